@@ -1,0 +1,17 @@
+"""Weak and strong augmentation with kornia's operators; the sampling, one draw a sample, is ours."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ssmtl import hookimpl
+
+if TYPE_CHECKING:
+    from ssmtl import Augmentation
+
+
+@hookimpl
+def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]:
+    from ssmtl_kornia.strong import KorniaStrong
+    from ssmtl_kornia.weak import KorniaWeak
+
+    return {"kornia_weak": KorniaWeak, "kornia_strong": KorniaStrong}

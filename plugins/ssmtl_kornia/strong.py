@@ -1,0 +1,81 @@
+"""The strong augmentation: the weak one, then operations of each sample's own."""
+
+from typing import Annotated, get_args
+
+import torch
+from pydantic import Field, PositiveInt
+
+from ssmtl import Draws, Images, Masks
+from ssmtl_kornia.operations import Operation, step
+from ssmtl_kornia.weak import KorniaWeak, Pad
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class KorniaStrong:
+    """Flip and crop as `kornia_weak`, then random operations of random strength, drawn for each sample.
+
+    MultiMix's GAug (Haque et al., MELBA 2021, footnote 2), from FixMatch's RandAugment. The paper applies "a random
+    number of operations" and does not say how it draws them. Either `operations` are drawn from the pool with
+    replacement, as RandAugment does, or every operation of the pool is applied with a `probability`, in the pool's
+    order: then their number is random. Pixels that a warp brings in from outside are 0.
+
+    :param operations: how many to a sample; 2, as in FixMatch, unless `probability` is given.
+    :param probability: of each operation of the pool, instead of `operations`.
+    :param magnitude: the greatest strength, in [0, 1]; each operation draws its strength uniformly up to it.
+    :param pad: as for `kornia_weak`.
+    :param horizontal_flip: as for `kornia_weak`; no other operation mirrors.
+    :param only: the operations to choose from; all of them by default.
+    :param without: operations to leave out, such as `solarize` where grey levels have a meaning.
+    :raises ValueError: if both `operations` and `probability` are given, or an operation is unknown, or none is left.
+    """
+
+    def __init__(
+        self,
+        *,
+        operations: PositiveInt | None = None,
+        probability: Fraction | None = None,
+        magnitude: Fraction = 1.0,
+        pad: Pad = 0.125,
+        horizontal_flip: bool = True,
+        only: tuple[Operation, ...] | None = None,
+        without: tuple[Operation, ...] = (),
+    ) -> None:
+        if operations is not None and probability is not None:
+            raise ValueError("give either 'operations' or 'probability', not both")
+        self.operations = 2 if operations is None else operations
+        self.probability = probability
+        self.magnitude = magnitude
+        self.pool = _pool(only, without)
+        self.weak = KorniaWeak(horizontal_flip=horizontal_flip, pad=pad)
+
+    @torch.no_grad()
+    def __call__(self, images: Images, masks: Masks | None, draws: Draws) -> tuple[Images, Masks | None]:
+        images, masks = self.weak(images, masks, draws)
+        steps = self._steps(draws)
+        levels = (2 * draws.uniform("level", len(steps)) - 1) * self.magnitude
+        for place, names in enumerate(steps):
+            images, masks = step(images, masks, names, levels[:, place])
+        return images, masks
+
+    def _steps(self, draws: Draws) -> list[list[Operation]]:
+        """For each step, the operation of each row."""
+        if self.probability is None:
+            chosen = (draws.uniform("operation", self.operations) * len(self.pool)).long()
+            return [[self.pool[index] for index in row] for row in chosen.T.tolist()]
+        applied = draws.uniform("apply", len(self.pool)) < self.probability
+        return [
+            [name if yes else "identity" for yes in row]
+            for name, row in zip(self.pool, applied.T.tolist(), strict=True)
+        ]
+
+
+def _pool(only: tuple[Operation, ...] | None, without: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    known: tuple[Operation, ...] = get_args(Operation)
+    unknown = [name for name in (*(only or ()), *without) if name not in known]
+    if unknown:
+        raise ValueError(f"unknown operations {', '.join(map(repr, unknown))}; the known ones are {', '.join(known)}")
+    pool = tuple(name for name in known if (only is None or name in only) and name not in without)
+    if not pool:
+        raise ValueError("'only' and 'without' leave no operation to choose from")
+    return pool

@@ -1,0 +1,51 @@
+"""The weak augmentation: flip and crop."""
+
+from typing import Annotated
+
+import torch
+from kornia.geometry.bbox import bbox_generator
+from kornia.geometry.transform import crop_by_indices, hflip
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssmtl import Draws, Images, Masks
+
+Pad = Annotated[float, Field(ge=0, le=0.5)]
+"""A fraction of the side; reflection has no more than the picture to show."""
+
+
+class KorniaWeak:
+    """Mirror half of the samples, then pad each and crop it back to its size at a random place.
+
+    FixMatch section 2.3 (Sohn et al., NeurIPS 2020), which is MultiMix's WAug. Pixels move as they are: nothing is
+    interpolated, and masks (rows, structures, height, width) follow their images (rows, channels, height, width).
+
+    :param horizontal_flip: false where left and right matter, as on chest X-rays.
+    :param pad: reflected on every side before the crop, as a fraction of that side; FixMatch uses 4 of 32 pixels.
+    """
+
+    def __init__(self, *, horizontal_flip: bool = True, pad: Pad = 0.125) -> None:
+        self.horizontal_flip = horizontal_flip
+        self.pad = pad
+
+    @torch.no_grad()
+    def __call__(self, images: Images, masks: Masks | None, draws: Draws) -> tuple[Images, Masks | None]:
+        mirrored = draws.uniform("flip") < 0.5
+        place = draws.uniform("crop", 2)
+        return self._move(images, mirrored, place), None if masks is None else self._move(masks, mirrored, place)
+
+    def _move(self, pictures: Tensor, mirrored: Tensor, place: Tensor) -> Tensor:
+        if self.horizontal_flip:
+            pictures = torch.where(mirrored[:, :, None, None], hflip(pictures), pictures)
+        return _crop(pictures, place, self.pad)
+
+
+def _crop(pictures: Tensor, place: Tensor, pad: float) -> Tensor:
+    """Each picture cut out of its reflected padding; `place` is (rows, 2), x and y in [0, 1) of the possible shifts."""
+    height, width = pictures.shape[-2:]
+    above, beside = round(pad * height), round(pad * width)
+    padded = F.pad(pictures, (beside, beside, above, above), mode="reflect")
+    left, top = (place * place.new_tensor([2 * beside + 1, 2 * above + 1])).floor().unbind(dim=1)
+    boxes = bbox_generator(left, top, torch.full_like(left, width), torch.full_like(top, height))
+    return crop_by_indices(padded, boxes, size=(height, width)).contiguous()

@@ -1,0 +1,53 @@
+"""Control experiments for the saliency bridge: the same channels without the saliency."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from pydantic import PositiveInt
+from torch import Tensor
+
+from ssmtl import Bridge, Features, Images, Predict, Pyramid
+from ssmtl_multimix.join import join, level_of
+
+
+class RandomMapBridge(Bridge):
+    """Noise in the place of the saliency map: does the saliency matter, or just two more channels?
+
+    In training the noise is new each step; in evaluation it is a pure function of the image.
+
+    :param stride: level that is widened, in input pixels per feature pixel.
+    """
+
+    def __init__(self, pyramid: Pyramid, /, *, stride: PositiveInt = 8) -> None:
+        super().__init__()
+        self.level = level_of(pyramid, stride)
+        self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
+
+    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:  # noqa: ARG002
+        noise = torch.rand_like(images[:, :1]) if self.training else _noise_of(images)
+        return join(features, self.level, torch.cat([images, noise], dim=1))
+
+
+class ImageOnlyBridge(Bridge):
+    """The image alone, without a saliency map beside it: one channel an image channel.
+
+    :param stride: level that is widened, in input pixels per feature pixel.
+    """
+
+    def __init__(self, pyramid: Pyramid, /, *, stride: PositiveInt = 8) -> None:
+        super().__init__()
+        self.level = level_of(pyramid, stride)
+        self.pyramid = pyramid.widened(self.level, pyramid.image_channels)
+
+    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:  # noqa: ARG002
+        return join(features, self.level, images)
+
+
+def _noise_of(images: Images) -> Float[Tensor, "rows 1 height width"]:
+    """Uniform noise in [0, 1), seeded by each image's own sum."""
+    rows = []
+    for image in images:
+        generator = torch.Generator().manual_seed(int(image.double().sum().item() * 2**16))
+        rows.append(torch.rand(1, *image.shape[1:], generator=generator))
+    return torch.stack(rows).to(images)

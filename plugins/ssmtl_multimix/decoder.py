@@ -1,0 +1,57 @@
+"""MultiMix's decoder, table 5 of the paper."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import nn
+from torch.nn import functional as F
+
+from ssmtl import Features, Head, Logits, Output, Pyramid
+from ssmtl_multimix.blocks import DROPOUT, double_convolution
+
+
+class MultiMixDecoder(Head):
+    """A double convolution for each level above the deepest, on the upsampled features beside the skip connection.
+
+    Haque et al. 2021, table 5: widths 128, 64, 32, 16; a last convolution to one channel a structure (1 × 1; the paper
+    gives no kernel). Upsampling is bilinear. With the saliency bridge at stride 8 the first block reads
+    256 + 128 + 2 channels. Logits have the size of the finest level.
+
+    :param classes: names of the structures, a sigmoid each.
+    :param dropout: rate after each block.
+    """
+
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        /,
+        *,
+        classes: Annotated[tuple[str, ...], Field(min_length=1)],
+        dropout: Annotated[float, Field(ge=0, lt=1)] = DROPOUT,
+        widths: tuple[Annotated[int, Field(ge=1)], ...] | None = None,
+    ) -> None:
+        super().__init__()
+        if len(set(classes)) < len(classes):
+            raise ValueError(f"the structures {list(classes)} are not distinct")
+        levels = len(pyramid.channels) - 1
+        narrowing = tuple(2**level for level in reversed(range(levels)))
+        chosen = widths or tuple(pyramid.channels[0] * factor for factor in narrowing)
+        if len(chosen) != levels:
+            raise ValueError(f"{len(chosen)} widths for {levels} decoder blocks")
+        self.output = Output("masks", tuple(classes))
+        inputs = (pyramid.channels[-1], *chosen[:-1])
+        skips = pyramid.channels[-2::-1]
+        self.blocks = nn.ModuleList(
+            double_convolution(below + skip, width, dropout)
+            for below, skip, width in zip(inputs, skips, chosen, strict=True)
+        )
+        self.last = nn.Conv2d(chosen[-1], len(classes), 1)
+
+    def forward(self, features: Features) -> Logits:
+        merged = features[-1]
+        for block, skip in zip(self.blocks, features[-2::-1], strict=True):
+            upsampled = F.interpolate(merged, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+            merged = block(torch.cat([upsampled, skip], dim=1))
+        logits: Logits = self.last(merged)
+        return logits

@@ -1,0 +1,63 @@
+"""Consistency between the masks of labelled and unlabelled images."""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssmtl import Batch, Kind, Logits, Output, Strategy, View
+
+
+class KLConsistency(Strategy):
+    """KL(ŝ_l ‖ ŝ_u) between the predicted masks of labelled and of unlabelled images.
+
+    The second term of equation (2) of MultiMix (Haque et al. 2021), as the divergence of two Bernoulli variables a
+    pixel, a mean over pixels, structures and rows; both sides carry gradient. (A softmax over a one-channel output
+    is 1 everywhere, so a divergence of softmaxes would be zero: see the tests.)
+
+    :param augment: which augmentation of the task the images get.
+    :param pairing: `as_printed` compares labelled row i with unlabelled row i, though they show different people
+        (the paper's text); with unequal batches, the rows that both have. `foreground_rate` compares the batch means
+        of the foreground maps: how often each pixel is inside, over the labelled and over the unlabelled rows.
+    """
+
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"masks"})
+
+    def __init__(
+        self,
+        _output: Output,
+        /,
+        *,
+        augment: str = "weak",
+        pairing: Literal["as_printed", "foreground_rate"] = "as_printed",
+    ) -> None:
+        super().__init__()
+        self.labeled, self.unlabeled = View("labeled", augment), View("unlabeled", augment)
+        self.views = frozenset({self.labeled, self.unlabeled})
+        self.pairing = pairing
+
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+        labeled, unlabeled = outputs[self.labeled], outputs[self.unlabeled]
+        if self.pairing == "as_printed":
+            rows = min(len(labeled), len(unlabeled))
+            return bernoulli_kl(*_logs(labeled[:rows]), *_logs(unlabeled[:rows])).mean()
+        return bernoulli_kl(*_mean_logs(labeled), *_mean_logs(unlabeled)).mean()
+
+
+def bernoulli_kl(
+    log_p: Float[Tensor, "..."], log_not_p: Float[Tensor, "..."], log_q: Float[Tensor, "..."], log_not_q: Float[Tensor, "..."]
+) -> Float[Tensor, "..."]:
+    """p log(p / q) + (1 − p) log((1 − p) / (1 − q)) of logarithms, so that no probability rounds to 0 or 1."""
+    return log_p.exp() * (log_p - log_q) + log_not_p.exp() * (log_not_p - log_not_q)
+
+
+def _logs(logits: Tensor) -> tuple[Tensor, Tensor]:
+    return F.logsigmoid(logits), F.logsigmoid(-logits)
+
+
+def _mean_logs(logits: Tensor) -> tuple[Tensor, Tensor]:
+    rows = math.log(len(logits))
+    return F.logsigmoid(logits).logsumexp(0) - rows, F.logsigmoid(-logits).logsumexp(0) - rows

@@ -1,0 +1,62 @@
+"""MultiMix's saliency bridge."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+
+from ssmtl import Bridge, Features, Images, Predict, Pyramid, input_gradient
+from ssmtl_multimix.join import join, level_of
+
+EPSILON = 1e-8
+"""Keeps the division by the largest gradient finite where every gradient is zero."""
+
+
+class SaliencyBridge(Bridge):
+    """The classifier's input gradient, as one more picture for the segmentation decoder.
+
+    Haque et al. 2021, equations (3) and (4): y = |∂ logit / ∂ x| of the guiding task's class, joined with the image
+    and brought down to the size of one level of the pyramid, where the decoder's first block reads it beside the
+    skip connection (table 5). The map is detached: no second derivative is taken.
+
+    :param guided_by: the classification task whose saliency is used.
+    :param stride: level that is widened, in input pixels per feature pixel.
+    :param normalize: `max` divides each map by its largest value, so that its scale does not depend on how sure the
+        classifier is; `none` leaves it as it is, as published.
+    :param target: `predicted` differentiates each image's largest logit; a class name, that class's.
+    """
+
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        /,
+        *,
+        guided_by: str,
+        stride: PositiveInt = 8,
+        normalize: Literal["max", "none"] = "max",
+        target: str = "predicted",
+    ) -> None:
+        super().__init__()
+        self.level = level_of(pyramid, stride)
+        self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
+        self.reads = frozenset({guided_by})
+        self.guided_by = guided_by
+        self.normalize = normalize
+        self.target = target
+
+    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
+        guide = predict[self.guided_by]
+        saliency = input_gradient(images, guide, class_index(guide, self.target))
+        if self.normalize == "max":
+            saliency = saliency / (saliency.amax((1, 2, 3), keepdim=True) + EPSILON)
+        return join(features, self.level, torch.cat([images, saliency], dim=1))
+
+
+def class_index(guide: Predict, target: str) -> int | None:
+    """:raises ValueError: if the guiding task has no class of that name."""
+    if target == "predicted":
+        return None
+    if target not in guide.output.classes:
+        raise ValueError(f"no class '{target}' in the guiding task, which has {', '.join(guide.output.classes)}")
+    return guide.output.classes.index(target)

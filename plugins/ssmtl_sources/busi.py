@@ -1,0 +1,66 @@
+"""The source `busi`: breast ultrasound, benign, malignant or normal, with lesions (Al-Dhabyani et al., 2020)."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from ssmtl import DataError, Example, Folders, ImageFile
+from ssmtl_sources.listing import images_in, relative, set_folder
+from ssmtl_sources.table import read_table
+
+PUBLIC_SET = (
+    "'Dataset of breast ultrasound images' (Dataset_BUSI_with_GT) of Al-Dhabyani, Gomaa, Khaled and Fahmy, "
+    "Cairo University, https://scholar.cu.edu.eg/?q=afahmy/pages/dataset"
+)
+CLASSES = ("benign", "malignant", "normal")
+MASK = re.compile(r"(.+)_mask(?:_\d+)?")
+
+
+class Busi:
+    """`{benign,malignant,normal}/NAME (k).png` with `NAME (k)_mask.png`, `NAME (k)_mask_1.png`, ... united.
+
+    :param root: the folder that holds the three, or the one that holds `Dataset_BUSI_with_GT`.
+    :param group: what counts as one patient, as none is known: images with one `dup_group` in `index.csv`, where
+        that file is there (near-duplicates, some under two labels), or each image by itself.
+    """
+
+    def __init__(self, folders: Folders, /, *, root: str, group: Literal["dup_group", "image"] = "dup_group") -> None:
+        self._folders = folders
+        self._root = root
+        self._group = group
+
+    def examples(self) -> Sequence[Example]:
+        """Labels `benign`, `malignant`, `normal`; structure `lesion` (an all-black mask where normal).
+
+        :raises DataError: if a class folder is missing, nothing is in them, or a mask has no image.
+        """
+        root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["Dataset_BUSI_with_GT"], CLASSES)
+        groups: dict[str, str] = {}
+        if self._group == "dup_group" and (root / "index.csv").is_file():
+            table = read_table(root / "index.csv", ["image", "dup_group"])
+            groups = {row["image"]: f"group {row['dup_group']}" for row in table.rows if row["dup_group"]}
+        found = []
+        for name in CLASSES:
+            paths = images_in(root / name)
+            images = {path.stem: path for path in paths if not MASK.fullmatch(path.stem)}
+            masks: dict[str, list[ImageFile]] = {}
+            for path in paths:
+                match = MASK.fullmatch(path.stem)
+                if match and match[1] not in images:
+                    raise DataError(f"mask {path} has no image; expected {path.with_stem(match[1])}")
+                if match:
+                    masks.setdefault(match[1], []).append(ImageFile(path))
+            for stem, path in images.items():
+                image = relative(path, root)
+                found.append(
+                    Example(
+                        id=image,
+                        patient=groups.get(image, image),
+                        image=ImageFile(path),
+                        labels=frozenset({name}),
+                        masks={"lesion": tuple(masks[stem])} if stem in masks else None,
+                    )
+                )
+        if not found:
+            raise DataError(f"{root}: no image in {', '.join(CLASSES)}")
+        return found

@@ -1,0 +1,85 @@
+"""The source `chest_xray`: paediatric chest X-rays (Kermany, Zhang, Goldbaum, 2018), normal or pneumonia."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from ssmtl import DataError, Example, Folders, ImageFile
+from ssmtl_sources.listing import images_in, relative, set_folder
+from ssmtl_sources.splits import SplitName
+
+PARTS: tuple[SplitName, ...] = ("train", "val", "test")
+CLASSES = {"NORMAL": "normal", "PNEUMONIA": "pneumonia"}
+PUBLIC_SET = (
+    "'Chest X-Ray Images (Pneumonia)' (ChestXRay2017.zip) of Kermany, Zhang and Goldbaum, "
+    "Mendeley Data, doi:10.17632/rscbjbr9sj"
+)
+PATIENT = re.compile(r"(person\d+)_|((?:NORMAL\d*-)?IM-\d+)-")
+
+
+class ChestXray:
+    """`{train,val,test}/{NORMAL,PNEUMONIA}/*`, with `lung_masks/` mirroring that tree where there are lung masks.
+
+    :param root: the folder that holds `train`, or the one that holds `chest_xray`.
+    :param parts: which official folders to read; None: all there are.
+    :param only: `with_masks` leaves out images without a lung mask.
+    :param keep_split: each image keeps its official split; else the core splits all of them, by patient.
+    :param official_val: the official 16-image `val` folder is the validation set; else it counts as `train`, and
+        the core sets validation patients aside.
+    """
+
+    def __init__(
+        self,
+        folders: Folders,
+        /,
+        *,
+        root: str,
+        parts: list[SplitName] | None = None,
+        only: Literal["all", "with_masks"] = "all",
+        keep_split: bool = True,
+        official_val: bool = False,
+    ) -> None:
+        self._folders = folders
+        self._root = root
+        self._parts = parts
+        self._only = only
+        self._keep_split = keep_split
+        self._official_val = official_val
+
+    def examples(self) -> Sequence[Example]:
+        """Labels `normal` and `pneumonia`, structure `lung`.
+
+        :raises DataError: if a folder is missing or holds no image.
+        """
+        root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["chest_xray"], PARTS)
+        parts = self._parts if self._parts is not None else [part for part in PARTS if (root / part).is_dir()]
+        found = [
+            self._example(root, part, path)
+            for part in PARTS
+            if part in parts
+            for folder in CLASSES
+            for path in images_in(root / part / folder)
+        ]
+        kept = [example for example in found if self._only == "all" or example.masks]
+        if not kept:
+            raise DataError(f"{root}: no image {'with a mask ' if found else ''}in {', '.join(parts) or 'no part'}")
+        return kept
+
+    def _example(self, root: Path, part: SplitName, path: Path) -> Example:
+        split: SplitName = "train" if part == "val" and not self._official_val else part
+        mask = root / "lung_masks" / part / path.parent.name / f"{path.stem}.png"
+        return Example(
+            id=relative(path, root),
+            patient=f"{split}/{patient_of(path.stem)}",
+            image=ImageFile(path),
+            labels=frozenset({CLASSES[path.parent.name]}),
+            masks={"lung": (ImageFile(mask),)} if mask.is_file() else None,
+            split=split if self._keep_split else None,
+        )
+
+
+def patient_of(stem: str) -> str:
+    """`person12_virus_46` → `person12`, `NORMAL2-IM-0529-0001` → `NORMAL2-IM-0529`; another name stands for itself."""
+    match = PATIENT.match(stem)
+    return (match[1] or match[2]) if match else stem

@@ -1,0 +1,54 @@
+"""Which files of a folder are images, and which of two folders is a data set's own."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ssmtl import DataError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"})
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files directly inside, sorted by name; hidden files and other suffixes are passed over.
+
+    :raises DataError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no folder {folder}; expected images in it")
+    return sorted(path for path in folder.iterdir() if is_image(path))
+
+
+def is_image(path: Path) -> bool:
+    """By its suffix; macOS's `._name` companions are none."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """File name without its suffix → file.
+
+    :raises DataError: naming both files, if two have one stem.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            raise DataError(f"{path} and {found[path.stem]} are both named '{path.stem}'; expected one of them")
+        found[path.stem] = path
+    return found
+
+
+def set_folder(root: Path, names: Iterable[str], holds: Iterable[str]) -> Path:
+    """`root`, or the first of its folders `names`, that holds at least one of the entries `holds`.
+
+    :raises DataError: saying what was expected inside.
+    """
+    wanted = list(holds)
+    candidates = [root, *(root / name for name in names)]
+    for candidate in candidates:
+        if any((candidate / entry).exists() for entry in wanted):
+            return candidate
+    raise DataError(f"{root} holds none of {', '.join(wanted)} (nor does {', '.join(names) or 'a folder'} inside it)")
+
+
+def relative(path: Path, root: Path) -> str:
+    """The id of an image: its path below the root, with forward slashes."""
+    return path.relative_to(root).as_posix()

@@ -1,0 +1,127 @@
+"""The source `manifest`: anyone's images, listed in a CSV table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from ssmtl import DataError, Example, Folders, ImageFile, Pixels
+from ssmtl_sources.listing import relative
+from ssmtl_sources.splits import SplitName
+from ssmtl_sources.table import Row, Table, read_table
+
+YES, NO = ("1", "1.0"), ("0", "0.0")  # pandas writes 1.0 in a column with gaps
+
+
+class Manifest:
+    """A table with one line an image; paths start from the table's folder. An empty cell: not labelled for that task.
+
+    :param root: the folder of the table.
+    :param file: the table's name.
+    :param image: column of the image's path.
+    :param label: column of its class, or of several with `|` between.
+    :param labels: columns of 0 or 1, each named as its class; a line with any of them empty is not labelled.
+    :param mask: column of mask paths, `;` between those to unite; the column's name is the structure's.
+    :param masks: the same for several structures, or under other names: structure → column.
+    :param patient: column of who it is; None: `patient` if there is one, else each image is a patient.
+    :param split: column of `train`, `val`, `test` or nothing; None: `split` if there is one, else the core splits.
+    """
+
+    def __init__(
+        self,
+        folders: Folders,
+        /,
+        *,
+        root: str,
+        file: str = "manifest.csv",
+        image: str = "image",
+        label: str | None = None,
+        labels: list[str] | None = None,
+        mask: str | None = None,
+        masks: dict[str, str] | None = None,
+        patient: str | None = None,
+        split: str | None = None,
+    ) -> None:
+        if label is not None and labels is not None:
+            raise DataError("source manifest: both 'label' and 'labels' are given; expected one of them")
+        if mask is not None and masks is not None:
+            raise DataError("source manifest: both 'mask' and 'masks' are given; expected one of them")
+        self._folders = folders
+        self._root = root
+        self._file = file
+        self._image = image
+        self._label = label
+        self._labels = labels
+        self._masks = {mask: mask} if mask is not None else masks or {}
+        self._patient = patient
+        self._split = split
+
+    def examples(self) -> Sequence[Example]:
+        """In the order of the table.
+
+        :raises DataError: naming file, line and column of the first mistake.
+        """
+        path = self._folders.find(self._root) / self._file
+        asked = [self._image, self._label, *(self._labels or []), *self._masks.values(), self._patient, self._split]
+        table = read_table(path, [column for column in asked if column is not None])
+        patient = _optional(table, self._patient, "patient")
+        split = _optional(table, self._split, "split")
+        lines: dict[Path, int] = {}
+        found = []
+        for row in table.rows:
+            image = _file(row, self._image, row[self._image])
+            if image in lines:
+                raise row.error(self._image, f"'{row[self._image]}' is already in line {lines[image]}")
+            lines[image] = row.line
+            name = relative(image, path.parent) if image.is_relative_to(path.parent) else image.as_posix()
+            found.append(
+                Example(
+                    id=name,
+                    patient=(row[patient] if patient else "") or name,
+                    image=ImageFile(image),
+                    labels=self._labels_of(row),
+                    masks=self._masks_of(row),
+                    split=_split_of(row, split) if split else None,
+                )
+            )
+        return found
+
+    def _labels_of(self, row: Row) -> frozenset[str] | None:
+        if self._label is not None:
+            return frozenset(name.strip() for name in row[self._label].split("|") if name.strip()) or None
+        if self._labels is None:
+            return None
+        for column in self._labels:
+            if row[column] not in ("", *YES, *NO):
+                raise row.error(column, f"'{row[column]}'; expected 0, 1 or nothing")
+        if not all(row[column] for column in self._labels):
+            return None
+        return frozenset(column for column in self._labels if row[column] in YES)
+
+    def _masks_of(self, row: Row) -> Mapping[str, tuple[Pixels, ...]] | None:
+        return {
+            structure: tuple(ImageFile(_file(row, column, part.strip())) for part in row[column].split(";"))
+            for structure, column in self._masks.items()
+            if row[column]
+        } or None
+
+
+def _optional(table: Table, asked: str | None, usual: str) -> str | None:
+    if asked is not None:
+        return asked
+    return usual if usual in table.columns else None
+
+
+def _file(row: Row, column: str, cell: str) -> Path:
+    if not cell:
+        raise row.error(column, "no path")
+    path = row.table.parent / cell
+    if not path.is_file():
+        raise row.error(column, f"no file '{cell}' (looked for {path}; paths start from the table's folder)")
+    return path
+
+
+def _split_of(row: Row, column: str) -> SplitName | None:
+    names: dict[str, SplitName] = {name: name for name in get_args(SplitName)}
+    if row[column] and row[column] not in names:
+        raise row.error(column, f"'{row[column]}'; expected {', '.join(names)} or nothing")
+    return names.get(row[column])

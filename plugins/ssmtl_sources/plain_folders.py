@@ -1,0 +1,138 @@
+"""The source `folders`: anyone's images, in folders that say what they are."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from ssmtl import DataError, Example, Folders, ImageFile, Pixels
+from ssmtl_sources.listing import by_stem, images_in, relative
+from ssmtl_sources.splits import SplitName
+
+UNLABELED = "unlabeled"
+
+
+class PlainFolders:
+    """One of two layouts, each either in the root or in `train/`, `val/`, `test/` of the root.
+
+    * classes: `CLASS/*.png`;
+    * masks: `images/*.png`, with `masks/*.png` or `masks/STRUCTURE/*.png` of the same names; an image without a mask
+      is not labelled.
+
+    Beside either, `unlabeled/*.png` holds images of which nothing is known (for `train`, if it is in the root beside
+    `train/`).
+
+    :param root: the folder of all that.
+    :param structure: what masks directly in `masks/` show.
+    :param patient: a regular expression; its first group, found in the file's name without suffix, is the patient.
+        None: each image is a patient.
+    """
+
+    def __init__(self, folders: Folders, /, *, root: str, structure: str = "mask", patient: str | None = None) -> None:
+        self._folders = folders
+        self._root = root
+        self._structure = structure
+        try:
+            self._patient = None if patient is None else re.compile(patient)
+        except re.error as error:
+            raise DataError(f"source folders: patient '{patient}' is not a regular expression: {error}") from error
+        if self._patient is not None and self._patient.groups < 1:
+            raise DataError(f"source folders: patient '{patient}' has no group; expected one, like '^(P[0-9]+)_'")
+
+    def examples(self) -> Sequence[Example]:
+        """Sorted by path.
+
+        :raises DataError: if folders fit neither layout, a class folder is empty, a mask has no image, or `patient`
+            does not match a name.
+        """
+        root = self._folders.find(self._root)
+        parts: list[SplitName] = [name for name in get_args(SplitName) if (root / name).is_dir()]
+        if not parts:
+            return self._part(root, root, None)
+        stray = set(_subfolders(root)) - {*parts, UNLABELED}
+        if stray:
+            raise DataError(f"{root} has {', '.join(parts)}, and beside them '{min(stray)}'; expected it inside them")
+        found = [example for part in parts for example in self._part(root, root / part, part)]
+        if (root / UNLABELED).is_dir():
+            found += self._unlabeled(root, root / UNLABELED, "train")
+        return found
+
+    def _part(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
+        names = set(_subfolders(folder))
+        if "images" in names:
+            found = self._with_masks(root, folder, split)
+        else:
+            found = [
+                example for name in sorted(names - {UNLABELED}) for example in self._class(root, folder / name, split)
+            ]
+        if UNLABELED in names:
+            found += self._unlabeled(root, folder / UNLABELED, split)
+        if not found:
+            raise DataError(f"{folder} holds no images; expected class folders, or images/ and masks/")
+        return found
+
+    def _class(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
+        if folder.name == "masks":
+            raise DataError(f"{folder} has no images/ beside it")
+        paths = images_in(folder)
+        if not paths:
+            raise DataError(f"class folder {folder} holds no image")
+        return [self._example(root, path, split, label=folder.name) for path in paths]
+
+    def _unlabeled(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
+        return [self._example(root, path, split) for path in images_in(folder)]
+
+    def _with_masks(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
+        stray = set(_subfolders(folder)) - {"images", "masks", UNLABELED}
+        if stray:
+            raise DataError(f"{folder} has images/, and beside it '{min(stray)}'; expected masks/ or {UNLABELED}/")
+        images = by_stem(images_in(folder / "images"))
+        masks = self._masks(folder / "masks")
+        for structure in masks.values():
+            for stem in sorted(structure.keys() - images.keys()):
+                raise DataError(f"mask {structure[stem]} has no image; expected one named '{stem}' in {folder}/images")
+        return [
+            self._example(
+                root, path, split, masks={name: files[stem] for name, files in masks.items() if stem in files}
+            )
+            for stem, path in images.items()
+        ]
+
+    def _masks(self, folder: Path) -> dict[str, dict[str, Path]]:
+        if not folder.is_dir():
+            return {}
+        found = {name: by_stem(images_in(folder / name)) for name in _subfolders(folder)}
+        direct = by_stem(images_in(folder))
+        if direct and self._structure in found:
+            raise DataError(f"{folder} has masks of '{self._structure}' directly and in a folder; expected one of them")
+        return {self._structure: direct, **found} if direct else found
+
+    def _example(
+        self,
+        root: Path,
+        path: Path,
+        split: SplitName | None,
+        label: str | None = None,
+        masks: dict[str, Path] | None = None,
+    ) -> Example:
+        pictures: dict[str, tuple[Pixels, ...]] = {name: (ImageFile(file),) for name, file in (masks or {}).items()}
+        return Example(
+            id=relative(path, root),
+            patient=self._patient_of(path, root),
+            image=ImageFile(path),
+            labels=None if label is None else frozenset({label}),
+            masks=pictures or None,
+            split=split,
+        )
+
+    def _patient_of(self, path: Path, root: Path) -> str:
+        if self._patient is None:
+            return relative(path, root)
+        match = self._patient.search(path.stem)
+        if not match or not match[1]:
+            raise DataError(f"{path}: patient '{self._patient.pattern}' finds no patient in '{path.stem}'")
+        return match[1]
+
+
+def _subfolders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

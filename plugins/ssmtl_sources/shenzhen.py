@@ -1,0 +1,48 @@
+"""The source `shenzhen`: 662 chest X-rays of Shenzhen No. 3 Hospital, tuberculosis or not (NLM); lungs for some."""
+
+from collections.abc import Sequence
+
+from ssmtl import DataError, Example, Folders, ImageFile
+from ssmtl_sources.listing import images_in, relative, set_folder
+from ssmtl_sources.tuberculosis import PAGE, parse
+
+PUBLIC_SET = (
+    f"the Shenzhen Hospital CXR set (ChinaSet_AllFiles) of the U.S. National Library of Medicine, {PAGE}; its lung "
+    "masks: https://www.kaggle.com/datasets/yoctoman/shcxr-lung-mask"
+)
+
+
+class Shenzhen:
+    """`CXR_png/CHNCXR_0001_0.png`, and, where there are masks, `mask/CHNCXR_0001_0_mask.png`.
+
+    :param root: the folder `ChinaSet_AllFiles`, or the one that holds it; `mask` may be inside or beside the former.
+    """
+
+    def __init__(self, folders: Folders, /, *, root: str) -> None:
+        self._folders = folders
+        self._root = root
+
+    def examples(self) -> Sequence[Example]:
+        """Labels `normal`, `tuberculosis`; structure `lung`.
+
+        :raises DataError: if the folder of images is missing or empty, or a name is another.
+        """
+        top = self._folders.find(self._root, public_set=PUBLIC_SET)
+        root = set_folder(top, ["ChinaSet_AllFiles"], ["CXR_png"])
+        found = []
+        for path in images_in(root / "CXR_png"):
+            places = (root / "mask" / f"{path.stem}_mask.png", top / "mask" / f"{path.stem}_mask.png")
+            mask = next((place for place in places if place.is_file()), None)
+            named = parse(path)
+            found.append(
+                Example(
+                    id=relative(path, root),
+                    patient=named.patient,
+                    image=ImageFile(path),
+                    labels=frozenset({named.label}),
+                    masks=None if mask is None else {"lung": (ImageFile(mask),)},
+                )
+            )
+        if not found:
+            raise DataError(f"{root / 'CXR_png'} holds no image")
+        return found

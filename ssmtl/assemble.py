@@ -1,0 +1,208 @@
+"""Recipe + registries → Experiment. Every mistake is collected; no data is touched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ssmtl.backbone import Backbone
+from ssmtl.balancer import Balancer
+from ssmtl.bridge import Bridge
+from ssmtl.data.draws import key
+from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.head import Head
+from ssmtl.model import MultiTaskModel
+from ssmtl.options import build, check_options
+from ssmtl.plugins import Plugins
+from ssmtl.recipe import Component, Recipe, TaskSpec
+from ssmtl.task import Task, Term
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run needs besides data."""
+
+    recipe: Recipe
+    tasks: tuple[Task, ...]
+    model: MultiTaskModel
+    balancer: Balancer
+
+
+def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experiment:
+    """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
+
+    :raises RecipeError: with every mistake that can be found without data.
+    """
+    problems = _check_names(recipe, plugins)
+    _stop_at(problems, where)
+    assembly = _Assembly(recipe, plugins)
+    _stop_at(assembly.problems, where)
+    experiment = assembly.experiment()
+    _stop_at(_try_out(experiment), where)
+    return experiment
+
+
+def _stop_at(problems: list[Problem], where: str) -> None:
+    if problems:
+        raise RecipeError([Problem(f"{where}: {problem.where}", problem.what, problem.hint) for problem in problems])
+
+
+def _check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
+    """Components, options, and names that point from one part of the recipe to another."""
+    problems: list[Problem] = []
+
+    def component(kind: str, found: Component, where: str) -> None:
+        registry = plugins[kind]
+        if found.use not in registry:
+            problems.append(Problem(f"{where}.use", f"no {kind} is called '{found.use}'", registry.missing(found.use)))
+        else:
+            problems.extend(check_options(registry[found.use].make, found.use, found.options, where))
+
+    def named(name: str | None, known: Mapping[str, Any], what: str, where: str) -> None:
+        if name is not None and name not in known:
+            problems.append(Problem(where, f"no {what} is called '{name}'", nearest(name, known)))
+
+    component("backbone", recipe.backbone, "backbone")
+    component("balancer", recipe.balancer, "balancer")
+    if recipe.train.select_by == "validation" and not any(task.metrics for task in recipe.tasks.values()):
+        problems.append(Problem("train.select_by", "no task has metrics to select by", "name some, or set select_by: last"))
+    for name, entry in recipe.sources.items():
+        component("source", entry, f"sources.{name}")
+        named(entry.disjoint_from, recipe.sources, "source", f"sources.{name}.disjoint_from")
+    for name, task in recipe.tasks.items():
+        where = f"tasks.{name}"
+        named(task.source, recipe.sources, "source", f"{where}.source")
+        named(task.disjoint_from, recipe.tasks, "task", f"{where}.disjoint_from")
+        if task.disjoint_from == name:
+            problems.append(Problem(f"{where}.disjoint_from", "a task cannot be disjoint from itself"))
+        for domain, source in task.evaluate_on.items():
+            named(source, recipe.sources, "source", f"{where}.evaluate_on.{domain}")
+        component("head", task.head, f"{where}.head")
+        if task.bridge is not None:
+            component("bridge", task.bridge, f"{where}.bridge")
+        for augment, found in task.augment.items():
+            component("augmentation", found, f"{where}.augment.{augment}")
+        for number, strategy in enumerate(task.strategies):
+            component("strategy", strategy, f"{where}.strategies.{number}")
+        for number, metric in enumerate(task.metrics):
+            component("metric", _as_component(metric), f"{where}.metrics.{number}")
+    return problems
+
+
+def _as_component(found: str | Component) -> Component:
+    return Component(use=found) if isinstance(found, str) else found
+
+
+class _Assembly:
+    """Builds the parts in order, and notes what a constructor or a contract refuses."""
+
+    def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
+        self.recipe, self.plugins = recipe, plugins
+        self.problems: list[Problem] = []
+        self.heads: dict[str, Head] = {}
+        self.bridges: dict[str, Bridge] = {}
+        self.tasks: list[Task] = []
+        backbone = self._build("backbone", recipe.backbone, "backbone", recipe.image.channels)
+        balancer = self._build("balancer", recipe.balancer, "balancer", tuple(recipe.tasks))
+        if isinstance(backbone, Backbone) and isinstance(balancer, Balancer):
+            self.backbone, self.balancer = backbone, balancer
+            for name, spec in recipe.tasks.items():
+                self._task(name, spec)
+            self._check_reads()
+
+    def experiment(self) -> Experiment:
+        image = self.recipe.image
+        model = MultiTaskModel(self.backbone, self.heads, self.bridges, image.mean, image.std)
+        return Experiment(self.recipe, tuple(self.tasks), model, self.balancer)
+
+    def _build(self, kind: str, component: Component, where: str, *engine: Any) -> Any:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
+            try:
+                return build(self.plugins[kind][component.use].make, component.use, component.options, *engine)
+            except (ValueError, RuntimeError, OSError) as error:
+                self.problems.append(Problem(where, str(error)))
+                return None
+
+    def _task(self, name: str, spec: TaskSpec) -> None:
+        where = f"tasks.{name}"
+        pyramid = self.backbone.pyramid
+        if spec.bridge is not None:
+            bridge = self._build("bridge", spec.bridge, f"{where}.bridge", pyramid)
+            if bridge is None:
+                return
+            self.bridges[name] = bridge
+            pyramid = bridge.pyramid
+        head = self._build("head", spec.head, f"{where}.head", pyramid)
+        if head is None:
+            return
+        self.heads[name] = head
+        augment = {
+            key: self._build("augmentation", found, f"{where}.augment.{key}") for key, found in spec.augment.items()
+        }
+        components = [_as_component(found) for found in spec.metrics]
+        metrics = {found.use: self._build("metric", found, f"{where}.metrics", head.output) for found in components}
+        terms = self._terms(where, spec, head)
+        views = sorted({view for term in terms for view in term.strategy.views})
+        self.tasks.append(Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views)))
+
+    def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
+        terms: list[Term] = []
+        for number, entry in enumerate(spec.strategies):
+            place = f"{where}.strategies.{number}"
+            strategy = self._build("strategy", entry, place, head.output)
+            if strategy is None:
+                continue
+            if head.output.kind not in strategy.accepts:
+                hint = f"it learns from {', '.join(sorted(strategy.accepts))}"
+                self.problems.append(Problem(place, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint))
+            for view in sorted(strategy.views):
+                if view.augment not in spec.augment:
+                    hint = nearest(view.augment, spec.augment)
+                    self.problems.append(Problem(f"{where}.augment", f"'{entry.use}' asks for the view '{view}', and there is no '{view.augment}'", hint))
+            used = sum(term.name.split("#")[0] == entry.use for term in terms)
+            terms.append(Term(entry.use if not used else f"{entry.use}#{used + 1}", strategy, entry))
+        return terms
+
+    def _check_reads(self) -> None:
+        for name, bridge in self.bridges.items():
+            where = f"tasks.{name}.bridge"
+            for read in sorted(bridge.reads):
+                if read not in self.recipe.tasks:
+                    self.problems.append(Problem(where, f"is guided by the task '{read}', which is not in the recipe", nearest(read, self.recipe.tasks)))
+            path = self._cycle(name, (name,))
+            if path:
+                self.problems.append(Problem(where, f"the bridges form a cycle: {' → '.join(path)}", "one of them must not be guided by the other"))
+
+    def _cycle(self, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
+        for read in sorted(self.bridges[name].reads) if name in self.bridges else ():
+            if read == path[0]:
+                return (*path, read)
+            if read not in path:
+                found = self._cycle(read, (*path, read))
+                if found:
+                    return found
+        return ()
+
+
+def _try_out(experiment: Experiment) -> list[Problem]:
+    """Two grey images through every task: shapes that do not fit are found before any data is read."""
+    problems = []
+    image = experiment.recipe.image
+    images = torch.full((2, image.channels, image.size, image.size), 0.5)
+    training = experiment.model.training
+    experiment.model.eval()
+    for task in experiment.tasks:
+        try:
+            with torch.no_grad():
+                logits = experiment.model.logits(task.name, images)
+        except (ValueError, RuntimeError, IndexError) as error:
+            problems.append(Problem(f"tasks.{task.name}", str(error).splitlines()[0], f"tried with images of {image.size} pixels"))
+            continue
+        expected: tuple[int, ...] = (2, len(task.output.classes))
+        expected += (image.size, image.size) if task.output.kind == "masks" else ()
+        if tuple(logits.shape) != expected:
+            problems.append(Problem(f"tasks.{task.name}.head", f"gives logits of shape {tuple(logits.shape)}, expected {expected}", f"tried with images of {image.size} pixels"))
+    experiment.model.train(training)
+    return problems

@@ -1,0 +1,15 @@
+"""The contract of a balancer: many weighted losses in, one out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Balancer(nn.Module, ABC):
+    """Balancer(tasks, /, *, options): combines the tasks' losses. `tasks` is a tuple of task names."""
+
+    @abstractmethod
+    def forward(self, losses: Mapping[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
+        """One scalar of one scalar a task, each already the weighted sum of its strategies' losses."""

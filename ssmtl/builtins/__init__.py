@@ -1,0 +1,52 @@
+"""The core's own components, registered through the same hooks as a stranger's."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssmtl.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ssmtl.augmentation import Augmentation
+    from ssmtl.balancer import Balancer
+    from ssmtl.head import Head
+    from ssmtl.strategy import Strategy
+
+
+@hookimpl
+def ssmtl_heads() -> Mapping[str, type["Head"]]:
+    from ssmtl.builtins.pooled_linear import PooledLinear
+
+    return {"pooled_linear": PooledLinear}
+
+
+@hookimpl
+def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
+    from ssmtl.builtins.cross_entropy import CrossEntropy
+    from ssmtl.builtins.soft_dice import SoftDice
+
+    return {"cross_entropy": CrossEntropy, "soft_dice": SoftDice}
+
+
+@hookimpl
+def ssmtl_balancers() -> Mapping[str, type["Balancer"]]:
+    from ssmtl.builtins.fixed import Fixed
+    from ssmtl.builtins.uncertainty import Uncertainty
+
+    return {"fixed": Fixed, "uncertainty": Uncertainty}
+
+
+@hookimpl
+def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]:
+    from ssmtl.builtins.identity import Identity
+
+    return {"identity": Identity}
+
+
+@hookimpl
+def ssmtl_recipes() -> Mapping[str, Path]:
+    from ssmtl.recipe_file import shipped_folder
+
+    folder = shipped_folder()
+    files = [path for path in sorted(folder.rglob("*.yaml")) if "sources" not in path.parts[len(folder.parts) :]]
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}

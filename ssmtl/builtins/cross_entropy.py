@@ -1,0 +1,42 @@
+"""The supervised loss of a classification task."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssmtl.head import Kind, Output
+from ssmtl.shapes import Logits
+from ssmtl.strategy import Strategy
+from ssmtl.view import Batch, View
+
+
+class CrossEntropy(Strategy):
+    """Cross-entropy on labelled rows: softmax for multi-class, a sigmoid each for multi-label; the mean over rows.
+
+    The first term of equation (1) of MultiMix (Haque et al. 2021).
+
+    :param augment: which augmentation of the task the labelled images get.
+    :param label_smoothing: share of the target spread over all classes (multi-class), or moved to 1/2 (multi-label).
+    """
+
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
+
+    def __init__(
+        self, output: Output, /, *, augment: str = "weak", label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ) -> None:
+        super().__init__()
+        self.output = output
+        self.label_smoothing = label_smoothing
+        self.view = View("labeled", augment)
+        self.views = frozenset({self.view})
+
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+        logits, labels = outputs[self.view], batch.targets[self.view]
+        if self.output.kind == "multiclass":
+            return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        smooth = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, smooth)

@@ -1,0 +1,49 @@
+"""The supervised loss of a segmentation task."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from jaxtyping import Float
+from pydantic import NonNegativeFloat
+from torch import Tensor
+
+from ssmtl.head import Kind, Output
+from ssmtl.shapes import Logits
+from ssmtl.strategy import Strategy
+from ssmtl.view import Batch, View
+
+
+class SoftDice(Strategy):
+    """One minus the Dice overlap of the sigmoid probabilities with the reference mask, a mean over structures.
+
+    The first term of equation (2) of MultiMix (Haque et al. 2021): 1 − (2 Σ p g + s) / (Σ p + Σ g + s).
+
+    :param augment: which augmentation of the task the labelled images get.
+    :param smooth: s, in pixels; it keeps an empty mask from dividing by zero.
+    :param over: sum over the pixels of each `image`, then average; or over those of the whole `batch`, which is
+        steadier where many masks are empty.
+    """
+
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"masks"})
+
+    def __init__(
+        self,
+        _output: Output,
+        /,
+        *,
+        augment: str = "weak",
+        smooth: NonNegativeFloat = 1.0,
+        over: Literal["image", "batch"] = "image",
+    ) -> None:
+        super().__init__()
+        self.view = View("labeled", augment)
+        self.views = frozenset({self.view})
+        self.smooth = smooth
+        self.axes = (2, 3) if over == "image" else (0, 2, 3)
+
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+        probabilities, masks = outputs[self.view].sigmoid(), batch.targets[self.view]
+        overlap = (probabilities * masks).sum(self.axes)
+        size = probabilities.sum(self.axes) + masks.sum(self.axes)
+        dice = (2 * overlap + self.smooth) / (size + self.smooth)
+        return 1 - dice.mean()

@@ -1,0 +1,28 @@
+"""Learned task weights."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ssmtl.balancer import Balancer
+
+
+class Uncertainty(Balancer):
+    """Homoscedastic uncertainty (Kendall, Gal and Cipolla, CVPR 2018): Σ exp(−s) L + s / 2 with a learned s a task.
+
+    s is the logarithm of the task's observation noise variance; it starts at 0, so that the first step weighs the
+    tasks as `fixed` does.
+    """
+
+    def __init__(self, tasks: tuple[str, ...], /) -> None:
+        super().__init__()
+        self.log_variances = nn.ParameterDict({task: nn.Parameter(torch.zeros(())) for task in tasks})
+
+    def forward(self, losses: Mapping[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
+        terms = []
+        for task, loss in losses.items():
+            log_variance = self.log_variances[task]
+            terms.append((-log_variance).exp() * loss + log_variance / 2)
+        return torch.stack(terms).sum()

@@ -1,0 +1,34 @@
+"""`ssmtl evaluate`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ssmtl.cli.loading import DataRoot, LocalPlugins, Sources
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="[TASK=]NAME", help="Evaluate on this source of the sources file; may be repeated."),
+    ] = None,
+    sources: Sources = None,
+    weights: Annotated[str, typer.Option("--weights", help="best or last.")] = "best",
+    out: Annotated[Path | None, typer.Option("--out", help="Write the results here too, as JSON.")] = None,
+    data_root: DataRoot = None,
+    local: LocalPlugins = None,
+) -> None:
+    """Evaluate a trained run again, on its own domains or on other sources."""
+    from ssmtl.cli.tables import print_results
+    from ssmtl.data.folders import Folders
+    from ssmtl.evaluate_run import evaluate_run
+    from ssmtl.plugins import load_plugins
+
+    results = evaluate_run(run, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
+    print_results(Console(), results)
+    if out is not None:
+        out.write_text(json.dumps(results, indent=1), encoding="utf-8")

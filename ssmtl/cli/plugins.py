@@ -1,0 +1,53 @@
+"""`ssmtl plugins`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ssmtl.cli.loading import LocalPlugins
+
+if TYPE_CHECKING:
+    from ssmtl.registry import Entry
+
+
+def plugins(
+    kind: Annotated[str | None, typer.Argument(help="One kind only, such as bridge.", show_default=False)] = None,
+    local: LocalPlugins = None,
+) -> None:
+    """List every component: what it is called, who offers it, which options it has."""
+    from rich.table import Table
+
+    from ssmtl.errors import PluginError, nearest
+    from ssmtl.plugins import KINDS, load_plugins, plural
+
+    found = load_plugins(local or ())
+    wanted = [name for name in KINDS if kind is None or kind in (name, plural(name))]
+    if not wanted:
+        raise PluginError(f"no kind of component is called '{kind}' ({nearest(kind or '', KINDS)})")
+    console = Console()
+    for name in wanted:
+        table = Table(title=plural(name), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column("name", style="bold", overflow="fold")
+        table.add_column("offered by", style="dim", overflow="fold")
+        table.add_column("options" if name != "recipe" else "file", overflow="fold")
+        for entry in found[name].values():
+            table.add_row(entry.name, str(entry.origin), _options(entry))
+        console.print(table, highlight=False, markup=False)
+        console.print()
+
+
+def _options(entry: "Entry") -> Any:
+    from rich.text import Text
+
+    from ssmtl.options import options_model
+
+    component: Any = entry.make
+    if isinstance(component, Path):
+        return Text(str(component))
+    lines = []
+    for name, field in options_model(component, entry.name).model_fields.items():
+        default = "required" if field.is_required() else repr(field.default)
+        lines.append(f"{name} = {default}" if not field.is_required() else f"{name} (required)")
+    return Text(", ".join(lines) or "–")

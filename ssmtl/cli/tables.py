@@ -1,0 +1,71 @@
+"""Tables for the terminal."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
+    """The plan of `ssmtl.plan.plan_of`."""
+    console.print(
+        f"[bold]{plan['name']}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}  "
+        f"{plan['parameters']:,} parameters  images {plan['image']}",
+        highlight=False,
+    )
+    average = f"  EMA {plan['ema']:g}" if plan["ema"] else ""
+    console.print(
+        f"{plan['steps']} steps of {plan['rows_per_pass']} rows (about {plan['megabytes']} MB)  "
+        f"{plan['optimizer']}  balancer {plan['balancer']}  weights by {plan['select_by']}{average}",
+        highlight=False,
+    )
+    for name, task in plan["tasks"].items():
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+        bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
+        table.add_row("[dim]task", f"[bold]{name}[/]: {task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}")
+        table.add_row("[dim]data", _data(task))
+        table.add_row("[dim]views", ", ".join(f"{view} × {rows}" for view, rows in task["views"].items()))
+        table.add_row("[dim]losses", ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items()))
+        console.print(table, highlight=False)
+
+
+def _data(task: Mapping[str, Any]) -> str:
+    if "images" not in task:
+        domains = ", ".join(f"{domain} {source}" for domain, source in task["evaluate_on"].items())
+        return f"{task['source']}, labeled {task['labeled']}; evaluated on {domains or 'nothing'}"
+    images = dict(task["images"])
+    labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
+    classes = ", ".join(f"{count} {name}" for name, count in task["labeled_classes"].items())
+    include = "with" if task["unlabeled_includes_labeled"] else "without"
+    domains = ", ".join(f"{domain} {count}" for domain, count in images.items())
+    return (
+        f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}, {unlabeled} unlabelled "
+        f"({include} the labelled), {val} validation; test {domains or 'nothing'}"
+    )
+
+
+def print_results(console: Console, results: Mapping[str, Any]) -> None:
+    """The final table: each task's metrics, a column a domain."""
+    selected = results["selected"]
+    for name, domains in results["tasks"].items():
+        if not domains:
+            continue
+        table = Table(title=f"{name} ({results['budgets'][name]['labeled']} labelled)", title_justify="left", title_style="bold")
+        table.add_column("metric")
+        for domain in domains:
+            count = results["counts"][name][domain]["images"]
+            table.add_column(f"{domain}\n{results['sources'][name].get(domain, domain)}, {count} images", justify="right")
+        metrics = list(dict.fromkeys(metric for values in domains.values() for metric in values))
+        for metric in metrics:
+            table.add_row(metric, *(_number(values.get(metric)) for values in domains.values()))
+        console.print(table, highlight=False)
+    console.print(
+        f"Weights of step {selected['step']}, chosen by {selected['by']}. One seed: compare several before you believe a difference.",
+        highlight=False,
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"

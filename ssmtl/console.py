@@ -1,0 +1,102 @@
+"""The observer that shows a run in the terminal: live, or plain lines where nobody watches."""
+
+import math
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ssmtl.events import Evaluated, RunEnded, RunStarted, StepEnded
+from ssmtl.hookspecs import hookimpl
+
+
+class LiveConsole:
+    """A progress bar with the newest losses, diagnostics and validation metrics below it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=console,
+            expand=True,
+        )
+        self.step: StepEnded | None = None
+        self.validation: Evaluated | None = None
+        self.best: Evaluated | None = None
+        self.live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
+
+    @hookimpl
+    def ssmtl_run_started(self, run: RunStarted) -> None:
+        self.bar = self.progress.add_task(run.name, total=run.steps, speed="")
+        self.live.start()
+
+    @hookimpl
+    def ssmtl_step_ended(self, step: StepEnded) -> None:
+        self.step = step
+        self.progress.update(self.bar, completed=step.step, speed=f"{step.rows_per_second:.0f} rows/s")
+
+    @hookimpl
+    def ssmtl_evaluated(self, result: Evaluated) -> None:
+        if result.part == "validation":
+            self.validation = result
+            self.best = result if result.best else self.best
+
+    @hookimpl
+    def ssmtl_run_ended(self, run: RunEnded) -> None:  # noqa: ARG002
+        self.live.stop()
+
+    def _render(self) -> Group:
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        if self.step is not None:
+            losses = {**self.step.losses, "total": self.step.total}
+            table.add_row("[dim]loss", numbers(losses))
+            if self.step.diagnostics:
+                table.add_row("[dim]diagnostics", numbers(self.step.diagnostics))
+        if self.validation is not None:
+            table.add_row("[dim]validation", numbers(self.validation.values))
+        if self.best is not None and self.best.score is not None:
+            table.add_row("[dim]best so far", f"{self.best.score:.3f} at step {self.best.step}")
+        return Group(self.progress, table)
+
+
+class PlainConsole:
+    """One line a logged step and evaluation; nothing that redraws itself."""
+
+    def __init__(self, console: Console, every: int = 50) -> None:
+        self.console = console
+        self.every = every
+        self.shown = 0
+        self.steps = 0
+
+    @hookimpl
+    def ssmtl_run_started(self, run: RunStarted) -> None:
+        self.steps = run.steps
+
+    @hookimpl
+    def ssmtl_step_ended(self, step: StepEnded) -> None:
+        if step.step - self.shown >= self.every or step.step == 1:
+            self.shown = step.step
+            found = {"total": step.total, **step.losses, **step.diagnostics}
+            self._say(f"step {step.step}/{self.steps}  {step.rows_per_second:.0f} rows/s  {numbers(found)}")
+
+    @hookimpl
+    def ssmtl_evaluated(self, result: Evaluated) -> None:
+        best = "  best so far" if result.best else ""
+        if result.part == "validation":
+            self._say(f"validation at step {result.step}  {numbers(result.values)}{best}")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def numbers(found: Any) -> str:
+    """'name 0.123  name 0.456'."""
+    return "  ".join(f"{name} {'nan' if math.isnan(value) else format(value, '.3f')}" for name, value in found.items())

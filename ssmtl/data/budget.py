@@ -1,0 +1,76 @@
+"""Label budgets: which images of a train part keep their labels."""
+
+from collections.abc import Mapping, Sequence
+
+from ssmtl.data.draws import permutation
+from ssmtl.errors import DataError, nearest
+from ssmtl.head import Output
+from ssmtl.source import Example
+
+Budget = int | float | str | Mapping[str, int]
+"""A number of images, a share of them, 'all', or a number a class."""
+
+
+def is_labeled(example: Example, output: Output) -> bool:
+    """Whether the example has what a head of this output learns from."""
+    if output.kind == "masks":
+        return example.masks is not None and all(name in example.masks for name in output.classes)
+    if output.kind == "multiclass":
+        return bool(example.labels)
+    return example.labels is not None
+
+
+def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: int, task: str) -> list[Example]:
+    """The labelled images: stratified by class, nested (a larger budget keeps the smaller one's images).
+
+    :raises DataError: if there are fewer labelled images than asked for, of all or of one class.
+    """
+    candidates = [example for example in examples if is_labeled(example, output)]
+    shuffled = [candidates[index] for index in permutation(len(candidates), seed, "labeled", task)]
+    if budget == "all":
+        return candidates
+    if isinstance(budget, Mapping):
+        counts = dict(budget)
+        strata = _strata(shuffled, output)
+        for name, count in counts.items():
+            if name not in output.classes:
+                raise DataError(f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})")
+            if count > len(strata.get(name, [])):
+                raise DataError(f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {len(strata.get(name, []))}")
+        chosen = [example for name, count in counts.items() for example in strata.get(name, [])[:count]]
+    else:
+        assert isinstance(budget, int | float)
+        count = budget if isinstance(budget, int) else max(1, round(budget * len(candidates)))
+        if count > len(candidates):
+            raise DataError(f"task '{task}': labeled: {count} images are wanted, the train part has {len(candidates)} with labels")
+        chosen = _proportional(_strata(shuffled, output), count)
+    order = {example.id: place for place, example in enumerate(candidates)}
+    return sorted(chosen, key=lambda example: order[example.id])
+
+
+def _strata(examples: Sequence[Example], output: Output) -> dict[str, list[Example]]:
+    """By class; a multi-label image counts for its rarest class; masks are one stratum."""
+    if output.kind == "masks":
+        return {"": list(examples)}
+    frequency = {name: sum(name in (example.labels or ()) for example in examples) for name in output.classes}
+    strata: dict[str, list[Example]] = {}
+    for example in examples:
+        own = sorted((frequency.get(label, 0), label) for label in example.labels or ())
+        strata.setdefault(own[0][1] if own else "", []).append(example)
+    return strata
+
+
+def _proportional(strata: Mapping[str, Sequence[Example]], count: int) -> list[Example]:
+    """Largest remainders, at least one of each class as far as the count reaches."""
+    total = sum(len(examples) for examples in strata.values())
+    exact = {name: count * len(examples) / total for name, examples in strata.items()}
+    numbers = {name: min(max(int(share), 1), len(strata[name])) for name, share in exact.items()}
+    by_remainder = sorted(numbers, key=lambda name: (numbers[name] - exact[name], name))
+    while sum(numbers.values()) < count:
+        name = next(name for name in by_remainder if numbers[name] < len(strata[name]))
+        numbers[name] += 1
+        by_remainder.sort(key=lambda name: (numbers[name] - exact[name], name))
+    while sum(numbers.values()) > count:
+        largest = max(numbers, key=lambda name: (numbers[name] - exact[name], numbers[name], name))
+        numbers[largest] -= 1
+    return [example for name, number in numbers.items() for example in strata[name][:number]]

@@ -1,0 +1,167 @@
+"""The decoded-image cache: every picture decoded, made grey and resized once, to a memory-mapped file keyed by content."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssmtl.data.images import grey_uint8, mask_uint8
+from ssmtl.errors import DataError
+from ssmtl.source import Example
+
+FORMAT = 1
+"""Raised when what is written for the same content changes."""
+
+Progress = Callable[[str, int], Callable[[], None]]
+"""Told what is being done and how many steps it has; returns what to call after each step."""
+
+
+def no_progress(_what: str, _steps: int) -> Callable[[], None]:
+    """A `Progress` that shows nothing."""
+    return lambda: None
+
+
+def cache_folder() -> Path:
+    """SSMTL_CACHE, else the user's cache folder."""
+    if os.environ.get("SSMTL_CACHE"):
+        return Path(os.environ["SSMTL_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ssmtl"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The pictures of one source, row i for example i.
+
+    :param images: (examples, channels, size, size) uint8, memory-mapped.
+    :param masks: (examples, structures, size, size) uint8 0/1; zero where an example has none. None: not wanted.
+    :param structures: names of the masks' channels.
+    :param skipped: ids that did not decode, and why (`on_error: skip`); their rows are zero.
+    :param fingerprint: of all content, for the run's record.
+    """
+
+    images: NDArray[np.uint8]
+    masks: NDArray[np.uint8] | None
+    structures: tuple[str, ...]
+    skipped: dict[str, str]
+    fingerprint: str
+
+
+def decode(
+    examples: Sequence[Example],
+    size: int,
+    channels: int,
+    structures: tuple[str, ...] = (),
+    *,
+    skip: bool = False,
+    folder: Path | None = None,
+    progress: Progress = no_progress,
+) -> Decoded:
+    """The decoded pictures, from the cache or newly made. Two processes may build one entry at once.
+
+    :param structures: masks wanted; empty: none.
+    :param skip: leave out images that do not decode, in the place of an error.
+    :raises DataError: naming the file that does not decode, or whose mask has another size.
+    """
+    fingerprint = _fingerprint(examples, structures, skip)
+    name = hashlib.sha256(f"{FORMAT} {fingerprint} {size} {channels} {structures} {skip}".encode()).hexdigest()[:32]
+    root = folder or cache_folder()
+    place = root / name
+    if not (place / "done.json").is_file():
+        root.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+        try:
+            _build(building, examples, size, channels, structures, skip, progress)
+            _publish(building, place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    images = np.load(place / "images.npy", mmap_mode="r")
+    masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
+    skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
+    return Decoded(images, masks, structures, skipped, fingerprint)
+
+
+def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip: bool) -> str:
+    """Of ids and of the content of every picture that is wanted."""
+
+    def one(example: Example) -> str:
+        masks = [(name, (example.masks or {}).get(name, ())) for name in structures]
+        try:
+            pictures = [example.image.fingerprint(), *(f"{name}={part.fingerprint()}" for name, parts in masks for part in parts)]
+        except DataError:
+            if not skip:
+                raise
+            pictures = ["unreadable"]
+        return f"{example.id}\x1f{example.mask_scale}\x1f" + "\x1f".join(pictures)
+
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor(_threads()) as threads:
+        for line in threads.map(one, examples):
+            digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()[:16]
+
+
+def _build(
+    place: Path, examples: Sequence[Example], size: int, channels: int, structures: tuple[str, ...], skip: bool, progress: Progress
+) -> None:
+    shape = (len(examples), channels, size, size)
+    images = np.lib.format.open_memmap(place / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    masks = None
+    if structures:
+        shape = (len(examples), len(structures), size, size)
+        masks = np.lib.format.open_memmap(place / "masks.npy", mode="w+", dtype=np.uint8, shape=shape)
+    skipped: dict[str, str] = {}
+
+    def one(row: int) -> None:
+        example = examples[row]
+        try:
+            images[row], original = grey_uint8(example.image, size, channels)
+            for number, structure in enumerate(structures):
+                parts = (example.masks or {}).get(structure)
+                if parts is not None and masks is not None:
+                    masks[row, number] = mask_uint8(parts, size, original, example.mask_scale, example.image.name)
+        except DataError as error:
+            if not skip:
+                raise
+            images[row] = 0
+            skipped[example.id] = str(error)
+
+    done = progress(f"decoding {len(examples)} images", len(examples))
+    with ThreadPoolExecutor(_threads()) as threads:
+        for _ in _unordered(threads, one, len(examples)):
+            done()
+    images.flush()
+    if masks is not None:
+        masks.flush()
+    (place / "done.json").write_text(json.dumps({"skipped": dict(sorted(skipped.items()))}), encoding="utf-8")
+
+
+def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], count: int) -> Iterable[None]:
+    """Results in order; the first error stops the rest."""
+    futures = [threads.submit(one, row) for row in range(count)]
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _publish(building: Path, place: Path) -> None:
+    """Rename into place; if another process was first, its entry stays."""
+    try:
+        building.rename(place)
+    except OSError:
+        if not (place / "done.json").is_file():
+            raise
+
+
+def _threads() -> int:
+    return min(os.cpu_count() or 1, 16)

@@ -1,0 +1,37 @@
+"""Where a relative `root:` of a sources file is looked for."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssmtl.errors import DataError
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Resolves a source's `root:` against `--data-root`, else SSMTL_DATA, else the current folder."""
+
+    data_root: Path | None = None
+
+    def base(self) -> tuple[Path, str]:
+        """The folder that relative roots start from, and who said so."""
+        if self.data_root is not None:
+            return self.data_root, "--data-root"
+        if os.environ.get("SSMTL_DATA"):
+            return Path(os.environ["SSMTL_DATA"]), "the environment's SSMTL_DATA"
+        return Path.cwd(), "the current folder; --data-root or SSMTL_DATA may name another"
+
+    def find(self, root: str, *, public_set: str = "") -> Path:
+        """The folder (or file) `root`.
+
+        :param public_set: which data set belongs there and who gives it out, for the error.
+        :raises DataError: saying where it was looked for.
+        """
+        path = Path(root).expanduser()
+        base, reason = self.base()
+        found = path if path.is_absolute() else base / path
+        if found.exists():
+            return found
+        start = "" if path.is_absolute() else f" ('{root}' under {base}, {reason})"
+        get = f". Get {public_set}" if public_set else ""
+        raise DataError(f"nothing at {found}{start}{get}")

@@ -1,0 +1,84 @@
+"""Train, validation and test parts of a source: the data set's own, else carved out by patient, stratified by class."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from ssmtl.data.draws import permutation
+from ssmtl.errors import DataError
+from ssmtl.recipe import SourceEntry
+from ssmtl.source import Example, SplitName
+
+DEFAULT_VAL = 0.15
+"""Share carved out for validation where neither the data set nor the sources file says anything."""
+
+DEFAULT_TEST = 0.2
+"""Share carved out for the test, likewise."""
+
+Parts = Mapping[SplitName, tuple[Example, ...]]
+
+
+def parts_of(name: str, examples: Sequence[Example], entry: SourceEntry, seed: int) -> Parts:
+    """Three disjoint parts; images of one patient are in one of them.
+
+    A data set without any split of its own is carved (val: 0.15, test: 0.2 unless its entry says otherwise). One with
+    a split of its own keeps it; what it lacks is carved only where the entry asks for it.
+    """
+    own: dict[SplitName, list[Example]] = {"train": [], "val": [], "test": []}
+    for example in examples:
+        own[example.split or "train"].append(example)
+    official = any(example.split is not None for example in examples)
+    wanted: dict[SplitName, float | int | None] = {"test": entry.test, "val": entry.val}
+    if not official:
+        wanted = {"test": entry.test or DEFAULT_TEST, "val": entry.val or DEFAULT_VAL}
+    total = len(own["train"])
+    for part, size in wanted.items():
+        if size is not None and not own[part]:
+            count = round(size * total) if isinstance(size, float) else size
+            own[part], own["train"] = _carve(own["train"], count, seed, name, part)
+    _check_patients(name, own)
+    return {part: tuple(found) for part, found in own.items()}
+
+
+def _carve(
+    examples: list[Example], count: int, seed: int, source: str, part: str
+) -> tuple[list[Example], list[Example]]:
+    """About `count` images, whole patients, each class in proportion."""
+    if count >= len(examples):
+        raise DataError(f"the source '{source}' has {len(examples)} images to train on, of which {part}: {count} cannot be carved")
+    by_patient: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_patient[example.patient].append(example)
+    strata: dict[str, list[str]] = defaultdict(list)
+    for patient in sorted(by_patient):
+        strata[_stratum(by_patient[patient])].append(patient)
+    taken: set[str] = set()
+    for stratum, patients in sorted(strata.items()):
+        images = sum(len(by_patient[patient]) for patient in patients)
+        wanted, got = count * images / len(examples), 0
+        for index in permutation(len(patients), seed, "part", source, part, stratum):
+            size = len(by_patient[patients[index]])
+            if got + size / 2 > wanted:
+                break
+            taken.add(patients[index])
+            got += size
+    carved = [example for example in examples if example.patient in taken]
+    return carved, [example for example in examples if example.patient not in taken]
+
+
+def _stratum(examples: list[Example]) -> str:
+    """The most frequent label set of a patient, and whether there is a mask."""
+    labels = Counter("|".join(sorted(example.labels)) if example.labels is not None else "?" for example in examples)
+    masked = any(example.masks is not None for example in examples)
+    return f"{max(sorted(labels), key=lambda name: labels[name])} {masked}"
+
+
+def _check_patients(source: str, parts: Mapping[SplitName, Sequence[Example]]) -> None:
+    patients = {part: {example.patient for example in examples} for part, examples in parts.items()}
+    pairs: list[tuple[SplitName, SplitName]] = [("train", "test"), ("val", "test"), ("train", "val")]
+    for first, second in pairs:
+        shared = patients[first] & patients[second]
+        if shared:
+            raise DataError(
+                f"the source '{source}' has patient '{min(shared)}' in its {first} and its {second} part "
+                f"({len(shared)} such patients); a patient belongs to one part"
+            )

@@ -1,0 +1,70 @@
+"""What a source holds, after renaming, partition and the data set's own split."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ssmtl.data.draws import permutation
+from ssmtl.errors import DataError
+from ssmtl.recipe import SourceEntry
+from ssmtl.source import Example
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """The examples of every source a recipe uses, by source name; patients shared by two sources are partitioned."""
+
+    examples: Mapping[str, tuple[Example, ...]]
+    entries: Mapping[str, SourceEntry]
+
+
+def list_sources(
+    entries: Mapping[str, SourceEntry], wanted: set[str], make: Callable[[str], Any], disjoint: list[tuple[str, str]], seed: int
+) -> SourceFiles:
+    """List the wanted sources, and those that they share patients with, so that a source is the same in every recipe.
+
+    :param make: name to source.
+    :param disjoint: pairs (a, b) of sources besides those of the entries: patients in both go to one of them only.
+    :raises DataError: as the sources do; also for a source without images or with an id that stands twice.
+    """
+    pairs = [(name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from]
+    pairs += [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]]
+    pairs = [pair for pair in pairs if wanted & set(pair)]
+    wanted = wanted.union(*pairs)
+    found = {name: _examples(name, entries[name], make) for name in sorted(wanted)}
+    for name, other in pairs:
+        found[name], found[other] = _partition(found[name], found[other], entries[name].share, seed, name, other)
+    return SourceFiles(found, entries)
+
+
+def _examples(name: str, entry: SourceEntry, make: Callable[[str], Any]) -> tuple[Example, ...]:
+    examples = tuple(make(name).examples())
+    if not examples:
+        raise DataError(f"the source '{name}' has no images")
+    ids = {example.id for example in examples}
+    if len(ids) < len(examples):
+        seen: set[str] = set()
+        twice = next(example.id for example in examples if example.id in seen or seen.add(example.id))  # type: ignore[func-returns-value]
+        raise DataError(f"the source '{name}' names the image '{twice}' twice")
+    return tuple(_renamed(example, entry.labels) for example in examples) if entry.labels else examples
+
+
+def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:
+    if example.labels is None:
+        return example
+    renamed = (names.get(label, label) for label in example.labels)
+    return replace(example, labels=frozenset(label for label in renamed if label is not None))
+
+
+def _partition(
+    own: tuple[Example, ...], other: tuple[Example, ...], share: float, seed: int, name: str, other_name: str
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Patients found in both go to `own` (a `share` of them) or to `other`; nobody stays in both."""
+    common = sorted({example.patient for example in own} & {example.patient for example in other})
+    order = permutation(len(common), seed, "disjoint", name, other_name)
+    ours = {common[index] for index in order[: round(share * len(common))]}
+    theirs = set(common) - ours
+    return (
+        tuple(example for example in own if example.patient not in theirs),
+        tuple(example for example in other if example.patient not in ours),
+    )

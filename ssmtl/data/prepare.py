@@ -1,0 +1,107 @@
+"""From an experiment to its data: list, split, decode."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ssmtl.assemble import Experiment
+from ssmtl.data.cache import Decoded, Progress, decode, no_progress
+from ssmtl.data.dataset import TaskData, task_data
+from ssmtl.data.folders import Folders
+from ssmtl.data.pool import SourceFiles, list_sources
+from ssmtl.data.split import TaskSplit, read_split, split_tasks
+from ssmtl.head import Output
+from ssmtl.options import build
+from ssmtl.plugins import Plugins
+from ssmtl.recipe import Recipe
+from ssmtl.source import Example, Source
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data of a run.
+
+    :param skipped: by source, the images that did not decode and why (`on_error: skip`).
+    :param fingerprint: by source, of all its content.
+    """
+
+    tasks: Mapping[str, TaskData]
+    splits: Mapping[str, TaskSplit]
+    skipped: Mapping[str, Mapping[str, str]]
+    fingerprints: Mapping[str, str]
+
+
+def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> Source:
+    """The source that the recipe calls `name`."""
+    entry = recipe.sources[name]
+    source: Source = build(plugins["source"][entry.use].make, entry.use, entry.options, folders)
+    return source
+
+
+def prepare(
+    experiment: Experiment,
+    plugins: Plugins,
+    folders: Folders,
+    *,
+    split_file: Path | None = None,
+    progress: Progress = no_progress,
+) -> Prepared:
+    """List the sources, split them or read a split, decode what is needed.
+
+    :raises DataError: for everything that can be wrong with data.
+    """
+    recipe = experiment.recipe
+    specs = {task.name: task.spec for task in experiment.tasks}
+    wanted = {spec.source for spec in specs.values()} | {source for spec in specs.values() for source in spec.evaluate_on.values()}
+    disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
+    files = list_sources(
+        recipe.sources, wanted, lambda name: make_source(recipe, plugins, folders, name), disjoint, recipe.seed
+    )
+    splits = _split(experiment, files, split_file)
+    structures = _structures(experiment)
+    decoded: dict[str, Decoded] = {}
+    for name in sorted(wanted):
+        entry = recipe.sources[name]
+        size, channels, skip = recipe.image.size, recipe.image.channels, entry.on_error == "skip"
+        decoded[name] = decode(files.examples[name], size, channels, structures[name], skip=skip, progress=progress)
+    if any(found.skipped for found in decoded.values()):
+        files, decoded = _without_skipped(files, decoded)
+        splits = _split(experiment, files, split_file)
+    data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
+    skipped = {name: found.skipped for name, found in decoded.items() if found.skipped}
+    return Prepared(data, splits, skipped, {name: found.fingerprint for name, found in decoded.items()})
+
+
+def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) -> dict[str, TaskSplit]:
+    recipe = experiment.recipe
+    if split_file is None and recipe.split is not None:
+        split_file = Path(recipe.split)
+    if split_file is not None:
+        return read_split(split_file, {task.name: task.spec for task in experiment.tasks}, files)
+    tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
+    return split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
+
+
+def _structures(experiment: Experiment) -> dict[str, tuple[str, ...]]:
+    """By source, the structures that some task wants."""
+    wanted: dict[str, list[str]] = {name: [] for name in experiment.recipe.sources}
+    for task in experiment.tasks:
+        if task.output.kind == "masks":
+            for source in {task.spec.source, *task.spec.evaluate_on.values()}:
+                wanted[source] += [name for name in task.output.classes if name not in wanted[source]]
+    return {name: tuple(found) for name, found in wanted.items()}
+
+
+def _without_skipped(files: SourceFiles, decoded: Mapping[str, Decoded]) -> tuple[SourceFiles, dict[str, Decoded]]:
+    """The same without the images that did not decode."""
+    kept: dict[str, tuple[Example, ...]] = {}
+    rows: dict[str, Decoded] = {}
+    for name, examples in files.examples.items():
+        skipped = decoded[name].skipped if name in decoded else {}
+        places = [place for place, example in enumerate(examples) if example.id not in skipped]
+        kept[name] = tuple(examples[place] for place in places)
+        if name in decoded:
+            found = decoded[name]
+            masks = None if found.masks is None else found.masks[places]
+            rows[name] = replace(found, images=found.images[places], masks=masks) if skipped else found
+    return SourceFiles(kept, files.entries), rows

@@ -1,0 +1,165 @@
+"""The split of a run: for each task, which images are labelled, unlabelled, validation and test; a file in and out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssmtl.data.budget import choose, is_labeled
+from ssmtl.data.draws import permutation
+from ssmtl.data.parts import parts_of
+from ssmtl.data.pool import SourceFiles
+from ssmtl.errors import DataError, nearest
+from ssmtl.head import Output
+from ssmtl.recipe import TaskSpec
+from ssmtl.source import Example
+
+
+@dataclass(frozen=True)
+class TaskSplit:
+    """Ids by part; `test` by domain, as (source name, ids)."""
+
+    source: str
+    labeled: tuple[str, ...]
+    unlabeled: tuple[str, ...]
+    val: tuple[str, ...]
+    test: Mapping[str, tuple[str, tuple[str, ...]]]
+
+
+def split_tasks(
+    tasks: Mapping[str, tuple[TaskSpec, Output]], files: SourceFiles, seed: int, select: bool
+) -> dict[str, TaskSplit]:
+    """A pure function of the sources' examples and the seed.
+
+    :param select: whether weights are selected by validation, so that each task needs validation images.
+    :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images.
+    """
+    parts = {name: dict(parts_of(name, examples, files.entries[name], seed)) for name, examples in files.examples.items()}
+    restricted = _separate(tasks, parts, seed)
+    trained = {spec.source for spec, _ in tasks.values()}
+    whole = {name: _test_part(files.examples[name], parts[name]["test"], name in trained) for name in parts}
+    result = {}
+    for task, (spec, output) in tasks.items():
+        own = restricted[task]
+        _check_classes(task, spec.source, own["train"], output)
+        labeled = choose(own["train"], spec.labeled, output, seed, task)
+        if not labeled:
+            raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")
+        kept = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
+        val = [example for example in own["val"] if is_labeled(example, output)]
+        if select and not val:
+            raise DataError(
+                f"task '{task}': the source '{spec.source}' has no validation images. Give it some (split=val), carve "
+                f"them out of the train part with 'val: 0.15' in its entry of the sources file, or set train.select_by: last"
+            )
+        result[task] = TaskSplit(
+            spec.source,
+            _ids(labeled),
+            tuple(example.id for example in own["train"] if example.id not in kept),
+            _ids(val),
+            {
+                domain: (source, _test(task, source, own["test"] if source == spec.source else whole[source], output))
+                for domain, source in spec.evaluate_on.items()
+            },
+        )
+    return result
+
+
+def _separate(
+    tasks: Mapping[str, tuple[TaskSpec, Output]], parts: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int
+) -> dict[str, dict[str, tuple[Example, ...]]]:
+    """Each task's own parts: two tasks of one source with `disjoint_from` share its patients out, half and half."""
+    own = {task: dict(parts[spec.source]) for task, (spec, _) in tasks.items()}
+    for task, (spec, _) in tasks.items():
+        other = spec.disjoint_from
+        if other is None or tasks[other][0].source != spec.source:
+            continue
+        for part in ("train", "val", "test"):
+            patients = sorted({example.patient for example in own[task][part]} & {example.patient for example in own[other][part]})
+            order = permutation(len(patients), seed, "disjoint", task, other, part)
+            ours = {patients[index] for index in order[: len(patients) // 2]}
+            own[task][part] = tuple(example for example in own[task][part] if example.patient in ours)
+            own[other][part] = tuple(example for example in own[other][part] if example.patient not in ours)
+    return own
+
+
+def _test_part(
+    examples: tuple[Example, ...], test: tuple[Example, ...], trained_on: bool
+) -> tuple[Example, ...]:
+    """A source that nobody trains on and that has no split of its own is a test set as a whole."""
+    return test if trained_on or any(example.split for example in examples) else examples
+
+
+def _test(task: str, source: str, candidates: Sequence[Example], output: Output) -> tuple[str, ...]:
+    labeled = _ids(example for example in candidates if is_labeled(example, output))
+    if not labeled:
+        what = "masks" if output.kind == "masks" else "labels"
+        raise DataError(f"task '{task}': the source '{source}' has no test images with {what} to evaluate on")
+    return labeled
+
+
+def _check_classes(task: str, source: str, examples: Sequence[Example], output: Output) -> None:
+    if output.kind == "masks":
+        found = {name for example in examples if example.masks for name in example.masks}
+    else:
+        found = {label for example in examples for label in example.labels or ()}
+    for name in output.classes:
+        if name not in found:
+            what = "structure" if output.kind == "masks" else "class"
+            raise DataError(f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, found)})")
+
+
+def _ids(examples: Any) -> tuple[str, ...]:
+    return tuple(example.id for example in examples)
+
+
+def write_split(path: Path, splits: Mapping[str, TaskSplit], seed: int) -> None:
+    """As JSON, readable by `read_split`."""
+    content = {
+        "seed": seed,
+        "tasks": {
+            task: {
+                "source": split.source,
+                "labeled": split.labeled,
+                "unlabeled": split.unlabeled,
+                "val": split.val,
+                "test": {domain: {"source": source, "ids": ids} for domain, (source, ids) in split.test.items()},
+            }
+            for task, split in splits.items()
+        },
+    }
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) -> dict[str, TaskSplit]:
+    """:raises DataError: if the file is no split of these tasks and sources."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))["tasks"]
+        splits = {
+            task: TaskSplit(
+                found["source"],
+                tuple(found["labeled"]),
+                tuple(found["unlabeled"]),
+                tuple(found["val"]),
+                {domain: (part["source"], tuple(part["ids"])) for domain, part in found["test"].items()},
+            )
+            for task, found in content.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is no split file: {error!r}") from error
+    for task, spec in tasks.items():
+        if task not in splits:
+            raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")
+        split = splits[task]
+        if split.source != spec.source:
+            raise DataError(f"{path}: task '{task}' is split over '{split.source}', the recipe has '{spec.source}'")
+        named = {split.source: {*split.labeled, *split.unlabeled, *split.val}}
+        for source, ids in split.test.values():
+            named.setdefault(source, set()).update(ids)
+        for source, ids in named.items():
+            known = {example.id for example in files.examples.get(source, ())}
+            missing = sorted(ids - known)
+            if missing:
+                raise DataError(f"{path}: task '{task}': the source '{source}' has no image '{missing[0]}' ({len(missing)} such ids)")
+    return {task: splits[task] for task in tasks}

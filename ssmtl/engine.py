@@ -1,0 +1,181 @@
+"""The loop: `fit`, and `training_step`, in which the whole mathematics of a step is in sight."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ssmtl.assemble import Experiment
+from ssmtl.data.dataset import TaskData
+from ssmtl.data.draws import key
+from ssmtl.ema import Ema
+from ssmtl.errors import RunError
+from ssmtl.events import StepEnded
+from ssmtl.fused import Prepared, gather, outputs_of
+from ssmtl.render import Shard, render
+from ssmtl.schedule import make_optimizer, rate_at
+from ssmtl.shapes import Images, Logits
+from ssmtl.strategy import Predictor
+
+
+@dataclass
+class Learner:
+    """What changes while training.
+
+    :param model: as Fabric wrapped it; `experiment.model` is the same module inside.
+    :param extras: trained parameters outside the model: of balancer and strategies.
+    """
+
+    fabric: Fabric
+    experiment: Experiment
+    data: Mapping[str, TaskData]
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    ema: Ema | None
+    extras: tuple[nn.Parameter, ...]
+    shard: Shard
+
+
+@dataclass(frozen=True)
+class StepNumbers:
+    """What a step computed: the total, and by 'task.strategy' the unweighted losses and the diagnostics."""
+
+    total: Tensor
+    losses: Mapping[str, Tensor]
+    diagnostics: Mapping[str, Tensor]
+    rows: int
+
+
+def make_learner(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> Learner:
+    """Moves the experiment to Fabric's device and wraps it.
+
+    :raises RunError: if a batch does not divide among the processes.
+    """
+    shard = Shard(fabric.global_rank, fabric.world_size)
+    for task in experiment.tasks:
+        for pool in {view.pool for view in task.views}:
+            if task.rows(pool) % shard.world:
+                raise RunError(f"task '{task.name}': {task.rows(pool)} {pool} rows a step do not divide among {shard.world} devices")
+    outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
+    fabric.to_device(outside)
+    extras = tuple(outside.parameters())
+    optimizer = make_optimizer([*experiment.model.parameters(), *extras], experiment.recipe.optimizer)
+    decay = experiment.recipe.train.ema
+    fabric.to_device(experiment.model)
+    ema = Ema(experiment.model, decay) if decay is not None else None
+    model, optimizer = fabric.setup(experiment.model, optimizer)
+    return Learner(fabric, experiment, data, model, optimizer, ema, extras, shard)
+
+
+def fit(learner: Learner, on_step: Callable[[StepEnded], None], on_evaluate: Callable[[int], None]) -> None:
+    """Train for as many steps as the recipe says."""
+    train, schedule = learner.experiment.recipe.train, learner.experiment.recipe.schedule
+    epoch = steps_an_epoch(learner)
+    started = time.perf_counter()
+    trained = 0.0
+    for step in range(train.steps):
+        began = time.perf_counter()
+        rate = rate_at(step, schedule, train.steps, epoch)
+        for group in learner.optimizer.param_groups:
+            group["lr"] = learner.experiment.recipe.optimizer.lr * rate
+        logged = (step + 1) % train.log_every == 0 or step == 0
+        numbers = training_step(learner, step, diagnose=logged)
+        trained += time.perf_counter() - began
+        if logged:
+            on_step(_record(learner, step, numbers, trained, time.perf_counter() - started))
+        if (step + 1) % train.evaluate_every == 0 or step + 1 == train.steps:
+            on_evaluate(step + 1)
+
+
+def training_step(learner: Learner, step: int, *, diagnose: bool = False) -> StepNumbers:
+    """One optimiser step. Everything random in it is a pure function of the seed and `step` (dropout: and the rank)."""
+    recipe, device = learner.experiment.recipe, learner.fabric.device
+    progress = step / recipe.train.steps
+    torch.manual_seed(key(recipe.seed, "dropout", step, learner.shard.rank) % 2**63)
+    learner.model.train()
+
+    parts, truths = [], {}
+    for task in learner.experiment.tasks:
+        batch, truth = render(task, learner.data[task.name], recipe.seed, step, device, learner.shard)
+        truths[task.name] = truth
+        for term in task.terms:
+            with torch.no_grad():
+                own = term.strategy.prepare(batch.keep(term.strategy.views), _predictor(learner, task.name))
+            parts.append(Prepared(task, term, own))
+
+    rows, layout = gather(parts)
+    logits = learner.model(rows)
+
+    losses: dict[str, Tensor] = {}
+    diagnostics: dict[str, Tensor] = {}
+    weighted: dict[str, Tensor] = {}
+    for part in parts:
+        outputs = outputs_of(part, logits, layout)
+        loss = part.term.strategy.loss(part.batch, outputs, progress)
+        losses[part.name] = loss.detach()
+        weighted[part.task.name] = weighted.get(part.task.name, 0) + part.term.entry.weight_at(progress) * loss
+        if diagnose:
+            with torch.no_grad():
+                found = part.term.strategy.diagnose(part.batch, outputs, truths[part.task.name])
+            diagnostics.update({f"{part.name}.{name}": value for name, value in found.items()})
+    total = learner.experiment.balancer(weighted)
+    _check_finite(total, losses, step)
+
+    learner.optimizer.zero_grad()
+    learner.fabric.backward(total)
+    for parameter in learner.extras if learner.shard.world > 1 else ():
+        parameter.grad = learner.fabric.all_reduce(parameter.grad, reduce_op="mean")
+    if recipe.train.clip is not None:
+        learner.fabric.clip_gradients(learner.model, learner.optimizer, max_norm=recipe.train.clip)
+    learner.optimizer.step()
+    if learner.ema is not None:
+        learner.ema.update(learner.experiment.model, step)
+    return StepNumbers(total.detach(), losses, diagnostics, sum(len(found) for found in rows.values()))
+
+
+def steps_an_epoch(learner: Learner) -> int:
+    """Steps in one pass over the largest pool that is drawn from, unlabelled before labelled."""
+    passes = {"labeled": 0, "unlabeled": 0}
+    for task in learner.experiment.tasks:
+        for pool in {view.pool for view in task.views}:
+            length = len(getattr(learner.data[task.name], pool))
+            passes[pool] = max(passes[pool], -(-length // task.rows(pool)))
+    return passes["unlabeled"] or passes["labeled"]
+
+
+def _predictor(learner: Learner, task: str) -> Predictor:
+    """The task's logits for its strategies: without gradient, of the trained or the averaged weights."""
+
+    def predict(images: Images, *, weights: Literal["student", "ema"] = "student", training: bool = False) -> Logits:
+        if weights == "ema":
+            if learner.ema is None:
+                raise RunError(f"task '{task}' asks for the averaged weights as teacher, and the recipe has no train.ema")
+            return learner.ema.model.predictor(task)(images)
+        if not training:
+            return learner.experiment.model.predictor(task)(images)
+        with learner.fabric.autocast():
+            return learner.experiment.model.logits(task, images).float()
+
+    return predict
+
+
+def _check_finite(total: Tensor, losses: Mapping[str, Tensor], step: int) -> None:
+    if not torch.isfinite(total):
+        broken = [f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss)]
+        raise RunError(f"the loss is not finite at step {step + 1}: {', '.join(broken) or 'the balancer'}. Try a lower learning rate, or train.clip: 1.0")
+
+
+def _record(learner: Learner, step: int, numbers: StepNumbers, trained: float, seconds: float) -> StepEnded:
+    return StepEnded(
+        step=step + 1,
+        total=numbers.total.item(),
+        losses={name: loss.item() for name, loss in numbers.losses.items()},
+        diagnostics={name: value.item() for name, value in numbers.diagnostics.items()},
+        learning_rate=learner.optimizer.param_groups[0]["lr"],
+        rows_per_second=numbers.rows * learner.shard.world * (step + 1) / trained,
+        seconds=seconds,
+    )

@@ -1,0 +1,50 @@
+"""The exceptions a user can meet. Each is shown as text, with exit code 2, and no traceback."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class SsmtlError(Exception):
+    """Something the user can mend: what, where, what was expected."""
+
+
+class DataError(SsmtlError):
+    """A folder, file, image, mask, label or budget that cannot be used."""
+
+
+class PluginError(SsmtlError):
+    """A plugin that cannot be loaded, or two plugins that offer one name."""
+
+
+class RunError(SsmtlError):
+    """A run folder that cannot be used as asked, or a training that cannot go on."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a recipe: `where` is file and key, `hint` what to write instead."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class RecipeError(SsmtlError):
+    """A recipe that cannot be run, with every mistake that was found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a name that is not known: the nearest one, else all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.55)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names)}" if names else "none is known"

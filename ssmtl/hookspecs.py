@@ -1,0 +1,61 @@
+"""Every extension point, on one screen.
+
+Providers return mappings and have no side effects; observers get frozen facts and return nothing.
+No hook can change the mathematics: a recipe plus the versions explains a run.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from ssmtl.augmentation import Augmentation
+    from ssmtl.backbone import Backbone
+    from ssmtl.balancer import Balancer
+    from ssmtl.bridge import Bridge
+    from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+    from ssmtl.head import Head
+    from ssmtl.metric import Metric
+    from ssmtl.source import Source
+    from ssmtl.strategy import Strategy
+
+hookspec = pluggy.HookspecMarker("ssmtl")
+hookimpl = pluggy.HookimplMarker("ssmtl")
+
+# fmt: off
+@hookspec
+def ssmtl_backbones() -> Mapping[str, type["Backbone"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_heads() -> Mapping[str, type["Head"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_bridges() -> Mapping[str, type["Bridge"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_strategies() -> Mapping[str, type["Strategy"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_balancers() -> Mapping[str, type["Balancer"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_sources() -> Mapping[str, Callable[..., "Source"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_metrics() -> Mapping[str, Callable[..., "Metric"]]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_recipes() -> Mapping[str, Path]: ...  # type: ignore[empty-body]
+@hookspec
+def ssmtl_commands(app: "typer.Typer") -> None: ...
+
+@hookspec
+def ssmtl_run_started(run: "RunStarted") -> None: ...
+@hookspec
+def ssmtl_step_ended(step: "StepEnded") -> None: ...
+@hookspec
+def ssmtl_evaluated(result: "Evaluated") -> None: ...
+@hookspec
+def ssmtl_checkpoint_saved(saved: "CheckpointSaved") -> None: ...
+@hookspec
+def ssmtl_run_ended(run: "RunEnded") -> None: ...
+# fmt: on

@@ -1,0 +1,133 @@
+"""From a recipe's file or name, a sources file and `--set` to a `Recipe`."""
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ssmtl import yaml_file
+from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.options import problems_of
+from ssmtl.recipe import Recipe
+from ssmtl.registry import Registry
+
+
+def shipped_folder() -> Path:
+    """The folder of recipes that comes with the package: inside it in a wheel, beside it in a checkout."""
+    inside = Path(__file__).parent / "recipes"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
+
+
+@dataclass(frozen=True)
+class RecipeText:
+    """A recipe's plain data, with overrides and sources put in, and the file it came from."""
+
+    content: dict[str, Any]
+    where: str
+
+    def validated(self) -> Recipe:
+        """:raises RecipeError: with every mistake of form."""
+        try:
+            return Recipe.model_validate_json(json.dumps(self.content, default=str))
+        except ValidationError as error:
+            problems = list(problems_of(error, "", Recipe))
+        raise RecipeError([Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in _distinct(problems)])
+
+
+def read(
+    recipe: str, shipped: Registry, *, sources: str | None = None, overrides: Sequence[str] = (), seed: int | None = None
+) -> RecipeText:
+    """Find, read and overlay a recipe.
+
+    :param recipe: a file, or the name of a shipped recipe.
+    :param sources: a sources file, or the name of a shipped one, in the place of the recipe's own.
+    :param overrides: `a.b=c`, where c is YAML; list items are addressed by number or by what they `use`.
+    :raises RecipeError: if a file is missing or not YAML, or an override names a place that is not there.
+    """
+    path = _find(recipe, shipped)
+    content = yaml_file.read_mapping(path)
+    wanted = sources if sources is not None else content.get("sources")
+    if isinstance(wanted, str):
+        place = find_sources(wanted, path if sources is None else None)
+        content["sources"] = yaml_file.read_mapping(place)
+    for override in overrides:
+        content = _overridden(content, override)
+    if seed is not None:
+        content["seed"] = seed
+    return RecipeText(content, str(path))
+
+
+def _find(recipe: str, shipped: Registry) -> Path:
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    if recipe in shipped:
+        found = shipped[recipe].make
+        return found if isinstance(found, Path) else Path(str(found))
+    kind = "no such file" if path.suffix in (".yaml", ".yml") else "neither a file nor the name of a shipped recipe"
+    raise RecipeError([Problem(recipe, kind, nearest(path.stem, shipped))])
+
+
+def find_sources(wanted: str, recipe: Path | None = None) -> Path:
+    """A sources file: beside the recipe, from here, or shipped.
+
+    :raises RecipeError: if there is none.
+    """
+    shipped = shipped_folder()
+    places = [Path(wanted), shipped / wanted, shipped / "sources" / f"{wanted}.yaml"]
+    if recipe is not None:
+        places.insert(0, recipe.parent / wanted)
+    for place in places:
+        if place.is_file():
+            return place
+    known = [path.stem for path in (shipped / "sources").glob("*.yaml")]
+    raise RecipeError([Problem(wanted, "no such sources file", nearest(Path(wanted).stem, known))])
+
+
+def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise RecipeError([Problem(f"--set {override}", "should be KEY=VALUE, such as train.steps=100")])
+    value = yaml_file.parse(text, f"--set {override}") if text else None
+    result = copy.deepcopy(content)
+    place: Any = result
+    *parents, last = name.split(".")
+    for position, part in enumerate(parents):
+        place = _step(place, part, f"--set {override}: {'.'.join(parents[: position + 1])}")
+    if isinstance(place, list):
+        place[_index(place, last, f"--set {override}")] = value
+    else:
+        place[last] = value
+    return result
+
+
+def _step(place: Any, part: str, where: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, where)]
+    if place.get(part) is None:
+        place[part] = {}
+    if not isinstance(place[part], dict | list):
+        raise RecipeError([Problem(where, f"is {place[part]!r}, which has no keys")])
+    return place[part]
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    if part.isdigit() and int(part) < len(items):
+        return int(part)
+    uses = [item.get("use") if isinstance(item, Mapping) else item for item in items]
+    if part in uses:
+        return uses.index(part)
+    raise RecipeError([Problem(where, f"no item '{part}' in the list", nearest(part, [str(use) for use in uses]))])
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    """A union of types gives one message a member; keep the first of each place."""
+    kept: dict[str, Problem] = {}
+    for problem in problems:
+        place = ".".join(part for part in problem.where.split(".") if not part.startswith(("constrained-", "float", "int", "Ramp", "dict[", "literal[", "str", "Component", "nullable")))
+        kept.setdefault(place, Problem(place, problem.what, problem.hint))
+    return list(kept.values())

@@ -1,0 +1,66 @@
+"""Read and write YAML: safe loading, YAML 1.2 numbers and booleans, no duplicate keys."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ssmtl.errors import Problem, RecipeError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML reads 1e-4 as a string and `no` as false; this loader does neither."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        if isinstance(key, list | dict):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", key_node.start_mark)
+        seen.add(key)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse(text: str, where: str) -> Any:
+    """:raises RecipeError: with `where` and the line, if `text` is not YAML."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise RecipeError([Problem(f"{where}{line}", f"not YAML: {getattr(error, 'problem', None) or error}")]) from error
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """:raises RecipeError: if the file cannot be read, or is not a mapping."""
+    try:
+        content = parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError([Problem(str(path), f"cannot be read: {error}")]) from error
+    if not isinstance(content, dict):
+        raise RecipeError([Problem(str(path), "is not a mapping of keys to values")])
+    return content
+
+
+def dump(content: Any) -> str:
+    """YAML text with keys in the order given."""
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
