@@ -66,7 +66,9 @@ def _check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
     component("backbone", recipe.backbone, "backbone")
     component("balancer", recipe.balancer, "balancer")
     if recipe.train.select_by == "validation" and not any(task.metrics for task in recipe.tasks.values()):
-        problems.append(Problem("train.select_by", "no task has metrics to select by", "name some, or set select_by: last"))
+        problems.append(
+            Problem("train.select_by", "no task has metrics to select by", "name some, or set select_by: last")
+        )
     for name, entry in recipe.sources.items():
         component("source", entry, f"sources.{name}")
         named(entry.disjoint_from, recipe.sources, "source", f"sources.{name}.disjoint_from")
@@ -156,11 +158,19 @@ class _Assembly:
                 continue
             if head.output.kind not in strategy.accepts:
                 hint = f"it learns from {', '.join(sorted(strategy.accepts))}"
-                self.problems.append(Problem(place, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint))
+                self.problems.append(
+                    Problem(place, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint)
+                )
             for view in sorted(strategy.views):
                 if view.augment not in spec.augment:
                     hint = nearest(view.augment, spec.augment)
-                    self.problems.append(Problem(f"{where}.augment", f"'{entry.use}' asks for the view '{view}', and there is no '{view.augment}'", hint))
+                    self.problems.append(
+                        Problem(
+                            f"{where}.augment",
+                            f"'{entry.use}' asks for the view '{view}', and there is no '{view.augment}'",
+                            hint,
+                        )
+                    )
             used = sum(term.name.split("#")[0] == entry.use for term in terms)
             terms.append(Term(entry.use if not used else f"{entry.use}#{used + 1}", strategy, entry))
         return terms
@@ -170,10 +180,22 @@ class _Assembly:
             where = f"tasks.{name}.bridge"
             for read in sorted(bridge.reads):
                 if read not in self.recipe.tasks:
-                    self.problems.append(Problem(where, f"is guided by the task '{read}', which is not in the recipe", nearest(read, self.recipe.tasks)))
+                    self.problems.append(
+                        Problem(
+                            where,
+                            f"is guided by the task '{read}', which is not in the recipe",
+                            nearest(read, self.recipe.tasks),
+                        )
+                    )
             path = self._cycle(name, (name,))
             if path:
-                self.problems.append(Problem(where, f"the bridges form a cycle: {' → '.join(path)}", "one of them must not be guided by the other"))
+                self.problems.append(
+                    Problem(
+                        where,
+                        f"the bridges form a cycle: {' → '.join(path)}",
+                        "one of them must not be guided by the other",
+                    )
+                )
 
     def _cycle(self, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
         for read in sorted(self.bridges[name].reads) if name in self.bridges else ():
@@ -198,11 +220,19 @@ def _try_out(experiment: Experiment) -> list[Problem]:
             with torch.no_grad():
                 logits = experiment.model.logits(task.name, images)
         except (ValueError, RuntimeError, IndexError) as error:
-            problems.append(Problem(f"tasks.{task.name}", str(error).splitlines()[0], f"tried with images of {image.size} pixels"))
+            problems.append(
+                Problem(f"tasks.{task.name}", str(error).splitlines()[0], f"tried with images of {image.size} pixels")
+            )
             continue
         expected: tuple[int, ...] = (2, len(task.output.classes))
         expected += (image.size, image.size) if task.output.kind == "masks" else ()
         if tuple(logits.shape) != expected:
-            problems.append(Problem(f"tasks.{task.name}.head", f"gives logits of shape {tuple(logits.shape)}, expected {expected}", f"tried with images of {image.size} pixels"))
+            problems.append(
+                Problem(
+                    f"tasks.{task.name}.head",
+                    f"gives logits of shape {tuple(logits.shape)}, expected {expected}",
+                    f"tried with images of {image.size} pixels",
+                )
+            )
     experiment.model.train(training)
     return problems

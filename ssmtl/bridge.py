@@ -34,4 +34,7 @@ class Bridge(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
-        """Features of the shapes `pyramid` promises; `images` are in [0, 1], `predict` has one entry a task of `reads`."""
+        """Features of the shapes `pyramid` promises.
+
+        :param images: in [0, 1]. :param predict: one entry a task of `reads`.
+        """

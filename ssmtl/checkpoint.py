@@ -27,4 +27,6 @@ def load_weights(path: Path, model: nn.Module) -> None:
     except (OSError, SafetensorError) as error:
         raise RunError(f"the weights {path} cannot be read: {error}") from error
     except RuntimeError as error:
-        raise RunError(f"the weights {path} are not of this recipe's model: {str(error).splitlines()[-1].strip()}") from error
+        raise RunError(
+            f"the weights {path} are not of this recipe's model: {str(error).splitlines()[-1].strip()}"
+        ) from error

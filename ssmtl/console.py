@@ -50,7 +50,7 @@ class LiveConsole:
             self.best = result if result.best else self.best
 
     @hookimpl
-    def ssmtl_run_ended(self, run: RunEnded) -> None:  # noqa: ARG002
+    def ssmtl_run_ended(self, run: RunEnded) -> None:
         self.live.stop()
 
     def _render(self) -> Group:

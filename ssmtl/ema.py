@@ -3,7 +3,8 @@
 import copy
 
 import torch
-from torch import nn
+
+from ssmtl.model import MultiTaskModel
 
 
 class Ema:
@@ -13,12 +14,12 @@ class Ema:
         short run does not keep its initial weights.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: MultiTaskModel, decay: float) -> None:
         self.decay = decay
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.model: MultiTaskModel = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
+    def update(self, model: MultiTaskModel, step: int) -> None:
         """Take in the weights after step `step`."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)

@@ -59,7 +59,10 @@ def make_learner(fabric: Fabric, experiment: Experiment, data: Mapping[str, Task
     for task in experiment.tasks:
         for pool in {view.pool for view in task.views}:
             if task.rows(pool) % shard.world:
-                raise RunError(f"task '{task.name}': {task.rows(pool)} {pool} rows a step do not divide among {shard.world} devices")
+                raise RunError(
+                    f"task '{task.name}': {task.rows(pool)} {pool} rows a step do not divide "
+                    f"among {shard.world} devices"
+                )
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
     fabric.to_device(outside)
     extras = tuple(outside.parameters())
@@ -127,8 +130,7 @@ def training_step(learner: Learner, step: int, *, diagnose: bool = False) -> Ste
 
     learner.optimizer.zero_grad()
     learner.fabric.backward(total)
-    for parameter in learner.extras if learner.shard.world > 1 else ():
-        parameter.grad = learner.fabric.all_reduce(parameter.grad, reduce_op="mean")
+    _average_extras(learner)
     if recipe.train.clip is not None:
         learner.fabric.clip_gradients(learner.model, learner.optimizer, max_norm=recipe.train.clip)
     learner.optimizer.step()
@@ -153,7 +155,9 @@ def _predictor(learner: Learner, task: str) -> Predictor:
     def predict(images: Images, *, weights: Literal["student", "ema"] = "student", training: bool = False) -> Logits:
         if weights == "ema":
             if learner.ema is None:
-                raise RunError(f"task '{task}' asks for the averaged weights as teacher, and the recipe has no train.ema")
+                raise RunError(
+                    f"task '{task}' asks for the averaged weights as teacher, and the recipe has no train.ema"
+                )
             return learner.ema.model.predictor(task)(images)
         if not training:
             return learner.experiment.model.predictor(task)(images)
@@ -163,10 +167,22 @@ def _predictor(learner: Learner, task: str) -> Predictor:
     return predict
 
 
+def _average_extras(learner: Learner) -> None:
+    """Gradients outside the model, which DDP does not know of, become the mean over the processes."""
+    for parameter in learner.extras if learner.shard.world > 1 else ():
+        if parameter.grad is not None:
+            reduced = learner.fabric.all_reduce(parameter.grad, reduce_op="mean")
+            assert isinstance(reduced, Tensor)
+            parameter.grad = reduced
+
+
 def _check_finite(total: Tensor, losses: Mapping[str, Tensor], step: int) -> None:
     if not torch.isfinite(total):
         broken = [f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss)]
-        raise RunError(f"the loss is not finite at step {step + 1}: {', '.join(broken) or 'the balancer'}. Try a lower learning rate, or train.clip: 1.0")
+        raise RunError(
+            f"the loss is not finite at step {step + 1}: {', '.join(broken) or 'the balancer'}. "
+            "Try a lower learning rate, or train.clip: 1.0"
+        )
 
 
 def _record(learner: Learner, step: int, numbers: StepNumbers, trained: float, seconds: float) -> StepEnded:

@@ -21,7 +21,10 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Predictions:
-    """:param probabilities: (rows, classes) or (rows, structures, height, width). :param targets: as `Metric` takes them."""
+    """:param probabilities: (rows, classes) or (rows, structures, height, width).
+
+    :param targets: as `Metric` takes them.
+    """
 
     ids: tuple[str, ...]
     probabilities: Tensor

@@ -19,7 +19,12 @@ from ssmtl.run import count_images, make_fabric
 
 
 def evaluate_run(
-    run: Path, plugins: Plugins, folders: Folders, wanted: Sequence[str] = (), sources: str | None = None, weights: str = "best"
+    run: Path,
+    plugins: Plugins,
+    folders: Folders,
+    wanted: Sequence[str] = (),
+    sources: str | None = None,
+    weights: str = "best",
 ) -> dict[str, Any]:
     """The parts of results.json that an evaluation makes, with every task's values by domain.
 
@@ -27,11 +32,12 @@ def evaluate_run(
     :param sources: a sources file in the place of the recipe's own sources.
     :raises RunError: if `run` holds no finished run.
     """
-    recipe, split = _recorded(run, wanted, sources, plugins)
+    recipe, split = _recorded(run, wanted, sources)
     experiment = assemble(recipe, plugins, str(run / "recipe.yaml"))
     prepared = prepare(experiment, plugins, folders, split_file=split)
     fabric = make_fabric(recipe)
-    model = fabric.to_device(experiment.model)
+    model = experiment.model
+    fabric.to_device(model)
     load_weights(run / "weights" / f"{weights}.safetensors", model)
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     tasks: dict[str, Any] = {}
@@ -42,11 +48,13 @@ def evaluate_run(
             tasks.setdefault(task.name, {})[domain] = dict(score(task, predictions).values)
             found = count_images(task.output.kind, predictions.probabilities, predictions.targets)
             counts.setdefault(task.name, {})[domain] = found
-    results.update(tasks=tasks, counts=counts, sources={task.name: dict(task.spec.evaluate_on) for task in experiment.tasks})
+    results.update(
+        tasks=tasks, counts=counts, sources={task.name: dict(task.spec.evaluate_on) for task in experiment.tasks}
+    )
     return dict(results)
 
 
-def _recorded(run: Path, wanted: Sequence[str], sources: str | None, plugins: Plugins) -> tuple[Recipe, Path | None]:
+def _recorded(run: Path, wanted: Sequence[str], sources: str | None) -> tuple[Recipe, Path | None]:
     """The run's recipe with the wanted domains, and its split file where the domains are its own."""
     if not (run / "results.json").is_file():
         raise RunError(f"{run} holds no finished run (no results.json)")
@@ -60,9 +68,13 @@ def _recorded(run: Path, wanted: Sequence[str], sources: str | None, plugins: Pl
     for item in wanted:
         task, equals, source = item.rpartition("=")
         if source not in content["sources"]:
-            raise RecipeError([Problem(f"--source {item}", f"no source is called '{source}'", nearest(source, content["sources"]))])
+            raise RecipeError(
+                [Problem(f"--source {item}", f"no source is called '{source}'", nearest(source, content["sources"]))]
+            )
         if equals and task not in content["tasks"]:
-            raise RecipeError([Problem(f"--source {item}", f"no task is called '{task}'", nearest(task, content["tasks"]))])
+            raise RecipeError(
+                [Problem(f"--source {item}", f"no task is called '{task}'", nearest(task, content["tasks"]))]
+            )
         for name in [task] if equals else content["tasks"]:
             content["tasks"][name]["evaluate_on"][source] = source
     return RecipeText(content, str(run / "recipe.yaml")).validated(), None

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 
-
 from ssmtl.shapes import Images, Logits
 from ssmtl.task import Task, Term
 from ssmtl.view import Batch, View

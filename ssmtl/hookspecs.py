@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("ssmtl")
 hookimpl = pluggy.HookimplMarker("ssmtl")
 
+
 # fmt: off
 @hookspec
 def ssmtl_backbones() -> Mapping[str, type["Backbone"]]: ...  # type: ignore[empty-body]

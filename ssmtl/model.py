@@ -32,7 +32,12 @@ class MultiTaskModel(nn.Module):
     """
 
     def __init__(
-        self, backbone: Backbone, heads: Mapping[str, Head], bridges: Mapping[str, Bridge], mean: list[float], std: list[float]
+        self,
+        backbone: Backbone,
+        heads: Mapping[str, Head],
+        bridges: Mapping[str, Bridge],
+        mean: list[float],
+        std: list[float],
     ) -> None:
         super().__init__()
         self.backbone = backbone

@@ -31,7 +31,9 @@ def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
             raise PluginError(f"the option '{parameter.name}' of '{name}' has no type annotation")
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
-    config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False, protected_namespaces=())
+    config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False, protected_namespaces=()
+    )
     return create_model(name, __config__=config, **fields)
 
 

@@ -89,7 +89,9 @@ def _bytes_of_a_pass(experiment: Experiment, rows: int) -> int:
     training = experiment.model.training
     experiment.model.eval()
     with torch.no_grad():
-        experiment.model({task.name: torch.full((1, image.channels, image.size, image.size), 0.5) for task in experiment.tasks})
+        experiment.model(
+            {task.name: torch.full((1, image.channels, image.size, image.size), 0.5) for task in experiment.tasks}
+        )
     experiment.model.train(training)
     for handle in handles:
         handle.remove()

@@ -50,7 +50,7 @@ def load_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
 
 
 def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
-    """Built-ins first, then every installed entry point of the group `ssmtl`, then local files; nothing provided yet."""
+    """Built-ins first, then installed entry points of the group `ssmtl`, then local files; nothing provided yet."""
     plugins = Plugins(pluggy.PluginManager("ssmtl"))
     plugins.manager.add_hookspecs(hookspecs)
     _register(plugins, builtins, "builtins", Origin("builtins", "ssmtl"))
@@ -58,8 +58,10 @@ def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
         distribution = entry.dist.name if entry.dist else ""
         try:
             module = entry.load()
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, its name belongs in the message
-            raise PluginError(f"the plugin '{entry.name}' ({distribution or entry.value}) does not load: {error!r}") from error
+        except Exception as error:
+            raise PluginError(
+                f"the plugin '{entry.name}' ({distribution or entry.value}) does not load: {error!r}"
+            ) from error
         _register(plugins, module, entry.name, Origin(entry.name, distribution))
     for path in local:
         _register(plugins, _local(path), str(path), Origin(str(path)))
@@ -85,7 +87,7 @@ def _local(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise PluginError(f"the plugin {path} does not load: {error!r}") from error
     return module
 
@@ -105,7 +107,7 @@ def _collect(plugins: Plugins, kind: str) -> Registry:
         origin = plugins.origins[implementation.plugin_name]
         try:
             components = implementation.function()
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             raise PluginError(f"the plugin {origin} failed in ssmtl_{plural(kind)}: {error!r}") from error
         for name, component in components.items():
             registry.add(Entry(name, component, origin))

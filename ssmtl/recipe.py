@@ -75,7 +75,10 @@ class SourceEntry(Component):
 
 
 class ImageSpec(_Part):
-    """Images are resized to size × size; the model normalises them as (x − mean) / std, one value a channel or one for all."""
+    """Images are resized to size × size.
+
+    The model normalises them as (x − mean) / std, one value a channel or one for all.
+    """
 
     size: Annotated[int, Field(ge=16)] = 64
     channels: Literal[1, 3] = 1

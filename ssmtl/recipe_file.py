@@ -35,11 +35,18 @@ class RecipeText:
             return Recipe.model_validate_json(json.dumps(self.content, default=str))
         except ValidationError as error:
             problems = list(problems_of(error, "", Recipe))
-        raise RecipeError([Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in _distinct(problems)])
+        raise RecipeError(
+            [Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in _distinct(problems)]
+        )
 
 
 def read(
-    recipe: str, shipped: Registry, *, sources: str | None = None, overrides: Sequence[str] = (), seed: int | None = None
+    recipe: str,
+    shipped: Registry,
+    *,
+    sources: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
 ) -> RecipeText:
     """Find, read and overlay a recipe.
 
@@ -128,6 +135,12 @@ def _distinct(problems: list[Problem]) -> list[Problem]:
     """A union of types gives one message a member; keep the first of each place."""
     kept: dict[str, Problem] = {}
     for problem in problems:
-        place = ".".join(part for part in problem.where.split(".") if not part.startswith(("constrained-", "float", "int", "Ramp", "dict[", "literal[", "str", "Component", "nullable")))
+        place = ".".join(
+            part
+            for part in problem.where.split(".")
+            if not part.startswith(
+                ("constrained-", "float", "int", "Ramp", "dict[", "literal[", "str", "Component", "nullable")
+            )
+        )
         kept.setdefault(place, Problem(place, problem.what, problem.hint))
     return list(kept.values())

@@ -54,7 +54,7 @@ def _guide(model: MultiTaskModel, task: Task) -> str | None:
     """The classification task whose saliency is shown beside this one: itself, or the one its bridge reads."""
     if task.output.kind != "masks":
         return task.name
-    bridge = model.bridges[task.name] if task.name in model.bridges else None
+    bridge = dict(model.bridges.items()).get(task.name)
     return min(bridge.reads, default=None) if isinstance(bridge, Bridge) else None
 
 

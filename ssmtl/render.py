@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmtl.data.dataset import Rows, TaskData
@@ -21,7 +22,7 @@ class Shard:
     rank: int = 0
     world: int = 1
 
-    def of(self, rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """This process's run of the rows."""
         each = len(rows) // self.world
         return rows[self.rank * each : (self.rank + 1) * each]

@@ -70,7 +70,7 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, prepared: Prepar
         fabric.launch()
         _train(fabric, job, plugins, experiment, prepared)
     else:
-        fabric.launch(_train_again, job)
+        fabric.launch(_train_again, job)  # type: ignore[arg-type]
     result: dict[str, Any] = json.loads((job.folder / "results.json").read_text(encoding="utf-8"))
     return result
 
@@ -81,9 +81,11 @@ def make_fabric(recipe: Recipe) -> Fabric:
     strategy = "auto" if train.devices == 1 else ("ddp" if "LOCAL_RANK" in os.environ else "ddp_spawn")
     precision = "32-true" if train.precision == "32" else train.precision
     try:
-        return Fabric(accelerator=train.device, devices=train.devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
-    except Exception as error:  # noqa: BLE001 - Fabric raises its own kinds for a missing device
-        raise RunError(f"train: device {train.device}, devices {train.devices}, precision {train.precision}: {error}") from error
+        return Fabric(accelerator=train.device, devices=train.devices, strategy=strategy, precision=precision)
+    except Exception as error:
+        raise RunError(
+            f"train: device {train.device}, devices {train.devices}, precision {train.precision}: {error}"
+        ) from error
 
 
 def _train_again(fabric: Fabric, job: Job) -> None:
@@ -98,7 +100,9 @@ def _train_again(fabric: Fabric, job: Job) -> None:
 def _train(fabric: Fabric, job: Job, plugins: Plugins, experiment: Experiment, prepared: Prepared) -> None:
     began = time.perf_counter()
     learner = make_learner(fabric, experiment, prepared.tasks)
-    notify = _Notifier(plugins, [Journal(job.folder / "metrics.jsonl"), *job.observers()] if fabric.is_global_zero else [])
+    notify = _Notifier(
+        plugins, [Journal(job.folder / "metrics.jsonl"), *job.observers()] if fabric.is_global_zero else []
+    )
     plan = plan_of(experiment, prepared.tasks)
     keeper = _Keeper(job, learner, notify)
     if fabric.is_global_zero:
@@ -138,7 +142,10 @@ class _Notifier:
                 implementation.function(**event)
             except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run goes on
                 self.failed.add(implementation.plugin_name)
-                warnings.warn(f"the observer '{implementation.plugin_name}' failed in ssmtl_{hook} and is left out: {error!r}", stacklevel=2)
+                warnings.warn(
+                    f"the observer '{implementation.plugin_name}' failed in ssmtl_{hook} and is left out: {error!r}",
+                    stacklevel=2,
+                )
 
 
 class _Keeper:
@@ -176,7 +183,11 @@ class _Keeper:
 
     def _save(self, which: str, step: int) -> None:
         path = self.job.folder / "weights" / f"{which}.safetensors"
-        facts = {"step": str(step), "recipe_hash": self.job.recipe.digest(), "ema": str(self.learner.ema is not None).lower()}
+        facts = {
+            "step": str(step),
+            "recipe_hash": self.job.recipe.digest(),
+            "ema": str(self.learner.ema is not None).lower(),
+        }
         save_weights(path, self.model, facts)
         self.notify.send("checkpoint_saved", saved=CheckpointSaved(step, which, path))
 
@@ -188,16 +199,20 @@ def _finish(
     model, recipe, device = keeper.model, job.recipe, learner.fabric.device
     load_weights(job.folder / "weights" / "best.safetensors", model)
     tasks: dict[str, dict[str, dict[str, float]]] = {}
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, dict[str, int]]] = {}
     per_image = {}
     for task in learner.experiment.tasks:
         for domain, rows in learner.data[task.name].test.items():
             predictions = predict(model, task, rows, device)
             scores = score(task, predictions)
             tasks.setdefault(task.name, {})[domain] = dict(scores.values)
-            counts.setdefault(task.name, {})[domain] = count_images(task.output.kind, predictions.probabilities, predictions.targets)
+            counts.setdefault(task.name, {})[domain] = count_images(
+                task.output.kind, predictions.probabilities, predictions.targets
+            )
             per_image[task.name, domain] = (predictions.ids, scores)
-            write_predictions(job.folder / "predictions" / f"{task.name}.{domain}.npz", model, task, rows, predictions, device)
+            write_predictions(
+                job.folder / "predictions" / f"{task.name}.{domain}.npz", model, task, rows, predictions, device
+            )
             flat = {f"{task.name}.{name}": value for name, value in scores.values.items()}
             notify.send("evaluated", result=Evaluated(keeper.best_step, domain, flat))
     write_per_image(job.folder / "per_image.csv", per_image)

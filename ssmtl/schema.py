@@ -20,13 +20,16 @@ PLACES: dict[str, str] = {
 }
 """Where components of each kind stand in a recipe."""
 
+CORE: dict[str, type[Component]] = {"strategy": StrategyEntry, "source": SourceEntry}
+"""Kinds whose entries have keys of the core's beside `use`."""
+
 
 def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     """JSON Schema (draft 2020-12). `sources` may also be the path of a sources file."""
     schema = Recipe.model_json_schema()
     definitions: dict[str, Any] = schema["$defs"]
     for kind in PLACES:
-        core = {"strategy": StrategyEntry, "source": SourceEntry}.get(kind, Component)
+        core = CORE.get(kind, Component)
         definitions[kind] = {"anyOf": _components(plugins[kind], core, definitions)}
     properties, task = schema["properties"], definitions["TaskSpec"]["properties"]
     for kind in ("backbone", "balancer"):
@@ -38,7 +41,10 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     task["bridge"] = {"anyOf": [{"$ref": "#/$defs/bridge"}, {"type": "null"}]}
     task["augment"] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/augmentation"}}
     task["strategies"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/strategy"}}
-    task["metrics"] = {"type": "array", "items": {"anyOf": [{"enum": list(plugins["metric"])}, {"$ref": "#/$defs/metric"}]}}
+    task["metrics"] = {
+        "type": "array",
+        "items": {"anyOf": [{"enum": list(plugins["metric"])}, {"$ref": "#/$defs/metric"}]},
+    }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ssmtl recipe"}
 
 

@@ -51,5 +51,8 @@ class Strategy(nn.Module, ABC):
     def diagnose(
         self, batch: Batch, outputs: Mapping[View, Logits], truth: Mapping[View, Tensor]
     ) -> Mapping[str, Tensor]:
-        """Numbers for the log, without gradient. `truth` holds class indices of the rows, hidden from `loss`; -1 unknown."""
+        """Numbers for the log, without gradient.
+
+        :param truth: class indices of unlabelled rows, hidden from `loss`; -1: unknown.
+        """
         return {}

@@ -13,22 +13,24 @@ class _Loader(yaml.SafeLoader):
     """PyYAML reads 1e-4 as a string and `no` as false; this loader does neither."""
 
 
+FLOAT, BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
+
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (FLOAT, BOOL)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
+    FLOAT,
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
     list("-+0123456789."),
 )
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(BOOL, re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node)
         if isinstance(key, list | dict):
             raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
         if key in seen:
@@ -43,11 +45,12 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 def parse(text: str, where: str) -> Any:
     """:raises RecipeError: with `where` and the line, if `text` is not YAML."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+        return yaml.load(text, _Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise RecipeError([Problem(f"{where}{line}", f"not YAML: {getattr(error, 'problem', None) or error}")]) from error
+        reason = getattr(error, "problem", None) or error
+        raise RecipeError([Problem(f"{where}{line}", f"not YAML: {reason}")]) from error
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def segment(budget: int, steps: int, seed: int) -> None:
         print(f" ({time.perf_counter() - start:.0f} s)", flush=True)
 
 
-def contact_sheet(path: Path, columns: int = 8, size: int = 160) -> None:
+def contact_sheet(path: Path, columns: int = 8, size: int = 152) -> None:
     """Rows: the domains; left half normal, right half pneumonia; each fourth with its lungs outlined."""
     rows = []
     for domain in get_args(DomainName):
@@ -179,7 +179,7 @@ def contact_sheet(path: Path, columns: int = 8, size: int = 160) -> None:
         shown = [e for e in examples if "normal" in (e.labels or ())][:half]
         shown += [e for e in examples if "pneumonia" in (e.labels or ())][:half]
         rows.append(np.concatenate([outlined(e) if n % 4 == 3 else grey(e) for n, e in enumerate(shown)], axis=1))
-    sheet = Image.fromarray(np.concatenate(rows, axis=0)).quantize(96, dither=Image.Dither.NONE)
+    sheet = Image.fromarray(np.concatenate(rows, axis=0)).quantize(64, dither=Image.Dither.NONE)
     sheet.save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1024:.0f} KB")
 
@@ -203,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=int, nargs="*", default=[100, 800])
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--batch", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--masks", type=int, default=10)
     parser.add_argument("--mask-steps", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)

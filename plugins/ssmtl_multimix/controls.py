@@ -24,7 +24,7 @@ class RandomMapBridge(Bridge):
         self.level = level_of(pyramid, stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:  # noqa: ARG002
+    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
         noise = torch.rand_like(images[:, :1]) if self.training else _noise_of(images)
         return join(features, self.level, torch.cat([images, noise], dim=1))
 
@@ -40,7 +40,7 @@ class ImageOnlyBridge(Bridge):
         self.level = level_of(pyramid, stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels)
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:  # noqa: ARG002
+    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
         return join(features, self.level, images)
 
 

@@ -50,7 +50,7 @@ class FixMatch(Strategy):
         logits = predict(batch.images[self.weak], weights=self.teacher, training=not self.frozen)
         return batch.keep({self.strong}, {self.strong: self.output.probabilities(logits)})
 
-    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         pseudo, confident = self._pseudo_labels(batch.targets[self.strong])
         if self.output.kind == "multiclass":
             losses = F.cross_entropy(outputs[self.strong], pseudo, reduction="none")
@@ -61,7 +61,7 @@ class FixMatch(Strategy):
     def diagnose(
         self,
         batch: Batch,
-        outputs: Mapping[View, Logits],  # noqa: ARG002
+        outputs: Mapping[View, Logits],
         truth: Mapping[View, Tensor],
     ) -> Mapping[str, Tensor]:
         pseudo, confident = self._pseudo_labels(batch.targets[self.strong])

@@ -10,12 +10,15 @@ from ssmtl import Features, Pyramid
 def level_of(pyramid: Pyramid, stride: int) -> int:
     """:raises ValueError: if the pyramid has no level of that stride."""
     if stride not in pyramid.strides:
-        raise ValueError(f"no level of stride {stride}; this backbone has strides {', '.join(map(str, pyramid.strides))}")
+        raise ValueError(
+            f"no level of stride {stride}; this backbone has strides {', '.join(map(str, pyramid.strides))}"
+        )
     return pyramid.strides.index(stride)
 
 
 def join(features: Features, level: int, maps: Tensor) -> Features:
     """Maps of shape (rows, channels, height, width), averaged down to the level's size, appended to its channels."""
-    small = F.adaptive_avg_pool2d(maps, features[level].shape[-2:])
+    height, width = features[level].shape[-2:]
+    small = F.adaptive_avg_pool2d(maps, (height, width))
     widened = torch.cat([features[level], small.to(features[level].dtype)], dim=1)
     return (*features[:level], widened, *features[level + 1 :])

@@ -39,7 +39,7 @@ class KLConsistency(Strategy):
         self.views = frozenset({self.labeled, self.unlabeled})
         self.pairing = pairing
 
-    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         labeled, unlabeled = outputs[self.labeled], outputs[self.unlabeled]
         if self.pairing == "as_printed":
             rows = min(len(labeled), len(unlabeled))
@@ -48,7 +48,10 @@ class KLConsistency(Strategy):
 
 
 def bernoulli_kl(
-    log_p: Float[Tensor, "..."], log_not_p: Float[Tensor, "..."], log_q: Float[Tensor, "..."], log_not_q: Float[Tensor, "..."]
+    log_p: Float[Tensor, "..."],
+    log_not_p: Float[Tensor, "..."],
+    log_q: Float[Tensor, "..."],
+    log_not_q: Float[Tensor, "..."],
 ) -> Float[Tensor, "..."]:
     """p log(p / q) + (1 − p) log((1 − p) / (1 − q)) of logarithms, so that no probability rounds to 0 or 1."""
     return log_p.exp() * (log_p - log_q) + log_not_p.exp() * (log_not_p - log_not_q)

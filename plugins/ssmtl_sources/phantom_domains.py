@@ -87,8 +87,8 @@ DOMAINS: dict[DomainName, Domain] = {
     "mcu": Domain(
         width=(0.66, 0.80), apex=(0.62, 0.80), dome=(0.30, 0.54), heart=(0.32, 0.48),
         rib_pitch=(0.15, 0.19), rib_slope=(0.16, 0.34), arms=(0.05, 0.4), breasts=(0.0, 0.15), nodules=0.2,
-        zoom=(0.70, 0.92), tilt=3.0, shift=0.07, turn=0.05,
-        black=(0.0, 0.02), white=(1.4, 1.8), gamma=(1.3, 2.0), noise=(0.01, 0.025), vignette=(0.05, 0.2),
+        zoom=(0.72, 0.94), tilt=3.0, shift=0.07, turn=0.05,
+        black=(0.0, 0.02), white=(1.4, 1.8), gamma=(1.2, 1.8), noise=(0.01, 0.025), vignette=(0.05, 0.2),
         border=(0.08, 0.2), marker=0.4, devices=0.05,
     ),
 }  # fmt: skip

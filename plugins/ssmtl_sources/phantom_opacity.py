@@ -10,7 +10,7 @@ import numpy as np
 from ssmtl_sources.phantom_anatomy import Anatomy
 from ssmtl_sources.phantom_fields import Plane, bump, smooth_field, smooth_step
 
-FAINTEST, STRONGEST = 0.35, 0.95
+FAINTEST, STRONGEST = 0.4, 1.0
 CANDIDATES, DEEP = 12, 0.08
 
 
@@ -28,8 +28,8 @@ def pneumonia(generator: np.random.Generator, anatomy: Anatomy, u: Plane, v: Pla
         for _ in range(generator.integers(2, 6)):
             clear = clear * (1 - strength * draw(0.6, 1.1) * patch(generator, anatomy, u, v, cloud, (0.11, 0.26)))
     else:
-        zone = bump((v - draw(-0.2, 0.3)) / draw(0.3, 0.6)) * smooth_step(1 + draw(-0.7, 0.7) - np.abs(cloud) / 2)
-        clear = 1 - strength * zone * smooth_step(0.6 + 0.5 * mottle)
+        zone = bump((v - draw(-0.2, 0.3)) / draw(0.4, 0.7)) * smooth_step(1 + draw(-0.3, 0.7) - np.abs(cloud) / 2)
+        clear = 1 - strength * zone * smooth_step(0.7 + 0.5 * mottle)
     return (1 - np.clip(clear, 0, 1)) * (0.85 + 0.15 * smooth_step(0.5 + 0.5 * mottle))
 
 
@@ -67,7 +67,7 @@ def vessels(anatomy: Anatomy, a: Plane, v: Plane, wobble: Plane) -> Plane:
 
 def haze(generator: np.random.Generator, size: int) -> Plane:
     """Filling of a healthy lung that varies slowly (the chest wall, breathing) and finely (parenchyma)."""
-    slow, fine = generator.uniform(0.03, 0.1), generator.uniform(0.02, 0.06)
+    slow, fine = generator.uniform(0.02, 0.09), generator.uniform(0.02, 0.06)
     return slow * (1 + smooth_field(generator, 3, size)) + fine * smooth_field(generator, 30, size)
 
 

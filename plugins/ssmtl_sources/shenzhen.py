@@ -27,11 +27,10 @@ class Shenzhen:
 
         :raises DataError: if the folder of images is missing or empty, or a name is another.
         """
-        top = self._folders.find(self._root, public_set=PUBLIC_SET)
-        root = set_folder(top, ["ChinaSet_AllFiles"], ["CXR_png"])
+        root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["ChinaSet_AllFiles"], ["CXR_png"])
         found = []
         for path in images_in(root / "CXR_png"):
-            places = (root / "mask" / f"{path.stem}_mask.png", top / "mask" / f"{path.stem}_mask.png")
+            places = (root / "mask" / f"{path.stem}_mask.png", root.parent / "mask" / f"{path.stem}_mask.png")
             mask = next((place for place in places if place.is_file()), None)
             named = parse(path)
             found.append(

@@ -34,7 +34,7 @@ class CrossEntropy(Strategy):
         self.view = View("labeled", augment)
         self.views = frozenset({self.view})
 
-    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         logits, labels = outputs[self.view], batch.targets[self.view]
         if self.output.kind == "multiclass":
             return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)

@@ -30,7 +30,9 @@ class PooledLinear(Head):
     ) -> None:
         super().__init__()
         if not multilabel and len(classes) < 2:
-            raise ValueError(f"a softmax over one class ({classes[0]}) is always 1: name two classes, or set multilabel: true")
+            raise ValueError(
+                f"a softmax over one class ({classes[0]}) is always 1: name two classes, or set multilabel: true"
+            )
         if len(set(classes)) < len(classes):
             raise ValueError(f"the classes {list(classes)} are not distinct")
         self.output = Output("multilabel" if multilabel else "multiclass", tuple(classes))

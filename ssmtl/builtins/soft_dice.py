@@ -41,7 +41,7 @@ class SoftDice(Strategy):
         self.smooth = smooth
         self.axes = (2, 3) if over == "image" else (0, 2, 3)
 
-    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:  # noqa: ARG002
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         probabilities, masks = outputs[self.view].sigmoid(), batch.targets[self.view]
         overlap = (probabilities * masks).sum(self.axes)
         size = probabilities.sum(self.axes) + masks.sum(self.axes)

@@ -14,7 +14,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", metavar="[TASK=]NAME", help="Evaluate on this source of the sources file; may be repeated."),
+        typer.Option(
+            "--source", metavar="[TASK=]NAME", help="Evaluate on this source of the sources file; may be repeated."
+        ),
     ] = None,
     sources: Sources = None,
     weights: Annotated[str, typer.Option("--weights", help="best or last.")] = "best",

@@ -9,12 +9,25 @@ if TYPE_CHECKING:
     from ssmtl.assemble import Experiment
     from ssmtl.plugins import Plugins
 
-RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False)]
-Sources = Annotated[str | None, typer.Option("--sources", help="A sources file, or the name of a shipped one, in the place of the recipe's.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value, such as train.steps=100; may be repeated.")]
+RecipeName = Annotated[
+    str, typer.Argument(help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False)
+]
+Sources = Annotated[
+    str | None,
+    typer.Option("--sources", help="A sources file, or the name of a shipped one, in the place of the recipe's."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, such as train.steps=100; may be repeated."),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="In the place of the recipe's seed.", min=0)]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Where relative roots of the sources start; else SSMTL_DATA, else this folder.")]
-LocalPlugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file that implements hooks; may be repeated.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Where relative roots of the sources start; else SSMTL_DATA, else this folder."),
+]
+LocalPlugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file that implements hooks; may be repeated.")
+]
 
 
 def load(

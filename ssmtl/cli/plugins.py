@@ -28,7 +28,9 @@ def plugins(
         raise PluginError(f"no kind of component is called '{kind}' ({nearest(kind or '', KINDS)})")
     console = Console()
     for name in wanted:
-        table = Table(title=plural(name), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        table = Table(
+            title=plural(name), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False
+        )
         table.add_column("name", style="bold", overflow="fold")
         table.add_column("offered by", style="dim", overflow="fold")
         table.add_column("options" if name != "recipe" else "file", overflow="fold")

@@ -44,7 +44,12 @@ def run(
     print_plan(console, plan_of(experiment, prepared.tasks))
     console.print(f"run folder [bold]{folder}[/]", highlight=False)
     job = Job(
-        experiment.recipe, folder, folders, tuple(local or ()), partial(observers, quiet, console.is_terminal), tuple(sys.argv)
+        experiment.recipe,
+        folder,
+        folders,
+        tuple(local or ()),
+        partial(observers, quiet, console.is_terminal),
+        tuple(sys.argv),
     )
     results = execute(job, plugins, experiment, prepared)
     write_figures(folder)

@@ -24,10 +24,14 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     for name, task in plan["tasks"].items():
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
         bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
-        table.add_row("[dim]task", f"[bold]{name}[/]: {task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}")
+        table.add_row(
+            "[dim]task", f"[bold]{name}[/]: {task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}"
+        )
         table.add_row("[dim]data", _data(task))
         table.add_row("[dim]views", ", ".join(f"{view} × {rows}" for view, rows in task["views"].items()))
-        table.add_row("[dim]losses", ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items()))
+        table.add_row(
+            "[dim]losses", ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items())
+        )
         console.print(table, highlight=False)
 
 
@@ -52,17 +56,22 @@ def print_results(console: Console, results: Mapping[str, Any]) -> None:
     for name, domains in results["tasks"].items():
         if not domains:
             continue
-        table = Table(title=f"{name} ({results['budgets'][name]['labeled']} labelled)", title_justify="left", title_style="bold")
+        table = Table(
+            title=f"{name} ({results['budgets'][name]['labeled']} labelled)", title_justify="left", title_style="bold"
+        )
         table.add_column("metric")
         for domain in domains:
             count = results["counts"][name][domain]["images"]
-            table.add_column(f"{domain}\n{results['sources'][name].get(domain, domain)}, {count} images", justify="right")
+            table.add_column(
+                f"{domain}\n{results['sources'][name].get(domain, domain)}, {count} images", justify="right"
+            )
         metrics = list(dict.fromkeys(metric for values in domains.values() for metric in values))
         for metric in metrics:
             table.add_row(metric, *(_number(values.get(metric)) for values in domains.values()))
         console.print(table, highlight=False)
     console.print(
-        f"Weights of step {selected['step']}, chosen by {selected['by']}. One seed: compare several before you believe a difference.",
+        f"Weights of step {selected['step']}, chosen by {selected['by']}. "
+        "One seed: compare several before you believe a difference.",
         highlight=False,
     )
 

@@ -36,13 +36,18 @@ def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: in
             if name not in output.classes:
                 raise DataError(f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})")
             if count > len(strata.get(name, [])):
-                raise DataError(f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {len(strata.get(name, []))}")
+                found = len(strata.get(name, []))
+                raise DataError(
+                    f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {found}"
+                )
         chosen = [example for name, count in counts.items() for example in strata.get(name, [])[:count]]
     else:
         assert isinstance(budget, int | float)
         count = budget if isinstance(budget, int) else max(1, round(budget * len(candidates)))
         if count > len(candidates):
-            raise DataError(f"task '{task}': labeled: {count} images are wanted, the train part has {len(candidates)} with labels")
+            raise DataError(
+                f"task '{task}': labeled: {count} images are wanted, the train part has {len(candidates)} with labels"
+            )
         chosen = _proportional(_strata(shuffled, output), count)
     order = {example.id: place for place, example in enumerate(candidates)}
     return sorted(chosen, key=lambda example: order[example.id])

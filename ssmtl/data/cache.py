@@ -1,4 +1,4 @@
-"""The decoded-image cache: every picture decoded, made grey and resized once, to a memory-mapped file keyed by content."""
+"""The decoded-image cache: pictures decoded, made grey and resized once, to a memory-mapped file keyed by content."""
 
 import hashlib
 import json
@@ -94,7 +94,10 @@ def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip:
     def one(example: Example) -> str:
         masks = [(name, (example.masks or {}).get(name, ())) for name in structures]
         try:
-            pictures = [example.image.fingerprint(), *(f"{name}={part.fingerprint()}" for name, parts in masks for part in parts)]
+            pictures = [
+                example.image.fingerprint(),
+                *(f"{name}={part.fingerprint()}" for name, parts in masks for part in parts),
+            ]
         except DataError:
             if not skip:
                 raise
@@ -109,7 +112,13 @@ def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip:
 
 
 def _build(
-    place: Path, examples: Sequence[Example], size: int, channels: int, structures: tuple[str, ...], skip: bool, progress: Progress
+    place: Path,
+    examples: Sequence[Example],
+    size: int,
+    channels: int,
+    structures: tuple[str, ...],
+    skip: bool,
+    progress: Progress,
 ) -> None:
     shape = (len(examples), channels, size, size)
     images = np.lib.format.open_memmap(place / "images.npy", mode="w+", dtype=np.uint8, shape=shape)

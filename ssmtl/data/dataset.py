@@ -95,7 +95,10 @@ def _class(example: Example, output: Output, source: str) -> int:
         return -1
     if len(example.labels) > 1:
         labels = ", ".join(sorted(example.labels))
-        raise DataError(f"the source '{source}': {example.id} has several labels ({labels}); the head has one label an image (multilabel: false)")
+        raise DataError(
+            f"the source '{source}': {example.id} has several labels ({labels}); "
+            "the head has one label an image (multilabel: false)"
+        )
     (label,) = example.labels
     if label not in output.classes:
         raise DataError(

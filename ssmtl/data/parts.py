@@ -44,7 +44,9 @@ def _carve(
 ) -> tuple[list[Example], list[Example]]:
     """About `count` images, whole patients, each class in proportion."""
     if count >= len(examples):
-        raise DataError(f"the source '{source}' has {len(examples)} images to train on, of which {part}: {count} cannot be carved")
+        raise DataError(
+            f"the source '{source}' has {len(examples)} images to train on, of which {part}: {count} cannot be carved"
+        )
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_patient[example.patient].append(example)

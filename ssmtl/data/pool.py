@@ -19,7 +19,11 @@ class SourceFiles:
 
 
 def list_sources(
-    entries: Mapping[str, SourceEntry], wanted: set[str], make: Callable[[str], Any], disjoint: list[tuple[str, str]], seed: int
+    entries: Mapping[str, SourceEntry],
+    wanted: set[str],
+    make: Callable[[str], Any],
+    disjoint: list[tuple[str, str]],
+    seed: int,
 ) -> SourceFiles:
     """List the wanted sources, and those that they share patients with, so that a source is the same in every recipe.
 

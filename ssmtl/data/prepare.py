@@ -10,7 +10,6 @@ from ssmtl.data.dataset import TaskData, task_data
 from ssmtl.data.folders import Folders
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.split import TaskSplit, read_split, split_tasks
-from ssmtl.head import Output
 from ssmtl.options import build
 from ssmtl.plugins import Plugins
 from ssmtl.recipe import Recipe
@@ -52,7 +51,9 @@ def prepare(
     """
     recipe = experiment.recipe
     specs = {task.name: task.spec for task in experiment.tasks}
-    wanted = {spec.source for spec in specs.values()} | {source for spec in specs.values() for source in spec.evaluate_on.values()}
+    wanted = {spec.source for spec in specs.values()} | {
+        source for spec in specs.values() for source in spec.evaluate_on.values()
+    }
     disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
     files = list_sources(
         recipe.sources, wanted, lambda name: make_source(recipe, plugins, folders, name), disjoint, recipe.seed

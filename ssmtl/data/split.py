@@ -35,7 +35,9 @@ def split_tasks(
     :param select: whether weights are selected by validation, so that each task needs validation images.
     :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images.
     """
-    parts = {name: dict(parts_of(name, examples, files.entries[name], seed)) for name, examples in files.examples.items()}
+    parts = {
+        name: dict(parts_of(name, examples, files.entries[name], seed)) for name, examples in files.examples.items()
+    }
     restricted = _separate(tasks, parts, seed)
     trained = {spec.source for spec, _ in tasks.values()}
     whole = {name: _test_part(files.examples[name], parts[name]["test"], name in trained) for name in parts}
@@ -51,7 +53,8 @@ def split_tasks(
         if select and not val:
             raise DataError(
                 f"task '{task}': the source '{spec.source}' has no validation images. Give it some (split=val), carve "
-                f"them out of the train part with 'val: 0.15' in its entry of the sources file, or set train.select_by: last"
+                "them out of the train part with 'val: 0.15' in its entry of the sources file, "
+                "or set train.select_by: last"
             )
         result[task] = TaskSplit(
             spec.source,
@@ -76,7 +79,9 @@ def _separate(
         if other is None or tasks[other][0].source != spec.source:
             continue
         for part in ("train", "val", "test"):
-            patients = sorted({example.patient for example in own[task][part]} & {example.patient for example in own[other][part]})
+            patients = sorted(
+                {example.patient for example in own[task][part]} & {example.patient for example in own[other][part]}
+            )
             order = permutation(len(patients), seed, "disjoint", task, other, part)
             ours = {patients[index] for index in order[: len(patients) // 2]}
             own[task][part] = tuple(example for example in own[task][part] if example.patient in ours)
@@ -84,9 +89,7 @@ def _separate(
     return own
 
 
-def _test_part(
-    examples: tuple[Example, ...], test: tuple[Example, ...], trained_on: bool
-) -> tuple[Example, ...]:
+def _test_part(examples: tuple[Example, ...], test: tuple[Example, ...], trained_on: bool) -> tuple[Example, ...]:
     """A source that nobody trains on and that has no split of its own is a test set as a whole."""
     return test if trained_on or any(example.split for example in examples) else examples
 
@@ -107,7 +110,9 @@ def _check_classes(task: str, source: str, examples: Sequence[Example], output: 
     for name in output.classes:
         if name not in found:
             what = "structure" if output.kind == "masks" else "class"
-            raise DataError(f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, found)})")
+            raise DataError(
+                f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, found)})"
+            )
 
 
 def _ids(examples: Any) -> tuple[str, ...]:
@@ -155,11 +160,14 @@ def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) ->
         if split.source != spec.source:
             raise DataError(f"{path}: task '{task}' is split over '{split.source}', the recipe has '{spec.source}'")
         named = {split.source: {*split.labeled, *split.unlabeled, *split.val}}
-        for source, ids in split.test.values():
-            named.setdefault(source, set()).update(ids)
+        for source, tested in split.test.values():
+            named.setdefault(source, set()).update(tested)
         for source, ids in named.items():
             known = {example.id for example in files.examples.get(source, ())}
             missing = sorted(ids - known)
             if missing:
-                raise DataError(f"{path}: task '{task}': the source '{source}' has no image '{missing[0]}' ({len(missing)} such ids)")
+                raise DataError(
+                    f"{path}: task '{task}': the source '{source}' has no image '{missing[0]}' "
+                    f"({len(missing)} such ids)"
+                )
     return {task: splits[task] for task in tasks}

@@ -36,7 +36,10 @@ def draw_curves(run: FinishedRun) -> Iterator[Drawing]:
         smooth = f" Thin: as logged; thick: running mean over {window} logged steps." if window > 1 else ""
         losses = {"total (weighted)": _column(run.steps, "total"), **_columns(run.steps, "losses")}
         yield _noisy(
-            "losses", losses, window, f"Training losses by optimiser step: the weighted total, and each term unweighted.{smooth}"
+            "losses",
+            losses,
+            window,
+            f"Training losses by optimiser step: the weighted total, and each term unweighted.{smooth}",
         )
         running = _columns(run.steps, "diagnostics")
         running[RATE] = _column(run.steps, "learning_rate")
@@ -83,7 +86,9 @@ def _validation(run: FinishedRun) -> Drawing:
         for metric, value in record.get("values", {}).items():
             parts = curves.setdefault(metric, {})
             parts.setdefault(str(record.get("part", "validation")), Curve()).add(record.get("step"), value)
-    curves = {metric: parts for metric, parts in curves.items() if any(np.isfinite(c.values).any() for c in parts.values())}
+    curves = {
+        metric: parts for metric, parts in curves.items() if any(np.isfinite(c.values).any() for c in parts.values())
+    }
     parts = list(dict.fromkeys(part for one in curves.values() for part in one))
     selected = number(run.results.get("selected", {}).get("step"))
     figure, axes = panels(max(len(curves), 1), columns=3, height=1.75)
@@ -102,7 +107,9 @@ def _validation(run: FinishedRun) -> Drawing:
         axes[0].legend(fontsize=SMALL, frameon=False)
     line = " The dotted line is the step whose weights were kept." if np.isfinite(selected) else ""
     seen = ", ".join(parts) or "validation"
-    return Drawing("validation", f"Metrics on the images set aside for evaluation during training ({seen}).{line}", figure)
+    return Drawing(
+        "validation", f"Metrics on the images set aside for evaluation during training ({seen}).{line}", figure
+    )
 
 
 def _two_lines(name: str) -> str:

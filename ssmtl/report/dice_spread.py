@@ -18,7 +18,9 @@ def draw_dice(run: FinishedRun) -> Iterator[Drawing]:
     for task in dict.fromkeys(task for task, _, _ in keys):
         metrics = list(dict.fromkeys(metric for name, _, metric in keys if name == task))
         domains = in_order(domain for name, domain, _ in keys if name == task)
-        figure, axes = panels(len(metrics), columns=min(len(metrics), 3), height=2.8, width=max(3.6, 2.4 * min(len(metrics), 3)))
+        figure, axes = panels(
+            len(metrics), columns=min(len(metrics), 3), height=2.8, width=max(3.6, 2.4 * min(len(metrics), 3))
+        )
         for axis, metric in zip(axes, metrics, strict=True):
             columns = [np.asarray(run.per_image.get((task, domain, metric), ()), dtype=float) for domain in domains]
             _spread(axis, domains, [column[np.isfinite(column)] for column in columns])

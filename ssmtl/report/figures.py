@@ -37,10 +37,16 @@ class SavedFigure:
 
 SUBJECTS = (
     Subject("Training", draw_curves, "metrics.jsonl"),
-    Subject("Receiver operating characteristic", draw_roc, "probabilities and targets of a classification task in predictions/"),
+    Subject(
+        "Receiver operating characteristic",
+        draw_roc,
+        "probabilities and targets of a classification task in predictions/",
+    ),
     Subject("Sample masks", draw_masks, "sample images, masks and probabilities of a mask task in predictions/"),
     Subject("Dice over images", draw_dice, "Dice in per_image.csv"),
-    Subject("Agreement of foreground area", draw_bland_altman, "foreground pixel counts of a mask task in predictions/"),
+    Subject(
+        "Agreement of foreground area", draw_bland_altman, "foreground pixel counts of a mask task in predictions/"
+    ),
     Subject("Saliency", draw_saliency, "sample saliency maps in predictions/"),
 )
 

@@ -49,8 +49,13 @@ def _overlays(run: FinishedRun, item: Predictions) -> Drawing:
         words = f"Dice {score:.3f}" if np.isfinite(score) else "both empty"
         name = f"{plain(names[structure], 20)} · " if len(names) > 1 else ""
         frame.set_title(f"{plain(str(ids[image]), 24)}\n{name}{words}", fontsize=SMALL, linespacing=1.15)
-    handles = [Line2D([], [], color=REFERENCE, linewidth=1.6), Line2D([], [], color=PREDICTED, linewidth=1.6, linestyle="--")]
-    figure.legend(handles, ["reference", "prediction"], loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False)
+    handles = [
+        Line2D([], [], color=REFERENCE, linewidth=1.6),
+        Line2D([], [], color=PREDICTED, linewidth=1.6, linestyle="--"),
+    ]
+    figure.legend(
+        handles, ["reference", "prediction"], loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False
+    )
     caption = (
         f"{item.task}, {item.domain}: boundaries of the reference (green, solid) and of the prediction (orange, dashed: "
         f"probability {THRESHOLD}) over the first {shown} images saved with the run, not chosen by result."

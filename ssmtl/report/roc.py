@@ -41,7 +41,9 @@ def _task(run: FinishedRun, task: str, items: Sequence[Predictions]) -> Drawing:
     binary = count == 2 and items[0]["targets"].ndim == 1
     shown = [1] if binary else list(range(count))
     columns = min(3, len(shown))
-    figure, axes = panels(len(shown), columns=columns, height=3.4 if columns < 3 else 2.5, width=3.6 * columns if columns < 3 else 7.2)
+    figure, axes = panels(
+        len(shown), columns=columns, height=3.4 if columns < 3 else 2.5, width=3.6 * columns if columns < 3 else 7.2
+    )
     for axis, index in zip(axes, shown, strict=True):
         axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=":")
         for item, (domain, colour, dashes) in zip(items, styles([item.domain for item in items]), strict=True):

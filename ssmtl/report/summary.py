@@ -25,16 +25,23 @@ def summarise(run: FinishedRun) -> str:
 
 
 def duration(seconds: float) -> str:
-    """'2 h 05 min', '13 min 32 s' or '8.1 s'."""
+    """'2 h 05 min', '13 min 32 s' or '8.1 s', with no-break spaces."""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\u00a0s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    return (
+        f"{minutes}\u00a0min\u00a0{rest:02d}\u00a0s"
+        if minutes < 60
+        else f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02d}\u00a0min"
+    )
 
 
 def _budget(budget: Mapping[str, Any]) -> str:
     words = {"labeled": "labelled", "unlabeled": "unlabelled", "val": "for validation"}
-    return ", ".join(f"{whole(budget[part]).text} {word}" for part, word in words.items() if part in budget) or "budget not recorded"
+    return (
+        ", ".join(f"{whole(budget[part]).text} {word}" for part, word in words.items() if part in budget)
+        or "budget not recorded"
+    )
 
 
 def _length(results: Mapping[str, Any]) -> str:
@@ -56,4 +63,6 @@ def _selection(selected: Mapping[str, Any]) -> str:
         )
     if selected.get("by") == "last":
         return f"The reported weights are those of the last step ({step.text}); nothing was selected."
-    return f"The reported weights are those of step {step.text}, selected by {selected['by']}." if "by" in selected else ""
+    return (
+        f"The reported weights are those of step {step.text}, selected by {selected['by']}." if "by" in selected else ""
+    )

@@ -41,14 +41,20 @@ def decimal(value: object, signed: bool = False) -> Cell:
     if math.isnan(measured):
         return Cell(UNDEFINED, math.nan)
     text = f"{measured:+.3f}" if signed else f"{measured:.3f}"
-    text = f"{measured:+.4g}" if signed and abs(measured) >= 1000 else f"{measured:.4g}" if abs(measured) >= 1000 else text
+    text = (
+        f"{measured:+.4g}" if signed and abs(measured) >= 1000 else f"{measured:.4g}" if abs(measured) >= 1000 else text
+    )
     return Cell(text.replace("-", "−"), measured)
 
 
 def whole(value: object) -> Cell:
     """A count, with thin spaces between thousands."""
     counted = number(value)
-    return Cell(UNDEFINED, math.nan) if not math.isfinite(counted) else Cell(f"{counted:,.0f}".replace(",", "\u202f"), counted)
+    return (
+        Cell(UNDEFINED, math.nan)
+        if not math.isfinite(counted)
+        else Cell(f"{counted:,.0f}".replace(",", "\u202f"), counted)
+    )
 
 
 def metrics(run: FinishedRun) -> Iterator[Table]:
@@ -80,8 +86,13 @@ def spread(run: FinishedRun) -> Table:
         quantiles = np.quantile(known, [0.0, 0.25, 0.5, 0.75, 1.0]) if len(known) else [math.nan] * 5
         counts = [whole(len(known)), whole(len(values) - len(known))]
         rows.append([Cell(task), Cell(domain), Cell(metric), *counts, *(decimal(value) for value in quantiles)])
-    columns = ["task", "domain", "metric", "images", "undefined", "least", "lower quartile", "median", "upper quartile", "greatest"]
-    return Table("Spread over images", columns, rows, "Between images of this one run; it says nothing of other seeds.")
+    columns = ["task", "domain", "metric", "defined", "undefined", "minimum", "Q1", "median", "Q3", "maximum"]
+    return Table(
+        "Spread over images",
+        columns,
+        rows,
+        "Images on which the metric is defined, and their quartiles. This is the spread between images of one run; it says nothing of other seeds.",
+    )
 
 
 def counts(run: FinishedRun) -> Table:
@@ -93,7 +104,12 @@ def counts(run: FinishedRun) -> Table:
         for task, domains in found.items()
         for domain in in_order(domains)
     ]
-    return Table("Evaluated images", ["task", "domain", *(_words(key) for key in keys)], rows, f"{UNDEFINED}: not counted for this task.")
+    return Table(
+        "Evaluated images",
+        ["task", "domain", *(_words(key) for key in keys)],
+        rows,
+        f"{UNDEFINED}: not counted for this task.",
+    )
 
 
 def budgets(run: FinishedRun) -> Table:
@@ -102,7 +118,13 @@ def budgets(run: FinishedRun) -> Table:
     for task, budget in run.results.get("budgets", {}).items():
         classes = budget.get("labeled_classes") or {}
         named = ", ".join(f"{name}: {whole(count).text}" for name, count in classes.items())
-        rows.append([Cell(task), *(whole(budget.get(part)) for part in ("labeled", "unlabeled", "val")), Cell(named or UNDEFINED)])
+        rows.append(
+            [
+                Cell(task),
+                *(whole(budget.get(part)) for part in ("labeled", "unlabeled", "val")),
+                Cell(named or UNDEFINED),
+            ]
+        )
     return Table("Label budgets", ["task", "labelled", "unlabelled", "validation", "labelled, by class"], rows)
 
 
@@ -114,15 +136,25 @@ def split(run: FinishedRun) -> Table:
         both = [whole(len(ids["val"] & ids[part])) for part in ("labeled", "unlabeled")]
         tests = ", ".join(_sizes(run.split.get("domains", {}).get(task, {})))
         rows.append([Cell(task), *(whole(len(ids[part])) for part in ids), *both, Cell(tests or UNDEFINED)])
-    columns = ["task", "labelled", "unlabelled", "validation", "validation ∩ labelled", "validation ∩ unlabelled", "test domains"]
+    columns = [
+        "task",
+        "labelled",
+        "unlabelled",
+        "validation",
+        "in validation and labelled",
+        "in validation and unlabelled",
+        "test domains",
+    ]
     seed = run.split.get("seed")
-    note = "Counted from the ids in split.json. The two intersections should be 0."
+    note = "Counted from the ids in split.json. The two columns of shared images should be 0."
     return Table("Split" if seed is None else f"Split (seed {seed})", columns, rows, note)
 
 
 def environment(run: FinishedRun) -> Table:
     """What ran where: environment.json, a row a leaf."""
-    return Table("Environment", ["what", "value"], [[Cell(key), Cell(value)] for key, value in _leaves(run.environment, "")])
+    return Table(
+        "Environment", ["what", "value"], [[Cell(key), Cell(value)] for key, value in _leaves(run.environment, "")]
+    )
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:

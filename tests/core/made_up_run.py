@@ -121,7 +121,7 @@ def _labels(
     arrays = {"probabilities": probabilities.astype(np.float32), "targets": onehot if multilabel else truth,
               **_samples(rng, images, classes, _sample_ids(count, skill))}  # fmt: skip
     accuracy = float((probabilities.argmax(1) == truth).mean())
-    return arrays, {"accuracy": accuracy, "f1": accuracy - 0.013, "auroc": 0.5 + skill / 4, "balanced_accuracy": accuracy - 0.004}
+    return arrays, {"accuracy": accuracy, "f1": accuracy - 0.013, "auroc": _auroc(probabilities, onehot > 0), "balanced_accuracy": accuracy - 0.004}
 
 
 def _sample_ids(count: int, skill: float) -> np.ndarray:
@@ -175,6 +175,12 @@ def _blur(image: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         image = sum(np.roll(image, shift, axis) for shift in (-2, -1, 0, 1, 2)) / 5
     return image
+
+
+def _auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Mean over classes of the share of pairs that are in the right order."""
+    columns = zip(scores.T, positive.T, strict=True)
+    return float(np.mean([(column[true][:, None] > column[~true]).mean() for column, true in columns]))
 
 
 def _mean(values: list[float]) -> float:

@@ -2,7 +2,6 @@
 
 import pickle
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -250,6 +249,7 @@ def test_damaged_dicom(tmp_path):
 # --------------------------------------------------------------------------------------------------------- damage
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif"])
 def test_every_truncation_is_a_data_error_or_an_image(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 255, (24, 20), np.uint8)
@@ -266,6 +266,7 @@ def test_every_truncation_is_a_data_error_or_an_image(tmp_path, suffix):
     assert refused > 40
 
 
+@pytest.mark.filterwarnings("ignore")
 @given(st.binary(min_size=1, max_size=300), st.sampled_from(["", "png", "jpg", "tif", "dicom"]))
 def test_any_bytes_are_a_data_error_or_an_image(tmp_path_factory, content, start):
     heads = {
@@ -277,12 +278,10 @@ def test_any_bytes_are_a_data_error_or_an_image(tmp_path_factory, content, start
     }
     path = tmp_path_factory.getbasetemp() / "bytes"
     path.write_bytes(heads[start] + content)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ImageFile(path).read()
-        except DataError as error:
-            assert str(path) in str(error)  # noqa: PT017
+    try:
+        ImageFile(path).read()
+    except DataError as error:
+        assert str(path) in str(error)  # noqa: PT017
 
 
 def test_no_bytes_text_and_no_file(tmp_path):
@@ -302,10 +301,13 @@ def test_no_bytes_text_and_no_file(tmp_path):
         ImageFile(tmp_path).read()
 
 
-def test_a_truncated_file_says_so(tmp_path):
-    file = saved(tmp_path / "a.jpg", Image.fromarray(GREY))
-    file.path.write_bytes(file.path.read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"a\.jpg cannot be decoded: .*truncated"):
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif"])
+def test_a_file_cut_in_half_is_named_and_never_half_an_image(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 255, (240, 200), np.uint8)
+    file = saved(tmp_path / f"a.{suffix}", Image.fromarray(noise))
+    content = file.path.read_bytes()
+    file.path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=rf"a\.{suffix} cannot be decoded: \S+"):
         file.read()
 
 

@@ -232,6 +232,7 @@ def test_montgomery(tmp_path):
 def test_shenzhen(tmp_path):
     made_up.shenzhen(tmp_path)
     found = read("shenzhen", tmp_path)
+    assert list(found) == list(read("shenzhen", tmp_path / "ChinaSet_AllFiles"))
     assert [(example.patient, *example.labels, bool(example.masks)) for example in found] == [
         ("0001", "normal", True),
         ("0327", "tuberculosis", False),

@@ -1,0 +1,31 @@
+"""Accuracy."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ssmtl import Output
+from ssmtl_metrics.kinds import LABELS, Threshold, accepted, numbers
+
+
+class Accuracy:
+    """The share of images whose label is right, in [0, 1].
+
+    Multi-class: 1 for an image whose most probable class is its label, else 0. Multi-label: the share of the image's
+    classes that are rightly given or denied. One value an image, so that runs can be compared image by image.
+
+    :param threshold: of multi-label probabilities.
+    """
+
+    accepts = LABELS
+
+    def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
+        self.output = accepted(output, "accuracy", self.accepts)
+        self.threshold = threshold
+
+    def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Shape (rows,)."""
+        if self.output.kind == "multiclass":
+            return {"accuracy": (numbers(probabilities).argmax(1) == targets).float()}
+        right = (numbers(probabilities) > self.threshold) == (targets > 0.5)
+        return {"accuracy": right.float().mean(1)}

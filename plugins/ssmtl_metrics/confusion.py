@@ -1,0 +1,31 @@
+"""One-against-rest counts, from which the metrics of labels are made."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ssmtl import Output
+from ssmtl_metrics.kinds import numbers
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Images by class: those rightly and wrongly given it, rightly and wrongly denied it. Shape (classes,), float64."""
+
+    true_positives: Float[Tensor, " classes"]
+    false_positives: Float[Tensor, " classes"]
+    true_negatives: Float[Tensor, " classes"]
+    false_negatives: Float[Tensor, " classes"]
+
+
+def confusion(output: Output, probabilities: Tensor, targets: Tensor, threshold: float) -> Confusion:
+    """Counts of the arg max (multi-class; `threshold` is not used) or of each class's own decision (multi-label)."""
+    from torchmetrics.functional.classification import multiclass_stat_scores, multilabel_stat_scores
+
+    count = len(output.classes)
+    if output.kind == "multiclass":
+        table = multiclass_stat_scores(numbers(probabilities), targets, count, average=None)
+    else:
+        table = multilabel_stat_scores(numbers(probabilities), targets.long(), count, threshold=threshold, average=None)
+    return Confusion(*table.double().reshape(count, 5)[:, :4].unbind(1))

@@ -1,0 +1,35 @@
+"""How many masks are empty."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ssmtl import Output
+from ssmtl_metrics.empty import is_empty
+from ssmtl_metrics.kinds import MASKS, Threshold, accepted
+from ssmtl_metrics.masks import binary
+
+
+class EmptyMasks:
+    """Counts of empty masks, over images and structures: how often the other metrics' policy for them decided.
+
+    `empty_reference` and `empty_prediction` each include `both_empty`; their differences from it are the invented
+    and the missed structures.
+
+    :param threshold: of probabilities.
+    """
+
+    accepts = MASKS
+
+    def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
+        self.output = accepted(output, "empty_masks", self.accepts)
+        self.threshold = threshold
+
+    def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Scalars."""
+        predicted, reference = (is_empty(masks) for masks in binary(probabilities, targets, self.threshold))
+        return {
+            "empty_reference": reference.sum().float(),
+            "empty_prediction": predicted.sum().float(),
+            "both_empty": (predicted & reference).sum().float(),
+        }

@@ -1,0 +1,33 @@
+"""F1."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ssmtl import Output
+from ssmtl_metrics.confusion import confusion
+from ssmtl_metrics.kinds import LABELS, Threshold, accepted
+from ssmtl_metrics.undefined import mean_of_defined
+
+
+class F1:
+    """2 TP / (2 TP + FP + FN) of each class against the rest, and their mean ("macro"), in [0, 1].
+
+    The macro mean counts a rare class as much as a frequent one. A class that is neither in the reference nor
+    predicted has 0 / 0: NaN, and the mean leaves it out, as torchmetrics does for multi-class.
+
+    :param threshold: of multi-label probabilities.
+    """
+
+    accepts = LABELS
+
+    def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
+        self.output = accepted(output, "f1", self.accepts)
+        self.threshold = threshold
+
+    def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Scalars: `f1`, and `f1_<class>` for each class."""
+        counts = confusion(self.output, probabilities, targets, self.threshold)
+        seen = 2 * counts.true_positives + counts.false_positives + counts.false_negatives
+        mean, values = mean_of_defined("f1", 2 * counts.true_positives / seen, seen > 0, self.output)
+        return {"f1": mean} | {f"f1_{name}": values[i] for i, name in enumerate(self.output.classes)}

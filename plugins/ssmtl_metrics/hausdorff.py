@@ -1,0 +1,70 @@
+"""The average Hausdorff distance of masks."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+from torch import Tensor
+
+from ssmtl import Output
+from ssmtl_metrics.empty import distance_if_empty
+from ssmtl_metrics.kinds import MASKS, Threshold, accepted
+from ssmtl_metrics.masks import binary, named
+
+Spacing = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+
+
+class AverageHausdorff:
+    """(mean_p d(p, ∂R) + mean_r d(r, ∂P)) / 2 over the boundary pixels p of prediction and r of reference; 0 is best.
+
+    The boundary of a mask is its pixels with one of four neighbours outside it, the image's border being outside.
+    The mean is less at the mercy of one stray pixel than the maximum or a percentile, and is what MultiMix reports.
+    Distances are in pixels of the evaluated size, so they are comparable only between equal sizes, or in the units
+    of `spacing`. Empty masks: 0 if both are, else the image diagonal, which no measured distance reaches.
+
+    :param threshold: of probabilities.
+    :param spacing: height and width of a pixel.
+    """
+
+    accepts = MASKS
+
+    def __init__(self, output: Output, /, *, threshold: Threshold = 0.5, spacing: Spacing = (1.0, 1.0)) -> None:
+        self.output = accepted(output, "average_hausdorff", self.accepts)
+        self.threshold = threshold
+        self.spacing = spacing
+
+    def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Shape (rows,): the mean over structures, and `average_hausdorff_<structure>` if there are more than one."""
+        predicted, reference = (masks.flatten(0, 1).numpy() for masks in binary(probabilities, targets, self.threshold))
+        found = [
+            average_distance(ours, theirs, self.spacing) for ours, theirs in zip(predicted, reference, strict=True)
+        ]
+        values = torch.tensor(found, dtype=torch.float32).reshape(targets.shape[:2])
+        return named("average_hausdorff", values, self.output)
+
+
+def average_distance(predicted: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: Spacing) -> float:
+    """The average Hausdorff distance of two masks of shape (height, width)."""
+    diagonal = math.hypot(predicted.shape[0] * spacing[0], predicted.shape[1] * spacing[1])
+    given = distance_if_empty(bool(predicted.any()), bool(reference.any()), diagonal)
+    if given is not None:
+        return given
+    box = ndimage.find_objects((predicted | reference).astype(np.int8))[0]
+    ours, theirs = boundary(predicted[box]), boundary(reference[box])
+    return (directed(ours, theirs, spacing) + directed(theirs, ours, spacing)) / 2
+
+
+def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of `mask` that have one of four neighbours outside it."""
+    inner: NDArray[np.bool_] = ndimage.binary_erosion(mask)
+    return mask & ~inner
+
+
+def directed(origin: NDArray[np.bool_], goal: NDArray[np.bool_], spacing: Spacing) -> float:
+    """The mean distance of the pixels of `origin` to the nearest one of `goal`."""
+    return float(ndimage.distance_transform_edt(~goal, sampling=spacing)[origin].mean())

@@ -1,0 +1,26 @@
+"""From probabilities to masks, and from values a structure to named results."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ssmtl import Masks, Output
+from ssmtl_metrics.kinds import numbers
+
+REFERENCE = 0.5
+"""References are 0 or 1; this is halfway."""
+
+Binary = Bool[Tensor, "rows structures height width"]
+
+
+def binary(probabilities: Masks, targets: Masks, threshold: float) -> tuple[Binary, Binary]:
+    """The predicted and the reference masks."""
+    return numbers(probabilities) > threshold, targets > REFERENCE
+
+
+def named(metric: str, values: Float[Tensor, "rows structures"], output: Output) -> Mapping[str, Tensor]:
+    """By name, shape (rows,): the mean over structures, and each structure's if there are more than one."""
+    several = len(output.classes) > 1
+    each = {f"{metric}_{name}": values[:, i] for i, name in enumerate(output.classes) if several}
+    return {metric: values.mean(1)} | each

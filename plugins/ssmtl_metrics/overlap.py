@@ -1,0 +1,76 @@
+"""Shares of pixels: Dice, Jaccard, precision and recall of masks."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ssmtl import Output
+from ssmtl_metrics.empty import share
+from ssmtl_metrics.kinds import MASKS, Threshold, accepted
+from ssmtl_metrics.masks import binary, named
+
+
+class _Overlap:
+    """Counts pixels of prediction P, reference R and of both, image by image and structure by structure.
+
+    An image weighs as much as any other, however large its structure: pooling pixels would let the large ones decide.
+    """
+
+    accepts = MASKS
+    name: str
+
+    def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
+        self.output = accepted(output, self.name, self.accepts)
+        self.threshold = threshold
+
+    def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
+        """Shape (rows,): the mean over structures, and `<metric>_<structure>` if there are more than one."""
+        predicted, reference = binary(probabilities, targets, self.threshold)
+        both = (predicted & reference).count_nonzero((2, 3))
+        pixels = predicted.count_nonzero((2, 3)), reference.count_nonzero((2, 3))
+        part, whole = self.ratio(both, *pixels)
+        return named(self.name, share(part, whole, *pixels), self.output)
+
+    @staticmethod
+    def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        raise NotImplementedError
+
+
+class Dice(_Overlap):
+    """2 |P ∩ R| / (|P| + |R|), in [0, 1]: F1 of the pixels. `empty` says what an empty mask gives."""
+
+    name = "dice"
+
+    @staticmethod
+    def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        return 2 * both, predicted + reference
+
+
+class Jaccard(_Overlap):
+    """|P ∩ R| / |P ∪ R|, in [0, 1]; it is D / (2 − D) of the image's Dice D, but not so of the means."""
+
+    name = "jaccard"
+
+    @staticmethod
+    def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        return both, predicted + reference - both
+
+
+class Precision(_Overlap):
+    """|P ∩ R| / |P|, in [0, 1]: the share of the prediction that is right; low where too much is drawn."""
+
+    name = "precision"
+
+    @staticmethod
+    def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG004
+        return both, predicted
+
+
+class Recall(_Overlap):
+    """|P ∩ R| / |R|, in [0, 1]: the share of the reference that is found; low where too little is drawn."""
+
+    name = "recall"
+
+    @staticmethod
+    def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG004
+        return both, reference

@@ -1,0 +1,116 @@
+"""MixMatch: supervised and unsupervised learning from mixed images, in place of a supervised loss."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View
+from ssmtl_mixmatch.mixup import mix, own_share, partners
+from ssmtl_mixmatch.sharpen import sharpen
+
+GUESS = View("unlabeled", "mixmatch guess")
+"""Where `prepare` leaves the guesses before mixing among the targets, for `diagnose`; never rendered."""
+
+
+class MixMatch(Strategy):
+    """Guess labels from K views, sharpen, mix everything with everything, and fit what comes out.
+
+    Berthelot et al., "MixMatch: A Holistic Approach to Semi-Supervised Learning", NeurIPS 2019, algorithm 1 and
+    equations (2) to (5): cross-entropy on the labelled rows plus `unlabeled_weight` times the mean squared difference
+    of *probabilities*, which are bounded and so forgive wrong guesses, on the unlabelled ones. It replaces
+    `cross_entropy` in a recipe: with both, labels would count twice. All rows pass the encoder together, so there is
+    no interleaving of batches. Multi-label outputs use each class's two outcomes.
+
+    :param views: augmentations K of each unlabelled image that are averaged to a guess.
+    :param temperature: of the sharpening; 1 leaves guesses as they are.
+    :param alpha: of Beta(α, α), from which each row (not each batch) draws how much of itself it keeps.
+    :param unlabeled_weight: λ_U. The paper's 75 is tuned for CIFAR-10; two-class data want about 1 to 10.
+    :param ramp: share of the training over which that weight grows linearly from 0.
+    :param augment: name of the augmentation of labelled and unlabelled images.
+    :param teacher: who guesses: the trained weights, with dropout as published, or their moving average.
+    """
+
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
+
+    def __init__(
+        self,
+        output: Output,
+        /,
+        *,
+        views: PositiveInt = 2,
+        temperature: PositiveFloat = 0.5,
+        alpha: PositiveFloat = 0.75,
+        unlabeled_weight: NonNegativeFloat = 10.0,
+        ramp: Annotated[float, Field(gt=0, le=1)] = 0.4,
+        augment: str = "weak",
+        teacher: Literal["student", "ema"] = "student",
+    ) -> None:
+        super().__init__()
+        self.output = output
+        self.labeled = View("labeled", augment)
+        self.unlabeled = tuple(View("unlabeled", augment, draw) for draw in range(views))
+        self.views = frozenset({self.labeled, *self.unlabeled})
+        self.temperature, self.alpha = temperature, alpha
+        self.unlabeled_weight, self.ramp = unlabeled_weight, ramp
+        self.teacher: Literal["student", "ema"] = teacher
+
+    @torch.no_grad()
+    def prepare(self, batch: Batch, predict: Predictor) -> Batch:
+        guess = self._guess(batch, predict)
+        order = (self.labeled, *self.unlabeled)
+        given = [self._distribution(batch.targets[self.labeled]), *[guess] * len(self.unlabeled)]
+        draws = [batch.draws[view] for view in order]
+        partner, share = partners(draws), own_share(draws, self.alpha)
+        sizes = [len(batch.images[view]) for view in order]
+        images = torch.split(mix(torch.cat([batch.images[view] for view in order]), partner, share), sizes)
+        targets = torch.split(mix(torch.cat(given), partner, share), sizes)
+        return Batch(
+            dict(zip(order, images, strict=True)),
+            dict(zip(order, targets, strict=True)) | {GUESS: guess},
+            {view: batch.draws[view] for view in order},
+        )
+
+    def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
+        logits, targets = outputs[self.labeled], batch.targets[self.labeled]
+        if self.output.kind == "multiclass":
+            supervised = F.cross_entropy(logits, targets)
+        else:
+            supervised = F.binary_cross_entropy_with_logits(logits, targets)
+        guesses = torch.cat([batch.targets[view] for view in self.unlabeled])
+        predictions = self.output.probabilities(torch.cat([outputs[view] for view in self.unlabeled]))
+        unsupervised = F.mse_loss(predictions, guesses)
+        return supervised + self.unlabeled_weight * min(progress / self.ramp, 1.0) * unsupervised
+
+    def diagnose(
+        self,
+        batch: Batch,
+        outputs: Mapping[View, Logits],
+        truth: Mapping[View, Tensor],
+    ) -> Mapping[str, Tensor]:
+        """`guess_confidence`, the mean probability of the likeliest outcome, and `guess_accuracy` where it is known."""
+        guess = batch.targets[GUESS]
+        if self.output.kind == "multilabel":
+            return {"guess_confidence": torch.maximum(guess, 1 - guess).mean()}
+        numbers = {"guess_confidence": guess.amax(1).mean()}
+        known = truth.get(self.unlabeled[0])
+        if known is not None and (known >= 0).any():
+            numbers["guess_accuracy"] = (guess.argmax(1) == known)[known >= 0].float().mean()
+        return numbers
+
+    def _guess(self, batch: Batch, predict: Predictor) -> Float[Tensor, "rows classes"]:
+        """Equation (6), sharpened: the mean prediction over the K views of each unlabelled image."""
+        images = torch.cat([batch.images[view] for view in self.unlabeled])
+        probabilities = self.output.probabilities(predict(images, weights=self.teacher, training=True))
+        average = probabilities.reshape(len(self.unlabeled), -1, probabilities.shape[1]).mean(0)
+        return sharpen(average, self.temperature, self.output.kind)
+
+    def _distribution(self, labels: Tensor) -> Float[Tensor, "rows classes"]:
+        """Labels as targets: one-hot, or the multi-hot that they are."""
+        if self.output.kind == "multiclass":
+            return F.one_hot(labels, len(self.output.classes)).float()
+        return labels.float()

@@ -1,0 +1,28 @@
+"""MixUp as MixMatch has it: each row with a partner, and nearer to itself."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from scipy.special import betaincinv
+from torch import Tensor
+
+from ssmtl import Draws
+
+
+def own_share(draws: Sequence[Draws], alpha: float) -> Float[Tensor, " rows"]:
+    """λ' = max(λ, 1 − λ) with λ ~ Beta(α, α), equations (8) and (9), one a row, by the inverse of the distribution."""
+    uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in draws])
+    share = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy()))
+    return torch.maximum(share, 1 - share).to(uniform)
+
+
+def partners(draws: Sequence[Draws]) -> Int[Tensor, " rows"]:
+    """The shuffle of all rows, labelled and unlabelled, as an index: the order of one random number a row."""
+    return torch.cat([rows.uniform("mixmatch partner")[:, 0] for rows in draws]).argsort(stable=True)
+
+
+def mix(rows: Tensor, partner: Int[Tensor, " rows"], share: Float[Tensor, " rows"]) -> Tensor:
+    """λ' x + (1 − λ') x', equations (10) and (11); the first axis is rows."""
+    weight = share.reshape(-1, *[1] * (rows.ndim - 1))
+    return weight * rows + (1 - weight) * rows[partner]

@@ -1,0 +1,56 @@
+"""segmentation-models-pytorch's decoders as a head."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from torch import nn
+from torch.nn import functional as F
+
+from ssmtl import Features, Head, Logits, Output, Pyramid
+from ssmtl_smp.build import DEFAULT_WIDTH, Decoder, Norm, build, check
+
+
+class SmpDecoder(Head):
+    """A decoder of segmentation-models-pytorch, and a 3 × 3 convolution to one channel a structure.
+
+    Those decoders expect the image before the features, and use nothing of it but its size: a tensor without channels
+    stands for it. Where the finest level has stride 2 or more there is one more block, without a skip connection.
+    Logits have the size of the images: where the decoder ends coarser (`fpn`, or a finest stride of 4) they are
+    upsampled, bilinearly.
+
+    :param classes: names of the structures, a sigmoid each.
+    :param decoder: which.
+    :param width: channels of the decoder's finest level (U-Nets: double at each coarser one; `fpn`: all levels).
+    :param norm: of the decoder's blocks; `batchnorm` mixes the rows of a batch. `fpn` has its own, group norm.
+    :raises ValueError: for a pyramid that the decoder cannot read.
+    """
+
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        /,
+        *,
+        classes: Annotated[tuple[str, ...], Field(min_length=1)],
+        decoder: Decoder = "unet",
+        width: PositiveInt | None = None,
+        norm: Norm = "batchnorm",
+    ) -> None:
+        super().__init__()
+        if len(set(classes)) < len(classes):
+            raise ValueError(f"the structures {list(classes)} are not distinct")
+        chosen = DEFAULT_WIDTH[decoder] if width is None else width
+        check(decoder, pyramid.strides, chosen)
+        self.output = Output("masks", tuple(classes))
+        self.stride = pyramid.strides[0]
+        blocks = len(pyramid.channels) - (self.stride == 1)
+        self.decoder, channels = build(decoder, (0, *pyramid.channels), blocks, chosen, norm)
+        self.last = nn.Conv2d(channels, len(classes), 3, padding=1)
+
+    def forward(self, features: Features) -> Logits:
+        finest = features[0]
+        size = [side * self.stride for side in finest.shape[-2:]]
+        image = finest.new_empty((len(finest), 0, *size))
+        logits: Logits = self.last(self.decoder([image, *features]))
+        if list(logits.shape[-2:]) == size:
+            return logits
+        return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,47 @@
+"""timm's encoders."""
+
+from typing import Any
+
+from pydantic import NonNegativeInt
+from torch import nn
+
+from ssmtl import Backbone, Features, Images, Pyramid
+from ssmtl_timm.create import create
+
+
+class TimmEncoder(Backbone):
+    """A timm model without its classifier, as a feature pyramid.
+
+    The stem is adapted to `image_channels` (timm sums or repeats its pretrained weights). Levels that timm does not
+    give, such as stride 1 for most, are for the head to make up for.
+
+    :param model: timm's name; `timm.list_models()` lists them. `name.tag` chooses among pretrained weights.
+    :param pretrained: start from timm's weights, downloaded on first use.
+    :param levels: which of the model's levels, finest first; all by default.
+    :raises ValueError: for a name or a level that timm does not know, or a model whose levels do not form a pyramid.
+    :raises SsmtlError: if the weights cannot be had.
+    """
+
+    def __init__(
+        self,
+        image_channels: int,
+        /,
+        *,
+        model: str = "resnet18",
+        pretrained: bool = False,
+        levels: tuple[NonNegativeInt, ...] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model: nn.Module = create(model, image_channels, pretrained, levels)
+        info: Any = self.model.feature_info
+        strides = tuple(info.reduction())
+        if list(strides) != sorted(set(strides)):
+            raise ValueError(
+                f"the strides of timm's '{model}' are {strides} and do not ascend: choose another model, or `levels`"
+            )
+        self.pyramid = Pyramid(tuple(info.channels()), strides, image_channels)
+        self.channels_last = str(getattr(self.model.output_fmt, "value", "NCHW")) == "NHWC"
+
+    def forward(self, images: Images) -> Features:
+        features = self.model(images)
+        return tuple(level.permute(0, 3, 1, 2) if self.channels_last else level for level in features)

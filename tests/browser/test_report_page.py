@@ -1,0 +1,79 @@
+"""The report in a real browser: it fits the window, its script runs, the run's strings do not, nothing is logged."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ssmtl.report import write_report
+from tests.core.made_up_run import make_up_run
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+
+QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--enable-logging=stderr")  # fmt: skip
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+MEASURE = """<script>
+const button = [...document.querySelectorAll("#results th button")].find((one) => one.textContent.startsWith("in_domain"));
+button.click(); button.click();
+const values = [...button.closest("table").tBodies[0].rows].map((row) => Number(row.cells[1].dataset.key));
+document.body.setAttribute("data-measured", [
+  innerWidth, document.documentElement.scrollWidth, values.join(" "), button.closest("th").getAttribute("aria-sort"),
+  [...document.images].every((image) => image.complete && image.naturalWidth > 0), getComputedStyle(document.body).backgroundColor,
+].join("|"));
+</script></body>"""
+
+
+@dataclass(frozen=True)
+class Opened:
+    dom: str
+    log: str
+
+
+def opened(page: Path, profile: Path, *options: str) -> Opened:
+    command = [str(CHROMIUM), *QUIET, f"--user-data-dir={profile}", *options, "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return Opened(done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return write_report(make_up_run(folder, name="<script>alert(1)</script>" + "long" * 40, classes=("normal", "<img src=x onerror=alert(2)>"), steps=60))
+
+
+def test_the_page_opens_without_a_word_in_the_console(report: Path, tmp_path: Path) -> None:
+    page = opened(report, tmp_path)
+    assert page.log == ""
+    assert "<h1>&lt;script&gt;alert(1)&lt;/script&gt;" in page.dom
+
+
+def test_the_policy_stops_scripts_that_are_not_ours(report: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.html"
+    copy.write_text(report.read_text().replace("</body>", "<script>document.title = 'mine'</script></body>"))
+    page = opened(copy, tmp_path / "profile")
+    assert "<title>mine" not in page.dom
+    assert "Content Security Policy" in page.log
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, False), (390, True)])
+def test_the_page_fits_and_sorts(report: Path, tmp_path: Path, width: int, dark: bool) -> None:
+    copy = tmp_path / "copy.html"
+    copy.write_text(POLICY.sub("", report.read_text()).replace("</body>", MEASURE))
+    options = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    page = opened(copy, tmp_path / "profile", f"--window-size={width},900", *options)
+    assert page.log == ""
+    measured = re.search(r'data-measured="([^"]*)"', page.dom)
+    assert measured is not None
+    inner, scroll, values, direction, images, paper = measured[1].split("|")
+    assert int(inner) == width
+    assert int(scroll) <= width
+    numbers = [float(value) for value in values.split()]
+    assert numbers == sorted(numbers, reverse=True)
+    assert direction == "descending"
+    assert images == "true"
+    assert (sum(map(int, re.findall(r"\d+", paper)[:3])) < 200) is dark

@@ -1,0 +1,223 @@
+"""Figures and the page of a finished run, on made-up run folders."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import mannwhitneyu
+
+from ssmtl.errors import RunError
+from ssmtl.report import write_figures, write_report
+from ssmtl.report.bland_altman import agreement
+from ssmtl.report.curves import smoothed
+from ssmtl.report.masks import dice
+from ssmtl.report.roc import area, roc_curve
+from ssmtl.report.summary import duration
+from tests.core.made_up_run import make_up_run
+
+EVIL = "<script>alert(1)</script>"
+EXPECTED = {
+    "losses", "validation", "diagnostics", "roc.diagnosis", "dice.lungs", "bland_altman.lungs", "masks.lungs.in_domain",
+    "masks.lungs.cross_domain", "saliency.diagnosis.in_domain", "saliency.diagnosis.cross_domain", "saliency.lungs.in_domain",
+    "saliency.lungs.cross_domain",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Tags, attributes and visible text of a page."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, tag: str, name: str) -> list[str]:
+        return [str(attributes[name]) for found, attributes in self.tags if found == tag and name in attributes]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_up_run(tmp_path_factory.mktemp("runs") / "whole")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> Page:
+    return Page((run / "report.html").read_text(encoding="utf-8"))
+
+
+def copied(run: Path, tmp_path: Path, *missing: str) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("figures", "report.html", *missing)))
+
+
+def test_every_figure_is_drawn_and_none_is_blank(run: Path) -> None:
+    figures = {path.stem: path for path in (run / "figures").iterdir()}
+    assert set(figures) == EXPECTED
+    for path in figures.values():
+        with Image.open(path) as image:
+            grey = np.asarray(image.convert("L"))
+            assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+        assert (grey < 128).mean() > 0.002, path
+        assert grey.shape[1] <= 1100, path
+
+
+def test_masks_show_both_boundaries_in_their_colours(run: Path) -> None:
+    with Image.open(run / "figures" / "masks.lungs.in_domain.png") as image:
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in ((0x2B, 0xD9, 0xA6), (0xFF, 0x7A, 0x1A)):
+        assert (np.abs(pixels - colour).max(axis=1) < 12).sum() > 300
+
+
+def test_svg_can_be_asked_for(run: Path, tmp_path: Path) -> None:
+    paths = write_figures(copied(run, tmp_path, "*.npz", "metrics.jsonl"), formats=("svg",))
+    assert [path.name for path in paths] == ["dice.lungs.svg"]
+    assert "<svg" in paths[0].read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_but_itself(run: Path, page: Page) -> None:
+    assert len(page.values("img", "src")) == len(EXPECTED)
+    assert all(source.startswith("data:image/png;base64,") for source in page.values("img", "src"))
+    assert not page.values("script", "src")
+    assert page.values("link", "href") == ["data:,"]
+    outside = [link for link in page.values("a", "href") if not link.startswith("#")]
+    assert outside
+    assert all((run / link).exists() for link in outside)
+    assert all(page.values("img", "alt"))
+
+
+def test_the_page_tells_what_was_done_and_what_it_is_worth(run: Path, page: Page) -> None:
+    results = json.loads((run / "results.json").read_text())
+    text = " ".join(page.text.split())
+    for words in ("100 labelled, 900 unlabelled, 25 for validation", "600 optimiser steps", "those of step 400, selected by validation",
+                  "test images were never used for selection", "single run with seed 3", "One run is not evidence", "empty reference",
+                  "NVIDIA A100-SXM4-40GB", "normal: 50, pneumonia: 50", results["recipe_hash"], results["data_fingerprint"]):  # fmt: skip
+        assert words in text
+    for domains in results["tasks"].values():
+        inside, outside = (domains[domain]["jaccard" if "jaccard" in domains[domain] else "f1"] for domain in ("in_domain", "cross_domain"))
+        for shown in (f"{inside:.3f}", f"{outside:.3f}", f"{outside - inside:+.3f}".replace("-", "−")):
+            assert shown in text
+    assert "not available" not in text.lower()
+
+
+def test_another_selection_does_not_claim_validation(run: Path, tmp_path: Path) -> None:
+    folder = copied(run, tmp_path, "*.npz", "*.csv", "*.jsonl")
+    results = json.loads((folder / "results.json").read_text())
+    (folder / "results.json").write_text(json.dumps(results | {"selected": {"by": "last", "step": 600, "score": None}}))
+    text = Page(write_report(folder).read_text()).text
+    assert "those of the last step (600); nothing was selected" in text
+    assert "never used for selection" not in text
+
+
+def test_every_string_of_the_run_is_escaped(tmp_path: Path) -> None:
+    folder = make_up_run(tmp_path / "run", name=EVIL, classes=(EVIL, '"><img src=x onerror=alert(2)>'), structures=("$\\frac{",), steps=12)
+    results = json.loads((folder / "results.json").read_text())
+    for task in ("tasks", "counts", "budgets", "kinds", "sources", "classes"):
+        results[task][EVIL] = results[task]["diagnosis"]
+    (folder / "results.json").write_text(json.dumps(results | {"seed": EVIL, "recipe_hash": EVIL, "selected": {"by": EVIL}}))
+    (folder / "environment.json").write_text(json.dumps({EVIL: {EVIL: [EVIL]}}))
+    (folder / "predictions" / "diagnosis.in_domain.npz").rename(folder / "predictions" / "<b> $x.in_domain.npz")
+    source = write_report(folder).read_text(encoding="utf-8")
+    written = Page(source)
+    assert source.count("<script") == 1
+    assert [tag for tag, _ in written.tags].count("b") == 0
+    assert not written.values("img", "onerror")
+    assert written.text.count(EVIL) > 10
+    assert all(re.fullmatch(r"[\w.-]+", path.name) for path in (folder / "figures").iterdir())
+
+
+@pytest.mark.parametrize("task", ["diagnosis", "lungs"])
+def test_one_task_alone(tmp_path: Path, task: str) -> None:
+    folder = make_up_run(tmp_path / "run", tasks=(task,), steps=30)
+    text = Page(write_report(folder).read_text()).text
+    assert "trained on one task" in text
+    drawn = {path.stem for path in (folder / "figures").iterdir()}
+    assert drawn == {name for name in EXPECTED if task in name or "." not in name}
+    absent = "Dice in per_image.csv" if task == "diagnosis" else "probabilities and targets"
+    assert f"Not available: needs {absent}" in text
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_many_classes_and_structures(tmp_path: Path, multilabel: bool) -> None:
+    folder = make_up_run(tmp_path / "run", classes=tuple("abcdefg"), structures=("left", "right", "heart"), multilabel=multilabel, steps=3)
+    for archive in folder.glob("predictions/*.cross_domain.npz"):
+        archive.unlink()
+    assert {path.stem for path in write_figures(folder)} == {name for name in EXPECTED if "cross" not in name}
+
+
+@pytest.mark.parametrize("missing", ["results.json", "split.json", "environment.json", "recipe.yaml", "metrics.jsonl", "per_image.csv", "predictions"])
+def test_a_missing_part_is_said_to_be_missing(run: Path, tmp_path: Path, missing: str) -> None:
+    heavy = () if missing in ("results.json", "predictions") else ("*.npz",)
+    folder = copied(run, tmp_path, missing, *heavy)
+    text = Page(write_report(folder).read_text()).text
+    assert "not available" in text.lower()
+    assert missing not in [line.strip() for line in text.splitlines()]
+
+
+def test_an_empty_folder_has_a_page_and_no_figures(tmp_path: Path) -> None:
+    text = Page(write_report(tmp_path).read_text()).text
+    assert "this run has not ended" in text
+    assert not (tmp_path / "figures").exists()
+    assert tmp_path.name in text
+
+
+def test_no_images_one_image_and_undefined_values_are_drawn_or_skipped(run: Path, tmp_path: Path) -> None:
+    folder = copied(run, tmp_path, "*.npz", "metrics.jsonl")
+    (folder / "per_image.csv").write_text("task,domain,id,metric,value\nlungs,in_domain,a,dice,\nlungs,cross_domain,b,dice,0.5\n")
+    archives = folder / "predictions"
+    nothing = np.zeros((0, 2), np.float32)
+    np.savez(archives / "diagnosis.in_domain.npz", ids=np.array([], str), probabilities=nothing, targets=np.zeros(0, int))
+    np.savez(archives / "diagnosis.cross_domain.npz", ids=np.array(["a"]), probabilities=np.ones((1, 2)) / 2, targets=np.array([1]))
+    pixels = np.array([[3]])
+    np.savez(archives / "lungs.in_domain.npz", ids=np.array(["a"]), foreground_predicted=pixels, foreground_reference=pixels)
+    empty, dark = np.zeros((1, 1, 4, 4), np.uint8), np.zeros((1, 4, 4), np.uint8)
+    np.savez(archives / "lungs.cross_domain.npz", ids=np.array(["a"]), sample_ids=np.array(["a"]), sample_images=dark, sample_masks=empty,
+             sample_probabilities=empty.astype(np.float32), sample_saliency=empty.astype(np.float32))  # fmt: skip
+    (folder / "metrics.jsonl").write_text('{"event":"step","step":1,"total":null,"losses":{"a.b":1.0}}\n{"event":"evaluated","step":1,"val')
+    names = {path.stem for path in write_figures(folder)}
+    assert names == {"losses", "diagnostics", "roc.diagnosis", "dice.lungs", "bland_altman.lungs", "masks.lungs.cross_domain",
+                     "saliency.lungs.cross_domain"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["results.json", "metrics.jsonl", "predictions/lungs.in_domain.npz", "per_image.csv"])
+def test_a_damaged_file_is_named(run: Path, tmp_path: Path, name: str) -> None:
+    folder = copied(run, tmp_path)
+    (folder / name).write_text("{not this\n{nor this\n")
+    with pytest.raises(RunError, match=re.escape(name)):
+        write_report(folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not a run folder"):
+        write_figures(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_area_under_the_curve_is_the_share_of_ordered_pairs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, positive = rng.integers(0, 12, 80) / 12, rng.random(80) < 0.3
+    false_rate, true_rate = roc_curve(scores, positive)
+    pairs = positive.sum() * (~positive).sum()
+    assert area(false_rate, true_rate) == pytest.approx(mannwhitneyu(scores[positive], scores[~positive]).statistic / pairs)
+    assert (false_rate[[0, -1]].tolist(), true_rate[[0, -1]].tolist()) == ([0, 1], [0, 1])
+
+
+def test_numbers_in_the_figures() -> None:
+    assert agreement(np.array([3.0, 5.0]), np.array([1.0, 1.0])) == pytest.approx((3.0, 2**0.5))
+    assert np.isnan(agreement(np.array([3.0]), np.array([1.0]))[1])
+    assert dice(np.array([True, True]), np.array([True, False])) == pytest.approx(2 / 3)
+    assert np.isnan(dice(np.array([False]), np.array([False])))
+    np.testing.assert_allclose(smoothed([1.0, 2.0, np.nan, 4.0], 3), [1.5, 1.5, 3.0, 4.0])
+    assert [duration(one).replace("\u00a0", " ") for one in (8.12, 812.4, 7510)] == ["8.1 s", "13 min 32 s", "2 h 05 min"]
