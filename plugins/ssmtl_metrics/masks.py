@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from jaxtyping import Bool, Float
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ssmtl import Masks, Output
@@ -17,6 +19,11 @@ Binary = Bool[Tensor, "rows structures height width"]
 def binary(probabilities: Masks, targets: Masks, threshold: float) -> tuple[Binary, Binary]:
     """The predicted and the reference masks."""
     return numbers(probabilities) > threshold, targets > REFERENCE
+
+
+def pixels(masks: Binary) -> Int[Tensor, "rows structures"]:
+    """The size of each mask. NumPy counts true values some thirty times faster than torch sums them."""
+    return torch.tensor([np.count_nonzero(mask) for mask in masks.flatten(0, 1).numpy()]).reshape(masks.shape[:2])
 
 
 def named(metric: str, values: Float[Tensor, "rows structures"], output: Output) -> Mapping[str, Tensor]:

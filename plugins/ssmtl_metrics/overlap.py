@@ -7,7 +7,7 @@ from torch import Tensor
 from ssmtl import Output
 from ssmtl_metrics.empty import share
 from ssmtl_metrics.kinds import MASKS, Threshold, accepted
-from ssmtl_metrics.masks import binary, named
+from ssmtl_metrics.masks import binary, named, pixels
 
 
 class _Overlap:
@@ -26,10 +26,9 @@ class _Overlap:
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Shape (rows,): the mean over structures, and `<metric>_<structure>` if there are more than one."""
         predicted, reference = binary(probabilities, targets, self.threshold)
-        both = (predicted & reference).count_nonzero((2, 3))
-        pixels = predicted.count_nonzero((2, 3)), reference.count_nonzero((2, 3))
-        part, whole = self.ratio(both, *pixels)
-        return named(self.name, share(part, whole, *pixels), self.output)
+        sizes = pixels(predicted), pixels(reference)
+        part, whole = self.ratio(pixels(predicted & reference), *sizes)
+        return named(self.name, share(part, whole, *sizes), self.output)
 
     @staticmethod
     def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

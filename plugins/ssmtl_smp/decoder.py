@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn import functional as F
@@ -15,6 +16,7 @@ class SmpDecoder(Head):
 
     Those decoders expect the image before the features, and use nothing of it but its size: a tensor without channels
     stands for it. Where the finest level has stride 2 or more there is one more block, without a skip connection.
+    `unetplusplus` ends in such a block always: at stride 1 the finest level joins its output before the convolution.
     Logits have the size of the images: where the decoder ends coarser (`fpn`, or a finest stride of 4) they are
     upsampled, bilinearly.
 
@@ -44,13 +46,16 @@ class SmpDecoder(Head):
         self.stride = pyramid.strides[0]
         blocks = len(pyramid.channels) - (self.stride == 1)
         self.decoder, channels = build(decoder, (0, *pyramid.channels), blocks, chosen, norm)
-        self.last = nn.Conv2d(channels, len(classes), 3, padding=1)
+        self.joins_finest = decoder == "unetplusplus" and self.stride == 1
+        skip = pyramid.channels[0] if self.joins_finest else 0
+        self.last = nn.Conv2d(channels + skip, len(classes), 3, padding=1)
 
     def forward(self, features: Features) -> Logits:
         finest = features[0]
         size = [side * self.stride for side in finest.shape[-2:]]
         image = finest.new_empty((len(finest), 0, *size))
-        logits: Logits = self.last(self.decoder([image, *features]))
+        decoded = self.decoder([image, *features])
+        logits: Logits = self.last(torch.cat([decoded, finest], 1) if self.joins_finest else decoded)
         if list(logits.shape[-2:]) == size:
             return logits
         return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

@@ -91,7 +91,7 @@ class Phantom:
 
     def __init__(
         self,
-        folders: Folders, - a source's factory is given it
+        folders: Folders,
         /,
         *,
         domain: DomainName,

@@ -40,7 +40,7 @@ class TimmEncoder(Backbone):
                 f"the strides of timm's '{model}' are {strides} and do not ascend: choose another model, or `levels`"
             )
         self.pyramid = Pyramid(tuple(info.channels()), strides, image_channels)
-        self.channels_last = str(getattr(self.model.output_fmt, "value", "NCHW")) == "NHWC"
+        self.channels_last = getattr(getattr(self.model, "output_fmt", None), "value", "NCHW") == "NHWC"
 
     def forward(self, images: Images) -> Features:
         features = self.model(images)

@@ -1,4 +1,4 @@
-"""Figures and a self-contained page for one finished run folder. Reads the folder; writes `figures/` and `report.html`."""
+"""Figures and a self-contained page for one finished run: reads its folder, writes `figures/` and `report.html`."""
 
 from ssmtl.report.figures import write_figures
 from ssmtl.report.page import write_report

@@ -30,11 +30,16 @@ def draw_bland_altman(run: FinishedRun) -> Iterator[Drawing]:
             reference = _columns(item, "foreground_reference")[:, place // len(items)].astype(float)
             predicted = _columns(item, "foreground_predicted")[:, place // len(items)].astype(float)
             _agreement(axis, predicted, reference)
-            label(axis, title=f"{structure}, {item.domain} (n = {len(reference)})",
-                  x="mean of prediction and reference (pixels)", y="prediction − reference (pixels)")  # fmt: skip
+            label(
+                axis,
+                title=f"{structure}, {item.domain} (n = {len(reference)})",
+                x="mean of prediction and reference (pixels)",
+                y="prediction − reference (pixels)",
+            )
         caption = (
-            f"{task}: Bland–Altman plot of foreground area, a point an image (empty references too). Solid: bias, the mean "
-            f"difference; dashed: limits of agreement, bias ± {LIMITS} SD. In pixels of the evaluated images, not mm²."
+            f"{task}: Bland–Altman plot of foreground area, a point an image (empty references too). Solid: bias, the "
+            f"mean difference; dashed: limits of agreement, bias ± {LIMITS} SD. "
+            "In pixels of the evaluated images, not mm²."
         )
         yield Drawing(f"bland_altman.{task}", caption, figure)
 
@@ -53,8 +58,14 @@ def _agreement(axis: Axes, predicted: np.ndarray, reference: np.ndarray) -> None
     for words, height in lines.items():
         if np.isfinite(height):
             axis.axhline(height, color=VERMILLION, linewidth=1.1, linestyle="-" if words == "bias" else "--")
-            axis.annotate(f"{words}\n{height:.1f}".replace("-", "−"), (1.01, height), xycoords=("axes fraction", "data"), fontsize=SMALL - 1,
-                          va="center", color=VERMILLION)  # fmt: skip
+            axis.annotate(
+                f"{words}\n{height:.1f}".replace("-", "−"),
+                (1.01, height),
+                xycoords=("axes fraction", "data"),
+                fontsize=SMALL - 1,
+                va="center",
+                color=VERMILLION,
+            )
 
 
 def _columns(item: Predictions, name: str) -> np.ndarray:

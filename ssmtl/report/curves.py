@@ -71,8 +71,14 @@ def _noisy(name: str, curves: Mapping[str, Curve], window: int, caption: str) ->
     figure, axes = panels(max(len(curves), 1), columns=3, height=1.75)
     for axis, (title, curve) in zip(axes, curves.items(), strict=False):
         only = "o" if len(curve.values) == 1 else ""
-        axis.plot(curve.steps, curve.values, color=GREY if window > 1 and title != RATE else BLUE, alpha=0.75, linewidth=1.2 if title == RATE else 0.6,
-                  marker=only)  # fmt: skip
+        axis.plot(
+            curve.steps,
+            curve.values,
+            color=GREY if window > 1 and title != RATE else BLUE,
+            alpha=0.75,
+            linewidth=1.2 if title == RATE else 0.6,
+            marker=only,
+        )
         if window > 1 and title != RATE:
             axis.plot(curve.steps, smoothed(curve.values, window), color=BLUE, linewidth=1.4)
         label(axis, title=_two_lines(title), x="optimiser step")
@@ -84,10 +90,12 @@ def _validation(run: FinishedRun) -> Drawing:
     curves: dict[str, dict[str, Curve]] = {}
     for record in run.evaluations:
         for metric, value in record.get("values", {}).items():
-            parts = curves.setdefault(metric, {})
-            parts.setdefault(str(record.get("part", "validation")), Curve()).add(record.get("step"), value)
+            by_part = curves.setdefault(metric, {})
+            by_part.setdefault(str(record.get("part", "validation")), Curve()).add(record.get("step"), value)
     curves = {
-        metric: parts for metric, parts in curves.items() if any(np.isfinite(c.values).any() for c in parts.values())
+        metric: by_part
+        for metric, by_part in curves.items()
+        if any(np.isfinite(curve.values).any() for curve in by_part.values())
     }
     parts = list(dict.fromkeys(part for one in curves.values() for part in one))
     selected = number(run.results.get("selected", {}).get("step"))
@@ -96,8 +104,16 @@ def _validation(run: FinishedRun) -> Drawing:
     for axis, (metric, by_part) in zip(axes, curves.items(), strict=False):
         for part, curve in by_part.items():
             colour, dashes = look[part]
-            axis.plot(curve.steps, curve.values, color=colour, linestyle=dashes, linewidth=1.2, marker="o", markersize=2.5,
-                      label=plain(part))  # fmt: skip
+            axis.plot(
+                curve.steps,
+                curve.values,
+                color=colour,
+                linestyle=dashes,
+                linewidth=1.2,
+                marker="o",
+                markersize=2.5,
+                label=plain(part),
+            )
         if np.isfinite(selected):
             axis.axvline(selected, color=VERMILLION, linestyle=":", linewidth=1.0)
         pixels = any(word in metric for word in PIXEL_METRICS)

@@ -1,9 +1,11 @@
 """How Dice spreads over the images of each domain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 
 from ssmtl.report.drawing import BLACK, SMALL, Drawing, label, panels, plain, styles
 from ssmtl.report.finished_run import FinishedRun, in_order
@@ -26,8 +28,9 @@ def draw_dice(run: FinishedRun) -> Iterator[Drawing]:
             _spread(axis, domains, [column[np.isfinite(column)] for column in columns])
             label(axis, title=f"{task}: {metric}", y="Dice coefficient (0 to 1)")
         caption = (
-            f"{task}: Dice of each test image. Box: quartiles and median; whiskers: up to 1.5 interquartile ranges; outline: "
-            f"density ({ENOUGH} images or more); points: images. Images on which Dice is not defined are left out."
+            f"{task}: Dice of each test image. Box: quartiles and median; whiskers: up to 1.5 interquartile ranges; "
+            f"outline: density ({ENOUGH} images or more); points: images. "
+            "Images on which Dice is not defined are left out."
         )
         yield Drawing(f"dice.{task}", caption, figure)
 
@@ -38,13 +41,22 @@ def _spread(axis: Axes, domains: list[str], columns: list[np.ndarray]) -> None:
             continue
         if len(values) >= ENOUGH and np.ptp(values) > 0:
             shapes = axis.violinplot([values], positions=[place], widths=0.8, showextrema=False)
-            for shape in shapes["bodies"]:
+            for shape in cast(Sequence[PolyCollection], shapes["bodies"]):
                 shape.set(facecolor=colour, alpha=0.18, edgecolor=colour)
         across = place + 0.28 * ((np.arange(len(values)) * GOLDEN) % 1 - 0.5)
         axis.scatter(across, values, s=6, color=colour, alpha=0.55, linewidths=0, zorder=2)
-        axis.boxplot([values], positions=[place], widths=0.34, showfliers=False, manage_ticks=False,
-                     medianprops={"color": BLACK, "linewidth": 1.2}, boxprops={"linewidth": 0.7},
-                     whiskerprops={"linewidth": 0.7}, capprops={"linewidth": 0.7}, zorder=3)  # fmt: skip
+        axis.boxplot(
+            [values],
+            positions=[place],
+            widths=0.34,
+            showfliers=False,
+            manage_ticks=False,
+            medianprops={"color": BLACK, "linewidth": 1.2},
+            boxprops={"linewidth": 0.7},
+            whiskerprops={"linewidth": 0.7},
+            capprops={"linewidth": 0.7},
+            zorder=3,
+        )
     names = [f"{plain(domain, 18)}\nn = {len(values)}" for domain, values in zip(domains, columns, strict=True)]
     axis.set_xticks(range(1, len(domains) + 1), names, fontsize=SMALL)
     axis.set_xlim(0.4, len(domains) + 0.6)

@@ -17,7 +17,7 @@ COLUMNS = 4
 
 
 def draw_masks(run: FinishedRun) -> Iterator[Drawing]:
-    """A drawing for each task and domain with sample masks: eight images of one structure, or four of each of several."""
+    """A drawing for each task and domain with sample masks: eight images of one structure, or four of several."""
     for item in run.predictions:
         if all(name in item for name in NEEDED) and len(item["sample_images"]):
             yield _overlays(run, item)
@@ -37,7 +37,7 @@ def _overlays(run: FinishedRun, item: Predictions) -> Drawing:
     cells = [(image, structure) for structure in range(len(names)) for image in range(shown)]
     columns = min(shown, COLUMNS)
     rows = -(-len(cells) // columns)
-    figure, frames = pictures(rows, columns, images.shape[1] / images.shape[2], titled=rows, below=0.25)
+    figure, frames = pictures(rows, columns, images.shape[1] / images.shape[2], titled=rows, below=0.3)
     places = [frame for line in frames for frame in line]
     for frame, (image, structure) in zip(places, cells, strict=False):
         reference = masks[image, structure] > 0
@@ -54,11 +54,17 @@ def _overlays(run: FinishedRun, item: Predictions) -> Drawing:
         Line2D([], [], color=PREDICTED, linewidth=1.6, linestyle="--"),
     ]
     figure.legend(
-        handles, ["reference", "prediction"], loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False
+        handles,
+        ["reference", "prediction"],
+        loc="lower center",
+        borderaxespad=0.2,
+        ncols=2,
+        fontsize=SMALL,
+        frameon=False,
     )
     caption = (
-        f"{item.task}, {item.domain}: boundaries of the reference (green, solid) and of the prediction (orange, dashed: "
-        f"probability {THRESHOLD}) over the first {shown} images saved with the run, not chosen by result."
+        f"{item.task}, {item.domain}: boundaries of the reference (green, solid) and of the prediction (orange, "
+        f"dashed: probability {THRESHOLD}) over the first {shown} images saved with the run, not chosen by result."
     )
     return Drawing(f"masks.{item.task}.{item.domain}", caption, figure)
 

@@ -62,14 +62,14 @@ def _task(run: FinishedRun, task: str, items: Sequence[Predictions]) -> Drawing:
         label(axis, title=against, x="false positive rate (1 − specificity)", y="true positive rate (sensitivity)")
         axis.legend(fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="lower right", handlelength=1.6)
     caption = (
-        f"{task}: receiver operating characteristic on each test domain, with the number of positive and negative images "
-        "and the area under the curve (AUROC). The diagonal is chance."
+        f"{task}: receiver operating characteristic on each test domain, with the number of positive and negative "
+        "images and the area under the curve (AUROC). The diagonal is chance."
     )
     return Drawing(f"roc.{task}", caption, figure)
 
 
 def _one_class(item: Predictions, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of one class and whether it is true; images whose target is unknown (neither 0 nor 1, or negative) drop out."""
+    """Scores of one class and whether it is true; images of unknown target (negative, or neither 0 nor 1) drop out."""
     scores, targets = item["probabilities"][:, index].astype(float), item["targets"]
     known = targets >= 0 if targets.ndim == 1 else np.isin(targets[:, index], (0, 1))
     known = known & np.isfinite(scores)

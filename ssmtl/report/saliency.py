@@ -28,25 +28,28 @@ def _maps(run: FinishedRun, item: Predictions) -> Drawing:
     classes = classes if len(classes) == count else run.class_names(item.task, count)
     ids = item["sample_ids"] if "sample_ids" in item else np.arange(len(images)).astype(str)
     shown = min(len(images), COLUMNS)
-    figure, frames = pictures(1 + count, shown, images.shape[1] / images.shape[2], titled=1, beside=0.8)
+    figure, frames = pictures(
+        1 + count, shown, images.shape[1] / images.shape[2], titled=1, below=0.08, left=0.25, right=0.6
+    )
     truth = _truth(run, item)
     for column in range(shown):
         scale = float(np.nanpercentile(maps[column], BRIGHTEST)) or 1.0
         frames[0][column].imshow(images[column], cmap="gray", vmin=0, vmax=255)
         name = str(ids[column])
-        title = f"{plain(name, 18)}\n{plain(truth[name], 22)}" if name in truth else plain(name, 18)
+        title = f"{plain(name, 17)}\n{plain(truth[name], 18)}" if name in truth else plain(name, 17)
         frames[0][column].set_title(title, fontsize=SMALL)
         for row in range(count):
             frames[row + 1][column].imshow(maps[column, row] / scale, cmap=COLOURS, vmin=0, vmax=1)
     for row, name in enumerate(["image", *classes]):
         frames[row][0].set_ylabel(plain(name, 22), fontsize=SMALL)
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), COLOURS), ax=[frame for line in frames[1:] for frame in line],
-                          fraction=0.03, pad=0.01, aspect=30)  # fmt: skip
+    top, bottom = frames[1][-1].get_position(), frames[-1][-1].get_position()
+    beside = figure.add_axes((top.x1 + 0.015, bottom.y0, 0.012, top.y1 - bottom.y0))
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), COLOURS), cax=beside)
     bar.ax.tick_params(labelsize=SMALL)
     bar.set_label("relative saliency", fontsize=SMALL)
     caption = (
-        f"{item.task}, {item.domain}: absolute gradient of each class's logit with respect to the pixels, relative to the "
-        f"{BRIGHTEST}th percentile of that image's maps. It shows sensitivity, not a reason for a diagnosis."
+        f"{item.task}, {item.domain}: absolute gradient of each class's logit with respect to the pixels, relative to "
+        f"the {BRIGHTEST}th percentile of that image's maps. It shows sensitivity, not a reason for a diagnosis."
     )
     return Drawing(f"saliency.{item.task}.{item.domain}", caption, figure)
 

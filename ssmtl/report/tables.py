@@ -87,12 +87,11 @@ def spread(run: FinishedRun) -> Table:
         counts = [whole(len(known)), whole(len(values) - len(known))]
         rows.append([Cell(task), Cell(domain), Cell(metric), *counts, *(decimal(value) for value in quantiles)])
     columns = ["task", "domain", "metric", "defined", "undefined", "minimum", "Q1", "median", "Q3", "maximum"]
-    return Table(
-        "Spread over images",
-        columns,
-        rows,
-        "Images on which the metric is defined, and their quartiles. This is the spread between images of one run; it says nothing of other seeds.",
+    note = (
+        "Images on which the metric is defined, and their quartiles. This is the spread between images of one run; "
+        "it says nothing of other seeds."
     )
+    return Table("Spread over images", columns, rows, note)
 
 
 def counts(run: FinishedRun) -> Table:

@@ -28,24 +28,41 @@ def make_up_run(
     rng = np.random.default_rng(7)
     (folder / "predictions").mkdir(parents=True)
     results: dict[str, Any] = {
-        "name": name, "seed": 3, "steps": steps, "seconds": 812.4, "recipe_hash": "9f2c41d07be3a5", "parameters": 9_812_431,
-        "data_fingerprint": "c07e11aa52d94b", "selected": {"by": "validation", "step": steps * 2 // 3, "score": 0.8412},
-        "tasks": {}, "counts": {}, "budgets": {}, "kinds": {}, "classes": {}, "sources": {},
-    }  # fmt: skip
+        "name": name,
+        "seed": 3,
+        "steps": steps,
+        "seconds": 812.4,
+        "recipe_hash": "9f2c41d07be3a5",
+        "parameters": 9_812_431,
+        "data_fingerprint": "c07e11aa52d94b",
+        "selected": {"by": "validation", "step": steps * 2 // 3, "score": 0.8412},
+        "tasks": {},
+        "counts": {},
+        "budgets": {},
+        "kinds": {},
+        "classes": {},
+        "sources": {},
+    }
     rows: list[tuple[str, str, str, str, float]] = []
     for task in tasks:
         masks = task == "lungs"
         results["kinds"][task] = "masks" if masks else "multilabel" if multilabel else "multiclass"
         results["classes"][task] = list(structures if masks else classes)
-        results["budgets"][task] = {"labeled": 10 if masks else 100, "unlabeled": 90 if masks else 900, "val": 25,
-                                    "labeled_classes": {} if masks else dict.fromkeys(classes, 100 // len(classes))}  # fmt: skip
+        results["budgets"][task] = {
+            "labeled": 10 if masks else 100,
+            "unlabeled": 90 if masks else 900,
+            "val": 25,
+            "labeled_classes": {} if masks else dict.fromkeys(classes, 100 // len(classes)),
+        }
         results["tasks"][task], results["counts"][task], results["sources"][task] = {}, {}, {}
         for domain, (source, count, skill) in DOMAINS.items():
             ids = np.array([f"{source}/patient{index:04d}" for index in range(count)])
             if masks:
                 arrays, values, counts = _masks(rng, ids, list(structures), list(classes), skill)
                 rows += [(task, domain, name_, "dice", value) for name_, value in zip(ids, values["dice"], strict=True)]
-                rows += [(task, domain, name_, "jaccard", value) for name_, value in zip(ids, values["jaccard"], strict=True)]
+                rows += [
+                    (task, domain, name_, "jaccard", value) for name_, value in zip(ids, values["jaccard"], strict=True)
+                ]
                 metrics = {key: _mean(column) for key, column in values.items()} | {"average_hausdorff": 3.21 / skill}
             else:
                 arrays, metrics = _labels(rng, count, list(classes), skill, multilabel=multilabel)
@@ -69,19 +86,38 @@ def _write(folder: Path, results: dict[str, Any], rows: list, tasks: Sequence[st
             parts[part] = [f"{task}{index}" for index in range(start, start + size)]
             start += size
         split["tasks"][task] = parts
-        split["domains"][task] = {domain: [f"{domain}{index}" for index in range(count)] for domain, (_, count, _) in DOMAINS.items()}
+        split["domains"][task] = {
+            domain: [f"{domain}{index}" for index in range(count)] for domain, (_, count, _) in DOMAINS.items()
+        }
     (folder / "split.json").write_text(json.dumps(split))
     environment = {
-        "python": "3.11.2", "versions": {"torch": "2.14.1", "ssmtl": "0.1.0", "numpy": "2.4.6"},
-        "device": {"kind": "cuda", "name": "NVIDIA A100-SXM4-40GB", "count": 1}, "commit": "4f1d9e2c7ab04411bd0f3e63d85c0b7c1a6ad3f0",
-        "command": "ssmtl run recipes/multimix.yaml --sources recipes/sources/cxr.yaml --set train.steps=600 --set seed=3 --out runs/multimix-3",
-    }  # fmt: skip
+        "python": "3.11.2",
+        "versions": {"torch": "2.14.1", "ssmtl": "0.1.0", "numpy": "2.4.6"},
+        "device": {"kind": "cuda", "name": "NVIDIA A100-SXM4-40GB", "count": 1},
+        "commit": "4f1d9e2c7ab04411bd0f3e63d85c0b7c1a6ad3f0",
+        "command": "ssmtl run recipes/multimix.yaml --sources recipes/sources/cxr.yaml --set seed=3 --out runs/"
+        + "m" * 40,
+    }
     (folder / "environment.json").write_text(json.dumps(environment))
-    recipe = {"name": results["name"], "seed": 3, "image": {"size": SIDE, "channels": 1}, "tasks": {
-        task: {"source": "chex", "labeled": results["budgets"][task]["labeled"], "batch": 10, "strategies": [{"use": "cross_entropy"}]}
-        for task in tasks}, "train": {"steps": results["steps"], "select_by": "validation"}}  # fmt: skip
+    recipe = {
+        "name": results["name"],
+        "seed": 3,
+        "image": {"size": SIDE, "channels": 1},
+        "tasks": {
+            task: {
+                "source": "chex",
+                "labeled": results["budgets"][task]["labeled"],
+                "batch": 10,
+                "strategies": [{"use": "cross_entropy"}],
+            }
+            for task in tasks
+        },
+        "train": {"steps": results["steps"], "select_by": "validation"},
+    }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(_null(event)) + "\n" for event in _events(results, tasks, rng)))
+    (folder / "metrics.jsonl").write_text(
+        "".join(json.dumps(_null(event)) + "\n" for event in _events(results, tasks, rng))
+    )
 
 
 def _events(results: dict[str, Any], tasks: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -96,17 +132,42 @@ def _events(results: dict[str, Any], tasks: Sequence[str], rng: np.random.Genera
             diagnostics["diagnosis.fixmatch.mask_rate"] = min(1.0, 0.1 + 0.7 * done + 0.2 * rng.random())
             accuracy = 0.75 + 0.15 * done + 0.1 * rng.random() if step > 12 else math.nan
             diagnostics["diagnosis.fixmatch.pseudo_label_accuracy"] = accuracy
-            values |= {"diagnosis.auroc": 0.6 + 0.3 * done, "diagnosis.accuracy": 0.55 + 0.3 * done, "diagnosis.f1": 0.5 + 0.3 * done}
+            values |= {
+                "diagnosis.auroc": 0.6 + 0.3 * done,
+                "diagnosis.accuracy": 0.55 + 0.3 * done,
+                "diagnosis.f1": 0.5 + 0.3 * done,
+            }
         if "lungs" in tasks:
             losses["lungs.soft_dice"] = 0.9 * math.exp(-4 * done) + 0.06 + 0.04 * rng.random()
             losses["lungs.kl_consistency"] = 0.02 + 0.01 * rng.random()
-            values |= {"lungs.dice": 1 - 0.9 * math.exp(-4 * done) - 0.05, "lungs.average_hausdorff": 9 * math.exp(-3 * done) + 1}
-        events.append({"event": "step", "step": step, "total": sum(losses.values()), "losses": losses, "diagnostics": diagnostics,
-                       "learning_rate": 1e-4 if done < 0.8 else 1e-5, "rows_per_second": 800 + 60 * rng.random(), "seconds": step * 1.3})  # fmt: skip
+            values |= {
+                "lungs.dice": 1 - 0.9 * math.exp(-4 * done) - 0.05,
+                "lungs.average_hausdorff": 9 * math.exp(-3 * done) + 1,
+            }
+        events.append(
+            {
+                "event": "step",
+                "step": step,
+                "total": sum(losses.values()),
+                "losses": losses,
+                "diagnostics": diagnostics,
+                "learning_rate": 1e-4 if done < 0.8 else 1e-5,
+                "rows_per_second": 800 + 60 * rng.random(),
+                "seconds": step * 1.3,
+            }
+        )
         if step % max(1, steps // 6) == 0:
             noisy = {key: value + 0.02 * rng.normal() for key, value in values.items()}
-            events.append({"event": "evaluated", "step": step, "part": "validation", "values": noisy, "score": 0.5 + done / 3,
-                           "best": step <= results["selected"]["step"]})  # fmt: skip
+            events.append(
+                {
+                    "event": "evaluated",
+                    "step": step,
+                    "part": "validation",
+                    "values": noisy,
+                    "score": 0.5 + done / 3,
+                    "best": step <= results["selected"]["step"],
+                }
+            )
     return events
 
 
@@ -118,10 +179,18 @@ def _labels(
     logits = skill * onehot + rng.normal(size=onehot.shape)
     probabilities = 1 / (1 + np.exp(-logits)) if multilabel else np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     images = np.stack([_image(rng)[0] for _ in range(SAMPLES)])
-    arrays = {"probabilities": probabilities.astype(np.float32), "targets": onehot if multilabel else truth,
-              **_samples(rng, images, classes, _sample_ids(count, skill))}  # fmt: skip
+    arrays = {
+        "probabilities": probabilities.astype(np.float32),
+        "targets": onehot if multilabel else truth,
+        **_samples(rng, images, classes, _sample_ids(count, skill)),
+    }
     accuracy = float((probabilities.argmax(1) == truth).mean())
-    return arrays, {"accuracy": accuracy, "f1": accuracy - 0.013, "auroc": _auroc(probabilities, onehot > 0), "balanced_accuracy": accuracy - 0.004}
+    return arrays, {
+        "accuracy": accuracy,
+        "f1": accuracy - 0.013,
+        "auroc": _auroc(probabilities, onehot > 0),
+        "balanced_accuracy": accuracy - 0.004,
+    }
 
 
 def _sample_ids(count: int, skill: float) -> np.ndarray:
@@ -145,18 +214,33 @@ def _masks(
     both, total = (reference & predicted).sum((1, 2, 3)), reference.sum((1, 2, 3)) + predicted.sum((1, 2, 3))
     dice = [float(2 * a / b) if b else math.nan for a, b in zip(both, total, strict=True)]
     values = {"dice": dice, "jaccard": [value / (2 - value) for value in dice]}
-    arrays = {"foreground_predicted": predicted.sum((2, 3)), "foreground_reference": reference.sum((2, 3)),
-              "sample_masks": reference[:SAMPLES].astype(np.uint8), "sample_probabilities": soft[:SAMPLES],
-              **_samples(rng, np.stack(images[:SAMPLES]), classes, ids[:SAMPLES])}  # fmt: skip
-    empty = {"empty_reference": int((reference.sum((1, 2, 3)) == 0).sum()), "empty_prediction": int((predicted.sum((1, 2, 3)) == 0).sum())}
+    arrays = {
+        "foreground_predicted": predicted.sum((2, 3)),
+        "foreground_reference": reference.sum((2, 3)),
+        "sample_masks": reference[:SAMPLES].astype(np.uint8),
+        "sample_probabilities": soft[:SAMPLES],
+        **_samples(rng, np.stack(images[:SAMPLES]), classes, ids[:SAMPLES]),
+    }
+    empty = {
+        "empty_reference": int((reference.sum((1, 2, 3)) == 0).sum()),
+        "empty_prediction": int((predicted.sum((1, 2, 3)) == 0).sum()),
+    }
     return arrays, values, {"images": len(ids), **empty}
 
 
-def _samples(rng: np.random.Generator, images: np.ndarray, classes: list[str], ids: np.ndarray) -> dict[str, np.ndarray]:
+def _samples(
+    rng: np.random.Generator, images: np.ndarray, classes: list[str], ids: np.ndarray
+) -> dict[str, np.ndarray]:
     noise = np.abs(rng.normal(size=(len(images), len(classes), SIDE, SIDE)))
-    saliency = np.array([[_blur(one) * (0.3 + images[index] / 255.0) for one in maps] for index, maps in enumerate(noise)])
-    return {"sample_ids": ids, "sample_images": images, "sample_saliency": saliency.astype(np.float32),
-            "saliency_classes": np.array(classes)}  # fmt: skip
+    saliency = np.array(
+        [[_blur(one) * (0.3 + images[index] / 255.0) for one in maps] for index, maps in enumerate(noise)]
+    )
+    return {
+        "sample_ids": ids,
+        "sample_images": images,
+        "sample_saliency": saliency.astype(np.float32),
+        "saliency_classes": np.array(classes),
+    }
 
 
 def _image(rng: np.random.Generator, *, empty: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -164,10 +248,14 @@ def _image(rng: np.random.Generator, *, empty: bool = False) -> tuple[np.ndarray
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     lungs = np.zeros((SIDE, SIDE), bool)
     for centre in (0.3, 0.7):
-        lungs |= ((x - centre - 0.02 * rng.normal()) / 0.15) ** 2 + ((y - 0.5 - 0.02 * rng.normal()) / (0.28 + 0.02 * rng.normal())) ** 2 < 1
+        lungs |= ((x - centre - 0.02 * rng.normal()) / 0.15) ** 2 + (
+            (y - 0.5 - 0.02 * rng.normal()) / (0.28 + 0.02 * rng.normal())
+        ) ** 2 < 1
     lungs &= not empty
     body = 150 * np.exp(-(((x - 0.5) / 0.45) ** 4) - ((y - 0.55) / 0.6) ** 4)
-    image = _blur(np.where(lungs, 55.0, body + 40 * np.exp(-(((x - 0.5) / 0.07) ** 2)))) + 9 * rng.normal(size=lungs.shape)
+    image = _blur(np.where(lungs, 55.0, body + 40 * np.exp(-(((x - 0.5) / 0.07) ** 2)))) + 9 * rng.normal(
+        size=lungs.shape
+    )
     return np.clip(image, 0, 255).astype(np.uint8), lungs
 
 

@@ -1,0 +1,103 @@
+"""The check of a bridge."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssmtl.bridge import Bridge
+from ssmtl.head import Kind
+from ssmtl.model import MultiTaskModel
+from ssmtl.shapes import Features, Images
+from ssmtl.testing import samples
+from ssmtl.testing.backbone import check_features, check_pyramid
+from ssmtl.testing.constructor import Make, made, name_of
+from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of
+
+ROWS = 3
+SIZES = (16, 32, 48)
+
+
+def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> None:
+    """The promised pyramid at several sizes; the consulted model is left as it was; evaluation; mixed precision.
+
+    :param kind: of the tasks that the bridge reads.
+    """
+    name = name_of(make)
+    for channels in (1, 3):
+        pyramid = samples.SampleBackbone(channels).pyramid
+        bridge = made(make, options, pyramid)
+        assert isinstance(bridge, Bridge), f"{name} is no ssmtl.Bridge"
+        assert isinstance(bridge.reads, frozenset), (
+            f"{name}.reads is {bridge.reads!r}, expected a frozenset of task names"
+        )
+        check_pyramid(bridge.pyramid, name)
+        model = samples.sample_model({"another task", *bridge.reads}, kind, channels)
+        for size in SIZES:
+            pictures = samples.images(ROWS, size, channels)
+            check_features(_through(bridge, model, pictures), bridge.pyramid, ROWS, size, name)
+    pictures = samples.images(ROWS, 32, 3)
+    _check_undisturbed(bridge, model, pictures, name)
+    check_gradients(bridge.train(), lambda: _through(bridge, model, pictures), name)
+    check_evaluation(bridge, lambda: _through(bridge, model, pictures), name)
+    with torch.no_grad():
+        frozen, alone = _through(bridge, model, pictures), _through(bridge, model, pictures[1:2])
+    assert close(_through(bridge, model, pictures), frozen), f"{name} gives other features under no_grad"
+    assert close(rows_of(frozen, 1, 2), alone), f"in evaluation mode a row of {name} depends on the other rows"
+    check_state(
+        lambda seed: made(make, options, pyramid, seed=seed), lambda module: _through(module, model, pictures), name
+    )
+    for training in (True, False):
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = _through(bridge.train(training), model, pictures)
+        check_features(mixed, bridge.pyramid, ROWS, 32, f"{name} under bfloat16 autocast")
+
+
+def _through(bridge: Any, model: MultiTaskModel, pictures: Images) -> Features:
+    """The bridge's features, with the model's own features in evaluation mode as what it widens."""
+    flags = [part.training for part in model.modules()]
+    model.eval()
+    encoded: Features = model.backbone(pictures)
+    for part, training in zip(model.modules(), flags, strict=True):
+        part.training = training
+    found: Features = bridge(pictures, encoded, {task: model.predictor(task) for task in bridge.reads})
+    return found
+
+
+def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, pictures: Images, name: str) -> None:
+    """Gradients that stand, buffers, and mixed training flags of the model are the same afterwards; so is the input."""
+    model.train()
+    model.backbone.get_submodule("blocks.1").eval()
+    first = next(iter(model.parameters()))
+    first.grad = torch.ones_like(first)
+    encoded = model.backbone(pictures)
+    inputs = [pictures, *encoded]
+    copies = [tensor.detach().clone() for tensor in inputs]
+    for training in (True, False):
+        before, flags = _state(model), [part.training for part in model.modules()]
+        bridge.train(training)(pictures, encoded, {task: model.predictor(task) for task in bridge.reads})
+        after = _state(model)
+        changed = [key for key in before if not _same(before[key], after[key])]
+        assert not changed, f"{name} changes {', '.join(changed[:3])} of the model it consults"
+        assert [part.training for part in model.modules()] == flags, (
+            f"{name} changes training flags of the model it consults"
+        )
+    assert all(torch.equal(tensor, copy) for tensor, copy in zip(inputs, copies, strict=True)), (
+        f"{name} changes its inputs in place"
+    )
+    assert not pictures.requires_grad, (
+        f"{name} makes the images that it is given require a gradient: differentiate a copy"
+    )
+    model.zero_grad()
+
+
+def _state(model: MultiTaskModel) -> dict[str, Tensor | None]:
+    gradients = {f"the gradient of '{key}'": weight.grad for key, weight in model.named_parameters()}
+    values = {f"'{key}'": value for key, value in (*model.named_parameters(), *model.named_buffers())}
+    return {key: None if value is None else value.detach().clone() for key, value in {**gradients, **values}.items()}
+
+
+def _same(before: Tensor | None, after: Tensor | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    return torch.equal(before, after)

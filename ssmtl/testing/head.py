@@ -1,0 +1,82 @@
+"""The check of a head."""
+
+from typing import Any
+
+import torch
+
+from ssmtl.backbone import Pyramid
+from ssmtl.head import Head, Output
+from ssmtl.shapes import Features
+from ssmtl.testing import samples
+from ssmtl.testing.constructor import Make, made, name_of
+from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of
+
+ROWS = 3
+SIZES = (16, 32, 48)
+
+PYRAMID = Pyramid((4, 4, 6, 6, 8), (1, 2, 4, 8, 16))
+COARSE = Pyramid((6, 4, 8, 4, 8), (2, 4, 8, 16, 32))
+
+
+def check_head(make: Make, /, **options: Any) -> None:
+    """Logits of the promised meaning and shape; gradients; evaluation; state.
+
+    Five levels from stride 1 must do; a head may refuse those from stride 2 with a ValueError.
+    """
+    name = name_of(make)
+    _check(make, options, PYRAMID, name)
+    try:
+        made(make, options, COARSE)
+    except ValueError:
+        return
+    _check(make, options, COARSE, name)
+
+
+def _check(make: Make, options: dict[str, Any], pyramid: Pyramid, name: str) -> None:
+    head = made(make, options, pyramid)
+    assert isinstance(head, Head), f"{name} is no ssmtl.Head"
+    check_output(head.output, name)
+    for size in SIZES:
+        _check_shape(head, _features(pyramid, max(size, pyramid.strides[-1])), pyramid, name)
+    features = _features(pyramid, max(SIZES))
+    before = [level.clone() for level in features]
+    check_gradients(head.train(), lambda: head(features), name)
+    check_evaluation(head, lambda: head(features), name)
+    with torch.no_grad():
+        whole, alone = head(features), head(rows_of(features, 1, 2))
+    assert close(whole[1:2], alone), f"in evaluation mode a row of {name} depends on the other rows"
+    assert close(features, tuple(before), exact=True), f"{name} changes the features it is given"
+    check_state(lambda seed: made(make, options, pyramid, seed=seed), lambda module: module(features), name)
+
+
+def check_output(output: Output, name: str) -> None:
+    """A known kind with distinct classes; two or more for a softmax."""
+    assert isinstance(output, Output), f"{name}.output is {output!r}, expected an ssmtl.Output"
+    assert output.kind in samples.KINDS, f"{name}.output.kind is '{output.kind}', expected one of {samples.KINDS}"
+    assert isinstance(output.classes, tuple), f"{name}.output.classes is no tuple"
+    assert len(set(output.classes)) == len(output.classes) > 0, (
+        f"{name}.output.classes are not distinct: {output.classes}"
+    )
+    assert output.kind != "multiclass" or len(output.classes) > 1, f"{name}: a softmax over one class is always 1"
+
+
+def _check_shape(head: Head, features: Features, pyramid: Pyramid, name: str) -> None:
+    finest = features[0].shape[-1]
+    expected: list[tuple[int, ...]] = [(ROWS, len(head.output.classes))]
+    if head.output.kind == "masks":
+        expected = [(*expected[0], side, side) for side in (finest, finest * pyramid.strides[0])]
+    for training in (True, False):
+        with torch.no_grad():
+            logits = head.train(training)(features)
+        assert tuple(logits.shape) in expected, (
+            f"{name} gives logits of shape {tuple(logits.shape)}, expected {expected[-1]}"
+        )
+        assert logits.isfinite().all(), f"{name} gives logits that are not finite"
+
+
+def _features(pyramid: Pyramid, size: int) -> Features:
+    generator = samples.generator(size)
+    return tuple(
+        torch.randn(ROWS, channels, size // stride, size // stride, generator=generator)
+        for channels, stride in zip(pyramid.channels, pyramid.strides, strict=True)
+    )

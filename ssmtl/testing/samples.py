@@ -1,0 +1,151 @@
+"""Small pictures, targets, draws and models to try components with; the same in every call."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ssmtl.backbone import Backbone, Pyramid
+from ssmtl.builtins.pooled_linear import PooledLinear
+from ssmtl.data.draws import Draws
+from ssmtl.head import Head, Kind, Output
+from ssmtl.model import MultiTaskModel
+from ssmtl.shapes import Features, Images, Logits, Masks
+from ssmtl.view import View
+
+KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks")
+
+OUTPUTS = (
+    Output("multiclass", ("a", "b")),
+    Output("multiclass", ("a", "b", "c")),
+    Output("multilabel", ("a",)),
+    Output("multilabel", ("a", "b", "c")),
+    Output("masks", ("a",)),
+    Output("masks", ("a", "b")),
+)
+"""What a strategy or a metric may have to do with."""
+
+
+def generator(seed: int) -> torch.Generator:
+    """A seeded generator on the CPU."""
+    return torch.Generator().manual_seed(seed)
+
+
+def images(rows: int, size: int = 32, channels: int = 1, seed: int = 0) -> Images:
+    """Smooth random pictures in [0, 1]."""
+    coarse = torch.rand(rows, channels, 5, 5, generator=generator(seed))
+    return F.interpolate(coarse, size=(size, size), mode="bilinear").clamp(0, 1)
+
+
+def masks(rows: int, structures: int, size: int = 32, seed: int = 0) -> Masks:
+    """Random blobs, 0 or 1; the first row's are empty."""
+    blobs = (images(rows, size, structures, seed + 1) > 0.5).float()
+    blobs[0] = 0
+    return blobs
+
+
+def targets(output: Output, rows: int, size: int = 32, seed: int = 0) -> Tensor:
+    """Labels or masks, as a labelled view has them; every class occurs if there are as many rows."""
+    if output.kind == "masks":
+        return masks(rows, len(output.classes), size, seed)
+    classes = (torch.arange(rows) + seed) % len(output.classes)
+    if output.kind == "multiclass":
+        return classes
+    return torch.cat(
+        [F.one_hot(classes, len(output.classes))[:-1], torch.zeros(1, len(output.classes), dtype=torch.int64)]
+    ).float()
+
+
+def logits(output: Output, rows: int, size: int = 32, seed: int = 0, scale: float = 2.0) -> Logits:
+    """Random logits of the output's shape."""
+    pixels = (size, size) if output.kind == "masks" else ()
+    return torch.randn(rows, len(output.classes), *pixels, generator=generator(seed)) * scale
+
+
+def draws(rows: int, context: str = "sample", first: int = 0) -> Draws:
+    """Draws of `rows` samples."""
+    return Draws.of(np.arange(first, first + rows, dtype=np.uint64), 0, context)
+
+
+def truth(output: Output, views: Iterable[View], rows: Mapping[str, int]) -> dict[View, Tensor]:
+    """Classes of the unlabelled rows, the first unknown; nothing for masks, as in training."""
+    if output.kind == "masks":
+        return {}
+    found = {view: targets(output, rows[view.pool]) for view in views if view.pool == "unlabeled"}
+    if output.kind == "multiclass":
+        for classes in found.values():
+            classes[0] = -1
+    return found
+
+
+class SamplePredictor:
+    """A `Predictor` whose logits are a fixed function of the images; dropout is seeded noise if `training`."""
+
+    def __init__(self, output: Output, scale: float = 8.0) -> None:
+        self.output = output
+        self.scale = scale
+
+    def __call__(
+        self,
+        images: Images,
+        *,
+        weights: Literal["student", "ema"] = "student",
+        training: bool = False,
+    ) -> Logits:
+        assert weights in ("student", "ema"), f"predict was asked for the weights '{weights}'"
+        assert isinstance(training, bool), f"predict was given training={training!r}"
+        centre = images.mean(1) - 0.5
+        channels = [self.scale * centre * (-1) ** index * (index + 1) for index in range(len(self.output.classes))]
+        pixels = torch.stack(channels, dim=1)
+        return pixels if self.output.kind == "masks" else 10 * pixels.mean((2, 3))
+
+
+class SampleBackbone(Backbone):
+    """Five narrow levels with batch norm and dropout, so that whoever disturbs its statistics or flags is caught."""
+
+    def __init__(self, image_channels: int = 1) -> None:
+        super().__init__()
+        self.pyramid = Pyramid((4, 4, 6, 6, 8), (1, 2, 4, 8, 16), image_channels)
+        inputs = (image_channels, *self.pyramid.channels[:-1])
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.GELU(), nn.Dropout(0.2))
+            for before, after in zip(inputs, self.pyramid.channels, strict=True)
+        )
+
+    def forward(self, images: Images) -> Features:
+        levels, features = [], images
+        for number, block in enumerate(self.blocks):
+            features = block(F.avg_pool2d(features, 2) if number else features)
+            levels.append(features)
+        return tuple(levels)
+
+
+class SampleMasks(Head):
+    """A convolution on the finest level."""
+
+    def __init__(self, pyramid: Pyramid) -> None:
+        super().__init__()
+        self.output = Output("masks", ("a",))
+        self.last = nn.Conv2d(pyramid.channels[0], 1, 1)
+
+    def forward(self, features: Features) -> Logits:
+        found: Tensor = self.last(features[0])
+        return found
+
+
+def sample_model(tasks: Iterable[str], kind: Kind, image_channels: int = 1) -> MultiTaskModel:
+    """A model with one head of `kind` a task, and no bridges."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        backbone = SampleBackbone(image_channels)
+        heads = {task: _sample_head(kind, backbone.pyramid) for task in tasks}
+    return MultiTaskModel(backbone, heads, {}, [0.5], [0.25])
+
+
+def _sample_head(kind: Kind, pyramid: Pyramid) -> Head:
+    if kind == "masks":
+        return SampleMasks(pyramid)
+    return PooledLinear(pyramid, classes=("a", "b", "c"), multilabel=kind == "multilabel")

@@ -1,0 +1,164 @@
+"""The check of a strategy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssmtl.head import Output
+from ssmtl.shapes import Logits
+from ssmtl.strategy import Strategy
+from ssmtl.testing import samples
+from ssmtl.testing.constructor import Make, made, name_of
+from ssmtl.view import Batch, View
+
+PROGRESS = (0.0, 0.5, 0.999)
+SIZE = 16
+ROWS = ({"labeled": 4, "unlabeled": 4}, {"labeled": 4, "unlabeled": 6})
+SATURATED = 60.0
+"""A logit whose probability is exactly 1 in float32, as a model that is sure gives."""
+
+
+def check_strategy(make: Make, /, **options: Any) -> None:
+    """For every kind of output it accepts: views, `prepare`, the loss and its gradient, `diagnose`."""
+    name = name_of(make)
+    accepts: frozenset[str] = getattr(make, "accepts", frozenset())
+    assert isinstance(accepts, frozenset), f"{name}.accepts is no frozenset"
+    assert accepts, f"{name}.accepts names no kind of output"
+    assert accepts <= set(samples.KINDS), f"{name}.accepts names {set(accepts)}, known are {samples.KINDS}"
+    for output in (output for output in samples.OUTPUTS if output.kind in accepts):
+        for rows in ROWS:
+            strategy = made(make, options, output)
+            assert isinstance(strategy, Strategy), f"{name} is no ssmtl.Strategy"
+            _check_views(strategy, name)
+            what = f"{name} of {output.kind} {output.classes}, rows {rows}"
+            _check(strategy.train(), output, rows, what)
+
+
+def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: str) -> None:
+    batch = _batch(strategy, output, rows)
+    prepared = _check_prepare(strategy, batch, samples.SamplePredictor(output), name)
+    _check_prepare(strategy, batch, samples.SamplePredictor(output, scale=1000.0), name)
+    outputs = {
+        view: samples.logits(output, len(images), SIZE, seed)
+        for seed, (view, images) in enumerate(prepared.images.items())
+    }
+    strength = sum(_check_loss(strategy, prepared, outputs, progress, name) for progress in PROGRESS)
+    assert strength > 0, f"{name}: the gradient is zero at every progress"
+    saturated = {view: logits.sign() * SATURATED for view, logits in outputs.items()}
+    _check_loss(strategy, prepared, saturated, PROGRESS[-1], f"{name}, logits of ±{SATURATED:g}")
+    if rows["labeled"] == rows["unlabeled"]:
+        _check_mean(strategy, prepared, outputs, name)
+    for truth in (samples.truth(output, batch.images, rows), {}):
+        with torch.no_grad():
+            numbers = strategy.diagnose(prepared, outputs, truth)
+        for key, value in numbers.items():
+            assert isinstance(value, Tensor), (
+                f"{name}: diagnose gives '{key}' as {type(value).__name__}, expected a scalar tensor"
+            )
+            assert value.ndim == 0, f"{name}: diagnose gives '{key}' of shape {tuple(value.shape)}, expected a scalar"
+
+
+def _check_views(strategy: Strategy, name: str) -> None:
+    assert isinstance(strategy.views, frozenset), (
+        f"{name}.views is {strategy.views!r}, expected a frozenset of ssmtl.View"
+    )
+    assert strategy.views, f"{name} asks for no view"
+    for view in strategy.views:
+        assert isinstance(view, View), f"{name}.views holds {view!r}, expected ssmtl.View"
+        assert view.pool in ("labeled", "unlabeled"), f"{name} asks for the pool '{view.pool}'"
+
+
+def _batch(strategy: Strategy, output: Output, rows: Mapping[str, int]) -> Batch:
+    """As `render` makes it: views of one pool are row-aligned, targets for labelled views only."""
+    views = sorted(strategy.views)
+    first = {"labeled": 0, "unlabeled": 100}
+    seeds = {view: number for number, view in enumerate(views)}
+    return Batch(
+        {view: samples.images(rows[view.pool], SIZE, seed=seeds[view]) for view in views},
+        {view: samples.targets(output, rows[view.pool], SIZE) for view in views if view.pool == "labeled"},
+        {view: samples.draws(rows[view.pool], str(view), first[view.pool]) for view in views},
+    )
+
+
+def _check_prepare(strategy: Strategy, batch: Batch, predict: samples.SamplePredictor, name: str) -> Batch:
+    before = _copied(batch)
+    with torch.no_grad():
+        torch.manual_seed(1)
+        prepared = strategy.prepare(batch, predict)
+        assert isinstance(prepared, Batch), (
+            f"{name}: prepare returns {type(prepared).__name__}, expected an ssmtl.Batch"
+        )
+        copy = _copied(prepared)
+        torch.manual_seed(2)
+        again = strategy.prepare(batch, predict)
+    assert _same(batch, before), f"{name}: prepare changes the batch that it is given; make a new one"
+    assert _same(copy, again), f"{name}: prepare takes randomness from elsewhere than the batch's draws"
+    assert sum(map(len, prepared.images.values())), f"{name}: prepare leaves no row"
+    for view, images in prepared.images.items():
+        assert images.ndim == 4, f"{name}: prepare gives images of shape {tuple(images.shape)}"
+        low, high = images.min().item(), images.max().item()
+        assert 0 <= low <= high <= 1, f"{name}: prepare gives pixels from {low} to {high}, expected [0, 1] ({view})"
+        for what, found in (("targets", prepared.targets), ("draws", prepared.draws)):
+            if view in found:
+                assert len(found[view]) == len(images), (
+                    f"{name}: prepare gives {len(images)} rows and {len(found[view])} {what} ({view})"
+                )
+        if view in prepared.targets:
+            target = prepared.targets[view]
+            assert not target.is_floating_point() or target.isfinite().all(), (
+                f"{name}: prepare gives targets that are not finite ({view})"
+            )
+    return prepared
+
+
+def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], progress: float, name: str) -> float:
+    """The size of the gradient."""
+    leaves = {view: logits.clone().requires_grad_() for view, logits in outputs.items()}
+    before = _copied(batch)
+    loss = strategy.loss(batch, leaves, progress)
+    what = f"{name}, progress {progress}"
+    assert isinstance(loss, Tensor), f"{what}: the loss is {type(loss).__name__}, expected a scalar tensor"
+    assert loss.ndim == 0, f"{what}: the loss has shape {tuple(loss.shape)}, expected a scalar"
+    assert loss.isfinite(), f"{what}: the loss is {loss.item()}"
+    assert _same(batch, before), f"{what}: the loss changes its batch"
+    assert all(torch.equal(leaves[view], outputs[view]) for view in leaves), (
+        f"{what}: the loss changes the logits in place"
+    )
+    assert loss.requires_grad, f"{what}: the loss has no gradient"
+    gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    for view, gradient in zip(leaves, gradients, strict=True):
+        assert gradient is not None, f"{what}: the loss does not use the view {view}; let prepare drop it"
+        assert gradient.isfinite().all(), f"{what}: the gradient for the view {view} is not finite"
+    return sum(gradient.abs().sum().item() for gradient in gradients)
+
+
+def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
+    """Every row twice makes the same loss, not the double; up to terms that do not grow with the rows."""
+    twice = Batch(
+        {view: torch.cat([images, images]) for view, images in batch.images.items()},
+        {view: torch.cat([target, target]) for view, target in batch.targets.items()},
+        {view: draws[torch.arange(len(draws)).repeat(2)] for view, draws in batch.draws.items()},
+    )
+    once = strategy.loss(batch, outputs, PROGRESS[-1])
+    both = strategy.loss(twice, {view: torch.cat([logits, logits]) for view, logits in outputs.items()}, PROGRESS[-1])
+    assert torch.isclose(once, both, rtol=0.1, atol=1e-3), (
+        f"{name}: the loss is no mean over rows: {once.item()}, every row twice {both.item()}"
+    )
+
+
+def _copied(batch: Batch) -> Batch:
+    def copies(tensors: Mapping[View, Tensor]) -> dict[View, Tensor]:
+        return {view: tensor.clone() for view, tensor in tensors.items()}
+
+    return Batch(copies(batch.images), copies(batch.targets), dict(batch.draws))
+
+
+def _same(first: Batch, second: Batch) -> bool:
+    for one, other in ((first.images, second.images), (first.targets, second.targets)):
+        if set(one) != set(other) or not all(torch.equal(one[view], other[view]) for view in one):
+            return False
+    return {view: draws.keys.tolist() for view, draws in first.draws.items()} == {
+        view: draws.keys.tolist() for view, draws in second.draws.items()
+    }

@@ -1,0 +1,90 @@
+"""Sample options: of components that need some, and of those worth trying in more than one way."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ssmtl.options import options_model
+from ssmtl.plugins import KINDS, load_plugins
+from ssmtl.registry import Entry
+
+Options = dict[str, Any]
+
+PLUGINS = load_plugins()
+
+NARROW = [4, 4, 6, 6, 8]
+
+SAMPLES: dict[tuple[str, str], list[Options]] = {
+    ("backbone", "multimix_encoder"): [{"widths": NARROW}, {"widths": [4, 6], "dropout": 0.0}],
+    ("backbone", "timm"): [{"model": "test_resnet"}, {"model": "test_resnet", "levels": [0, 2]}],
+    ("head", "pooled_linear"): [
+        {"classes": ["a", "b"]},
+        {"classes": ["a", "b", "c"], "max_pool": False},
+        {"classes": ["a"], "multilabel": True},
+    ],
+    ("head", "multimix_decoder"): [{"classes": ["lung"]}, {"classes": ["a", "b"], "widths": [8, 6, 4, 4]}],
+    ("head", "smp_decoder"): [
+        {"classes": ["a", "b"], "width": 4},
+        {"classes": ["a"], "width": 4, "norm": "instancenorm"},
+    ],
+    ("bridge", "saliency"): [
+        {"guided_by": "diagnosis"},
+        {"guided_by": "diagnosis", "stride": 1, "normalize": "none", "target": "b"},
+    ],
+    ("strategy", "cross_entropy"): [{}, {"label_smoothing": 0.1, "augment": "strong"}],
+    ("strategy", "soft_dice"): [{}, {"over": "batch", "smooth": 0.5}],
+    ("strategy", "fixmatch"): [{}, {"threshold": 0.0, "frozen": True, "teacher": "ema"}],
+    ("strategy", "kl_consistency"): [{}, {"pairing": "foreground_rate"}],
+    ("strategy", "mixmatch"): [{}, {"views": 1, "temperature": 1.0, "teacher": "ema"}],
+    ("augmentation", "kornia_weak"): [{}, {"horizontal_flip": False, "pad": 0.0}],
+    ("augmentation", "kornia_strong"): [{}, {"probability": 0.5}, {"operations": 4, "magnitude": 0.3}],
+    ("source", "phantom"): [{"domain": name, "images": 12, "size": 32} for name in ("chex", "jsrt", "nihx", "mcu")],
+    ("source", "manifest"): [{"root": ".", "label": "label", "masks": {"lung": "lung"}, "patient": "patient"}],
+    ("source", "jsrt"): [{"root": "."}, {"root": ".", "split": "train_on_fold1"}],
+}
+"""By kind and name; add an entry for a component with required options."""
+
+
+def cases(kind: str) -> list[tuple[str, Options]]:
+    """(name, sample options) of every registered component of the kind."""
+    return [(name, options) for name, entry in PLUGINS[kind].items() for options in samples_of(kind, entry)]
+
+
+def samples_of(kind: str, entry: Entry) -> list[Options]:
+    """:raises AssertionError: if the component needs options and none are here."""
+    if (kind, entry.name) in SAMPLES:
+        return SAMPLES[kind, entry.name]
+    if kind == "source":
+        return [{"root": "."}]
+    return [{}]
+
+
+def lacking() -> list[str]:
+    """Components with required options that their samples do not give."""
+    return [
+        f"the {kind} '{name}' needs {option}: add samples to tests/contract/component_samples.py"
+        for kind in KINDS
+        if kind != "recipe"
+        for name, entry in PLUGINS[kind].items()
+        for options in samples_of(kind, entry)
+        for option, field in options_model(entry.make, name).model_fields.items()
+        if field.is_required() and option not in options
+    ]
+
+
+def write_manifest(root: Path, picture: Callable[..., Path], blob: Callable[..., Path]) -> None:
+    """Three images of two patients, the second without a mask."""
+    picture(root / "a.png")
+    picture(root / "b.png", seed=1, mode="RGB")
+    picture(root / "c.png", seed=2)
+    blob(root / "a_lung.png")
+    shutil.copy(root / "a_lung.png", root / "c_lung.png")
+    lines = ["image,label,lung,patient", "a.png,sick,a_lung.png,p1", "b.png,well,,p2", "c.png,,c_lung.png,p2", ""]
+    (root / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_folders(root: Path, picture: Callable[..., Path]) -> None:
+    """A folder a class."""
+    for number, name in enumerate(("sick/1.png", "sick/2.jpg", "well/1.png")):
+        picture(root / name, seed=number)

@@ -1,0 +1,67 @@
+"""timm's encoders keep the promise of their pyramid, and errors say what to do."""
+
+import pytest
+import torch
+
+from ssmtl import SsmtlError
+from ssmtl.options import build
+from ssmtl_timm.encoder import TimmEncoder
+
+
+@pytest.mark.parametrize("model", ["test_resnet", "test_convnext", "test_efficientnet"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_features_are_as_the_pyramid_says(model, channels):
+    encoder = TimmEncoder(channels, model=model).eval()
+    features = encoder(torch.rand(2, channels, 64, 64))
+    expected = [
+        (2, width, 64 // stride, 64 // stride)
+        for width, stride in zip(encoder.pyramid.channels, encoder.pyramid.strides, strict=True)
+    ]
+    assert [tuple(level.shape) for level in features] == expected
+    assert encoder.pyramid.image_channels == channels
+
+
+def test_channels_come_first_even_where_timm_has_them_last():
+    encoder = TimmEncoder(1, model="swin_tiny_patch4_window7_224", levels=(0, 1)).eval()
+    assert encoder.channels_last
+    features = encoder(torch.rand(1, 1, 224, 224))
+    assert [tuple(level.shape) for level in features] == [(1, 96, 56, 56), (1, 192, 28, 28)]
+
+
+def test_levels_choose_and_save_the_rest():
+    encoder = build(TimmEncoder, "timm", {"model": "test_resnet", "levels": [1, 2]}, 1)
+    assert encoder.pyramid.strides == (4, 8)
+    assert sum(p.numel() for p in encoder.parameters()) < sum(
+        p.numel() for p in TimmEncoder(1, model="test_resnet").parameters()
+    )
+
+
+def test_the_input_gradient_exists():
+    images = torch.rand(1, 1, 64, 64, requires_grad=True)
+    last = TimmEncoder(1, model="test_resnet").eval()(images)[-1]
+    (gradient,) = torch.autograd.grad(last.square().sum(), images)
+    assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "resnet81"}, "did you mean 'resnet"),
+        ({"model": "test_resnet", "levels": (0, 9)}, "does not have all of the levels"),
+        ({"model": "test_vit"}, "do not ascend"),
+    ],
+)
+def test_mistakes_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        TimmEncoder(1, **options)
+
+
+def test_weights_that_cannot_be_had_say_what_to_do(monkeypatch):
+    import timm
+
+    def offline(*_args, **_options):
+        raise OSError("no route to host\nand more")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(SsmtlError, match=r"test_resnet.*no route to host.*pretrained: false"):
+        TimmEncoder(1, model="test_resnet", pretrained=True)
