@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ssmtl.shapes import Images, Logits
 from ssmtl.task import Task, Term
@@ -50,7 +51,10 @@ def gather(prepared: Sequence[Prepared]) -> tuple[dict[str, Images], Layout]:
     return {task: torch.cat(found) for task, found in rows.items()}, layout
 
 
-def outputs_of(part: Prepared, logits: Mapping[str, Logits], layout: Layout) -> dict[View, Logits]:
-    """One strategy's logits by view, in float32."""
+def outputs_of(part: Prepared, logits: Mapping[str, Tensor], layout: Layout) -> dict[View, Logits]:
+    """One strategy's logits by view, in float32.
+
+    :param logits: of all tasks, each with rows and classes of its own.
+    """
     task = logits[part.task.name]
     return {view: task[layout[part.name, view]].float() for view in part.batch.images}

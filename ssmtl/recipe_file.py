@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.options import problems_of
 from ssmtl.recipe import Recipe
 from ssmtl.registry import Registry
+
+
+UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
+"""What pydantic puts into a place to say which member of a union of types it tried."""
 
 
 def shipped_folder() -> Path:
@@ -135,12 +140,6 @@ def _distinct(problems: list[Problem]) -> list[Problem]:
     """A union of types gives one message a member; keep the first of each place."""
     kept: dict[str, Problem] = {}
     for problem in problems:
-        place = ".".join(
-            part
-            for part in problem.where.split(".")
-            if not part.startswith(
-                ("constrained-", "float", "int", "Ramp", "dict[", "literal[", "str", "Component", "nullable")
-            )
-        )
+        place = ".".join(part for part in problem.where.split(".") if not UNION_MEMBER.fullmatch(part))
         kept.setdefault(place, Problem(place, problem.what, problem.hint))
     return list(kept.values())

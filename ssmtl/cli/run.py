@@ -30,7 +30,7 @@ def run(
     from ssmtl.data.folders import Folders
     from ssmtl.data.prepare import prepare
     from ssmtl.plan import plan_of
-    from ssmtl.report import write_figures, write_report
+    from ssmtl.report import write_report
     from ssmtl.run import Job, check_free, execute
 
     console = Console(quiet=quiet)
@@ -52,7 +52,6 @@ def run(
         tuple(sys.argv),
     )
     results = execute(job, plugins, experiment, prepared)
-    write_figures(folder)
     page = write_report(folder)
     print_results(console, results)
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)

@@ -66,16 +66,14 @@ def _strata(examples: Sequence[Example], output: Output) -> dict[str, list[Examp
 
 
 def _proportional(strata: Mapping[str, Sequence[Example]], count: int) -> list[Example]:
-    """Largest remainders, at least one of each class as far as the count reaches."""
+    """One image of each class, the frequent ones first; then, one by one, the class that lacks most of its share.
+
+    Chosen one after the other, so that a larger count adds to a smaller one's (largest remainders would not).
+    """
     total = sum(len(examples) for examples in strata.values())
-    exact = {name: count * len(examples) / total for name, examples in strata.items()}
-    numbers = {name: min(max(int(share), 1), len(strata[name])) for name, share in exact.items()}
-    by_remainder = sorted(numbers, key=lambda name: (numbers[name] - exact[name], name))
-    while sum(numbers.values()) < count:
-        name = next(name for name in by_remainder if numbers[name] < len(strata[name]))
-        numbers[name] += 1
-        by_remainder.sort(key=lambda name: (numbers[name] - exact[name], name))
-    while sum(numbers.values()) > count:
-        largest = max(numbers, key=lambda name: (numbers[name] - exact[name], numbers[name], name))
-        numbers[largest] -= 1
+    by_size = sorted(strata, key=lambda name: (-len(strata[name]), name))
+    numbers = {name: int(place < count) for place, name in enumerate(by_size)}
+    for given in range(len(strata), count):
+        lack = {name: (given + 1) * len(examples) / total - numbers[name] for name, examples in strata.items()}
+        numbers[max(by_size, key=lack.__getitem__)] += 1
     return [example for name, number in numbers.items() for example in strata[name][:number]]

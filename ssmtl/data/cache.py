@@ -164,12 +164,13 @@ def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], count: i
 
 
 def _publish(building: Path, place: Path) -> None:
-    """Rename into place; if another process was first, its entry stays."""
+    """Rename into place; if another process was first, its entry stays; a damaged entry is replaced."""
     try:
         building.rename(place)
     except OSError:
         if not (place / "done.json").is_file():
-            raise
+            shutil.rmtree(place, ignore_errors=True)
+            building.rename(place)
 
 
 def _threads() -> int:

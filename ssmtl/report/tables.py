@@ -133,7 +133,7 @@ def split(run: FinishedRun) -> Table:
     for task, parts in run.split.get("tasks", {}).items():
         ids = {part: set(map(str, parts.get(part) or [])) for part in ("labeled", "unlabeled", "val")}
         both = [whole(len(ids["val"] & ids[part])) for part in ("labeled", "unlabeled")]
-        tests = ", ".join(_sizes(run.split.get("domains", {}).get(task, {})))
+        tests = ", ".join(_sizes({domain: part["ids"] for domain, part in parts.get("test", {}).items()}))
         rows.append([Cell(task), *(whole(len(ids[part])) for part in ids), *both, Cell(tests or UNDEFINED)])
     columns = [
         "task",

@@ -81,7 +81,7 @@ def test_hooks_are_found():
     assert all(hasattr(hookspecs, name) for name in dict(hooks()))
 
 
-@pytest.mark.parametrize(("name", "signature"), hooks(), ids=[name for name, _ in hooks()])
+@pytest.mark.parametrize(("name", "signature"), list(hooks()), ids=[name for name, _ in hooks()])
 def test_every_hook_stands_in_the_plugin_guide(name, signature):
     guide = ROOT / "docs" / "plugins.md"
     assert guide.is_file(), f"docs/plugins.md should show {signature}"

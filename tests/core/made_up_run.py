@@ -78,17 +78,18 @@ def _write(folder: Path, results: dict[str, Any], rows: list, tasks: Sequence[st
     (folder / "results.json").write_text(json.dumps(_null(results), indent=1))
     with (folder / "per_image.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("task", "domain", "id", "metric", "value"), *rows])
-    split = {"seed": 3, "tasks": {}, "domains": {}}
+    split = {"seed": 3, "tasks": {}}
     for task in tasks:
         parts, start = {}, 0
         for part in ("labeled", "unlabeled", "val"):
             size = results["budgets"][task][part]
             parts[part] = [f"{task}{index}" for index in range(start, start + size)]
             start += size
-        split["tasks"][task] = parts
-        split["domains"][task] = {
-            domain: [f"{domain}{index}" for index in range(count)] for domain, (_, count, _) in DOMAINS.items()
+        parts["test"] = {
+            domain: {"source": domain, "ids": [f"{domain}{index}" for index in range(count)]}
+            for domain, (_, count, _) in DOMAINS.items()
         }
+        split["tasks"][task] = parts
     (folder / "split.json").write_text(json.dumps(split))
     environment = {
         "python": "3.11.2",

@@ -1,0 +1,42 @@
+"""Examples with pictures in memory that count how often they are read."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ssmtl.errors import DataError
+from ssmtl.source import Example
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A flat grey picture; `broken` ones do not decode."""
+
+    name: str
+    grey: int = 100
+    side: int = 20
+    broken: bool = False
+    reads: ClassVar[Counter] = Counter()
+
+    def fingerprint(self):
+        return f"{self.name} {self.grey} {self.side} {self.broken}"
+
+    def read(self):
+        self.reads[self.name] += 1
+        if self.broken:
+            raise DataError(f"{self.name} cannot be decoded: truncated")
+        return np.full((self.side, self.side), self.grey, np.uint8)
+
+
+def example(number, *labels, patient=None, masks=(), split=None, **picture):
+    """Image `number` of its own patient, unless told otherwise."""
+    return Example(
+        f"i{number}",
+        patient or f"p{number}",
+        Picture(f"i{number}", **picture),
+        frozenset(labels) if labels else None,
+        {name: (Picture(f"i{number} {name}", 255),) for name in masks} or None,
+        split,
+    )

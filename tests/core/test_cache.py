@@ -1,0 +1,151 @@
+"""The decoded-image cache: decoded once, keyed by content, safe to build twice at once."""
+
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+from made_examples import Picture, example
+from PIL import Image
+
+from ssmtl.data.cache import cache_folder, decode
+from ssmtl.data.images import ImageFile
+from ssmtl.errors import DataError
+from ssmtl.source import Example
+
+
+@pytest.fixture(autouse=True)
+def _no_reads():
+    Picture.reads.clear()
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_second_time_nothing_is_decoded(tmp_path):
+    examples = [example(number, grey=number, masks=("lung",)) for number in range(5)]
+    first = decode(examples, 16, 1, ("lung",), folder=tmp_path)
+    assert Picture.reads.total() == 10
+    second = decode(examples, 16, 1, ("lung",), folder=tmp_path)
+    assert Picture.reads.total() == 10
+    assert np.array_equal(first.images, second.images)
+    assert first.images.shape == (5, 1, 16, 16)
+    assert first.images[3].max() == first.images[3].min() == 3
+    assert first.masks.shape == (5, 1, 16, 16)
+    assert first.masks.all()
+    assert first.fingerprint == second.fingerprint
+    assert entries(tmp_path) == entries(tmp_path)[:1], "one entry, nothing half built beside it"
+
+
+def test_what_a_picture_becomes_is_part_of_the_key(tmp_path):
+    examples = [example(0, masks=("lung", "heart"))]
+    decode(examples, 16, 1, folder=tmp_path)
+    decode(examples, 24, 1, folder=tmp_path)
+    decode(examples, 16, 3, folder=tmp_path)
+    decode(examples, 16, 1, ("lung",), folder=tmp_path)
+    decode(examples, 16, 1, ("heart", "lung"), folder=tmp_path)
+    assert len(entries(tmp_path)) == 5
+
+
+def test_changed_content_makes_a_new_entry(tmp_path):
+    first = decode([example(0, grey=10)], 16, 1, folder=tmp_path)
+    second = decode([example(0, grey=20)], 16, 1, folder=tmp_path)
+    assert first.fingerprint != second.fingerprint
+    assert second.images.max() == 20
+    assert len(entries(tmp_path)) == 2
+
+
+def test_a_file_that_is_replaced_is_read_again(tmp_path):
+    path = tmp_path / "a.png"
+    rows = [Example("a", "p", ImageFile(path))]
+    Image.new("L", (9, 9), 50).save(path)
+    assert decode(rows, 16, 1, folder=tmp_path / "cache").images.max() == 50
+    Image.new("L", (9, 9), 70).save(path)
+    assert decode(rows, 16, 1, folder=tmp_path / "cache").images.max() == 70
+
+
+def test_a_picture_that_does_not_decode_stops_and_leaves_nothing(tmp_path):
+    examples = [example(0), example(1, broken=True), example(2)]
+    with pytest.raises(DataError, match="i1 cannot be decoded: truncated"):
+        decode(examples, 16, 1, folder=tmp_path)
+    assert not entries(tmp_path)
+
+
+def test_or_is_skipped_and_said(tmp_path):
+    examples = [example(0), example(1, broken=True), example(2)]
+    for _ in range(2):
+        found = decode(examples, 16, 1, skip=True, folder=tmp_path)
+        assert list(found.skipped) == ["i1"]
+        assert "truncated" in found.skipped["i1"]
+        assert not found.images[1].any()
+        assert found.images[2].all()
+
+
+def test_a_truncated_file_and_a_missing_one(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)).save(tmp_path / "good.png")
+    content = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    rows = [Example(name, name, ImageFile(tmp_path / f"{name}.png")) for name in ("good", "cut", "gone")]
+    for broken in (rows[:2], rows[::2]):
+        with pytest.raises(DataError, match=f"{broken[1].id}.png"):
+            decode(broken, 16, 1, folder=tmp_path / "cache")
+    found = decode(rows, 16, 1, skip=True, folder=tmp_path / "cache")
+    assert set(found.skipped) == {"cut", "gone"}
+
+
+def test_a_mask_that_is_not_there_is_empty(tmp_path):
+    found = decode([example(0, masks=("lung",)), example(1)], 16, 1, ("lung",), folder=tmp_path)
+    assert found.masks[0].all()
+    assert not found.masks[1].any()
+
+
+def test_two_threads_build_one_entry(tmp_path):
+    examples = [example(number, grey=number) for number in range(60)]
+    start, results = threading.Barrier(2), []
+
+    def build():
+        start.wait()
+        results.append(decode(examples, 16, 1, folder=tmp_path))
+
+    threads = [threading.Thread(target=build) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 2
+    assert np.array_equal(results[0].images, results[1].images)
+    assert len(entries(tmp_path)) == 1
+
+
+def build_in_process(folder, queue):
+    found = decode([example(number, grey=number) for number in range(40)], 16, 1, folder=folder)
+    queue.put(int(found.images.astype(np.int64).sum()))
+
+
+def test_two_processes_build_one_entry(tmp_path):
+    context = multiprocessing.get_context("fork")  # the fastest to start; the code forks nothing itself
+    queue = context.Queue()
+    workers = [context.Process(target=build_in_process, args=(tmp_path, queue)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    sums = [queue.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert sums == [sum(range(40)) * 256] * 2
+    assert len(entries(tmp_path)) == 1
+
+
+def test_an_entry_that_was_interrupted_is_built_again(tmp_path):
+    examples = [example(0, grey=9)]
+    decode(examples, 16, 1, folder=tmp_path)
+    (tmp_path / entries(tmp_path)[0] / "done.json").unlink()
+    assert decode(examples, 16, 1, folder=tmp_path).images.max() == 9
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSMTL_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+    monkeypatch.delenv("SSMTL_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "ssmtl"

@@ -1,0 +1,113 @@
+"""Loading plugins, and what is said of those that do not load or take a taken name."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ssmtl import plugins
+from ssmtl.errors import PluginError
+from ssmtl.plugins import find_plugins, load_plugins
+from ssmtl.registry import Entry, Origin, Registry
+
+GOOD = """
+from ssmtl import hookimpl
+
+def mirror(*, chance: float = 0.5):
+    return None
+
+@hookimpl
+def ssmtl_augmentations():
+    return {NAME: mirror}
+"""
+
+
+def plugin(tmp_path, text, name="mine.py"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_every_installed_component_knows_who_offers_it():
+    found = load_plugins()
+    assert str(found["bridge"]["saliency"].origin) == "multimix (ssmtl)"
+    assert str(found["strategy"]["cross_entropy"].origin) == "builtins (ssmtl)"
+    assert list(found["strategy"]) == sorted(found["strategy"])
+
+
+def test_builtins_alone():
+    found = load_plugins(installed=False)
+    assert list(found["head"]) == ["pooled_linear"]
+    assert not found["bridge"]
+
+
+def test_two_managers_share_nothing(tmp_path):
+    first = load_plugins([plugin(tmp_path, GOOD.replace("NAME", "'mirror'"))])
+    assert "mirror" in first["augmentation"]
+    assert "mirror" not in load_plugins()["augmentation"]
+
+
+def test_a_local_file(tmp_path):
+    path = plugin(tmp_path, GOOD.replace("NAME", "'mirror'"))
+    entry = load_plugins([path], installed=False)["augmentation"]["mirror"]
+    assert str(entry.origin) == str(path)
+
+
+def test_a_clash_names_both_plugins(tmp_path):
+    path = plugin(tmp_path, GOOD.replace("NAME", "'identity'"))
+    with pytest.raises(PluginError, match=r"the augmentation 'identity': builtins \(ssmtl\) and .*mine\.py"):
+        load_plugins([path])
+
+
+def test_one_file_twice(tmp_path):
+    path = plugin(tmp_path, GOOD.replace("NAME", "'mirror'"))
+    with pytest.raises(PluginError, match="two plugins are called"):
+        load_plugins([path, path])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import does_not_exist_anywhere", r"mine\.py does not load: ModuleNotFoundError"),
+        ("def (", r"mine\.py does not load: SyntaxError"),
+        ("raise SystemError('no')", "does not load: SystemError"),
+        ("from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_brigdes(): return {}", "ssmtl_brigdes"),
+        ("from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_bridges(app): return {}", "does not fit the hooks"),
+        (
+            "from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_heads(): return 1 / 0",
+            r"failed in ssmtl_heads: ZeroDivisionError",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_named(tmp_path, text, message):
+    path = plugin(tmp_path, text)
+    with pytest.raises(PluginError, match=message) as caught:
+        load_plugins([path])
+    assert "mine" in str(caught.value)
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(PluginError, match="no plugin file at"):
+        load_plugins([tmp_path / "absent.py"])
+    with pytest.raises(PluginError, match="no plugin file at"):
+        load_plugins([tmp_path])
+
+
+def test_an_installed_plugin_that_does_not_load_is_named(monkeypatch):
+    def broken():
+        raise ImportError("libfoo.so is missing")
+
+    entry = SimpleNamespace(name="foo", value="foo:plugin", load=broken, dist=SimpleNamespace(name="ssmtl-foo"))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry])
+    with pytest.raises(PluginError, match=r"'foo' \(ssmtl-foo\) does not load: ImportError.*libfoo"):
+        find_plugins()
+
+
+def test_a_registry():
+    registry = Registry("bridge")
+    for name in ("saliency", "random_map"):
+        registry.add(Entry(name, dict, Origin("here")))
+    assert registry.missing("salency") == "did you mean 'saliency'?"
+    assert registry.missing("xyz") == "known: random_map, saliency"
+    assert list(registry) == ["random_map", "saliency"]
+    with pytest.raises(PluginError, match=r"here and there \(dist\)"):
+        registry.add(Entry("saliency", dict, Origin("there", "dist")))

@@ -1,0 +1,360 @@
+"""Recipes: what may stand in the file, what is said of the rest, and how values are overlaid."""
+
+import copy
+
+import pytest
+import yaml
+
+from ssmtl import yaml_file
+from ssmtl.assemble import assemble
+from ssmtl.errors import RecipeError
+from ssmtl.plugins import load_plugins
+from ssmtl.recipe import Ramp, StrategyEntry
+from ssmtl.recipe_file import RecipeText, read
+
+PLUGINS = load_plugins()
+SHIPPED = PLUGINS["recipe"]
+
+SMALL = {
+    "name": "small",
+    "image": {"size": 16},
+    "sources": {"films": {"use": "phantom", "domain": "chex", "images": 40, "size": 32}},
+    "backbone": {"use": "multimix_encoder", "widths": [4, 4, 6, 6, 8]},
+    "tasks": {
+        "diagnosis": {
+            "source": "films",
+            "head": {"use": "pooled_linear", "classes": ["normal", "pneumonia"]},
+            "augment": {"weak": {"use": "identity"}},
+            "strategies": [{"use": "cross_entropy"}, {"use": "fixmatch", "strong": "weak"}],
+            "metrics": ["auroc"],
+        },
+        "lungs": {
+            "source": "films",
+            "bridge": {"use": "saliency", "guided_by": "diagnosis"},
+            "head": {"use": "multimix_decoder", "classes": ["lung"]},
+            "augment": {"weak": {"use": "identity"}},
+            "strategies": [{"use": "soft_dice"}],
+            "metrics": ["dice"],
+        },
+    },
+}
+
+
+def small(**changes):
+    """The recipe with dotted places changed; `...` removes."""
+    content = copy.deepcopy(SMALL)
+    for name, value in changes.items():
+        place = content
+        *parents, last = name.split("__")
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return content
+
+
+def problems(content):
+    with pytest.raises(RecipeError) as caught:
+        assemble(RecipeText(content, "file").validated(), PLUGINS, "file")
+    return [str(problem) for problem in caught.value.problems]
+
+
+def written(tmp_path, content):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return str(path)
+
+
+def overlaid(tmp_path, *overrides, content=SMALL, **options):
+    return read(written(tmp_path, content), SHIPPED, overrides=overrides, **options).content
+
+
+def test_a_small_recipe_is_right():
+    experiment = assemble(RecipeText(small(), "file").validated(), PLUGINS)
+    assert [task.name for task in experiment.tasks] == ["diagnosis", "lungs"]
+    assert [term.name for term in experiment.tasks[0].terms] == ["cross_entropy", "fixmatch"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sead": 1}, "file: sead: unknown key 'sead' (did you mean 'seed'?)"),
+        ({"train__stepz": 1}, "file: train.stepz: unknown key 'stepz' (did you mean 'steps'?)"),
+        ({"tasks__lungs__labelled": 1}, "file: tasks.lungs.labelled: unknown key 'labelled' (did you mean 'labeled'?)"),
+        ({"tasks__lungs__head": ...}, "file: tasks.lungs.head: is missing"),
+        ({"backbone__use": ...}, "file: backbone.use: is missing"),
+    ],
+)
+def test_unknown_and_missing_keys(changes, expected):
+    assert problems(small(**changes)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "found"),
+    [
+        ({"seed": "1"}, "seed", "'1'"),
+        ({"seed": -1}, "seed", "-1"),
+        ({"seed": 1.0}, "seed", "1.0"),
+        ({"name": 7}, "name", "7"),
+        ({"name": ""}, "name", "''"),
+        ({"image__size": 8}, "image.size", "8"),
+        ({"image__channels": 2}, "image.channels", "2"),
+        ({"train__steps": "100"}, "train.steps", "'100'"),
+        ({"train__ema": 1.0}, "train.ema", "1.0"),
+        ({"optimizer__lr": "fast"}, "optimizer.lr", "'fast'"),
+        ({"schedule__every": "8 weeks"}, "schedule.every", "'8 weeks'"),
+        ({"tasks__lungs__labeled": 0}, "tasks.lungs.labeled", "0"),
+        ({"tasks__lungs__labeled": 1.5}, "tasks.lungs.labeled", "1.5"),
+        ({"tasks__lungs__labeled": "most"}, "tasks.lungs.labeled", "'most'"),
+        ({"tasks__lungs__labeled": {}}, "tasks.lungs.labeled", "{}"),
+        ({"tasks__lungs__labeled": True}, "tasks.lungs.labeled", "True"),
+        ({"tasks__lungs__strategies": []}, "tasks.lungs.strategies", "[]"),
+        ({"tasks__lungs__strategies__0__weight": -1}, "tasks.lungs.strategies.0.weight", "-1"),
+        ({"sources__films__val": 1.5}, "sources.films.val", "1.5"),
+        ({"tasks": {}}, "tasks", "{}"),
+    ],
+    ids=str,
+)
+def test_wrong_types_and_ranges_are_said_once_with_their_place(changes, where, found):
+    (message,) = problems(small(**changes))
+    assert message.startswith(f"file: {where}: ")
+    assert message.endswith(f"found {found}")
+
+
+def test_names_are_plain():
+    content = small()
+    content["tasks"]["a.b"] = content["tasks"].pop("diagnosis")
+    assert "a.b" in problems(content)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"backbone__use": "multimix_encodr"},
+            "backbone.use: no backbone is called 'multimix_encodr' (did you mean 'multimix_encoder'?)",
+        ),
+        (
+            {"backbone__width": 3},
+            "backbone.width: unknown key 'width' (did you mean 'widths'?)",
+        ),
+        (
+            {"tasks__lungs__source": "film"},
+            "tasks.lungs.source: no source is called 'film' (did you mean 'films'?)",
+        ),
+        (
+            {"tasks__lungs__metrics": ["dise"]},
+            "tasks.lungs.metrics.0.use: no metric is called 'dise' (did you mean 'dice'?)",
+        ),
+        (
+            {"tasks__lungs__evaluate_on": {"x": "film"}},
+            "tasks.lungs.evaluate_on.x: no source is called 'film' (did you mean 'films'?)",
+        ),
+        (
+            {"tasks__lungs__disjoint_from": "lung"},
+            "tasks.lungs.disjoint_from: no task is called 'lung' (did you mean 'lungs'?)",
+        ),
+        (
+            {"tasks__lungs__disjoint_from": "lungs"},
+            "tasks.lungs.disjoint_from: a task cannot be disjoint from itself",
+        ),
+        (
+            {"tasks__lungs__bridge__guided_by": "diagnoses"},
+            "tasks.lungs.bridge: is guided by the task 'diagnoses', which is not in the recipe (did you "
+            "mean 'diagnosis'?)",
+        ),
+        (
+            {"tasks__lungs__bridge__guided_by": "lungs"},
+            "tasks.lungs.bridge: the bridges form a cycle: lungs → lungs (one of them must not be guided by the other)",
+        ),
+        (
+            {"tasks__lungs__bridge__stride": 3},
+            "tasks.lungs.bridge: no level of stride 3; this backbone has strides 1, 2, 4, 8, 16",
+        ),
+        (
+            {"tasks__lungs__strategies__0__use": "cross_entropy"},
+            "tasks.lungs.strategies.0: 'cross_entropy' cannot learn from a head of kind masks (it learns "
+            "from multiclass, multilabel)",
+        ),
+        (
+            {"tasks__lungs__augment": {}},
+            "tasks.lungs.augment: 'soft_dice' asks for the view 'labeled/weak', and there is no 'weak' (none is known)",
+        ),
+        (
+            {"tasks__diagnosis__head__classes": ["a"]},
+            "tasks.diagnosis.head: a softmax over one class (a) is always 1: name two classes, or set multilabel: true",
+        ),
+    ],
+)
+def test_what_does_not_fit_together(changes, expected):
+    assert problems(small(**changes)) == [f"file: {expected}"]
+
+
+def test_all_mistakes_at_once():
+    assert len(problems(small(sead=1, seed="x", train__stepz=2))) == 3
+    assert len(problems(small(backbone__use="x", tasks__lungs__source="y", tasks__lungs__head__clases=["z"]))) == 3
+
+
+def test_a_strategy_twice_is_numbered():
+    content = small(tasks__lungs__strategies=[{"use": "soft_dice"}, {"use": "soft_dice", "over": "batch"}])
+    experiment = assemble(RecipeText(content, "file").validated(), PLUGINS)
+    assert [term.name for term in experiment.tasks[1].terms] == ["soft_dice", "soft_dice#2"]
+
+
+def test_weights_are_a_pure_function_of_seed_and_place():
+    first, second, other = (
+        assemble(RecipeText(content, "f").validated(), PLUGINS).model.state_dict()
+        for content in (small(), small(tasks__lungs__batch=3), small(seed=1))
+    )
+    assert all(first[key].equal(second[key]) for key in first)
+    assert not all(first[key].equal(other[key]) for key in first)
+
+
+def test_set_paths(tmp_path):
+    content = overlaid(
+        tmp_path,
+        "train.steps=7",
+        "optimizer.lr=1e-4",
+        "tasks.lungs.strategies.0.weight=5",
+        "tasks.diagnosis.strategies.fixmatch.threshold=0.9",
+        "tasks.diagnosis.metrics.auroc={use: f1}",
+        "tasks.lungs.bridge=null",
+        "tasks.diagnosis.strategies.1={use: fixmatch, strong: weak, weight: {to: 2, until: 0.5}}",
+    )
+    assert content["train"] == {"steps": 7}
+    assert content["optimizer"] == {"lr": 1e-4}
+    assert content["tasks"]["lungs"]["strategies"][0]["weight"] == 5
+    assert content["tasks"]["diagnosis"]["metrics"] == [{"use": "f1"}]
+    recipe = RecipeText(content, "f").validated()
+    assert recipe.tasks["lungs"].bridge is None
+    assert recipe.tasks["diagnosis"].strategies[1].weight == Ramp(to=2, until=0.5)
+    assert assemble(recipe, PLUGINS).model.bridges.keys() == set()
+
+
+def test_set_does_not_touch_the_file_and_the_last_one_counts(tmp_path):
+    assert overlaid(tmp_path, "seed=1", "seed=2")["seed"] == 2
+    assert "seed" not in SMALL
+
+
+def test_seed_wins_over_set(tmp_path):
+    assert overlaid(tmp_path, "seed=1", seed=5)["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.steps", "should be KEY=VALUE"),
+        ("=3", "should be KEY=VALUE"),
+        ("name.first=3", "is 'small', which has no keys"),
+        ("tasks.lungs.strategies.3.weight=1", "no item '3' in the list .*soft_dice"),
+        ("tasks.diagnosis.strategies.fixmach.weight=1", "did you mean 'fixmatch'"),
+        ("seed=[1", "not YAML"),
+    ],
+)
+def test_overrides_that_cannot_be(tmp_path, override, message):
+    with pytest.raises(RecipeError, match=message):
+        overlaid(tmp_path, override)
+
+
+@pytest.mark.parametrize("text", ["a.b.c=1", "train=3", "tasks.lungs.head.classes=5", "seed="])
+def test_an_override_of_nonsense_is_a_recipe_error(tmp_path, text):
+    with pytest.raises(RecipeError):
+        assemble(RecipeText(overlaid(tmp_path, text), "f").validated(), PLUGINS)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("1.0e-4", 1e-4),
+        ("-2E+3", -2000.0),
+        ("5", 5),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("False", False),
+        ("~", None),
+        ("null", None),
+        ("'1e-4'", "1e-4"),
+        ("8 epochs", "8 epochs"),
+        ("[1, 2e0]", [1, 2.0]),
+        ("1_000", 1000),
+        ("-", [None]),
+        ("+", "+"),
+        (".", "."),
+        ("e5", "e5"),
+    ],
+)
+def test_yaml_scalars(text, value):
+    found = yaml_file.parse(text, "here")
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3", r"here line 3: not YAML: the key 'a' stands twice"),
+        ("a: {b: 1, b: 2}", "'b' stands twice"),
+        (r"? [1]" "\n: 2", "a key must be a word"),
+        ("a: [1", "here line 1: not YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "not YAML"),
+        ("a: *b", "not YAML"),
+    ],
+)
+def test_what_is_not_yaml(text, message):
+    with pytest.raises(RecipeError, match=message):
+        yaml_file.parse(text, "here")
+
+
+def test_a_dump_reads_back():
+    content = RecipeText(small(optimizer__lr=1e-5), "f").validated().content()
+    assert yaml_file.parse(yaml_file.dump(content), "x") == content
+    assert RecipeText(content, "f").validated() == RecipeText(small(optimizer__lr=1e-5), "f").validated()
+
+
+def test_the_digest_is_of_the_meaning():
+    digests = [RecipeText(content, "f").validated().digest() for content in (small(), small(seed=0), small(seed=1))]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("", "is not a mapping"), ("- a", "is not a mapping"), ("a: b: c", "not YAML")]
+)
+def test_files_that_are_no_recipe(tmp_path, content, message):
+    with pytest.raises(RecipeError, match=message):
+        read(written(tmp_path, content), SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("multimx", r"did you mean 'multimix'"), ("absent.yaml", "no such file"), ("/", "neither a file nor")],
+)
+def test_a_recipe_that_is_not_there(name, message):
+    with pytest.raises(RecipeError, match=message):
+        read(name, SHIPPED)
+
+
+def test_sources_stand_in_a_file_beside_the_recipe_or_are_replaced(tmp_path):
+    (tmp_path / "own.yaml").write_text("films: {use: phantom, domain: mcu}")
+    content = small(sources="own.yaml")
+    assert overlaid(tmp_path, content=content)["sources"]["films"]["domain"] == "mcu"
+    assert set(overlaid(tmp_path, content=content, sources="phantom")["sources"]) >= {"chex", "jsrt"}
+    with pytest.raises(RecipeError, match="no such sources file .*did you mean 'phantom'"):
+        overlaid(tmp_path, sources="phantm")
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if not name.startswith("paper")])
+def test_shipped_recipes_assemble(name):
+    text = read(name, SHIPPED, overrides=["image.size=16", "backbone.widths=[4, 4, 6, 6, 8]"])
+    assert assemble(text.validated(), PLUGINS, text.where).tasks
+
+
+def test_ramps():
+    entry = StrategyEntry(use="x", weight=Ramp(to=4.0, until=0.5))
+    assert [entry.weight_at(progress) for progress in (0.0, 0.25, 0.5, 0.9)] == [0.0, 2.0, 4.0, 4.0]
+    assert StrategyEntry(use="x").weight_at(0.3) == 1.0

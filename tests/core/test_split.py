@@ -1,0 +1,225 @@
+"""Parts and splits: patients on one side, classes in proportion, the same whatever else a recipe holds."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_examples import example
+
+from ssmtl.data.parts import parts_of
+from ssmtl.data.pool import SourceFiles, list_sources
+from ssmtl.data.split import read_split, split_tasks, write_split
+from ssmtl.errors import DataError
+from ssmtl.head import Output
+from ssmtl.recipe import SourceEntry, TaskSpec
+
+OUTPUT = Output("multiclass", ("a", "b"))
+LUNGS = Output("masks", ("lung",))
+
+
+def entry(**options):
+    return SourceEntry(use="x", **options)
+
+
+def spec(source="s", **options):
+    return TaskSpec.model_validate(
+        {"source": source, "head": {"use": "h"}, "strategies": [{"use": "s"}], "labeled": 10, **options}
+    )
+
+
+def listed(count=120, per_patient=2, first=0, prefix="p", masks=("lung",)):
+    return tuple(
+        example(number, "ab"[number % 3 == 0], patient=f"{prefix}{number // per_patient}", masks=masks)
+        for number in range(first, first + count)
+    )
+
+
+def files(**sources):
+    return SourceFiles(sources, {name: entry() for name in sources})
+
+
+def patients(examples):
+    return {found.patient for found in examples}
+
+
+def patients_of(source, ids):
+    return {found.patient for found in source if found.id in set(ids)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 25), st.sampled_from("ab")), min_size=20, max_size=80), st.integers(0, 3))
+def test_patients_never_fall_on_two_sides(rows, seed):
+    examples = [example(number, label, patient=f"p{patient}") for number, (patient, label) in enumerate(rows)]
+    parts = parts_of("s", examples, entry(), seed)
+    assert sorted(found.id for part in parts.values() for found in part) == sorted(found.id for found in examples)
+    assert sum(len(patients(part)) for part in parts.values()) == len(patients(examples))
+
+
+def test_parts_have_the_sizes_and_classes_asked_for():
+    examples = [example(number, "a" if number % 4 else "b") for number in range(400)]
+    parts = parts_of("s", examples, entry(val=0.1, test=100), 0)
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [260, 40, 100]
+    for part in parts.values():
+        share = Counter(next(iter(found.labels)) for found in part)["b"] / len(part)
+        assert share == pytest.approx(0.25, abs=0.02)
+
+
+def test_defaults_carve_15_and_20_percent():
+    parts = parts_of("s", [example(number, "a") for number in range(200)], entry(), 0)
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [130, 30, 40]
+
+
+def test_an_own_split_is_kept_and_completed_only_on_demand():
+    examples = [example(number, "a", split="test" if number < 20 else "train") for number in range(100)]
+    assert not parts_of("s", examples, entry(), 0)["val"]
+    parts = parts_of("s", examples, entry(val=0.25, test=0.5), 0)
+    assert len(parts["val"]) == 20
+    assert {found.id for found in parts["test"]} == {f"i{number}" for number in range(20)}
+
+
+def test_a_patient_in_two_official_parts_is_an_error():
+    examples = [example(0, "a", patient="p", split="train"), example(1, "a", patient="p", split="test")]
+    with pytest.raises(DataError, match="patient 'p' in its train and its test part"):
+        parts_of("s", examples, entry(), 0)
+
+
+def test_carving_more_than_there_is():
+    with pytest.raises(DataError, match="'s' has 5 images"):
+        parts_of("s", [example(number, "a") for number in range(5)], entry(test=5), 0)
+
+
+def test_sources_that_share_patients_are_made_disjoint():
+    entries = {"s": entry(disjoint_from="t", share=0.25), "t": entry(), "unused": entry()}
+    found = {"s": listed(80), "t": listed(80, first=0)}
+
+    class Made:
+        def __init__(self, name):
+            self.examples = lambda: found[name]
+
+    both = list_sources(entries, {"s", "t"}, Made, [], 0).examples
+    assert not patients(both["s"]) & patients(both["t"])
+    assert len(patients(both["s"])) == 10
+    assert len(patients(both["t"])) == 30
+    alone = list_sources(entries, {"s"}, Made, [], 0).examples
+    assert alone["s"] == both["s"], "a source is the same in every recipe"
+
+
+def test_labels_are_renamed_and_dropped():
+    class Made:
+        def __init__(self, _):
+            self.examples = lambda: [example(0, "A"), example(1, "junk"), example(2)]
+
+    found = list_sources({"s": entry(labels={"A": "a", "junk": None})}, {"s"}, Made, [], 0).examples["s"]
+    assert [row.labels for row in found] == [{"a"}, set(), None]
+
+
+@pytest.mark.parametrize(("rows", "message"), [([], "has no images"), ([example(0), example(0)], "image 'i0' twice")])
+def test_a_source_without_images_or_with_an_id_twice(rows, message):
+    class Made:
+        def __init__(self, _):
+            self.examples = lambda: rows
+
+    with pytest.raises(DataError, match=message):
+        list_sources({"s": entry()}, {"s"}, Made, [], 0)
+
+
+def test_pools_of_a_task_do_not_leak():
+    found = split_tasks({"t": (spec(evaluate_on={"in": "s"}), OUTPUT)}, files(s=listed()), 0, select=True)["t"]
+    source = listed()
+    train = patients_of(source, found.labeled + found.unlabeled)
+    assert not train & patients_of(source, found.val)
+    assert not train & patients_of(source, found.test["in"][1])
+    assert len(found.labeled) == 10
+
+
+@pytest.mark.parametrize("includes", [True, False])
+def test_unlabelled_images_include_the_labelled_ones_or_not(includes):
+    tasks = {"t": (spec(unlabeled_includes_labeled=includes), OUTPUT)}
+    found = split_tasks(tasks, files(s=listed()), 0, select=True)["t"]
+    assert set(found.labeled) <= set(found.unlabeled) if includes else not set(found.labeled) & set(found.unlabeled)
+
+
+def test_a_split_does_not_depend_on_other_tasks_or_sources():
+    one = {"t": (spec(evaluate_on={"in": "s"}), OUTPUT)}
+    two = {"lungs": (spec("u", evaluate_on={"x": "u"}), LUNGS), "also": (spec(labeled=3), OUTPUT), **one}
+    alone = split_tasks(one, files(s=listed()), 5, select=True)
+    beside = split_tasks(two, files(s=listed(), u=listed(60)), 5, select=True)
+    assert alone["t"] == beside["t"]
+    assert split_tasks(one, files(s=listed()), 6, select=True) != alone
+
+
+def test_disjoint_tasks_of_one_source_share_no_patient_in_any_part():
+    tasks = {
+        "t": (spec(evaluate_on={"in": "s"}), OUTPUT),
+        "lungs": (spec(disjoint_from="t", evaluate_on={"in": "s"}), LUNGS),
+    }
+    source = listed(200)
+    found = split_tasks(tasks, files(s=source), 0, select=True)
+    seen = {
+        name: patients_of(source, (*part.labeled, *part.unlabeled, *part.val, *part.test["in"][1]))
+        for name, part in found.items()
+    }
+    assert not seen["t"] & seen["lungs"]
+    assert len(seen["t"] | seen["lungs"]) == 100
+
+
+def test_a_source_nobody_trains_on_is_a_test_set_as_a_whole():
+    tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT)}
+    found = split_tasks(tasks, files(s=listed(), u=listed(60)), 0, select=True)["t"]
+    assert len(found.test["out"][1]) == 60
+    assert len(found.test["in"][1]) < 40
+
+
+@pytest.mark.parametrize(
+    ("tasks", "source", "message"),
+    [
+        ({"t": (spec(labeled=1000), OUTPUT)}, listed(), "1000 images are wanted"),
+        ({"t": (spec(), Output("multiclass", ("a", "bee")))}, listed(), "no image .* has the class 'bee'"),
+        ({"t": (spec(), Output("masks", ("liver",)))}, listed(), "the structure 'liver'"),
+        (
+            {"t": (spec(labeled=1), OUTPUT)},
+            tuple(example(n, "ab"[n % 2], split="train") for n in range(9)),
+            "no validation",
+        ),
+        (
+            {"t": (spec(evaluate_on={"in": "s"}, labeled=1), OUTPUT)},
+            tuple(example(n, "ab"[n % 2], split="train" if n < 9 else "val") for n in range(12)),
+            "no test images with labels",
+        ),
+    ],
+)
+def test_what_is_wrong_with_data_is_said(tasks, source, message):
+    with pytest.raises(DataError, match=message):
+        split_tasks(tasks, files(s=source), 0, select=True)
+
+
+def test_a_split_file_comes_back_as_it_was(tmp_path):
+    tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT), "lungs": (spec("u"), LUNGS)}
+    data = files(s=listed(), u=listed(60))
+    found = split_tasks(tasks, data, 0, select=True)
+    write_split(tmp_path / "split.json", found, 0)
+    specs = {name: task for name, (task, _) in tasks.items()}
+    assert read_split(tmp_path / "split.json", specs, data) == found
+    assert read_split(tmp_path / "split.json", {"t": specs["t"]}, data) == {"t": found["t"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.pop("tasks"), "is no split file"),
+        (lambda content: content["tasks"].update(tt=content["tasks"].pop("t")), "no task 't' .*did you mean 'tt'"),
+        (lambda content: content["tasks"]["t"].update(source="u"), "split over 'u', the recipe has 's'"),
+        (lambda content: content["tasks"]["t"]["labeled"].append("ghost"), "no image 'ghost'"),
+        (lambda content: content["tasks"]["t"].update(labeled=3), "is no split file"),
+        (lambda content: content["tasks"]["t"]["test"]["in"]["ids"].append("ghost"), "no image 'ghost'"),
+    ],
+)
+def test_a_split_file_of_something_else(tmp_path, change, message):
+    task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60)), tmp_path / "split.json"
+    write_split(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0)
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        read_split(path, {"t": task}, data)

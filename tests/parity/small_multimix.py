@@ -1,0 +1,91 @@
+"""The shipped MultiMix recipe, small enough for a test; importable by spawned processes."""
+
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from ssmtl import Folders
+from ssmtl.assemble import assemble
+from ssmtl.data.prepare import prepare
+from ssmtl.engine import make_learner, training_step
+from ssmtl.plugins import load_plugins
+from ssmtl.recipe_file import read
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+SMALL = (
+    "image.size=32",
+    "backbone.widths=[3, 4, 5, 6, 8]",
+    *(f"sources.{name}.size=32" for name in ("chex", "jsrt", "nihx", "mcu")),
+    "sources.chex.images=60",
+    "sources.jsrt.images=40",
+    "sources.nihx.images=12",
+    "sources.mcu.images=12",
+    "tasks.diagnosis.labeled=12",
+    "tasks.diagnosis.batch=4",
+    "tasks.lungs.labeled=6",
+    "tasks.lungs.batch=4",
+    "train.steps=10",
+    "train.device=cpu",
+    "optimizer.lr=0.01",
+)
+
+NO_DROPOUT = ("backbone.dropout=0", "tasks.lungs.head.dropout=0")
+"""What makes a step a pure function of its rows."""
+
+CONFIDENT = "tasks.diagnosis.strategies.fixmatch.threshold=0.5"
+"""With two classes every pseudo-label counts, also before anything is learnt."""
+
+
+def recipe_of(*overrides, seed=None):
+    plugins = load_plugins()
+    text = read(str(RECIPES / "multimix.yaml"), plugins["recipe"], overrides=[*SMALL, *overrides], seed=seed)
+    return text.validated(), plugins
+
+
+def prepared_of(*overrides, seed=None):
+    recipe, plugins = recipe_of(*overrides, seed=seed)
+    experiment = assemble(recipe, plugins)
+    return experiment, prepare(experiment, plugins, Folders()), plugins
+
+
+def learner_of(*overrides, seed=None, fabric=None):
+    experiment, prepared, _ = prepared_of(*overrides, seed=seed)
+    precision = "32-true" if experiment.recipe.train.precision == "32" else experiment.recipe.train.precision
+    fabric = fabric or Fabric(accelerator="cpu", devices=1, precision=precision)
+    return make_learner(fabric, experiment, prepared.tasks)
+
+
+def weights_of(learner):
+    """Every trained number: of the model, the balancer and the strategies."""
+    found = {name: tensor.detach().clone() for name, tensor in learner.experiment.model.state_dict().items()}
+    return found | {f"extra.{place}": extra.detach().clone() for place, extra in enumerate(learner.extras)}
+
+
+def train(learner, steps, start=0):
+    return [training_step(learner, step, diagnose=True) for step in range(start, steps)]
+
+
+def train_and_save(fabric, folder, runs):
+    """In each of several processes: every run's weights and totals, and the rows that were drawn."""
+    import ssmtl.engine
+
+    torch.set_num_threads(1)
+    for name, overrides, steps in runs:
+        learner = learner_of(*overrides, fabric=fabric)
+        drawn = []
+        render = ssmtl.engine.render
+
+        def recorded(task, data, *arguments, render=render, drawn=drawn):
+            batch, truth = render(task, data, *arguments)
+            drawn.append((task.name, {str(view): images.clone() for view, images in batch.images.items()}))
+            return batch, truth
+
+        ssmtl.engine.render = recorded
+        try:
+            numbers = train(learner, steps)
+        finally:
+            ssmtl.engine.render = render
+        found = {"weights": weights_of(learner), "totals": [step.total for step in numbers], "drawn": drawn}
+        torch.save(found, Path(folder) / f"{name}.{fabric.global_rank}.pt")

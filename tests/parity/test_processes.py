@@ -1,0 +1,130 @@
+"""Two processes: the same parameters on both, the single process's rows, and the single process's parameters."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from small_multimix import CONFIDENT, NO_DROPOUT, SMALL, learner_of, train, train_and_save, weights_of
+
+from ssmtl.errors import RunError
+from ssmtl.run import make_fabric
+
+WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
+PLAIN = (*NO_DROPOUT, CONFIDENT, "optimizer={use: sgd, lr: 0.05}")
+AVERAGED = (*PLAIN, "balancer.use=uncertainty")
+RUNS = (("whole", WHOLE, 10), ("plain", PLAIN, 10), ("averaged", AVERAGED, 5))
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    """What each of two gloo processes found, by run and rank."""
+    folder = tmp_path_factory.mktemp("ranks")
+    Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(train_and_save, str(folder), RUNS)
+    return {name: [torch.load(folder / f"{name}.{rank}.pt") for rank in range(2)] for name, _, _ in RUNS}
+
+
+@pytest.mark.parametrize("run", [name for name, _, _ in RUNS])
+def test_both_ranks_have_the_same_parameters(ranks, run):
+    first, second = (rank["weights"] for rank in ranks[run])
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert all(total.isfinite() for rank in ranks[run] for total in rank["totals"])
+    assert ranks[run][0]["totals"] != ranks[run][1]["totals"], "the ranks see different rows"
+
+
+def test_the_parameters_have_moved_also_those_of_the_balancer(ranks):
+    start, end = weights_of(learner_of(*WHOLE)), ranks["whole"][0]["weights"]
+    extras = [name for name in start if name.startswith("extra.")]
+    assert len(extras) == 2
+    assert all(not torch.equal(start[name], end[name]) for name in extras)
+    assert not torch.equal(start["heads.lungs.last.weight"], end["heads.lungs.last.weight"])
+
+
+@pytest.mark.parametrize("run", ["whole", "plain"])
+def test_the_ranks_rows_are_those_of_one_process(ranks, run, monkeypatch):
+    import ssmtl.engine
+
+    learner, drawn = learner_of(*dict((name, sets) for name, sets, _ in RUNS)[run]), []
+    render = ssmtl.engine.render
+
+    def recorded(task, *arguments):
+        batch, truth = render(task, *arguments)
+        drawn.append((task.name, {str(view): images for view, images in batch.images.items()}))
+        return batch, truth
+
+    monkeypatch.setattr(ssmtl.engine, "render", recorded)
+    train(learner, 10)
+    assert len(drawn) == 20
+    for (task, alone), (first, half), (second, rest) in zip(drawn, *(rank["drawn"] for rank in ranks[run]), strict=True):
+        assert task == first == second
+        for view, images in alone.items():
+            assert torch.equal(torch.cat([half[view], rest[view]]), images), (task, view)
+
+
+@pytest.mark.parametrize(("run", "sets", "steps"), RUNS[1:])
+def test_the_averaged_gradient_is_the_single_processes(ranks, run, sets, steps):
+    learner = learner_of(*sets)
+    totals = [numbers.total for numbers in train(learner, steps)]
+    for name, value in weights_of(learner).items():
+        torch.testing.assert_close(ranks[run][0]["weights"][name], value, atol=1e-4, rtol=1e-4, msg=name)
+    if run == "plain":
+        for whole, *halves in zip(totals, *(rank["totals"] for rank in ranks[run]), strict=True):
+            torch.testing.assert_close(torch.stack(halves).mean(), whole, atol=1e-4, rtol=1e-4)
+
+
+def in_a_process(*arguments, timeout=300):
+    return subprocess.run(
+        [Path(sys.executable).with_name("ssmtl"), *arguments],
+        capture_output=True, text=True, env={**os.environ, "COLUMNS": "250"}, timeout=timeout,
+    )  # fmt: skip
+
+
+def settings(*overrides):
+    return [part for override in (*SMALL, "train.devices=2", *overrides) for part in ("--set", override)]
+
+
+def test_the_command_trains_in_two_processes(tmp_path):
+    run = tmp_path / "run"
+    done = in_a_process("run", "multimix", *settings("train.steps=4", "train.evaluate_every=2", "train.log_every=1"), "--out", run)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((run / "results.json").read_text())
+    assert set(results["tasks"]["lungs"]) == {"in_domain", "cross_domain"}
+    events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [event["step"] for event in events if event["event"] == "step"]
+    parts = [event["part"] for event in events if event["event"] == "evaluated"]
+    assert steps == [1, 2, 3, 4], "one process writes"
+    assert sorted(parts) == sorted([*["validation"] * 2, *["in_domain"] * 2, *["cross_domain"] * 2])
+    assert {path.name for path in (run / "weights").iterdir()} == {"best.safetensors", "last.safetensors"}
+    assert (run / "report.html").is_file()
+    assert not list(run.rglob("*.part"))
+
+
+def test_a_mistake_in_a_spawned_process_is_one_clear_error(tmp_path):
+    done = in_a_process(
+        "run", "multimix", *settings("tasks.diagnosis.strategies.fixmatch.teacher=ema"), "--out", tmp_path / "run"
+    )
+    assert done.returncode == 2, done.stderr
+    assert "train.ema" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_batch_that_does_not_divide_is_refused(tmp_path):
+    done = in_a_process("run", "multimix", *settings("tasks.lungs.batch=5"), "--out", tmp_path / "run")
+    assert done.returncode == 2, done.stderr
+    assert "task 'lungs': 5 labeled rows a step do not divide among 2 devices" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_one_process_more_than_the_machine_has_devices_is_refused():
+    from small_multimix import recipe_of
+
+    if torch.cuda.is_available():
+        pytest.skip("has a GPU")
+    recipe, _ = recipe_of("train.device=cuda", "train.devices=2")
+    with pytest.raises(RunError, match="device cuda, devices 2"):
+        make_fabric(recipe)
