@@ -140,13 +140,16 @@ def training_step(learner: Learner, step: int, *, diagnose: bool = False) -> Ste
 
 
 def steps_an_epoch(learner: Learner) -> int:
-    """Steps in one pass over the largest pool that is drawn from, unlabelled before labelled."""
-    passes = {"labeled": 0, "unlabeled": 0}
+    """Steps in one pass over the largest task's training images, labelled or not, whatever its strategies draw.
+
+    So a schedule in epochs is the same for a method and for its supervised baseline.
+    """
+    passes = []
     for task in learner.experiment.tasks:
-        for pool in {view.pool for view in task.views}:
-            length = len(getattr(learner.data[task.name], pool))
-            passes[pool] = max(passes[pool], -(-length // task.rows(pool)))
-    return passes["unlabeled"] or passes["labeled"]
+        data = learner.data[task.name]
+        images = {*data.labeled.ids, *data.unlabeled.ids}
+        passes.append(-(-len(images) // task.spec.batch))
+    return max(passes)
 
 
 def _predictor(learner: Learner, task: str) -> Predictor:

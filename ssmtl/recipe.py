@@ -138,7 +138,7 @@ class Optimizer(_Part):
 
 
 Duration = PositiveInt | Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+(steps?|epochs?)\s*$")]
-"""Steps, or '8 epochs': an epoch is one pass over the largest unlabelled pool (the labelled one where none is used)."""
+"""Steps, or '8 epochs': an epoch is one pass over the largest task's training images, labelled or not."""
 
 
 class Schedule(_Part):

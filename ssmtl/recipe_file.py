@@ -16,7 +16,6 @@ from ssmtl.options import problems_of
 from ssmtl.recipe import Recipe
 from ssmtl.registry import Registry
 
-
 UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
 """What pydantic puts into a place to say which member of a union of types it tried."""
 

@@ -1,16 +1,20 @@
 """One run: its folder, what is written there and when."""
 
 import json
+import multiprocessing
 import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch.multiprocessing import ProcessRaisedException
 
 from ssmtl import yaml_file
 from ssmtl.assemble import Experiment, assemble
@@ -20,7 +24,7 @@ from ssmtl.data.prepare import Prepared, prepare
 from ssmtl.data.split import write_split
 from ssmtl.engine import Learner, fit, make_learner
 from ssmtl.environment import environment
-from ssmtl.errors import RunError
+from ssmtl.errors import RunError, SsmtlError
 from ssmtl.evaluate import predict, score, selection_score
 from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted
 from ssmtl.journal import Journal, without_nan
@@ -70,7 +74,7 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, prepared: Prepar
         fabric.launch()
         _train(fabric, job, plugins, experiment, prepared)
     else:
-        fabric.launch(_train_again, job)  # type: ignore[arg-type]
+        _launch(fabric, job)
     result: dict[str, Any] = json.loads((job.folder / "results.json").read_text(encoding="utf-8"))
     return result
 
@@ -90,8 +94,27 @@ def make_fabric(recipe: Recipe) -> Fabric:
         ) from error
 
 
-def _train_again(fabric: Fabric, job: Job) -> None:
+def _launch(fabric: Fabric, job: Job) -> None:
+    """:raises RunError: what the user can mend of what went wrong in a spawned process."""
+    mistakes = multiprocessing.get_context("spawn").SimpleQueue()
+    try:
+        fabric.launch(partial(_train_again, job=job, mistakes=mistakes))
+    except ProcessRaisedException as error:
+        if mistakes.empty():
+            raise
+        raise RunError(mistakes.get()) from error
+
+
+def _train_again(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> None:
     """A spawned process builds everything anew; the split is read from the run folder."""
+    try:
+        _build_and_train(fabric, job)
+    except SsmtlError as error:
+        mistakes.put(str(error))
+        raise
+
+
+def _build_and_train(fabric: Fabric, job: Job) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     plugins = load_plugins(job.local_plugins)
     experiment = assemble(job.recipe, plugins)

@@ -300,7 +300,7 @@ def test_yaml_scalars(text, value):
     [
         ("a: 1\nb: 2\na: 3", r"here line 3: not YAML: the key 'a' stands twice"),
         ("a: {b: 1, b: 2}", "'b' stands twice"),
-        (r"? [1]" "\n: 2", "a key must be a word"),
+        ("? [1]\n: 2", "a key must be a word"),
         ("a: [1", "here line 1: not YAML"),
         ("a: !!python/object/apply:os.system [ls]", "not YAML"),
         ("a: *b", "not YAML"),
@@ -344,7 +344,7 @@ def test_sources_stand_in_a_file_beside_the_recipe_or_are_replaced(tmp_path):
     content = small(sources="own.yaml")
     assert overlaid(tmp_path, content=content)["sources"]["films"]["domain"] == "mcu"
     assert set(overlaid(tmp_path, content=content, sources="phantom")["sources"]) >= {"chex", "jsrt"}
-    with pytest.raises(RecipeError, match="no such sources file .*did you mean 'phantom'"):
+    with pytest.raises(RecipeError, match=r"no such sources file .*did you mean 'phantom'"):
         overlaid(tmp_path, sources="phantm")
 
 

@@ -1,0 +1,158 @@
+"""Rendering, the fused pass, the frozen predictor and the training step."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from made_examples import example
+from test_recipe import small
+
+from ssmtl.assemble import assemble
+from ssmtl.builtins.identity import Identity
+from ssmtl.data.cache import decode
+from ssmtl.data.dataset import task_data
+from ssmtl.data.split import TaskSplit
+from ssmtl.fused import Prepared, gather, outputs_of
+from ssmtl.head import Output
+from ssmtl.model import evaluation_mode
+from ssmtl.plugins import load_plugins
+from ssmtl.recipe_file import RecipeText
+from ssmtl.render import Shard, render
+from ssmtl.view import Batch, View
+
+WEAK, STRONG = View("labeled", "weak"), View("labeled", "strong")
+UNLABELED, AGAIN = View("unlabeled", "weak"), View("unlabeled", "weak", 1)
+CPU = torch.device("cpu")
+PLUGINS = load_plugins()
+
+
+class Noise:
+    """Adds the row's first draw, so that the draw can be read off the image; keeps masks."""
+
+    def __call__(self, images, masks, draws):
+        return (images / 2 + draws.uniform("noise")[:, :, None, None] / 2), masks
+
+
+def task(output, views, batch=6, unlabeled_batch=None):
+    rows = {"labeled": batch, "unlabeled": unlabeled_batch or batch}
+    return SimpleNamespace(
+        name="t",
+        output=output,
+        views=tuple(views),
+        rows=rows.__getitem__,
+        augment={"weak": Noise(), "strong": Identity()},
+    )
+
+
+@pytest.fixture
+def data(tmp_path):
+    def make(output):
+        examples = [example(number, "ab"[number % 2], masks=("lung",), grey=10 * number) for number in range(20)]
+        ids = tuple(found.id for found in examples)
+        split = TaskSplit("s", ids[:8], ids, ids[:3], {"in": ("s", ids[10:])})
+        return task_data(split, output, {"s": examples}, {"s": decode(examples, 16, 1, ("lung",), folder=tmp_path)})
+
+    return make
+
+
+CLASSES, LUNG = Output("multiclass", ("a", "b")), Output("masks", ("lung",))
+ALL = (WEAK, STRONG, UNLABELED, AGAIN)
+
+
+def test_views_of_one_pool_are_row_aligned_and_draws_differ(data):
+    batch, truth = render(task(CLASSES, ALL, unlabeled_batch=9), data(CLASSES), 0, 3, CPU, Shard())
+    assert {len(batch.images[view]) for view in (WEAK, STRONG)} == {6}
+    assert {len(batch.images[view]) for view in (UNLABELED, AGAIN)} == {9}
+    noise = batch.draws[WEAK].uniform("noise")[:, :, None, None]
+    assert torch.allclose(batch.images[WEAK], batch.images[STRONG] / 2 + noise / 2)
+    assert torch.equal(batch.targets[WEAK], batch.targets[STRONG])
+    greys = (batch.images[STRONG][:, 0, 0, 0] * 255 / 10).round().long()
+    assert torch.equal(batch.targets[STRONG], greys % 2), "labels belong to their images"
+    assert not torch.equal(batch.draws[UNLABELED].uniform("x"), batch.draws[AGAIN].uniform("x"))
+    assert set(batch.targets) == {WEAK, STRONG}, "no strategy sees labels of unlabelled rows"
+    assert set(truth) == {UNLABELED, AGAIN}
+
+
+def test_a_rendered_step_is_a_pure_function(data):
+    rows = data(CLASSES)
+    first, _ = render(task(CLASSES, ALL), rows, 0, 3, CPU, Shard())
+    render(task(CLASSES, ALL), rows, 0, 4, CPU, Shard())
+    again, _ = render(task(CLASSES, (WEAK,)), rows, 0, 3, CPU, Shard())
+    assert torch.equal(first.images[WEAK], again.images[WEAK]), "whatever other views there are"
+    other, _ = render(task(CLASSES, ALL), rows, 1, 3, CPU, Shard())
+    assert not torch.equal(first.images[WEAK], other.images[WEAK])
+
+
+def test_shards_make_up_the_batch(data):
+    rows, job = data(CLASSES), task(CLASSES, ALL)
+    whole, _ = render(job, rows, 0, 3, CPU, Shard())
+    parts = [render(job, rows, 0, 3, CPU, Shard(rank, 3))[0] for rank in range(3)]
+    for view in ALL:
+        assert torch.equal(torch.cat([part.images[view] for part in parts]), whole.images[view])
+
+
+def test_masks_follow_labelled_images_only(data):
+    batch, truth = render(task(LUNG, ALL), data(LUNG), 0, 0, CPU, Shard())
+    assert set(batch.targets) == {WEAK, STRONG}
+    assert batch.targets[WEAK].shape == (6, 1, 16, 16)
+    assert batch.targets[WEAK].dtype == torch.float32
+    assert not truth
+
+
+def part(name, images, strategy="s"):
+    return Prepared(SimpleNamespace(name=name), SimpleNamespace(name=strategy), Batch(images, {}, {}))
+
+
+def test_strategies_share_the_rows_of_a_view_that_they_leave_alone():
+    shared, mixed = torch.rand(4, 1, 2, 2), torch.rand(4, 1, 2, 2)
+    first, second = part("t", {WEAK: shared}, "ce"), part("t", {WEAK: shared, STRONG: mixed}, "fm")
+    changed, other = part("t", {WEAK: mixed + 1}, "mm"), part("u", {WEAK: shared}, "ce")
+    rows, layout = gather([first, second, changed, other])
+    assert {name: len(found) for name, found in rows.items()} == {"t": 12, "u": 4}
+    assert layout["t.ce", WEAK] == layout["t.fm", WEAK]
+    assert layout["t.mm", WEAK] != layout["t.ce", WEAK]
+    logits = {name: found.double() for name, found in rows.items()}
+    for found in (first, second, changed, other):
+        for view, output in outputs_of(found, logits, layout).items():
+            assert torch.equal(output, found.batch.images[view]), "each strategy gets back its own rows"
+            assert output.dtype == torch.float32
+
+
+def model():
+    return assemble(RecipeText(small(), "f").validated(), PLUGINS).model
+
+
+def test_the_fused_pass_is_each_task_on_its_own():
+    net = model().eval()
+    images = {"lungs": torch.rand(2, 1, 16, 16), "diagnosis": torch.rand(3, 1, 16, 16)}
+    fused = net(images)
+    assert list(fused) == ["lungs", "diagnosis"]
+    for name, rows in images.items():
+        assert torch.allclose(fused[name], net.logits(name, rows), atol=1e-5)
+
+
+def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
+    net = model().train()
+    net.backbone.blocks[1].eval()
+    flags = [found.training for found in net.modules()]
+    first, second = (net.predictor("diagnosis")(torch.full((2, 1, 16, 16), 0.5)) for _ in range(2))
+    assert torch.equal(first, second), "no dropout"
+    assert [found.training for found in net.modules()] == flags
+    with pytest.raises(RuntimeError), evaluation_mode(net):
+        raise RuntimeError
+    assert [found.training for found in net.modules()] == flags
+    assert net.predictor("lungs").output == LUNG
+
+
+def test_images_are_normalised_by_the_model():
+    net = model().eval()
+    seen = []
+    net.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    net.logits("diagnosis", torch.full((1, 1, 32, 32), 0.75))
+    assert torch.allclose(seen[0], torch.ones(1, 1, 32, 32)), "(0.75 − 0.5) / 0.25"
+
+
+def test_rows_of_an_empty_set_have_no_images(data):
+    rows = data(CLASSES).labeled
+    assert rows.images(np.array([], dtype=np.int64)).shape == (0, 1, 16, 16)
