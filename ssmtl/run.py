@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from ssmtl import yaml_file
 from ssmtl.assemble import Experiment, assemble

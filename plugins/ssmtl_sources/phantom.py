@@ -13,7 +13,7 @@ from ssmtl_sources.phantom_domains import DomainName
 from ssmtl_sources.phantom_fields import stream
 from ssmtl_sources.phantom_film import Film, Structure
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """To be raised with every change to what is drawn: fingerprints depend on it."""
 
 STRUCTURES: tuple[Structure, ...] = ("lung", "left_lung", "right_lung")

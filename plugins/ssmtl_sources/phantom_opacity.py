@@ -10,7 +10,7 @@ import numpy as np
 from ssmtl_sources.phantom_anatomy import Anatomy
 from ssmtl_sources.phantom_fields import Plane, bump, smooth_field, smooth_step
 
-FAINTEST, STRONGEST = 0.3, 1.0
+FAINTEST, STRONGEST = 0.2, 1.0
 CANDIDATES, DEEP = 12, 0.08
 
 

@@ -24,7 +24,8 @@ def test_the_same_names_give_the_same_numbers_whatever_was_drawn_before():
 
 def test_numbers_never_change_between_versions():
     assert key(0, "a") == 2108628075801455809
-    assert Draws.of([0, 1], 0, "task").uniform("flip")[:, 0].tolist() == pytest.approx([0.19472932815551758, 0.7594007849693298])
+    found = Draws.of([0, 1], 0, "task").uniform("flip")[:, 0].tolist()
+    assert found == [0.19472932815551758, 0.7594007849693298]
     assert permutation(6, 0, "a").tolist() == [2, 5, 4, 1, 3, 0]
 
 

@@ -1,4 +1,4 @@
-"""The fused training step against separate passes, and against Algorithm 1 of the paper written out in plain PyTorch."""
+"""The fused training step against separate passes, and against Algorithm 1 of the paper in plain PyTorch."""
 
 import copy
 

@@ -133,13 +133,17 @@ def test_the_uncertainty_balancer_trains_and_the_fixed_one_has_nothing_to_train(
     learner = learner_of("balancer.use=uncertainty")
     start = weights_of(learner)
     train(learner, STEPS)
-    moved = [name for name in start if name.startswith("extra.") and not torch.equal(start[name], weights_of(learner)[name])]
+    moved = [
+        name for name in start if name.startswith("extra.") and not torch.equal(start[name], weights_of(learner)[name])
+    ]
     assert len(moved) == 2
     assert learner_of().extras == ()
 
 
 def test_the_first_step_of_uncertainty_weighs_as_fixed():
-    totals = [training_step(learner_of(*NO_DROPOUT, f"balancer.use={use}"), 0).total for use in ("fixed", "uncertainty")]
+    totals = [
+        training_step(learner_of(*NO_DROPOUT, f"balancer.use={use}"), 0).total for use in ("fixed", "uncertainty")
+    ]
     torch.testing.assert_close(*totals)
 
 
@@ -191,7 +195,9 @@ def test_weights_are_selected_by_validation_or_are_the_last(by, step, tmp_path, 
     assert same(best, last) == (by == "last")
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     validations = [event for event in events if event["event"] == "evaluated" and event["part"] == "validation"]
-    assert [event["best"] for event in validations] == ([True, True, False] if by == "validation" else [False, False, True])
+    assert [event["best"] for event in validations] == (
+        [True, True, False] if by == "validation" else [False, False, True]
+    )
 
 
 def test_the_first_of_equal_scores_is_kept(tmp_path, monkeypatch):

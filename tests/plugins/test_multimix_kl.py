@@ -114,9 +114,7 @@ def test_unequal_batches_pair_the_rows_that_both_have():
     changed = unlabeled.clone()
     changed[2:] = 0
     assert torch.equal(loss_of(labeled, unlabeled), loss_of(labeled, changed))
-    assert not torch.equal(
-        loss_of(labeled, unlabeled, "foreground_rate"), loss_of(labeled, changed, "foreground_rate")
-    )
+    assert not torch.equal(loss_of(labeled, unlabeled, "foreground_rate"), loss_of(labeled, changed, "foreground_rate"))
 
 
 def test_foreground_rate_does_not_depend_on_the_order_of_the_rows():

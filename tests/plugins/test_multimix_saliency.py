@@ -106,7 +106,7 @@ def test_a_classifier_without_gradient_gives_a_map_of_zeros():
 
 
 def test_an_unknown_class_is_named():
-    with pytest.raises(ValueError, match="no class 'flu'.*normal, pneumonia, other"):
+    with pytest.raises(ValueError, match=r"no class 'flu'.*normal, pneumonia, other"):
         model_of(target="flu").logits("lungs", torch.rand(1, 1, 8, 8))
 
 
