@@ -10,7 +10,8 @@ from ssmtl.backbone import Backbone
 from ssmtl.balancer import Balancer
 from ssmtl.bridge import Bridge
 from ssmtl.data.draws import key
-from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.dry_run import dry_run
+from ssmtl.errors import Problem, RecipeError, SsmtlError, nearest
 from ssmtl.head import Head
 from ssmtl.model import MultiTaskModel
 from ssmtl.options import build, check_options
@@ -21,12 +22,16 @@ from ssmtl.task import Task, Term
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything a run needs besides data."""
+    """Everything a run needs besides data.
+
+    :param rows: what one step encodes with gradient.
+    """
 
     recipe: Recipe
     tasks: tuple[Task, ...]
     model: MultiTaskModel
     balancer: Balancer
+    rows: int
 
 
 def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experiment:
@@ -34,13 +39,13 @@ def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experim
 
     :raises RecipeError: with every mistake that can be found without data.
     """
-    problems = _check_names(recipe, plugins)
-    _stop_at(problems, where)
+    _stop_at(check_names(recipe, plugins), where)
     assembly = _Assembly(recipe, plugins)
     _stop_at(assembly.problems, where)
-    experiment = assembly.experiment()
-    _stop_at(_try_out(experiment), where)
-    return experiment
+    model, tasks = assembly.model(), tuple(assembly.tasks)
+    problems, rows = dry_run(tasks, model, recipe.image, recipe.train.ema is not None)
+    _stop_at(problems, where)
+    return Experiment(recipe, tasks, model, assembly.balancer, rows)
 
 
 def _stop_at(problems: list[Problem], where: str) -> None:
@@ -48,8 +53,8 @@ def _stop_at(problems: list[Problem], where: str) -> None:
         raise RecipeError([Problem(f"{where}: {problem.where}", problem.what, problem.hint) for problem in problems])
 
 
-def _check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
-    """Components, options, and names that point from one part of the recipe to another."""
+def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
+    """What is wrong with components, options, and names that point from one part of the recipe to another."""
     problems: list[Problem] = []
 
     def component(kind: str, found: Component, where: str) -> None:
@@ -113,17 +118,16 @@ class _Assembly:
                 self._task(name, spec)
             self._check_reads()
 
-    def experiment(self) -> Experiment:
+    def model(self) -> MultiTaskModel:
         image = self.recipe.image
-        model = MultiTaskModel(self.backbone, self.heads, self.bridges, image.mean, image.std)
-        return Experiment(self.recipe, tuple(self.tasks), model, self.balancer)
+        return MultiTaskModel(self.backbone, self.heads, self.bridges, image.mean, image.std)
 
     def _build(self, kind: str, component: Component, where: str, *engine: Any) -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
             try:
                 return build(self.plugins[kind][component.use].make, component.use, component.options, *engine)
-            except (ValueError, RuntimeError, OSError) as error:
+            except (ValueError, RuntimeError, OSError, SsmtlError) as error:
                 self.problems.append(Problem(where, str(error)))
                 return None
 
@@ -206,33 +210,3 @@ class _Assembly:
                 if found:
                     return found
         return ()
-
-
-def _try_out(experiment: Experiment) -> list[Problem]:
-    """Two grey images through every task: shapes that do not fit are found before any data is read."""
-    problems = []
-    image = experiment.recipe.image
-    images = torch.full((2, image.channels, image.size, image.size), 0.5)
-    training = experiment.model.training
-    experiment.model.eval()
-    for task in experiment.tasks:
-        try:
-            with torch.no_grad():
-                logits = experiment.model.logits(task.name, images)
-        except (ValueError, RuntimeError, IndexError) as error:
-            problems.append(
-                Problem(f"tasks.{task.name}", str(error).splitlines()[0], f"tried with images of {image.size} pixels")
-            )
-            continue
-        expected: tuple[int, ...] = (2, len(task.output.classes))
-        expected += (image.size, image.size) if task.output.kind == "masks" else ()
-        if tuple(logits.shape) != expected:
-            problems.append(
-                Problem(
-                    f"tasks.{task.name}.head",
-                    f"gives logits of shape {tuple(logits.shape)}, expected {expected}",
-                    f"tried with images of {image.size} pixels",
-                )
-            )
-    experiment.model.train(training)
-    return problems

@@ -1,5 +1,6 @@
 """Weights on disk, as safetensors, written whole or not at all."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,14 @@ from ssmtl.errors import RunError
 
 
 def save_weights(path: Path, model: nn.Module, facts: Mapping[str, str]) -> None:
-    """:param facts: kept in the file's header, such as the step and the recipe's hash."""
+    """:param facts: kept in the file's header as JSON, such as the step and the recipe's hash.
+
+    One key, since safetensors orders several at random and the same weights must give the same bytes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     temporary = path.with_suffix(".part")
-    save_file(tensors, temporary, metadata=dict(facts))
+    save_file(tensors, temporary, metadata={"ssmtl": json.dumps(dict(facts), sort_keys=True)})
     os.replace(temporary, path)
 
 

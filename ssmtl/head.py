@@ -38,4 +38,4 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Features) -> Logits:
-        """Shape (rows, classes), or (rows, structures, height, width) for masks, at the finest level's size."""
+        """Shape (rows, classes), or (rows, structures, height, width) for masks, at the size of the image."""

@@ -19,7 +19,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
     recipe = experiment.recipe
     parameters = sum(parameter.numel() for parameter in experiment.model.parameters())
     tasks = {task.name: _task(task, data[task.name] if data is not None else None) for task in experiment.tasks}
-    rows = sum(task["rows_per_step"] for task in tasks.values())
+    rows = experiment.rows
     return {
         "name": recipe.name,
         "seed": recipe.seed,
@@ -49,7 +49,6 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         "labeled": spec.labeled,
         "strategies": {term.name: _weight(term.entry.weight) for term in task.terms},
         "views": {str(view): task.rows(view.pool) for view in task.views},
-        "rows_per_step": sum(task.rows(view.pool) for view in task.views),
         "unlabeled_includes_labeled": spec.unlabeled_includes_labeled,
         "evaluate_on": dict(spec.evaluate_on),
     }

@@ -35,13 +35,35 @@ class RecipeText:
 
     def validated(self) -> Recipe:
         """:raises RecipeError: with every mistake of form."""
+        recipe, problems = self.parsed()
+        if recipe is None or problems:
+            raise RecipeError(problems)
+        return recipe
+
+    def parsed(self) -> tuple[Recipe | None, list[Problem]]:
+        """Every mistake of form; and the recipe, without the keys that are wrong if it stands without them."""
         try:
-            return Recipe.model_validate_json(json.dumps(self.content, default=str))
+            return Recipe.model_validate_json(json.dumps(self.content, default=str)), []
         except ValidationError as error:
-            problems = list(problems_of(error, "", Recipe))
-        raise RecipeError(
-            [Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in _distinct(problems)]
-        )
+            problems = _distinct(list(problems_of(error, "", Recipe)))
+            rest = _without(self.content, [problem.where.split(".") for problem in problems])
+        named = [Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in problems]
+        try:
+            return Recipe.model_validate_json(json.dumps(rest, default=str)), named
+        except ValidationError:
+            return None, named
+
+
+def _without(content: dict[str, Any], places: list[list[str]]) -> dict[str, Any]:
+    """The content without the values at these places, so that what is left can be checked too."""
+    result = copy.deepcopy(content)
+    for *parents, last in places:
+        place: Any = result
+        for part in parents:
+            place = place.get(part) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(last, None)
+    return result
 
 
 def read(

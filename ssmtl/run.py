@@ -82,7 +82,7 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, prepared: Prepar
 def make_fabric(recipe: Recipe) -> Fabric:
     """:raises RunError: if this machine lacks the device, or the device the precision."""
     train = recipe.train
-    strategy = "auto" if train.devices == 1 else ("ddp" if "LOCAL_RANK" in os.environ else "ddp_spawn")
+    strategy = "auto" if train.devices == 1 else "ddp_spawn"
     precision = "32-true" if train.precision == "32" else train.precision
     try:
         if precision == "16-mixed" and Fabric(accelerator=train.device, devices=1).device.type == "cpu":

@@ -21,11 +21,17 @@ class Confusion:
 
 def confusion(output: Output, probabilities: Tensor, targets: Tensor, threshold: float) -> Confusion:
     """Counts of the arg max (multi-class; `threshold` is not used) or of each class's own decision (multi-label)."""
-    from torchmetrics.functional.classification import multiclass_stat_scores, multilabel_stat_scores
+    from torchmetrics.functional.classification import (
+        binary_stat_scores,
+        multiclass_stat_scores,
+        multilabel_stat_scores,
+    )
 
     count = len(output.classes)
     if output.kind == "multiclass":
         table = multiclass_stat_scores(numbers(probabilities), targets, count, average=None)
+    elif count == 1:
+        table = binary_stat_scores(numbers(probabilities), targets.long(), threshold=threshold)
     else:
         table = multilabel_stat_scores(numbers(probabilities), targets.long(), count, threshold=threshold, average=None)
     return Confusion(*table.double().reshape(count, 5)[:, :4].unbind(1))

@@ -16,7 +16,8 @@ class MultiMixDecoder(Head):
 
     Haque et al. 2021, table 5: widths 128, 64, 32, 16; a last convolution to one channel a structure (1 × 1; the paper
     gives no kernel). Upsampling is bilinear. With the saliency bridge at stride 8 the first block reads
-    256 + 128 + 2 channels. Logits have the size of the finest level.
+    256 + 128 + 2 channels. Logits are upsampled to the
+    image's size where the finest level is smaller.
 
     :param classes: names of the structures, a sigmoid each.
     :param dropout: rate after each block.
@@ -47,6 +48,7 @@ class MultiMixDecoder(Head):
             for below, skip, width in zip(inputs, skips, chosen, strict=True)
         )
         self.last = nn.Conv2d(chosen[-1], len(classes), 1)
+        self.stride = pyramid.strides[0]
 
     def forward(self, features: Features) -> Logits:
         merged = features[-1]
@@ -54,4 +56,6 @@ class MultiMixDecoder(Head):
             upsampled = F.interpolate(merged, size=skip.shape[-2:], mode="bilinear", align_corners=False)
             merged = block(torch.cat([upsampled, skip], dim=1))
         logits: Logits = self.last(merged)
+        if self.stride > 1:
+            logits = F.interpolate(logits, scale_factor=self.stride, mode="bilinear", align_corners=False)
         return logits

@@ -34,10 +34,15 @@ def load(
     recipe: str, sources: str | None, overrides: list[str] | None, seed: int | None, local: list[Path] | None
 ) -> tuple["Experiment", "Plugins", str]:
     """The assembled experiment, the plugins it came from, and the recipe's file."""
-    from ssmtl.assemble import assemble
+    from ssmtl.assemble import assemble, check_names
+    from ssmtl.errors import Problem, RecipeError
     from ssmtl.plugins import load_plugins
     from ssmtl.recipe_file import read
 
     found = load_plugins(local or ())
     text = read(recipe, found["recipe"], sources=sources, overrides=overrides or (), seed=seed)
-    return assemble(text.validated(), found, text.where), found, text.where
+    parsed, problems = text.parsed()
+    if problems or parsed is None:
+        more = check_names(parsed, found) if parsed is not None else []
+        raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
+    return assemble(parsed, found, text.where), found, text.where

@@ -17,7 +17,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     )
     average = f"  EMA {plan['ema']:g}" if plan["ema"] else ""
     console.print(
-        f"{plan['steps']} steps of {plan['rows_per_pass']} rows (about {plan['megabytes']} MB)  "
+        f"{plan['steps']} steps of {plan['rows_per_pass']} encoded rows (about {plan['megabytes']} MB)  "
         f"{plan['optimizer']}  balancer {plan['balancer']}  weights by {plan['select_by']}{average}",
         highlight=False,
     )

@@ -61,15 +61,15 @@ def check_output(output: Output, name: str) -> None:
 
 
 def _check_shape(head: Head, features: Features, pyramid: Pyramid, name: str) -> None:
-    finest = features[0].shape[-1]
-    expected: list[tuple[int, ...]] = [(ROWS, len(head.output.classes))]
+    side = features[0].shape[-1] * pyramid.strides[0]
+    expected: tuple[int, ...] = (ROWS, len(head.output.classes))
     if head.output.kind == "masks":
-        expected = [(*expected[0], side, side) for side in (finest, finest * pyramid.strides[0])]
+        expected = (*expected, side, side)
     for training in (True, False):
         with torch.no_grad():
             logits = head.train(training)(features)
-        assert tuple(logits.shape) in expected, (
-            f"{name} gives logits of shape {tuple(logits.shape)}, expected {expected[-1]}"
+        assert tuple(logits.shape) == expected, (
+            f"{name} gives logits of shape {tuple(logits.shape)}, expected {expected}"
         )
         assert logits.isfinite().all(), f"{name} gives logits that are not finite"
 
