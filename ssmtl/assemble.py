@@ -192,7 +192,7 @@ class _Assembly:
                         )
                     )
             path = self._cycle(name, (name,))
-            if path:
+            if path and name == min(path, key=list(self.bridges).index):  # said once, at its first task
                 self.problems.append(
                     Problem(
                         where,

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ssmtl.events import Evaluated, RunEnded, RunStarted, StepEnded
+from ssmtl.events import Evaluated, RunStarted, StepEnded
 from ssmtl.hookspecs import hookimpl
 
 
@@ -48,10 +48,6 @@ class LiveConsole:
         if result.part == "validation":
             self.validation = result
             self.best = result if result.best else self.best
-
-    @hookimpl
-    def ssmtl_run_ended(self, run: RunEnded) -> None:
-        self.live.stop()
 
     def _render(self) -> Group:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

@@ -77,3 +77,14 @@ def selection_score(values: Mapping[str, Mapping[str, float]], tasks: tuple[Task
         number = found[name] if name in found else next(iter(found.values()))
         numbers.append(0.0 if math.isnan(number) else number)
     return sum(numbers) / len(numbers) if numbers else 0.0
+
+
+def count_images(kind: str, probabilities: Tensor, targets: Tensor) -> dict[str, int]:
+    """How many images were scored, and how many masks were empty (a structure and image each)."""
+    counts = {"images": len(targets)}
+    if kind == "masks":
+        reference, predicted = (mask.flatten(2).any(2) for mask in (targets > 0.5, probabilities > 0.5))
+        counts["empty_reference"] = int((~reference & predicted).sum())
+        counts["empty_prediction"] = int((reference & ~predicted).sum())
+        counts["both_empty"] = int((~reference & ~predicted).sum())
+    return counts

@@ -1,6 +1,7 @@
 """`ssmtl run`."""
 
 import sys
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from ssmtl.cli.loading import DataRoot, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def run(
@@ -57,13 +58,19 @@ def run(
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
 
 
-def observers(quiet: bool, terminal: bool) -> list[object]:
+@contextmanager
+def observers(quiet: bool, terminal: bool) -> "Iterator[list[object]]":
     """Who shows the run: nobody, a live display, or plain lines."""
     from ssmtl.console import LiveConsole, PlainConsole
 
-    if quiet:
-        return []
-    return [LiveConsole(Console())] if terminal else [PlainConsole(Console())]
+    if quiet or not terminal:
+        yield [] if quiet else [PlainConsole(Console())]
+        return
+    shown = LiveConsole(Console())
+    try:
+        yield [shown]
+    finally:
+        shown.live.stop()
 
 
 def _decoding(console: Console, what: str, steps: int) -> "Callable[[], None]":

@@ -62,20 +62,27 @@ def task_data(
     split: TaskSplit, output: Output, examples: Mapping[str, Sequence[Example]], decoded: Mapping[str, Decoded]
 ) -> TaskData:
     """The task's rows, as the split names them."""
-    finders = {source: {example.id: place for place, example in enumerate(found)} for source, found in examples.items()}
 
     def rows(source: str, ids: tuple[str, ...]) -> Rows:
-        places = np.array([finders[source][name] for name in ids], dtype=np.int64)
-        chosen = [examples[source][place] for place in places]
-        targets = None if output.kind == "masks" else _labels(chosen, output, source)
-        keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
-        structures = decoded[source].structures
-        channels = tuple(structures.index(name) for name in output.classes) if output.kind == "masks" else ()
-        return Rows(ids, keys, decoded[source], places, targets, channels)
+        return rows_of(source, ids, output, examples[source], decoded[source])
 
     tests = {domain: rows(source, ids) for domain, (source, ids) in split.test.items()}
     own = split.source
     return TaskData(rows(own, split.labeled), rows(own, split.unlabeled), rows(own, split.val), tests)
+
+
+def rows_of(source: str, ids: tuple[str, ...], output: Output, examples: Sequence[Example], decoded: Decoded) -> Rows:
+    """The rows with these ids, with the targets of a head of this output.
+
+    :raises DataError: for a label that is no class of the head.
+    """
+    finder = {example.id: place for place, example in enumerate(examples)}
+    places = np.array([finder[name] for name in ids], dtype=np.int64)
+    masks = output.kind == "masks"
+    targets = None if masks else _labels([examples[place] for place in places], output, source)
+    keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
+    channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
+    return Rows(ids, keys, decoded, places, targets, channels)
 
 
 def _identity(source: str, name: str) -> int:

@@ -1,13 +1,13 @@
 """What a source holds, after renaming, partition and the data set's own split."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ssmtl.data.draws import permutation
 from ssmtl.errors import DataError
 from ssmtl.recipe import SourceEntry
-from ssmtl.source import Example
+from ssmtl.source import Example, Source
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SourceFiles:
 def list_sources(
     entries: Mapping[str, SourceEntry],
     wanted: set[str],
-    make: Callable[[str], Any],
+    make: Callable[[str], Source],
     disjoint: list[tuple[str, str]],
     seed: int,
 ) -> SourceFiles:
@@ -35,21 +35,26 @@ def list_sources(
     pairs += [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]]
     pairs = [pair for pair in pairs if wanted & set(pair)]
     wanted = wanted.union(*pairs)
-    found = {name: _examples(name, entries[name], make) for name in sorted(wanted)}
+    found = {name: examples_of(name, entries[name], make(name)) for name in sorted(wanted)}
     for name, other in pairs:
         found[name], found[other] = _partition(found[name], found[other], entries[name].share, seed, name, other)
     return SourceFiles(found, entries)
 
 
-def _examples(name: str, entry: SourceEntry, make: Callable[[str], Any]) -> tuple[Example, ...]:
-    examples = tuple(make(name).examples())
+def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:
+    """What the source holds, its classes renamed.
+
+    :raises DataError: as the source does; also if it has no image, or one id twice.
+    """
+    try:
+        examples = tuple(source.examples())
+    except DataError as error:
+        raise DataError(f"source '{name}': {error}") from error
     if not examples:
         raise DataError(f"the source '{name}' has no images")
-    ids = {example.id for example in examples}
-    if len(ids) < len(examples):
-        seen: set[str] = set()
-        twice = next(example.id for example in examples if example.id in seen or seen.add(example.id))  # type: ignore[func-returns-value]
-        raise DataError(f"the source '{name}' names the image '{twice}' twice")
+    twice = [found for found, count in Counter(example.id for example in examples).items() if count > 1]
+    if twice:
+        raise DataError(f"the source '{name}' names the image '{twice[0]}' twice")
     return tuple(_renamed(example, entry.labels) for example in examples) if entry.labels else examples
 
 

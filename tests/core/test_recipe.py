@@ -17,7 +17,7 @@ SHIPPED = PLUGINS["recipe"]
 
 SMALL = {
     "name": "small",
-    "image": {"size": 16},
+    "image": {"size": 32},
     "sources": {"films": {"use": "phantom", "domain": "chex", "images": 40, "size": 32}},
     "backbone": {"use": "multimix_encoder", "widths": [4, 4, 6, 6, 8]},
     "tasks": {
@@ -350,7 +350,7 @@ def test_sources_stand_in_a_file_beside_the_recipe_or_are_replaced(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if not name.startswith("paper")])
 def test_shipped_recipes_assemble(name):
-    text = read(name, SHIPPED, overrides=["image.size=16", "backbone.widths=[4, 4, 6, 6, 8]"])
+    text = read(name, SHIPPED, overrides=["image.size=32", "backbone.widths=[4, 4, 6, 6, 8]"])
     assert assemble(text.validated(), PLUGINS, text.where).tasks
 
 

@@ -1,0 +1,256 @@
+"""Every kind of bad input: one clear error that names its place, exit code 2, no traceback, nothing written."""
+
+import json
+import shutil
+
+import pytest
+from command_line import TINY, block, call, films, process, readme_sources, save, settings
+
+from ssmtl.errors import PluginError
+
+RECIPE = "multimix.yaml: "
+SMALL = (*TINY, *(f"tasks.{task}.evaluate_on={{}}" for task in ("diagnosis", "lungs")))
+
+
+def refused(result, *messages, lines=1):
+    """:param lines: of the message; more where a recipe has several mistakes."""
+    code, out, err = result
+    assert code == 2, (out, err)
+    assert err.startswith("Error: ")
+    for message in messages:
+        assert message in err
+    assert len(err.splitlines()) == lines, err
+    assert "Traceback" not in out + err
+
+
+def run(out, *overrides, recipe="multimix", options=(), start=call):
+    return start("run", recipe, *settings(*overrides), *options, "--out", out)
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A run's folder that is not there, before and after."""
+    yield tmp_path / "out"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def shared_films(tmp_path_factory):
+    return films(tmp_path_factory.mktemp("films") / "my_films")
+
+
+@pytest.fixture
+def my_films(shared_films, tmp_path):
+    """A set of films to spoil, and the sources file of README.md beside it."""
+    readme_sources(tmp_path)
+    return shutil.copytree(shared_films, tmp_path / "my_films")
+
+
+def run_films(my_films, out, *overrides, start=call):
+    options = ("--sources", my_films.parent / "my_sources.yaml", "--data-root", my_films.parent)
+    return run(out, *SMALL, *overrides, options=options, start=start)
+
+
+MISTAKES = {
+    "component": (
+        "tasks.lungs.bridge.use=salency",
+        RECIPE + "tasks.lungs.bridge.use: no bridge is called 'salency' (did you mean 'saliency'?)",
+    ),
+    "option": (
+        "tasks.lungs.bridge.strid=8",
+        RECIPE + "tasks.lungs.bridge.strid: unknown key 'strid' (did you mean 'stride'?)",
+    ),
+    "type": (
+        "tasks.diagnosis.strategies.fixmatch.threshold=high",
+        RECIPE + "tasks.diagnosis.strategies.1.threshold: input should be a valid number, found 'high'",
+    ),
+    "top level": ("optimiser={use: adam}", RECIPE + "optimiser: unknown key 'optimiser' (did you mean 'optimizer'?)"),
+    "selection by test": ("train.select_by=test", RECIPE + "train.select_by: ", "'validation' or 'last', found 'test'"),
+    "missing task": (
+        "tasks.lungs.bridge.guided_by=diagnose",
+        RECIPE + "tasks.lungs.bridge: is guided by the task 'diagnose', which is not in the recipe",
+        "did you mean 'diagnosis'?",
+    ),
+    "cycle": (
+        "tasks.diagnosis.bridge={use: saliency, guided_by: lungs, stride: 8}",
+        RECIPE + "tasks.diagnosis.bridge: the bridges form a cycle: diagnosis → lungs → diagnosis",
+    ),
+    "no equals sign": ("train.steps", "--set train.steps: should be KEY=VALUE"),
+    "no such place": ("train.steps.x=1", "--set train.steps.x=1: train.steps: is 400, which has no keys"),
+    "no such item": (
+        "tasks.lungs.strategies.soft_dise.weight=1",
+        "--set tasks.lungs.strategies.soft_dise.weight=1: ",
+        "no item 'soft_dise' in the list (did you mean 'soft_dice'?)",
+    ),
+    "override not YAML": ("train={steps: [1", "--set train={steps: [1 line 1: not YAML"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_recipe(mistake, out):
+    override, *messages = MISTAKES[mistake]
+    refused(run(out, override), *messages)
+
+
+def test_two_mistakes_are_both_said(out):
+    code, _, err = run(out, "tasks.lungs.bridge.use=salency", "tasks.diagnosis.source=cheks")
+    assert code == 2
+    assert err.startswith("2 errors:\n")
+    assert "tasks.lungs.bridge.use: " in err
+    assert "tasks.diagnosis.source: no source is called 'cheks' (did you mean 'chex'?)" in err
+
+
+def test_a_recipe_that_is_not_there(out):
+    refused(run(out, recipe="multimx"), "multimx: neither a file nor the name of a shipped", "did you mean 'multimix'?")
+    refused(run(out, recipe="multimx.yaml"), "multimx.yaml: no such file (did you mean 'multimix'?)")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"name: [a\n", "mine.yaml line 2: not YAML: "), (b"- a\n", "is not a mapping"), (b"\xff\xfe", "cannot be read")],
+)
+def test_a_file_that_is_no_recipe(content, message, tmp_path, out):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    refused(run(out, recipe=tmp_path / "mine.yaml"), "mine.yaml", message)
+
+
+def test_sources_that_are_not_there(out):
+    refused(run(out, options=("--sources", "czr")), "czr: no such sources file (did you mean 'cxr'?)")
+
+
+def test_a_data_folder_that_is_not_there(tmp_path, out):
+    result = run(out, *TINY, options=("--sources", "cxr", "--data-root", tmp_path))
+    refused(
+        result,
+        "source 'chex': nothing at ",
+        f"'chest_xray' under {tmp_path}, --data-root",
+        "Get 'Chest X-Ray Images (Pneumonia)' (ChestXRay2017.zip) of Kermany, Zhang and Goldbaum, Mendeley Data",
+    )
+
+
+def test_an_image_that_does_not_decode(my_films, out):
+    image = my_films / "films" / "0005.png"
+    image.write_bytes(image.read_bytes()[:100])
+    refused(run_films(my_films, out), f"{image} cannot be decoded: ")
+    image.write_bytes(b"no picture")
+    refused(run_films(my_films, out), f"{image} is not an image of a known format (PNG, JPEG, ")
+    image.write_bytes(b"")
+    refused(run_films(my_films, out), f"{image} is empty (0 bytes)")
+
+
+def test_a_mask_of_another_size(my_films, out):
+    for mask in (my_films / "masks").iterdir():
+        save(mask, [[0, 255, 255], [0, 255, 255]])
+    refused(run_films(my_films, out), f"mask {my_films / 'masks'}", " is 3x2, its image ", "png is 48x40")
+
+
+def test_a_budget_larger_than_the_set(my_films, out):
+    refused(
+        run_films(my_films, out, "tasks.lungs.labeled=30"),
+        "task 'lungs': labeled: 30 images are wanted, the train part has ",
+    )
+
+
+def test_a_table_without_validation_rows(my_films, out):
+    table = my_films / "manifest.csv"
+    header, *rows = table.read_text().splitlines()
+    parts = ("train", "test", "train", "train")
+    table.write_text("\n".join([f"{header},split", *(f"{row},{parts[n % 4]}" for n, row in enumerate(rows))]))
+    refused(
+        run_films(my_films, out),
+        "task 'diagnosis': the source 'chex' has no validation images",
+        "val: 0.15",
+        "train.select_by: last",
+    )
+
+
+def test_a_path_of_the_table_that_is_not_there(my_films, out):
+    (my_films / "films" / "0007.png").unlink()
+    refused(run_films(my_films, out), f"{my_films / 'manifest.csv'}, line 8, column 'image': no file 'films/0007.png'")
+
+
+def test_a_folder_that_holds_a_run_or_is_a_file(tmp_path):
+    for name, message in (
+        ("recipe.yaml", "already holds a run (recipe.yaml)"),
+        ("results.json", "already holds a run"),
+    ):
+        folder = tmp_path / name.replace(".", "_")
+        folder.mkdir()
+        (folder / name).write_text("x")
+        refused(run(folder, *TINY), str(folder), message)
+        assert [path.name for path in folder.iterdir()] == [name]
+    file = tmp_path / "file"
+    file.write_text("x")
+    refused(run(file, *TINY), f"{file} is a file; --out names the run's folder")
+    refused(run(file / "below", *TINY), f"{file} is a file; --out names the run's folder")
+    assert file.read_text() == "x"
+
+
+def test_evaluating_what_is_no_run(tmp_path):
+    refused(call("evaluate", tmp_path), f"{tmp_path} holds no finished run (no results.json)")
+    refused(call("evaluate", tmp_path / "nowhere"), f"{tmp_path / 'nowhere'} holds no finished run")
+
+
+def test_a_kind_that_is_none():
+    refused(call("plugins", "brigde"), "no kind of component is called 'brigde' (did you mean 'bridge'?)")
+
+
+def test_two_plugins_offer_one_name(tmp_path, out):
+    files = [tmp_path / "first.py", tmp_path / "second.py"]
+    for file in files:
+        file.write_text(block("docs/plugins.md", "python", "## A bridge from nothing"))
+    options = [part for file in files for part in ("--plugin", file)]
+    refused(run(out, options=options), "two plugins offer the bridge 'picture': ", *map(str, files))
+
+
+def test_a_plugin_that_is_not_there(tmp_path, out):
+    refused(run(out, options=("--plugin", tmp_path / "nowhere.py")), f"no plugin file at {tmp_path / 'nowhere.py'}")
+
+
+def test_in_real_processes(my_films, out):
+    """Two of the above, as a user would see them."""
+    refused(run(out, "tasks.lungs.bridge.use=salency", start=process), "did you mean 'saliency'?")
+    image = my_films / "films" / "0005.png"
+    image.write_bytes(b"no picture")
+    refused(run_films(my_films, out, start=process), f"{image} is not an image")
+
+
+def test_debug_shows_the_traceback_wherever_it_stands():
+    code, _, err = process("plugins", "brigde", "--debug")
+    assert code == 1
+    assert "Traceback (most recent call last)" in err
+    assert "PluginError: no kind of component is called 'brigde'" in err
+    with pytest.raises(PluginError, match="brigde"):
+        call("--debug", "plugins", "brigde")
+
+
+def test_what_should_not_happen_is_said_as_such(monkeypatch):
+    def fails(*_):
+        raise ZeroDivisionError("[bold]of ours")
+
+    monkeypatch.setattr("ssmtl.plugins.load_plugins", fails)
+    code, _, err = call("plugins")
+    assert code == 1
+    assert "Internal error: ZeroDivisionError: [bold]of ours" in err
+    assert "--debug" in err
+    assert "Traceback" not in err
+    with pytest.raises(ZeroDivisionError):
+        call("plugins", "--debug")
+
+
+def test_corrupt_images_can_be_left_out(my_films, tmp_path):
+    out = tmp_path / "out"
+    for name in ("0005", "0009"):
+        (my_films / "films" / f"{name}.png").write_bytes(b"no picture")
+    code, shown, err = run_films(my_films, out, "sources.chex.on_error=skip", "sources.jsrt.on_error=skip")
+    assert code == 0, err
+    skipped = json.loads((out / "results.json").read_text())["skipped"]
+    assert {name for found in skipped.values() for name in found} == {"films/0005.png", "films/0009.png"}
+    for source, found in skipped.items():
+        assert f"{source}: {len(found)} image" in shown
+        assert "left out" in shown
+        assert all("is not an image" in reason for reason in found.values())
+    split = json.loads((out / "split.json").read_text())["tasks"]
+    used = {name for task in split.values() for part in ("labeled", "unlabeled", "val") for name in task[part]}
+    assert len(used) > 15
+    assert not used & {"films/0005.png", "films/0009.png"}
