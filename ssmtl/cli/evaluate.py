@@ -27,10 +27,15 @@ def evaluate(
     """Evaluate a trained run again, on its own domains or on other sources."""
     from ssmtl.cli.tables import print_results
     from ssmtl.data.folders import Folders
+    from ssmtl.errors import RunError
     from ssmtl.evaluate_run import evaluate_run
+    from ssmtl.journal import without_nan
     from ssmtl.plugins import load_plugins
 
     results = evaluate_run(run, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
     print_results(Console(), results)
     if out is not None:
-        out.write_text(json.dumps(results, indent=1), encoding="utf-8")
+        try:
+            out.write_text(json.dumps(without_nan(results), indent=1), encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"--out {out} cannot be written: {error.strerror}") from error

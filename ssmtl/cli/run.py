@@ -41,7 +41,8 @@ def run(
     folders = Folders(data_root)
     prepared = prepare(experiment, plugins, folders, progress=partial(_decoding, console))
     for source, skipped in prepared.skipped.items():
-        console.print(f"[yellow]{source}: {len(skipped)} images did not decode and are left out", highlight=False)
+        count = "1 image did" if len(skipped) == 1 else f"{len(skipped)} images did"
+        console.print(f"[yellow]{source}: {count} not decode: left out", highlight=False)
     print_plan(console, plan_of(experiment, prepared.tasks))
     console.print(f"run folder [bold]{folder}[/]", highlight=False)
     job = Job(
