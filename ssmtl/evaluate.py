@@ -80,11 +80,14 @@ def selection_score(values: Mapping[str, Mapping[str, float]], tasks: tuple[Task
 
 
 def count_images(kind: str, probabilities: Tensor, targets: Tensor) -> dict[str, int]:
-    """How many images were scored, and how many masks were empty (a structure and image each)."""
+    """How many images were scored, and how many masks were empty, over images and structures.
+
+    `both_empty` is part of the other two.
+    """
     counts = {"images": len(targets)}
     if kind == "masks":
         reference, predicted = (mask.flatten(2).any(2) for mask in (targets > 0.5, probabilities > 0.5))
-        counts["empty_reference"] = int((~reference & predicted).sum())
-        counts["empty_prediction"] = int((reference & ~predicted).sum())
+        counts["empty_reference"] = int((~reference).sum())
+        counts["empty_prediction"] = int((~predicted).sum())
         counts["both_empty"] = int((~reference & ~predicted).sum())
     return counts

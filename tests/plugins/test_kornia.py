@@ -5,21 +5,21 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-import ssmtl_kornia
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kornia import enhance
 from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage
+from torch import Tensor
+
+import ssmtl_kornia
+from ssmtl import Draws
+from ssmtl.options import build, check_options
 from ssmtl_kornia import geometry
 from ssmtl_kornia.operations import INTENSITY, Operation, step
 from ssmtl_kornia.strong import KorniaStrong
 from ssmtl_kornia.weak import KorniaWeak
-from torch import Tensor
-
-from ssmtl import Draws
-from ssmtl.options import build, check_options
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 GEOMETRIC = tuple(geometry.AT_LEVEL_ONE)
