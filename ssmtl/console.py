@@ -1,7 +1,7 @@
 """The observer that shows a run in the terminal: live, or plain lines where nobody watches."""
 
 import math
-from typing import Any
+from collections.abc import Mapping
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -10,6 +10,9 @@ from rich.table import Table
 
 from ssmtl.events import Evaluated, RunStarted, StepEnded
 from ssmtl.hookspecs import hookimpl
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Keeps a name and its number on one line."""
 
 
 class LiveConsole:
@@ -52,14 +55,12 @@ class LiveConsole:
     def _render(self) -> Group:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         if self.step is not None:
-            losses = {**self.step.losses, "total": self.step.total}
-            table.add_row("[dim]loss", numbers(losses))
-            if self.step.diagnostics:
-                table.add_row("[dim]diagnostics", numbers(self.step.diagnostics))
+            _rows(table, "loss", {**self.step.losses, "total": self.step.total})
+            _rows(table, "diagnostics", self.step.diagnostics)
         if self.validation is not None:
-            table.add_row("[dim]validation", numbers(self.validation.values))
+            _rows(table, "validation", self.validation.values)
         if self.best is not None and self.best.score is not None:
-            table.add_row("[dim]best so far", f"{self.best.score:.3f} at step {self.best.step}")
+            table.add_row("[dim]best so far", "", f"{self.best.score:.3f} at step {self.best.step}")
         return Group(self.progress, table)
 
 
@@ -93,6 +94,18 @@ class PlainConsole:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def numbers(found: Any) -> str:
-    """'name 0.123  name 0.456'."""
-    return "  ".join(f"{name} {'nan' if math.isnan(value) else format(value, '.3f')}" for name, value in found.items())
+def _rows(table: Table, heading: str, found: Mapping[str, float]) -> None:
+    """One row a task, without its name before every number."""
+    by_task: dict[str, dict[str, float]] = {}
+    for name, value in found.items():
+        task, dot, rest = name.partition(".")
+        by_task.setdefault(task if dot else "", {})[rest if dot else name] = value
+    for task, values in by_task.items():
+        table.add_row(f"[dim]{heading}", f"[dim]{task}", numbers(values, NO_BREAK))
+        heading = ""
+
+
+def numbers(found: Mapping[str, float], gap: str = " ") -> str:
+    """'name 0.123  name 0.456'; `gap` stands between a name and its number."""
+    shown = {name: "nan" if math.isnan(value) else f"{value:.3f}" for name, value in found.items()}
+    return "  ".join(f"{name}{gap}{value}" for name, value in shown.items())
