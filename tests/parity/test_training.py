@@ -10,7 +10,9 @@ from safetensors.torch import load_file
 from small_multimix import CONFIDENT, NO_DROPOUT, learner_of, prepared_of, recipe_of, train, weights_of
 
 import ssmtl.engine
-import ssmtl.run
+import ssmtl.evaluate
+import ssmtl.finish
+import ssmtl.keeper
 from ssmtl import Folders
 from ssmtl.assemble import assemble
 from ssmtl.engine import training_step
@@ -160,7 +162,7 @@ def test_the_average_of_the_weights_is_what_is_evaluated_and_saved(tmp_path):
     for which in ("best", "last"):
         path = tmp_path / "run" / "weights" / f"{which}.safetensors"
         with safe_open(path, "pt") as file:
-            assert file.metadata()["ema"] == "true"
+            assert json.loads(file.metadata()["ssmtl"])["ema"] == "true"
         saved = load_file(path)
         for name, value in average.items():
             torch.testing.assert_close(saved[name], value, atol=1e-6, rtol=1e-5)
@@ -170,13 +172,13 @@ def test_the_average_of_the_weights_is_what_is_evaluated_and_saved(tmp_path):
 def test_fixmatch_can_be_taught_by_the_average_and_says_so_without_one():
     teacher = "tasks.diagnosis.strategies.fixmatch.teacher=ema"
     assert train(learner_of(teacher, CONFIDENT, "train.ema=0.9"), 2)[1].total.isfinite()
-    with pytest.raises(RunError, match=r"train\.ema"):
-        training_step(learner_of(teacher), 0)
+    with pytest.raises(RecipeError, match=r"strategies\.1: .*train\.ema"):
+        learner_of(teacher)
 
 
 def scored(monkeypatch, numbers):
     remaining = list(numbers)
-    monkeypatch.setattr(ssmtl.run, "selection_score", lambda *_: remaining.pop(0))
+    monkeypatch.setattr(ssmtl.keeper, "selection_score", lambda *_: remaining.pop(0))
 
 
 @pytest.mark.parametrize(("by", "step"), [("validation", 2), ("last", 3)])
@@ -188,7 +190,7 @@ def test_weights_are_selected_by_validation_or_are_the_last(by, step, tmp_path, 
     assert results["selected"]["step"] == step
     best, last = (load_file(run / "weights" / f"{which}.safetensors") for which in ("best", "last"))
     with safe_open(run / "weights" / "best.safetensors", "pt") as file:
-        assert file.metadata()["step"] == str(step)
+        assert json.loads(file.metadata()["ssmtl"])["step"] == str(step)
     learner = learner_of("train.steps=3")
     train(learner, step)
     assert same(best, learner.experiment.model.state_dict())
@@ -213,13 +215,14 @@ def test_selection_by_the_test_part_is_refused():
 
 def test_the_test_part_is_not_seen_before_the_end(tmp_path, monkeypatch):
     seen = []
-    predict = ssmtl.run.predict
+    predict = ssmtl.evaluate.predict
 
     def recorded(model, task, rows, device):
         seen.append(rows)
         return predict(model, task, rows, device)
 
-    monkeypatch.setattr(ssmtl.run, "predict", recorded)
+    monkeypatch.setattr(ssmtl.keeper, "predict", recorded)
+    monkeypatch.setattr(ssmtl.finish, "predict", recorded)
     experiment, prepared, plugins = prepared_of("train.steps=2", "train.evaluate_every=1")
     execute(Job(experiment.recipe, tmp_path / "run", Folders()), plugins, experiment, prepared)
     validation = [data.val for data in prepared.tasks.values()]

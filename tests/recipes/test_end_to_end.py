@@ -54,8 +54,8 @@ def test_the_run_folder_holds_all_that_a_run_is(finished, recipe):
 
     for which in ("best", "last"):
         with safe_open(run / "weights" / f"{which}.safetensors", "pt") as file:
-            assert file.metadata()["recipe_hash"] == results["recipe_hash"]
-            assert file.metadata()["step"] == "3"
+            facts = json.loads(file.metadata()["ssmtl"])
+            assert (facts["recipe_hash"], facts["step"]) == (results["recipe_hash"], "3")
     with (run / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["task"] for row in rows} == set(tasks)
@@ -101,7 +101,7 @@ def test_evaluating_again_reproduces_the_results(finished, ssmtl, recipe, tmp_pa
     code, shown, error = ssmtl("evaluate", run, "--out", out)
     assert code == 0, error
     assert "in_domain" in shown
-    assert json.loads(out.read_text()) == results_of(run)
+    assert json.loads(out.read_text()) == {**results_of(run), "weights": "best"}
 
 
 def test_evaluating_one_task_on_a_named_source(finished, ssmtl, tmp_path):
