@@ -1,5 +1,6 @@
 """Shares of pixels: Dice, Jaccard, precision and recall of masks."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from ssmtl_metrics.kinds import MASKS, Threshold, accepted
 from ssmtl_metrics.masks import binary, named, pixels
 
 
-class _Overlap:
+class _Overlap(ABC):
     """Counts pixels of prediction P, reference R and of both, image by image and structure by structure.
 
     An image weighs as much as any other, however large its structure: pooling pixels would let the large ones decide.
@@ -31,8 +32,9 @@ class _Overlap:
         return named(self.name, share(part, whole, *sizes), self.output)
 
     @staticmethod
+    @abstractmethod
     def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        """Part and whole, from the pixels of both, of the prediction and of the reference."""
 
 
 class Dice(_Overlap):
