@@ -66,10 +66,11 @@ def make_learner(fabric: Fabric, experiment: Experiment, data: Mapping[str, Task
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
     fabric.to_device(outside)
     extras = tuple(outside.parameters())
-    optimizer = make_optimizer([*experiment.model.parameters(), *extras], experiment.recipe.optimizer)
-    decay = experiment.recipe.train.ema
+    train = experiment.recipe.train
+    parameters = [*experiment.model.parameters(), *extras]
+    optimizer = make_optimizer(parameters, experiment.recipe.optimizer, fused=train.precision != "16-mixed")
     fabric.to_device(experiment.model)
-    ema = Ema(experiment.model, decay) if decay is not None else None
+    ema = Ema(experiment.model, train.ema) if train.ema is not None else None
     model, optimizer = fabric.setup(experiment.model, optimizer)
     return Learner(fabric, experiment, data, model, optimizer, ema, extras, shard)
 

@@ -9,14 +9,18 @@ from torch import nn
 from ssmtl.recipe import Optimizer, Schedule
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], spec: Optimizer) -> torch.optim.Optimizer:
-    """Adam, AdamW or SGD; `fused` does a step in one call, with the same numbers on every run."""
+def make_optimizer(parameters: Iterable[nn.Parameter], spec: Optimizer, *, fused: bool = True) -> torch.optim.Optimizer:
+    """Adam, AdamW or SGD.
+
+    :param fused: of Adam and AdamW: a step in one call. It unscales gradients itself, so that they cannot be clipped
+        under 16-mixed precision.
+    """
     weights = list(parameters)
     if spec.use == "sgd":
         nesterov = spec.nesterov and spec.momentum > 0
         return torch.optim.SGD(weights, spec.lr, spec.momentum, weight_decay=spec.weight_decay, nesterov=nesterov)
     make = torch.optim.Adam if spec.use == "adam" else torch.optim.AdamW
-    return make(weights, spec.lr, spec.betas, weight_decay=spec.weight_decay, fused=True)
+    return make(weights, spec.lr, spec.betas, weight_decay=spec.weight_decay, fused=fused)
 
 
 def in_steps(duration: int | str, steps_an_epoch: int) -> int:
