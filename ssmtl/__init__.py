@@ -46,6 +46,7 @@ _HOME = {
     "input_gradient": "explain",
     "key": "data.draws",
     "permutation": "data.draws",
+    "pseudo_label_quality": "pseudo_labels",
 }
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from ssmtl.explain import input_gradient
     from ssmtl.head import Head, Kind, Output
     from ssmtl.metric import Metric
+    from ssmtl.pseudo_labels import pseudo_label_quality
     from ssmtl.shapes import Features, Images, Labels, Logits, Masks
     from ssmtl.source import Example, Pixels, Source
     from ssmtl.strategy import Predictor, Strategy
@@ -103,6 +105,7 @@ __all__ = [
     "input_gradient",
     "key",
     "permutation",
+    "pseudo_label_quality",
 ]
 
 

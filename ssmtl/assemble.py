@@ -119,8 +119,16 @@ class _Assembly:
             self._check_reads()
 
     def model(self) -> MultiTaskModel:
-        image = self.recipe.image
-        return MultiTaskModel(self.backbone, self.heads, self.bridges, image.mean, image.std)
+        recipe = self.recipe
+        used = {name: spec.normalize or recipe.image for name, spec in recipe.tasks.items()}
+        return MultiTaskModel(
+            self.backbone,
+            self.heads,
+            self.bridges,
+            {name: (found.mean, found.std) for name, found in used.items()},
+            test_dropout=recipe.train.test_dropout,
+            decode_all_rows=recipe.train.decode_all_rows,
+        )
 
     def _build(self, kind: str, component: Component, where: str, *engine: Any) -> Any:
         with torch.random.fork_rng(devices=[]):

@@ -16,6 +16,7 @@ from ssmtl.ema import Ema
 from ssmtl.errors import RunError
 from ssmtl.events import StepEnded
 from ssmtl.fused import Prepared, gather, outputs_of
+from ssmtl.gradients import gradient_cosines
 from ssmtl.render import Shard, render
 from ssmtl.schedule import make_optimizer, rate_at
 from ssmtl.shapes import Images, Logits
@@ -86,8 +87,9 @@ def fit(learner: Learner, on_step: Callable[[StepEnded], None], on_evaluate: Cal
         rate = rate_at(step, schedule, train.steps, epoch)
         for group in learner.optimizer.param_groups:
             group["lr"] = learner.experiment.recipe.optimizer.lr * rate
-        logged = (step + 1) % train.log_every == 0 or step == 0
-        numbers = training_step(learner, step, diagnose=logged)
+        compared = train.gradient_cosine_every is not None and (step + 1) % train.gradient_cosine_every == 0
+        logged = (step + 1) % train.log_every == 0 or step == 0 or compared
+        numbers = training_step(learner, step, diagnose=logged, compare=compared)
         trained += time.perf_counter() - began
         if logged:
             on_step(_record(learner, step, numbers, trained, time.perf_counter() - started))
@@ -95,8 +97,12 @@ def fit(learner: Learner, on_step: Callable[[StepEnded], None], on_evaluate: Cal
             on_evaluate(step + 1)
 
 
-def training_step(learner: Learner, step: int, *, diagnose: bool = False) -> StepNumbers:
-    """One optimiser step. Everything random in it is a pure function of the seed and `step` (dropout: and the rank)."""
+def training_step(learner: Learner, step: int, *, diagnose: bool = False, compare: bool = False) -> StepNumbers:
+    """One optimiser step. Everything random in it is a pure function of the seed and `step` (dropout: and the rank).
+
+    :param diagnose: whether the strategies are asked for numbers for the log.
+    :param compare: whether the tasks' gradients are compared.
+    """
     recipe, device = learner.experiment.recipe, learner.fabric.device
     progress = step / recipe.train.steps
     torch.manual_seed(key(recipe.seed, "dropout", step, learner.shard.rank) % 2**63)
@@ -128,6 +134,8 @@ def training_step(learner: Learner, step: int, *, diagnose: bool = False) -> Ste
             diagnostics.update({f"{part.name}.{name}": value for name, value in found.items()})
     total = learner.experiment.balancer(weighted)
     _check_finite(total, losses, step)
+    if compare:
+        diagnostics.update(gradient_cosines(weighted, tuple(learner.experiment.model.backbone.parameters())))
 
     learner.optimizer.zero_grad()
     learner.fabric.backward(total)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.data.dataset import Rows
-from ssmtl.model import MultiTaskModel, evaluation_mode
+from ssmtl.model import MultiTaskModel
 from ssmtl.task import Task
 
 SCORE = {"masks": "dice", "multiclass": "auroc", "multilabel": "auroc"}
@@ -41,9 +41,14 @@ class Scores:
 
 @torch.no_grad()
 def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Predictions:
-    """Probabilities and references on the CPU. `no_grad`, not `inference_mode`: a bridge may differentiate."""
+    """Probabilities and references on the CPU. `no_grad`, not `inference_mode`: a bridge may differentiate.
+
+    Dropout that is left on draws the same each time.
+    """
     probabilities, targets = [], []
-    with evaluation_mode(model):
+    with torch.random.fork_rng(enabled=model.test_dropout), model.evaluating():
+        if model.test_dropout:
+            torch.manual_seed(0)
         for start in range(0, len(rows), BATCH):
             part = np.arange(start, min(start + BATCH, len(rows)))
             images = rows.images(part).to(device).float() / 255

@@ -35,7 +35,7 @@ class Keeper:
         if train.select_by == "validation":
             best = number is not None and (self.best_score is None or number > self.best_score)
         else:
-            best = last
+            best = last if train.select_by == "last" else self.best_step == 0
         if best:
             self.best_score, self.best_step, self.best_values = number, step, values
             self._save("best", step)

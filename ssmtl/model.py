@@ -28,7 +28,10 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 class MultiTaskModel(nn.Module):
     """A shared backbone, and a head with an optional bridge for each task.
 
-    :param mean, std: images in [0, 1] are normalised as (x − mean) / std before the backbone; one value a channel.
+    :param normalize: by task, mean and std: its images in [0, 1] become (x − mean) / std before the backbone; one value
+        a channel.
+    :param test_dropout: the backbone keeps its dropout in evaluation.
+    :param decode_all_rows: each head decodes the rows of all tasks, and all but its own are thrown away.
     """
 
     def __init__(
@@ -36,36 +39,53 @@ class MultiTaskModel(nn.Module):
         backbone: Backbone,
         heads: Mapping[str, Head],
         bridges: Mapping[str, Bridge],
-        mean: list[float],
-        std: list[float],
+        normalize: Mapping[str, tuple[list[float], list[float]]],
+        *,
+        test_dropout: bool = False,
+        decode_all_rows: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
         self.bridges = nn.ModuleDict(bridges)
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        for task, (mean, std) in normalize.items():
+            self.register_buffer(f"mean_{task}", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+            self.register_buffer(f"std_{task}", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.test_dropout = test_dropout
+        self.decode_all_rows = decode_all_rows
 
     def forward(self, images: Mapping[str, Images]) -> dict[str, Logits]:
         """Logits by task for the rows of each task; the rows of all tasks are encoded in one pass."""
-        encoded = self._encode(torch.cat(list(images.values())))
+        encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
         logits, start = {}, 0
         for task, rows in images.items():
-            part = tuple(level[start : start + len(rows)] for level in encoded)
-            logits[task] = self._decode(task, rows, part)
-            start += len(rows)
+            own = slice(start, start + len(rows))
+            if self.decode_all_rows:
+                logits[task] = self._decode(task, torch.cat(list(images.values())), encoded)[own]
+            else:
+                logits[task] = self._decode(task, rows, tuple(level[own] for level in encoded))
+            start = own.stop
         return logits
 
     def logits(self, task: str, images: Images) -> Logits:
-        """Logits of one task, in the mode that the modules are in."""
-        return self._decode(task, images, self._encode(images))
+        """Logits of one task for its own images, in the mode that the modules are in."""
+        return self._logits(task, images, images_of=task)
 
-    def predictor(self, task: str) -> Predict:
+    def predictor(self, task: str, images_of: str | None = None) -> Predict:
         """The task's frozen predictor: evaluation mode, float32, differentiable in the images.
 
         It leaves parameter gradients alone as long as it is differentiated with `torch.autograd.grad`.
+
+        :param images_of: the task whose images it is shown, if not its own: normalising belongs to the images.
         """
-        return _FrozenPredictor(self, task)
+        return _FrozenPredictor(self, task, images_of or task)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode for a while, but for the backbone's dropout where the recipe leaves it on."""
+        with evaluation_mode(self):
+            self.backbone.train(self.test_dropout)
+            yield
 
     def output(self, task: str) -> Output:
         """What the task's logits mean."""
@@ -73,16 +93,21 @@ class MultiTaskModel(nn.Module):
         assert isinstance(head, Head)
         return head.output
 
+    def _logits(self, task: str, images: Images, images_of: str) -> Logits:
+        return self._decode(task, images, self._encode(self._normalized(images_of, images)))
+
+    def _normalized(self, task: str, images: Images) -> Images:
+        return (images - self.get_buffer(f"mean_{task}")) / self.get_buffer(f"std_{task}")
+
     def _encode(self, images: Images) -> Features:
-        mean, std = self.get_buffer("mean"), self.get_buffer("std")
-        features: Features = self.backbone((images - mean) / std)
+        features: Features = self.backbone(images)
         return features
 
     def _decode(self, task: str, images: Images, features: Features) -> Logits:
         if task in self.bridges:
             bridge = self.bridges[task]
             assert isinstance(bridge, Bridge)
-            predict = {name: self.predictor(name) for name in bridge.reads}
+            predict = {name: self.predictor(name, images_of=task) for name in bridge.reads}
             features = bridge(images, features, predict)
         logits: Tensor = self.heads[task](features)
         return logits
@@ -92,6 +117,7 @@ class MultiTaskModel(nn.Module):
 class _FrozenPredictor:
     model: MultiTaskModel
     task: str
+    images_of: str
 
     @property
     def output(self) -> Output:
@@ -99,4 +125,4 @@ class _FrozenPredictor:
 
     def __call__(self, images: Images) -> Logits:
         with evaluation_mode(self.model), torch.autocast(images.device.type, enabled=False):
-            return self.model.logits(self.task, images.float())
+            return self.model._logits(self.task, images.float(), self.images_of)

@@ -93,6 +93,13 @@ class ImageSpec(_Part):
         return self
 
 
+class Normalize(_Part):
+    """Of one task's images, in the place of the recipe's; see `ImageSpec`."""
+
+    mean: Annotated[list[float], Field(min_length=1)]
+    std: Annotated[list[PositiveFloat], Field(min_length=1)]
+
+
 class TaskSpec(_Part):
     """One task.
 
@@ -100,6 +107,7 @@ class TaskSpec(_Part):
     :param unlabeled_includes_labeled: whether the unlabelled pool holds the labelled images too, as in FixMatch.
     :param unlabeled_batch: unlabelled rows a step; as many as labelled ones if not given.
     :param evaluate_on: domain name to source name; a task's own source stands for its test part.
+    :param normalize: if this task's images are normalised otherwise than `image` says.
     :param disjoint_from: another task, whose patients this task must not see.
     """
 
@@ -112,6 +120,7 @@ class TaskSpec(_Part):
     evaluate_on: dict[str, str] = {}
     bridge: Component | None = None
     head: Component
+    normalize: Normalize | None = None
     augment: dict[str, Component] = {}
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
     metrics: list[str | Component] = []
@@ -160,16 +169,23 @@ class Train(_Part):
 
     :param ema: decay of the exponential moving average of the weights, evaluated instead of the raw ones.
     :param clip: largest norm of the gradient.
-    :param select_by: `validation`: weights with the best mean validation score over the tasks; `last`: the last ones.
-        Never the test part.
+    :param select_by: `validation`: weights with the best mean validation score over the tasks; `last`: the last ones;
+        `first`: those of the first evaluation, as MultiMix's public script keeps. Never the test part.
+    :param gradient_cosine_every: steps between two logs of the angle between the tasks' gradients; null: never.
+    :param test_dropout: the backbone's dropout stays on in evaluation, as in MultiMix's public script.
+    :param decode_all_rows: every head decodes the rows of all tasks and keeps its own, as in that script: slower, and
+        nothing else but dropout's draws changes.
     """
 
     steps: PositiveInt = 1000
     evaluate_every: PositiveInt = 100
     log_every: PositiveInt = 10
-    select_by: Literal["validation", "last"] = "validation"
+    select_by: Literal["validation", "last", "first"] = "validation"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip: PositiveFloat | None = None
+    gradient_cosine_every: PositiveInt | None = 50
+    test_dropout: bool = False
+    decode_all_rows: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: PositiveInt = 1
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
@@ -194,6 +210,14 @@ class Recipe(_Part):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     train: Train = Train()
+
+    @model_validator(mode="after")
+    def _channels(self) -> "Recipe":
+        for name, task in self.tasks.items():
+            for key in ("mean", "std") if task.normalize else ():
+                if len(getattr(task.normalize, key)) not in (1, self.image.channels):
+                    raise ValueError(f"'{key}' of tasks.{name}.normalize should have one value, or one a channel")
+        return self
 
     @field_validator("tasks", "sources")
     @classmethod

@@ -23,13 +23,17 @@ SAMPLES = 8
 def write_predictions(
     path: Path, model: MultiTaskModel, task: Task, rows: Rows, predictions: Predictions, device: torch.device
 ) -> None:
-    """An .npz file: probabilities and targets, or foreground counts for masks; some samples with saliency maps."""
+    """An .npz file: probabilities and targets, or foreground counts for masks; some samples with saliency maps.
+
+    `intensities` counts the pixels of all images by their grey level, 0 to 255.
+    """
     places = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLES, len(rows))).astype(np.int64))
     images = rows.images(places)
     arrays: dict[str, Any] = {
         "ids": np.array(predictions.ids),
         "sample_ids": np.array([predictions.ids[place] for place in places]),
         "sample_images": images.float().mean(1).round().byte().numpy(),
+        "intensities": _intensities(rows),
     }
     if task.output.kind == "masks":
         arrays["foreground_predicted"] = (predictions.probabilities > 0.5).sum((2, 3)).numpy()
@@ -41,13 +45,21 @@ def write_predictions(
         arrays["targets"] = predictions.targets.numpy()
     guide = _guide(model, task)
     if guide is not None:
-        predict = model.predictor(guide)
+        predict = model.predictor(guide, images_of=task.name)
         pictures = images.to(device).float() / 255
         maps = [input_gradient(pictures, predict, number).cpu() for number in range(len(predict.output.classes))]
         arrays["sample_saliency"] = torch.cat(maps, dim=1).numpy()
         arrays["saliency_classes"] = np.array(predict.output.classes)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)
+
+
+def _intensities(rows: Rows) -> Any:
+    counts = np.zeros(256, np.int64)
+    for place in range(len(rows)):
+        grey = rows.images(np.array([place])).float().mean(1).round().byte()
+        counts += np.bincount(grey.numpy().ravel(), minlength=256)
+    return counts
 
 
 def _guide(model: MultiTaskModel, task: Task) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View
+from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View, pseudo_label_quality
 from ssmtl_mixmatch.mixup import mix, own_share, partners
 from ssmtl_mixmatch.sharpen import sharpen
 
@@ -92,14 +92,15 @@ class MixMatch(Strategy):
         outputs: Mapping[View, Logits],
         truth: Mapping[View, Tensor],
     ) -> Mapping[str, Tensor]:
-        """`guess_confidence`, the mean probability of the likeliest outcome, and `guess_accuracy` where it is known."""
+        """`guess_confidence`, the mean probability of the likeliest outcome, and how often it is right."""
         guess = batch.targets[GUESS]
         if self.output.kind == "multilabel":
             return {"guess_confidence": torch.maximum(guess, 1 - guess).mean()}
         numbers = {"guess_confidence": guess.amax(1).mean()}
         known = truth.get(self.unlabeled[0])
-        if known is not None and (known >= 0).any():
-            numbers["guess_accuracy"] = (guess.argmax(1) == known)[known >= 0].float().mean()
+        if known is not None:
+            everyone = torch.ones(len(guess), dtype=torch.bool, device=guess.device)
+            numbers.update(pseudo_label_quality(guess.argmax(1), everyone, known, self.output.classes, "guess"))
         return numbers
 
     def _guess(self, batch: Batch, predict: Predictor) -> Float[Tensor, "rows classes"]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View
+from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View, pseudo_label_quality
 
 
 class FixMatch(Strategy):
@@ -68,9 +68,7 @@ class FixMatch(Strategy):
         numbers = {"mask_rate": confident.float().mean()}
         known = truth.get(self.strong)
         if known is not None and self.output.kind == "multiclass":
-            chosen = confident & (known >= 0)
-            if chosen.any():
-                numbers["pseudo_label_accuracy"] = (pseudo == known)[chosen].float().mean()
+            numbers.update(pseudo_label_quality(pseudo, confident, known, self.output.classes))
         return numbers
 
     def _pseudo_labels(self, probabilities: Tensor) -> tuple[Tensor, Bool[Tensor, "..."]]:

@@ -15,13 +15,14 @@ class KLConsistency(Strategy):
     """KL(ŝ_l ‖ ŝ_u) between the predicted masks of labelled and of unlabelled images.
 
     The second term of equation (2) of MultiMix (Haque et al. 2021), as the divergence of two Bernoulli variables a
-    pixel, a mean over pixels, structures and rows; both sides carry gradient. (A softmax over a one-channel output
-    is 1 everywhere, so a divergence of softmaxes would be zero: see the tests.)
+    pixel, a mean over pixels, structures and rows; both sides carry gradient.
 
     :param augment: which augmentation of the task the images get.
     :param pairing: `as_printed` compares labelled row i with unlabelled row i, though they show different people
         (the paper's text); with unequal batches, the rows that both have. `foreground_rate` compares the batch means
         of the foreground maps: how often each pixel is inside, over the labelled and over the unlabelled rows.
+    :param distribution: `bernoulli`, a structure's foreground against its background; or `softmax` over the channels,
+        as in the authors' public script, where the one channel's softmax is 1 everywhere and the divergence 0.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"masks"})
@@ -33,16 +34,21 @@ class KLConsistency(Strategy):
         *,
         augment: str = "weak",
         pairing: Literal["as_printed", "foreground_rate"] = "as_printed",
+        distribution: Literal["bernoulli", "softmax"] = "bernoulli",
     ) -> None:
         super().__init__()
         self.labeled, self.unlabeled = View("labeled", augment), View("unlabeled", augment)
         self.views = frozenset({self.labeled, self.unlabeled})
         self.pairing = pairing
+        self.distribution = distribution
 
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         labeled, unlabeled = outputs[self.labeled], outputs[self.unlabeled]
+        rows = min(len(labeled), len(unlabeled))
+        if self.distribution == "softmax":
+            log_p, log_q = labeled[:rows].log_softmax(1), unlabeled[:rows].log_softmax(1)
+            return (log_p.exp() * (log_p - log_q)).mean()
         if self.pairing == "as_printed":
-            rows = min(len(labeled), len(unlabeled))
             return bernoulli_kl(*_logs(labeled[:rows]), *_logs(unlabeled[:rows])).mean()
         return bernoulli_kl(*_mean_logs(labeled), *_mean_logs(unlabeled)).mean()
 

@@ -142,7 +142,7 @@ def sample_model(tasks: Iterable[str], kind: Kind, image_channels: int = 1) -> M
         torch.manual_seed(0)
         backbone = SampleBackbone(image_channels)
         heads = {task: _sample_head(kind, backbone.pyramid) for task in tasks}
-    return MultiTaskModel(backbone, heads, {}, [0.5], [0.25])
+    return MultiTaskModel(backbone, heads, {}, {task: ([0.5], [0.25]) for task in heads})
 
 
 def _sample_head(kind: Kind, pyramid: Pyramid) -> Head:

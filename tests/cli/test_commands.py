@@ -120,7 +120,7 @@ def test_a_run_redraws_nothing_where_nobody_watches(tmp_path, columns):
 
 
 def test_quiet_prints_nothing(tmp_path):
-    command = ("run", "mixmatch", *settings(*(part for part in PHANTOM if "lungs" not in part)))
+    command = ("run", "enc_mm", *settings(*(part for part in PHANTOM if "lungs" not in part)))
     code, shown, err = call(*command, "--quiet", "--out", tmp_path / "out")
     assert (code, shown) == (0, ""), err
     assert (tmp_path / "out" / "report.html").is_file()

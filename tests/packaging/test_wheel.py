@@ -26,7 +26,7 @@ def test_what_it_holds(wheel):
     for name in (
         "multimix",
         "umtl",
-        "mixmatch",
+        "enc_mm",
         "paper/multimix",
         "sources/phantom",
         "sources/cxr",

@@ -44,7 +44,7 @@ def model_of(channels=1, stride=1, bridge=SaliencyBridge, **options):
         "diagnosis": PooledLinear(backbone.pyramid, classes=("normal", "pneumonia", "other"), max_pool=False),
         "lungs": MultiMixDecoder(made.pyramid, classes=("lung",)),
     }
-    return MultiTaskModel(backbone, heads, {"lungs": made}, [MEAN], [STD])
+    return MultiTaskModel(backbone, heads, {"lungs": made}, {task: ([MEAN], [STD]) for task in heads})
 
 
 def map_of(model, images):

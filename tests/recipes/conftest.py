@@ -26,7 +26,7 @@ LUNGS = ("tasks.lungs.labeled=6", "tasks.lungs.batch=4")
 
 
 def arguments(recipe, out):
-    overrides = TINY if recipe == "mixmatch" else TINY + LUNGS
+    overrides = TINY if recipe == "enc_mm" else TINY + LUNGS
     return ["run", recipe, *(part for override in overrides for part in ("--set", override)), "--out", str(out)]
 
 

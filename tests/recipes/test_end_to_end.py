@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from ssmtl.plugins import load_plugins
 
-RECIPES = ["multimix", "umtl", "mixmatch"]
+RECIPES = ["multimix", "umtl", "enc_mm"]
 VARIANTS = sorted(name for name in load_plugins()["recipe"] if "/" not in name and name not in RECIPES)
 TIMES = {"seconds", "rows_per_second"}
 
@@ -29,7 +29,7 @@ def events_of(run):
 @pytest.mark.parametrize("recipe", [*RECIPES, *(pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS)])
 def test_the_run_folder_holds_all_that_a_run_is(finished, recipe):
     run = finished(recipe)
-    tasks = ["diagnosis"] if recipe == "mixmatch" else ["diagnosis", "lungs"]
+    tasks = ["diagnosis"] if recipe == "enc_mm" else ["diagnosis", "lungs"]
     domains = ["in_domain", "cross_domain"]
     assert yaml.safe_load((run / "recipe.yaml").read_text())["name"] == recipe
     split = json.loads((run / "split.json").read_text())["tasks"]

@@ -20,7 +20,7 @@ def recipe_of(name, **how):
 
 
 def test_the_recipes_of_the_paper_are_shipped():
-    assert {"multimix", "umtl", "mixmatch", "paper/multimix"} <= set(RECIPES)
+    assert {"multimix", "umtl", "enc_mm", "paper/multimix"} <= set(RECIPES)
     assert {"phantom", "cxr", "official"} <= set(SOURCES)
 
 
@@ -127,7 +127,7 @@ def test_multimix_has_the_papers_hyper_parameters():
 
 
 def test_mixmatch_is_one_task_with_mixmatch_alone():
-    experiment = assemble(recipe_of("mixmatch"), PLUGINS)
+    experiment = assemble(recipe_of("enc_mm"), PLUGINS)
     (task,) = experiment.tasks
     assert [term.name for term in task.terms] == ["mixmatch"]
     assert {View("labeled", "weak"), View("unlabeled", "weak")} <= set(task.views)
