@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def pseudo_label_quality(
-    guessed: Int64[Tensor, "rows"],
-    used: Bool[Tensor, "rows"],
-    known: Int64[Tensor, "rows"],
+    guessed: Int64[Tensor, " rows"],
+    used: Bool[Tensor, " rows"],
+    known: Int64[Tensor, " rows"],
     classes: Sequence[str],
     prefix: str = "pseudo_label",
 ) -> Mapping[str, Tensor]:

@@ -50,18 +50,11 @@ def prepare(
     :raises DataError: for everything that can be wrong with data.
     """
     recipe = experiment.recipe
-    specs = {task.name: task.spec for task in experiment.tasks}
-    wanted = {spec.source for spec in specs.values()} | {
-        source for spec in specs.values() for source in spec.evaluate_on.values()
-    }
-    disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
-    files = list_sources(
-        recipe.sources, wanted, lambda name: make_source(recipe, plugins, folders, name), disjoint, recipe.seed
-    )
+    files = list_files(recipe, plugins, folders)
     splits = _split(experiment, files, split_file)
     structures = _structures(experiment)
     decoded: dict[str, Decoded] = {}
-    for name in sorted(wanted):
+    for name in sorted(_wanted(recipe)):
         entry = recipe.sources[name]
         size, channels, skip = recipe.image.size, recipe.image.channels, entry.on_error == "skip"
         decoded[name] = decode(files.examples[name], size, channels, structures[name], skip=skip, progress=progress)
@@ -71,6 +64,24 @@ def prepare(
     data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
     skipped = {name: found.skipped for name, found in decoded.items() if found.skipped}
     return Prepared(data, splits, skipped, {name: found.fingerprint for name, found in decoded.items()})
+
+
+def list_files(recipe: Recipe, plugins: Plugins, folders: Folders) -> SourceFiles:
+    """The examples of the sources that the tasks name; no image is opened.
+
+    :raises DataError: as the sources do.
+    """
+    specs = recipe.tasks
+    disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
+
+    def make(name: str) -> Source:
+        return make_source(recipe, plugins, folders, name)
+
+    return list_sources(recipe.sources, _wanted(recipe), make, disjoint, recipe.seed)
+
+
+def _wanted(recipe: Recipe) -> set[str]:
+    return {source for spec in recipe.tasks.values() for source in (spec.source, *spec.evaluate_on.values())}
 
 
 def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) -> dict[str, TaskSplit]:

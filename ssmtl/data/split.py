@@ -1,5 +1,6 @@
 """The split of a run: for each task, which images are labelled, unlabelled, validation and test; a file in and out."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,16 @@ def _ids(examples: Any) -> tuple[str, ...]:
 
 def write_split(path: Path, splits: Mapping[str, TaskSplit], seed: int) -> None:
     """As JSON, readable by `read_split`."""
-    content = {
+    path.write_text(json.dumps(_content(splits, seed), indent=1), encoding="utf-8")
+
+
+def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
+    """A hash of which image is in which part."""
+    return hashlib.sha256(json.dumps(_content(splits, seed), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _content(splits: Mapping[str, TaskSplit], seed: int) -> dict[str, Any]:
+    return {
         "seed": seed,
         "tasks": {
             task: {
@@ -134,7 +144,6 @@ def write_split(path: Path, splits: Mapping[str, TaskSplit], seed: int) -> None:
             for task, split in splits.items()
         },
     }
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) -> dict[str, TaskSplit]:

@@ -1,0 +1,157 @@
+"""`ssmtl bench`: run, status, compare."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from ssmtl.cli.loading import DataRoot, LocalPlugins
+
+if TYPE_CHECKING:
+    from ssmtl.data.folders import Folders
+    from ssmtl.plugins import Plugins
+    from ssmtl.suite.bench import Bench
+    from ssmtl.suite.cell import Cell
+    from ssmtl.suite.executor import Executor
+
+app = typer.Typer(help="Compare methods: grids of runs, tables, significance, a report.", no_args_is_help=True)
+
+SOME_FAILED = 3
+"""Exit code of a suite with failed cells."""
+
+SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file.", show_default=False)]
+Out = Annotated[Path | None, typer.Option("--out", help="The suite's folder. [default: runs/bench/NAME]")]
+
+
+@app.command("run")
+def run(
+    suite: SuiteFile,
+    out: Out = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="PATTERN", help="Systems or cells, such as 'enc*'; may be repeated."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Runs at a time. [default: cores / the suite's threads]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid and how long it will take.")] = False,
+    executor: Annotated[Literal["local", "ray"], typer.Option("--executor", help="Where cells run.")] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", help="A Ray cluster, such as auto; without it Ray starts here.")
+    ] = None,
+    gpus: Annotated[float, typer.Option("--gpus", min=0, help="Ray: GPUs a cell, such as 0.5.")] = 0.0,
+    data_root: DataRoot = None,
+    local: LocalPlugins = None,
+) -> None:
+    """Run what is not finished of a suite, then write its rows, tables and report. Exit code 3: some cells failed."""
+    from ssmtl.cli.bench_progress import following
+    from ssmtl.suite.bench import run_cells
+    from ssmtl.suite.worker import Work
+
+    console = Console()
+    bench, plugins, folders = _open(suite, out, data_root, local)
+    chosen = bench.chosen(only or ())
+    todo = bench.unfinished(chosen)
+    cores = jobs or max(1, (os.cpu_count() or 1) // bench.suite.threads)
+    if dry_run:
+        _plan(console, bench, chosen, todo, cores, plugins, folders)
+        return
+    where = _executor(executor, cores, bench.suite.threads, address, gpus)
+    done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
+    if not todo and (bench.folder / "report.html").is_file():
+        console.print(f"{done}: nothing to do. Report [bold]{bench.folder / 'report.html'}[/]", highlight=False)
+        return
+    bench.open()
+    console.print(f"[bold]{bench.suite.name}[/]: {done}; folder [bold]{bench.folder}[/]", highlight=False)
+    work = [Work.of(cell, bench.folder, bench.suite.threads, data_root, tuple(local or ())) for cell in todo]
+    steps = {cell.name: cell.recipe.train.steps for cell in todo}
+    with following(console, bench.folder, steps) as shown:
+        failures = run_cells(work, where, shown.started, shown.ended, shown.idle) if work else 0
+    bench.write()
+    console.print(f"report [bold]{_pages(bench.folder)}[/]", highlight=False, soft_wrap=True)
+    if failures:
+        count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
+        console.print(f"[red]{count}: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command("status")
+def status(
+    suite: SuiteFile,
+    out: Out = None,
+    data_root: DataRoot = None,
+    local: LocalPlugins = None,
+) -> None:
+    """How far each cell of a suite is; failed ones with their error."""
+    from ssmtl.cli.bench_progress import print_status
+
+    bench, _, _ = _open(suite, out, data_root, local)
+    print_status(Console(), bench)
+
+
+@app.command("compare")
+def compare(
+    one: Annotated[str, typer.Argument(metavar="A", help="A system.", show_default=False)],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another.", show_default=False)],
+    folder: Annotated[Path, typer.Option("--suite", help="A suite's folder.", show_default=False)],
+) -> None:
+    """Two systems of a suite at equal budgets: means, paired tests over seeds and over test images."""
+    from ssmtl.cli.comparison_table import print_comparison
+    from ssmtl.suite.compare import compare as compared
+
+    print_comparison(Console(), compared(folder, one, other))
+
+
+def _open(
+    suite: Path, out: Path | None, data_root: Path | None, local: list[Path] | None
+) -> "tuple[Bench, Plugins, Folders]":
+    from ssmtl.data.folders import Folders
+    from ssmtl.plugins import load_plugins
+    from ssmtl.suite.bench import read_bench
+
+    plugins, folders = load_plugins(local or ()), Folders(data_root)
+    return read_bench(suite, out, plugins, folders), plugins, folders
+
+
+def _executor(name: str, jobs: int, threads: int, address: str | None, gpus: float) -> "Executor":
+    from ssmtl.suite.local import LocalPool
+
+    if name == "local":
+        return LocalPool(jobs)
+    from ssmtl.suite.on_ray import RayCluster
+
+    return RayCluster(jobs, threads, address, gpus)
+
+
+def _plan(
+    console: Console,
+    bench: "Bench",
+    chosen: "list[Cell]",
+    todo: "list[Cell]",
+    jobs: int,
+    plugins: "Plugins",
+    folders: "Folders",
+) -> None:
+    from ssmtl.cli.bench_progress import print_grid
+    from ssmtl.suite.estimate import hours, seconds_a_step
+
+    with console.status("timing one step a system") as shown:
+        steps = seconds_a_step(
+            todo, plugins, folders, bench.suite.threads, lambda name: shown.update(f"timing one step of {name}")
+        )
+    print_grid(console, chosen, todo, steps)
+    console.print(
+        f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
+        f"with {jobs} at a time, {bench.suite.threads} threads each; start, validation and evaluation come on top.",
+        highlight=False,
+    )
+
+
+def _pages(folder: Path) -> Path:
+    from ssmtl.report import write_suite_report
+    from ssmtl.suite.tables import write_tables
+
+    write_tables(folder)
+    return write_suite_report(folder)

@@ -1,0 +1,122 @@
+"""A suite in the terminal: its grid, its progress, its status."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ssmtl.suite.bench import Bench
+from ssmtl.suite.cell import Cell, outcome_of, status_of, step_of
+from ssmtl.suite.worker import Work
+
+COLOURS = {"finished": "green", "failed": "red", "running": "yellow", "waiting": "dim"}
+
+
+class Follower:
+    """Tells what starts and ends; on a terminal with a bar for the grid, one for each running cell, and an ETA.
+
+    The ETA is by training steps: those that are left, at the pace of those that were made.
+    """
+
+    def __init__(self, console: Console, folder: Path, steps: Mapping[str, int], bars: Progress | None) -> None:
+        self.console, self.folder, self.steps, self.bars = console, folder, steps, bars
+        self.running: dict[str, TaskID] = {}
+        self.made: dict[str, int] = {}
+        self.began = self.looked = time.monotonic()
+        self.done = 0
+        self.whole = bars.add_task("all cells", total=sum(steps.values()), left="") if bars else None
+
+    def started(self, work: Work) -> None:
+        """A worker has begun."""
+        if self.bars is not None:
+            self.running[work.cell] = self.bars.add_task(work.cell, total=self.steps[work.cell], left="")
+
+    def ended(self, work: Work, well: bool) -> None:
+        """A worker has ended."""
+        self.done += 1
+        self.made[work.cell] = self.steps[work.cell]
+        noted = outcome_of(self.folder, work.cell)
+        mark = "[green]finished[/]" if well else "[red]failed[/]"
+        count = f"{self.done}/{len(self.steps)}"
+        self.console.print(f"{count} {mark} {work.cell} in {noted.get('seconds', 0):.0f} s", highlight=False)
+        if not well:
+            self.console.print(f"  {noted.get('error', '')}", markup=False, highlight=False)
+        if self.bars is not None and work.cell in self.running:
+            self.bars.remove_task(self.running.pop(work.cell))
+
+    def idle(self) -> None:
+        """Look how far the running cells are, once a second."""
+        if self.bars is None or self.whole is None or time.monotonic() - self.looked < 1:
+            return
+        self.looked = time.monotonic()
+        for cell, bar in self.running.items():
+            self.made[cell] = step_of(self.folder, cell)
+            self.bars.update(bar, completed=self.made[cell])
+        made, total = sum(self.made.values()), sum(self.steps.values())
+        left = (self.looked - self.began) / made * (total - made) if made else 0
+        self.bars.update(self.whole, completed=made, left=f"about {duration(left)} left" if made else "")
+
+
+@contextmanager
+def following(console: Console, folder: Path, steps: Mapping[str, int]) -> Iterator[Follower]:
+    """:param steps: by cell, of its training."""
+    if not console.is_terminal:
+        yield Follower(console, folder, steps, None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as bars:
+        yield Follower(console, folder, steps, bars)
+
+
+def duration(seconds: float) -> str:
+    """'2 h 05 min' or '4 min'."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+
+
+def print_grid(
+    console: Console, chosen: Sequence[Cell], todo: Sequence[Cell], steps: Mapping[tuple[str, str], float]
+) -> None:
+    """A row a system: its cells, and the time of a step."""
+    table = Table()
+    for name in ("system", "sources", "budgets", "seeds", "cells", "to run", "steps"):
+        table.add_column(name, justify="right" if name in ("cells", "to run", "steps") else "left", overflow="fold")
+    table.add_column("s/step", justify="right")
+    left = set(todo)
+    for system, sources in dict.fromkeys((cell.system, cell.sources) for cell in chosen):
+        own = [cell for cell in chosen if (cell.system, cell.sources) == (system, sources)]
+        table.add_row(
+            system,
+            sources,
+            "; ".join(dict.fromkeys(cell.asked for cell in own)),
+            " ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in own)),
+            str(len(own)),
+            str(sum(cell in left for cell in own)),
+            str(own[0].recipe.train.steps),
+            f"{steps[system, sources]:.2f}" if (system, sources) in steps else "–",
+        )
+    console.print(table, highlight=False)
+
+
+def print_status(console: Console, bench: Bench) -> None:
+    """Counts, and a row a cell that is not finished."""
+    found = {cell.name: status_of(bench.folder, cell.name) for cell in bench.cells}
+    counts = Counter(found.values())
+    said = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
+    console.print(f"[bold]{bench.suite.name}[/]  {len(bench.cells)} cells: {said}  in {bench.folder}", highlight=False)
+    table = Table()
+    for name in ("cell", "status", "step", "error"):
+        table.add_column(name, overflow="fold", justify="right" if name == "step" else "left")
+    for cell in bench.cells:
+        status = found[cell.name]
+        if status in ("failed", "running"):
+            step = f"{step_of(bench.folder, cell.name)}/{cell.recipe.train.steps}"
+            error = outcome_of(bench.folder, cell.name).get("error", "") if status == "failed" else ""
+            table.add_row(cell.name, f"[{COLOURS[status]}]{status}", step, error)
+    if table.row_count:
+        console.print(table, highlight=False)

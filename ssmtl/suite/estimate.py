@@ -1,0 +1,42 @@
+"""How long a suite will take, from one timed step a system."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ssmtl.assemble import assemble
+from ssmtl.data.folders import Folders
+from ssmtl.data.prepare import prepare
+from ssmtl.engine import make_learner, training_step
+from ssmtl.plugins import Plugins
+from ssmtl.run import make_fabric
+from ssmtl.suite.cell import Cell
+
+
+def seconds_a_step(
+    cells: Sequence[Cell], plugins: Plugins, folders: Folders, threads: int, told: Callable[[str], None]
+) -> dict[tuple[str, str], float]:
+    """By (system, sources): the second step of its first cell, timed on this machine. Data is decoded if need be.
+
+    :param told: called with each system before it is timed.
+    """
+    torch.set_num_threads(threads)
+    found: dict[tuple[str, str], float] = {}
+    for cell in cells:
+        if (cell.system, cell.sources) in found:
+            continue
+        told(cell.system)
+        experiment = assemble(cell.recipe, plugins, cell.name)
+        fabric = make_fabric(cell.recipe)
+        learner = make_learner(fabric, experiment, prepare(experiment, plugins, folders).tasks)
+        training_step(learner, 0)
+        began = time.perf_counter()
+        training_step(learner, 1)
+        found[cell.system, cell.sources] = time.perf_counter() - began
+    return found
+
+
+def hours(cells: Sequence[Cell], steps: dict[tuple[str, str], float], jobs: int) -> float:
+    """Of training steps alone, without start, validation and final evaluation."""
+    return sum(cell.recipe.train.steps * steps[cell.system, cell.sources] for cell in cells) / jobs / 3600

@@ -1,0 +1,109 @@
+"""From a suite to its cells. Data is listed, so that each cell is known by its split; nothing is decoded or trained."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ssmtl.assemble import assemble
+from ssmtl.code_version import code_version
+from ssmtl.data.folders import Folders
+from ssmtl.data.prepare import list_files
+from ssmtl.data.split import read_split, split_digest, split_tasks
+from ssmtl.head import Output
+from ssmtl.plugins import Plugins
+from ssmtl.recipe import Recipe
+from ssmtl.recipe_file import RecipeText, read
+from ssmtl.suite.cell import Cell
+from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
+
+SPLIT_BY = ("source", "labeled", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
+"""What of a task its split depends on."""
+
+
+def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Cell]:
+    """Every cell of the suite once, in the order of its grids.
+
+    :param beside: the suite's folder, where its own recipes and sources files are looked for first.
+    :raises RecipeError: for a recipe that cannot be run, naming the system.
+    :raises DataError: for data that is not there, or a budget larger than the set.
+    """
+    maker = _Maker(suite, plugins, folders, beside)
+    found: dict[str, Cell] = {}
+    for grid in suite.grids:
+        for cell in maker.cells(grid):
+            found.setdefault(cell.name, cell)
+    return list(found.values())
+
+
+class _Maker:
+    """Remembers what cells have in common: a system's outputs, and splits."""
+
+    def __init__(self, suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> None:
+        self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
+        self.code = code_version(plugins)
+        self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
+        self.splits: dict[str, str] = {}
+
+    def cells(self, grid: Grid) -> Iterator[Cell]:
+        seeds = self.suite.seeds if grid.seeds is None else grid.seeds
+        for sources in grid.sources or self.suite.sources:
+            for system in grid.systems:
+                tasks = [task for task in self._read(system, sources)["tasks"] if task in grid.budgets]
+                for counts in product(*(grid.budgets[task] for task in tasks)):
+                    for seed in seeds:
+                        yield self._cell(system, sources, dict(zip(tasks, counts, strict=True)), seed)
+
+    def _cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
+        recipe = self._recipe(system, sources, budgets, seed)
+        split = self._split(recipe, self._outputs(system, sources, recipe))
+        key = hashlib.sha256(f"{recipe.digest()} {split} {self.code}".encode()).hexdigest()[:8]
+        counts = ["-".join(str(count) for count in budgets.values())] if budgets else []
+        name = "_".join([system, *counts, Path(sources).stem, f"s{seed}", key])
+        return Cell(system, Path(sources).stem, budgets, seed, recipe, split, self.code, name)
+
+    def _read(self, system: str, sources: str, overrides: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+        chosen = self.suite.variants.get(system) or Variant(recipe=system)
+        recipe, beside = self._beside(chosen.recipe), self._beside(sources)
+        return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
+
+    def _beside(self, name: str) -> str:
+        return str(self.beside / name) if (self.beside / name).is_file() else name
+
+    def _recipe(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Recipe:
+        """The system's recipe after the suite's settings, its own, the budgets, and its name."""
+        variant = self.suite.variants.get(system)
+        asked = {f"tasks.{task}.labeled": count for task, count in budgets.items()}
+        settings: list[Settings] = [self.suite.set, variant.set if variant else {}, asked, {"name": system}]
+        known = self._read(system, sources)["tasks"]
+        overrides = [
+            f"{key}={json.dumps(value)}"
+            for one in settings
+            for key, value in one.items()
+            if not key.startswith("tasks.") or key.split(".")[1] in known
+        ]
+        return RecipeText(self._read(system, sources, overrides, seed), f"system {system}").validated()
+
+    def _outputs(self, system: str, sources: str, recipe: Recipe) -> dict[str, Output]:
+        if (system, sources) not in self.outputs:
+            experiment = assemble(recipe, self.plugins, f"system {system}")
+            self.outputs[system, sources] = {task.name: task.output for task in experiment.tasks}
+        return self.outputs[system, sources]
+
+    def _split(self, recipe: Recipe, outputs: Mapping[str, Output]) -> str:
+        """A hash of the split; made once for all recipes that share it."""
+        content = recipe.content()
+        parts = {name: [task[key] for key in SPLIT_BY] for name, task in content["tasks"].items()}
+        select = recipe.train.select_by == "validation"
+        asked = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
+        if asked not in self.splits:
+            files = list_files(recipe, self.plugins, self.folders)
+            if recipe.split is not None:
+                splits = read_split(Path(recipe.split), recipe.tasks, files)
+            else:
+                tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
+                splits = split_tasks(tasks, files, recipe.seed, select)
+            self.splits[asked] = split_digest(splits, recipe.seed)
+        return self.splits[asked]

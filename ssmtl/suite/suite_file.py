@@ -1,0 +1,111 @@
+"""A suite as frozen, forbidding models: what may stand in its YAML file."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+
+from ssmtl import yaml_file
+from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.options import problems_of
+
+Budget = PositiveInt | Annotated[float, Field(gt=0, lt=1)] | Literal["all"]
+Settings = dict[str, Any]
+"""Dotted keys of a recipe, as after `--set`, and their values. What names a task concerns the systems that have it."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Variant(_Part):
+    """A system that is a recipe with settings of its own."""
+
+    recipe: str
+    set: Settings = {}
+
+
+class Grid(_Part):
+    """Systems × budgets × seeds × sources.
+
+    :param budgets: labelled images by task; every combination, each system with the tasks that it has.
+    :param seeds, sources: in the place of the suite's.
+    """
+
+    systems: Annotated[list[str], Field(min_length=1)]
+    budgets: dict[str, Annotated[list[Budget], Field(min_length=1)]] = {}
+    seeds: list[NonNegativeInt] | None = None
+    sources: list[str] | None = None
+
+
+class Compare(_Part):
+    """What is tested for significance: one system against others, by task, in some metrics."""
+
+    system: str
+    against: dict[str, list[str]]
+    metrics: dict[str, list[str]]
+
+
+class Suite(_Part):
+    """A grid of runs.
+
+    :param sources: sources files, or names of shipped ones.
+    :param set: settings of every system.
+    :param threads: of one run on a CPU. Sums depend in their last digit on how many there are, so this is the suite's,
+        not the machine's.
+    :param variants: systems other than the recipe of their name.
+    :param names: how systems are called in tables.
+    :param reference: published numbers, a CSV beside the suite.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+    title: str = ""
+    note: str = ""
+    sources: Annotated[list[str], Field(min_length=1)] = ["phantom"]
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)] = [0]
+    threads: PositiveInt = 1
+    set: Settings = {}
+    variants: dict[str, Variant] = {}
+    grids: Annotated[list[Grid], Field(min_length=1)]
+    names: dict[str, str] = {}
+    compare: Compare | None = None
+    reference: str | None = None
+
+    @property
+    def systems(self) -> list[str]:
+        """Each system once, as they first stand in the grids."""
+        return list(dict.fromkeys(system for grid in self.grids for system in grid.systems))
+
+    @model_validator(mode="after")
+    def _named(self) -> "Suite":
+        compared = (
+            [self.compare.system, *(one for many in self.compare.against.values() for one in many)]
+            if (self.compare)
+            else []
+        )
+        for key, named in (("variants", self.variants), ("names", self.names), ("compare", compared)):
+            for name in named:
+                if name not in self.systems:
+                    raise ValueError(f"{key}: '{name}' stands in no grid ({nearest(name, self.systems)})")
+        return self
+
+
+def read_suite(path: Path) -> Suite:
+    """:raises RecipeError: with every mistake of form, and where it stands."""
+    content = yaml_file.read_mapping(path)
+    try:
+        suite = Suite.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise RecipeError(
+            [Problem(f"{path}: {one.where}".rstrip(": "), one.what, one.hint) for one in problems_of(error, "", Suite)]
+        ) from error
+    if suite.reference is not None and not (path.parent / suite.reference).is_file():
+        raise RecipeError([Problem(f"{path}: reference", f"no file {path.parent / suite.reference}")])
+    return suite
+
+
+def described(suite: Suite, path: Path) -> dict[str, Any]:
+    """The suite as plain data for its folder: systems listed, the reference's place made absolute."""
+    reference = str((path.parent / suite.reference).resolve()) if suite.reference else None
+    return suite.model_dump(mode="json") | {"systems": suite.systems, "reference": reference}

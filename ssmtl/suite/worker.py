@@ -1,0 +1,134 @@
+"""One cell in a process of its own:  python -m ssmtl.suite.worker < WORK.json
+
+Its exit code is 0 (finished), 3 (failed, and noted) or 75 (another process works on the cell).
+"""
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import Timeout
+
+from ssmtl.errors import RunError
+from ssmtl.run import Job, execute, write_text
+from ssmtl.suite.cell import Cell, folder_of, lock_of, outcome_of
+
+FINISHED, FAILED, BUSY = 0, 3, 75
+"""Exit codes."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker needs to know, as plain data.
+
+    :param suite: the suite's folder. :param facts: of the cell. :param recipe: its resolved recipe.
+    """
+
+    suite: str
+    facts: dict[str, Any]
+    recipe: dict[str, Any]
+    threads: int
+    data_root: str | None
+    plugins: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cell: Cell, suite: Path, threads: int, data_root: Path | None, plugins: tuple[Path, ...]) -> Self:
+        """:param suite: the suite's folder."""
+        return cls(
+            str(suite.resolve()),
+            cell.facts(),
+            cell.recipe.content(),
+            threads,
+            str(data_root.resolve()) if data_root else None,
+            tuple(str(path.resolve()) for path in plugins),
+        )
+
+    @property
+    def cell(self) -> str:
+        """Its name."""
+        return str(self.facts["cell"])
+
+    def text(self) -> str:
+        """As JSON, for the worker's standard input."""
+        return json.dumps(asdict(self))
+
+
+def work_on(work: Work) -> int:
+    """Train the cell unless it is finished; what a dead worker left of it is thrown away first."""
+    suite = Path(work.suite)
+    try:
+        with lock_of(suite, work.cell).acquire(timeout=0):
+            if outcome_of(suite, work.cell).get("status") == "finished":
+                return FINISHED
+            return _train(work, folder_of(suite, work.cell))
+    except Timeout:
+        return BUSY
+
+
+def _train(work: Work, folder: Path) -> int:
+    shutil.rmtree(folder, ignore_errors=True)
+    began = time.perf_counter()
+    try:
+        _run(work, folder)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this cell's, and the suite goes on
+        traceback.print_exc()
+        note(work, status="failed", error=f"{type(error).__name__}: {error}", seconds=time.perf_counter() - began)
+        return FAILED
+    note(work, status="finished", error="", seconds=time.perf_counter() - began)
+    return FINISHED
+
+
+def _run(work: Work, folder: Path) -> None:
+    import torch
+
+    from ssmtl.assemble import assemble
+    from ssmtl.data.folders import Folders
+    from ssmtl.data.prepare import prepare
+    from ssmtl.data.split import split_digest
+    from ssmtl.plugins import load_plugins
+    from ssmtl.recipe_file import RecipeText
+
+    torch.set_num_threads(work.threads)
+    plugins = load_plugins([Path(path) for path in work.plugins])
+    recipe = RecipeText(work.recipe, work.cell).validated()
+    experiment = assemble(recipe, plugins, work.cell)
+    folders = Folders(Path(work.data_root) if work.data_root else None)
+    prepared = prepare(experiment, plugins, folders)
+    if split_digest(prepared.splits, recipe.seed) != work.facts["split_hash"] and not prepared.skipped:
+        raise RunError("the data changed since the suite was started: its split is another one")
+    local = tuple(Path(path) for path in work.plugins)
+    execute(Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run")), plugins, experiment, prepared)
+
+
+def note(work: Work, *, status: str, error: str, seconds: float) -> None:
+    """Write the cell's outcome, whole or not at all."""
+    folder = folder_of(Path(work.suite), work.cell)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {**work.facts, "status": status, "error": error, "seconds": round(seconds, 1), "threads": work.threads}
+    write_text(folder / "cell.json", json.dumps(content, indent=1))
+
+
+def _end_with_parent() -> None:
+    """A killed suite leaves no worker behind."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def main() -> None:
+    """Reads the work from standard input."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    content = json.load(sys.stdin)
+    sys.exit(work_on(Work(**{**content, "plugins": tuple(content["plugins"])})))
+
+
+if __name__ == "__main__":
+    main()
