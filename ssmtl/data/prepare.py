@@ -1,6 +1,6 @@
 """From an experiment to its data: list, split, decode."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def prepare(
     :raises DataError: for everything that can be wrong with data.
     """
     recipe = experiment.recipe
-    files = list_files(recipe, plugins, folders)
+    files = list_files(recipe, lambda name: make_source(recipe, plugins, folders, name))
     splits = _split(experiment, files, split_file)
     structures = _structures(experiment)
     decoded: dict[str, Decoded] = {}
@@ -66,17 +66,14 @@ def prepare(
     return Prepared(data, splits, skipped, {name: found.fingerprint for name, found in decoded.items()})
 
 
-def list_files(recipe: Recipe, plugins: Plugins, folders: Folders) -> SourceFiles:
+def list_files(recipe: Recipe, make: Callable[[str], Source]) -> SourceFiles:
     """The examples of the sources that the tasks name; no image is opened.
 
+    :param make: a source by its name in the recipe.
     :raises DataError: as the sources do.
     """
     specs = recipe.tasks
     disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
-
-    def make(name: str) -> Source:
-        return make_source(recipe, plugins, folders, name)
-
     return list_sources(recipe.sources, _wanted(recipe), make, disjoint, recipe.seed)
 
 

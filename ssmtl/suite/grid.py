@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 from ssmtl.assemble import assemble
 from ssmtl.code_version import code_version
 from ssmtl.data.folders import Folders
-from ssmtl.data.prepare import list_files
+from ssmtl.data.prepare import list_files, make_source
 from ssmtl.data.split import read_split, split_digest, split_tasks
 from ssmtl.head import Output
 from ssmtl.plugins import Plugins
 from ssmtl.recipe import Recipe
 from ssmtl.recipe_file import RecipeText, read
+from ssmtl.source import Example
 from ssmtl.suite.cell import Cell
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
 
@@ -38,13 +40,25 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
     return list(found.values())
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A source whose files have been listed."""
+
+    found: tuple[Example, ...]
+
+    def examples(self) -> tuple[Example, ...]:
+        """As listed."""
+        return self.found
+
+
 class _Maker:
-    """Remembers what cells have in common: a system's outputs, and splits."""
+    """Remembers what cells have in common: texts of recipes, a system's outputs, listed sources, and splits."""
 
     def __init__(self, suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> None:
         self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
         self.code = code_version(plugins)
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
+        self.listed: dict[str, Listed] = {}
         self.splits: dict[str, str] = {}
 
     def cells(self, grid: Grid) -> Iterator[Cell]:
@@ -92,6 +106,14 @@ class _Maker:
             self.outputs[system, sources] = {task.name: task.output for task in experiment.tasks}
         return self.outputs[system, sources]
 
+    def _listed(self, recipe: Recipe, name: str) -> "Listed":
+        """The source, read once for all recipes that have the same."""
+        asked = recipe.sources[name].model_dump_json()
+        if asked not in self.listed:
+            source = make_source(recipe, self.plugins, self.folders, name)
+            self.listed[asked] = Listed(tuple(source.examples()))
+        return self.listed[asked]
+
     def _split(self, recipe: Recipe, outputs: Mapping[str, Output]) -> str:
         """A hash of the split; made once for all recipes that share it."""
         content = recipe.content()
@@ -99,7 +121,7 @@ class _Maker:
         select = recipe.train.select_by == "validation"
         asked = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
         if asked not in self.splits:
-            files = list_files(recipe, self.plugins, self.folders)
+            files = list_files(recipe, lambda name: self._listed(recipe, name))
             if recipe.split is not None:
                 splits = read_split(Path(recipe.split), recipe.tasks, files)
             else:
