@@ -32,10 +32,11 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
     :raises RecipeError: for a recipe that cannot be run, naming the system.
     :raises DataError: for data that is not there, or a budget larger than the set.
     """
-    maker = _Maker(suite, plugins, folders, beside)
+    maker = Maker(suite, plugins, folders, beside)
     found: dict[str, Cell] = {}
     for grid in suite.grids:
-        for cell in maker.cells(grid):
+        for point in maker.points(grid):
+            cell = maker.cell(*point)
             found.setdefault(cell.name, cell)
     return list(found.values())
 
@@ -51,26 +52,28 @@ class Listed:
         return self.found
 
 
-class _Maker:
-    """Remembers what cells have in common: texts of recipes, a system's outputs, listed sources, and splits."""
+class Maker:
+    """Remembers what cells have in common: a system's tasks and outputs, listed sources, and splits."""
 
     def __init__(self, suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> None:
         self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
         self.code = code_version(plugins)
+        self.tasks: dict[tuple[str, str], list[str]] = {}
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
         self.listed: dict[str, Listed] = {}
         self.splits: dict[str, str] = {}
 
-    def cells(self, grid: Grid) -> Iterator[Cell]:
+    def points(self, grid: Grid) -> Iterator[tuple[str, str, dict[str, Any], int]]:
+        """System, sources, budgets and seed of each cell, in order; each system with the tasks that it has."""
         seeds = self.suite.seeds if grid.seeds is None else grid.seeds
         for sources in grid.sources or self.suite.sources:
             for system in grid.systems:
-                tasks = [task for task in self._read(system, sources)["tasks"] if task in grid.budgets]
+                tasks = [task for task in self._tasks(system, sources) if task in grid.budgets]
                 for counts in product(*(grid.budgets[task] for task in tasks)):
                     for seed in seeds:
-                        yield self._cell(system, sources, dict(zip(tasks, counts, strict=True)), seed)
+                        yield system, sources, dict(zip(tasks, counts, strict=True)), seed
 
-    def _cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
+    def cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
         recipe = self._recipe(system, sources, budgets, seed)
         split = self._split(recipe, self._outputs(system, sources, recipe))
         key = hashlib.sha256(f"{recipe.digest()} {split} {self.code}".encode()).hexdigest()[:8]
@@ -83,6 +86,12 @@ class _Maker:
         recipe, beside = self._beside(chosen.recipe), self._beside(sources)
         return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
 
+    def _tasks(self, system: str, sources: str) -> list[str]:
+        """Names of the system's tasks."""
+        if (system, sources) not in self.tasks:
+            self.tasks[system, sources] = list(self._read(system, sources).get("tasks") or ())
+        return self.tasks[system, sources]
+
     def _beside(self, name: str) -> str:
         return str(self.beside / name) if (self.beside / name).is_file() else name
 
@@ -91,7 +100,7 @@ class _Maker:
         variant = self.suite.variants.get(system)
         asked = {f"tasks.{task}.labeled": count for task, count in budgets.items()}
         settings: list[Settings] = [self.suite.set, variant.set if variant else {}, asked, {"name": system}]
-        known = self._read(system, sources)["tasks"]
+        known = self._tasks(system, sources)
         overrides = [
             f"{key}={json.dumps(value)}"
             for one in settings

@@ -15,7 +15,7 @@ def launch(work: Work) -> "subprocess.Popen[bytes]":
     threads = {name: str(work.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ssmtl.suite.worker"],
+            [sys.executable, "-m", "ssmtl.suite.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

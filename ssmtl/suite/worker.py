@@ -1,4 +1,6 @@
-"""One cell in a process of its own:  python -m ssmtl.suite.worker < WORK.json
+"""One cell in a process of its own:  python -m ssmtl.suite.worker PARENT < WORK.json
+
+PARENT is the process that waits for it; when that one is gone, so is the worker.
 
 Its exit code is 0 (finished), 3 (failed, and noted) or 75 (another process works on the cell).
 """
@@ -115,9 +117,8 @@ def note(work: Work, *, status: str, error: str, seconds: float) -> None:
     write_text(folder / "cell.json", json.dumps(content, indent=1))
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """A killed suite leaves no worker behind."""
-    parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
@@ -125,7 +126,7 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Reads the work from standard input."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     content = json.load(sys.stdin)
     sys.exit(work_on(Work(**{**content, "plugins": tuple(content["plugins"])})))
 

@@ -1,0 +1,83 @@
+"""Cells as Ray tasks, on a cluster or on this machine. The extra `ray` brings it.
+
+The suite's folder, the data and the cache are reached by the same paths from every node: a shared file system.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ssmtl.errors import RunError
+from ssmtl.suite.executor import Told
+from ssmtl.suite.launch import launch
+from ssmtl.suite.worker import BUSY, Work
+
+if TYPE_CHECKING:
+    import ray
+
+RETRIES = 3
+"""How often a cell whose Ray worker died is started again."""
+
+PATIENCE = 2.0
+"""Seconds before work that another process holds is tried again."""
+
+
+class RayCluster:
+    """Each cell a task, in a process of its own below the Ray worker: the same process as on this machine alone.
+
+    :param jobs: tasks at a time where Ray is started here; a cluster knows its own size.
+    :param threads: CPUs a task claims. :param gpus: GPUs a task claims, or a fraction of one.
+    :param address: of a running cluster; 'auto' finds the one of this machine; None starts Ray here.
+    :raises RunError: without the extra, or if no cluster answers.
+    """
+
+    def __init__(self, jobs: int, threads: int, address: str | None, gpus: float = 0.0) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise RunError("--executor ray needs Ray: pip install 'ssmtl[ray]'") from error
+        self.ray, self.threads, self.gpus = ray, threads, gpus
+        size: dict[str, Any] = {} if address else {"num_cpus": jobs * threads}
+        try:
+            ray.init(address=address, log_to_driver=False, include_dashboard=False if not address else None, **size)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise RunError(f"--address {address}: no Ray cluster answers: {error}") from error
+
+    def run(self, work: Sequence[Work], started: Callable[[Work], None], ended: Told, idle: Callable[[], None]) -> None:
+        claims = {"num_cpus": self.threads, "num_gpus": self.gpus, "max_retries": RETRIES}
+        task = self.ray.remote(**claims)(work_below)
+        running: dict[ray.ObjectRef, Work] = {}
+        for one in work:
+            running[task.remote(one)] = one
+            started(one)
+        while running:
+            ready, _ = self.ray.wait(list(running), timeout=0.2)
+            for reference in ready:
+                one = running.pop(reference)
+                code = self._code(reference)
+                if code == BUSY:
+                    running[task.remote(one, PATIENCE)] = one
+                else:
+                    ended(one, code)
+            idle()
+        self.ray.shutdown()
+
+    def _code(self, reference: "ray.ObjectRef") -> int:
+        """The worker's exit code; −9 where Ray gave up on a task whose workers died."""
+        try:
+            return int(self.ray.get(reference))
+        except (self.ray.exceptions.WorkerCrashedError, self.ray.exceptions.RayError):
+            return -9
+
+
+def work_below(work: Work, wait: float = 0.0) -> int:
+    """In a Ray worker: the cell's own process, which dies with this one.
+
+    A task that is started again after its worker's death may find the old process still there for a moment.
+    """
+    time.sleep(wait)
+    code = launch(work).wait()
+    if code == BUSY:
+        time.sleep(PATIENCE)
+        code = launch(work).wait()
+    return code

@@ -1,0 +1,240 @@
+"""`ssmtl bench` in real processes: what is run, what is not run again, and what survives."""
+
+import json
+import os
+import random
+import signal
+import time
+
+import pytest
+from filelock import FileLock
+from small_suite import GRID, TINY, bench, stable, started, suite_file, table
+
+OUT = ("--out", "out")
+FAILING = {"lost": {"recipe": "enc", "set": {"optimizer.lr": 1e30, "train.steps": 40}}}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The small suite, run without interruption."""
+    folder = tmp_path_factory.mktemp("whole")
+    path = suite_file(folder)
+    code, out, err = bench("run", path, *OUT, cwd=folder)
+    assert code == 0, err
+    return folder, out
+
+
+def results(folder):
+    return (folder / "out" / "results.csv").read_bytes()
+
+
+def cell_times(folder):
+    return {path: path.stat().st_mtime_ns for path in (folder / "out" / "cells").glob("*/results.json")}
+
+
+def test_a_row_for_each_metric_of_each_cell(whole):
+    folder, out = whole
+    rows = table(folder / "out" / "results.csv")
+    assert {(row["system"], row["seed"]) for row in rows} == {(s, n) for s in ("enc", "umtl") for n in ("0", "1")}
+    for row in rows:
+        cell = folder / "out" / "cells" / row["cell"]
+        found = json.loads((cell / "results.json").read_text(encoding="utf-8"))
+        value = found["tasks"][row["task"]][row["domain"]][row["metric"]]
+        assert row["value"] == ("" if value is None else f"{value:.6g}")
+        assert row["recipe_hash"] == found["recipe_hash"]
+        assert row["budgets"] == ("diagnosis=12" if row["system"] == "enc" else "diagnosis=12 lungs=6")
+        assert row["labeled"] == {"diagnosis": "12", "lungs": "6"}[row["task"]]
+    assert [row["status"] for row in table(folder / "out" / "cells.csv")] == ["finished"] * 4
+    assert "4/4 finished" in out
+    for name in ("report.html", "tables/summary.csv"):
+        assert (folder / "out" / name).stat().st_size > 0
+
+
+def test_systems_of_one_seed_learn_from_the_same_labels(whole):
+    folder, _ = whole
+    splits = {}
+    for path in (folder / "out" / "cells").glob("*/split.json"):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        splits.setdefault(found["seed"], []).append(found["tasks"]["diagnosis"])
+    assert [len(found) for found in splits.values()] == [2, 2]
+    assert all(one == other for one, other in splits.values())
+    assert splits[0][0] != splits[1][0]
+
+
+def test_run_again_it_does_nothing(whole):
+    folder, _ = whole
+    before = cell_times(folder)
+    code, out, _ = bench("run", folder / "small.yaml", *OUT, cwd=folder)
+    assert (code, cell_times(folder)) == (0, before)
+    assert "nothing to do" in out
+
+
+def test_status_counts_the_cells(whole):
+    folder, _ = whole
+    code, out, _ = bench("status", folder / "small.yaml", *OUT, cwd=folder)
+    assert code == 0
+    assert "4 cells: 4 finished, 0 failed, 0 running, 0 waiting" in out
+
+
+def test_compare_prints_both_systems(whole):
+    folder, _ = whole
+    code, out, _ = bench("compare", "enc", "umtl", "--suite", "out", cwd=folder)
+    assert code == 0
+    assert "auroc" in out
+    code, _, err = bench("compare", "enc", "umtll", "--suite", "out", cwd=folder)
+    assert (code, "did you mean 'umtl'" in err) == (2, True)
+
+
+def test_rows_do_not_depend_on_how_many_run_at_a_time(whole, tmp_path):
+    assert bench("run", suite_file(tmp_path), *OUT, "--jobs", "1", cwd=tmp_path)[0] == 0
+    assert results(tmp_path) == results(whole[0])
+    assert stable(tmp_path / "out" / "cells.csv") == stable(whole[0] / "out" / "cells.csv")
+
+
+def test_a_dry_run_trains_nothing_and_tells_the_hours(tmp_path):
+    code, out, _ = bench("run", suite_file(tmp_path), "--dry-run", "--only", "enc", cwd=tmp_path)
+    assert code == 0
+    assert "hours" in out
+    assert "2 of 2 cells to run" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_only_takes_systems_and_cells_and_refuses_what_fits_none(tmp_path):
+    path = suite_file(tmp_path)
+    code, _, err = bench("run", path, *OUT, "--only", "encc", cwd=tmp_path)
+    assert (code, "did you mean 'enc'" in err, (tmp_path / "out").exists()) == (2, True, False)
+    assert bench("run", path, *OUT, "--only", "enc*_s0_*", cwd=tmp_path)[0] == 0
+    assert [row["status"] for row in table(tmp_path / "out" / "cells.csv")] == ["finished"] + ["waiting"] * 3
+    assert {row["cell"][:14] for row in table(tmp_path / "out" / "results.csv")} == {"enc_12_phantom"}
+
+
+def test_a_failed_cell_is_noted_the_rest_goes_on_and_it_is_tried_again(tmp_path):
+    grid = {"systems": ["lost", "enc"], "budgets": {"diagnosis": [12]}}
+    path = suite_file(tmp_path, grids=[grid], variants=FAILING, seeds=[0])
+    code, out, _ = bench("run", path, *OUT, "--jobs", "1", cwd=tmp_path)
+    assert code == 3
+    assert "1 cell failed" in out
+    lost, enc = table(tmp_path / "out" / "cells.csv")
+    assert (lost["status"], enc["status"]) == ("failed", "finished")
+    assert "not finite" in lost["error"]
+    assert {row["system"] for row in table(tmp_path / "out" / "results.csv")} == {"enc"}
+    assert "not finite" in bench("status", path, *OUT, cwd=tmp_path)[1]
+    before = cell_times(tmp_path)
+    assert bench("run", path, *OUT, cwd=tmp_path)[0] == 3
+    assert cell_times(tmp_path) == before
+
+
+def test_a_worker_that_is_killed_costs_its_cell_alone(tmp_path):
+    path = suite_file(tmp_path, seeds=[0], set={**TINY, "train.steps": 400})
+    suite = started("run", path, *OUT, "--jobs", "1", cwd=tmp_path)
+    os.kill(worker_of(suite, tmp_path), signal.SIGKILL)
+    assert suite.wait(timeout=300) == 3
+    suite.communicate()
+    first, second = table(tmp_path / "out" / "cells.csv")
+    assert (first["status"], second["status"]) == ("failed", "finished")
+    assert "signal 9" in first["error"]
+
+
+def worker_of(suite, folder):
+    """The process that trains the suite's first cell, once it trains."""
+    for _ in range(600):
+        if list((folder / "out" / "cells").glob("*/metrics.jsonl")):
+            break
+        time.sleep(0.1)
+    children = open(f"/proc/{suite.pid}/task/{suite.pid}/children").read().split()
+    for child in children:
+        if "ssmtl.suite.worker" in open(f"/proc/{child}/cmdline").read():
+            return int(child)
+    raise AssertionError("no worker")
+
+
+def test_a_cell_that_another_process_holds_is_left_to_it(tmp_path):
+    path = suite_file(tmp_path, seeds=[0])
+    (tmp_path / "out" / "cells").mkdir(parents=True)
+    assert bench("run", path, *OUT, "--only", "umtl", cwd=tmp_path)[0] == 0
+    waiting = next(row["cell"] for row in table(tmp_path / "out" / "cells.csv") if row["status"] == "waiting")
+    with FileLock(tmp_path / "out" / "cells" / f".{waiting}.lock"):
+        assert "1 running" in bench("status", path, *OUT, cwd=tmp_path)[1]
+        suite = started("run", path, *OUT, cwd=tmp_path)
+        time.sleep(15)
+        assert suite.poll() is None
+        assert not (tmp_path / "out" / "cells" / waiting).exists()
+    assert suite.wait(timeout=120) == 0
+    suite.communicate()
+    assert [row["status"] for row in table(tmp_path / "out" / "cells.csv")] == ["finished"] * 2
+
+
+def test_two_suites_on_one_folder_share_the_work(whole, tmp_path):
+    path = suite_file(tmp_path)
+    both = [started("run", path, *OUT, "--jobs", "1", cwd=tmp_path) for _ in range(2)]
+    said = [process.communicate(timeout=400)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert results(tmp_path) == results(whole[0])
+    trained = [line for out in said for line in out.splitlines() if " finished " in line and "/" in line]
+    assert len(trained) >= 4
+    logs = [path.read_text() for path in (tmp_path / "out" / "logs").iterdir()]
+    assert not any("Traceback" in log for log in logs)
+
+
+@pytest.mark.slow
+def test_killed_at_five_random_moments_it_ends_with_the_same_rows(whole, tmp_path):
+    path = suite_file(tmp_path)
+    moment = random.Random(0)
+    for _ in range(5):
+        suite = started("run", path, *OUT, cwd=tmp_path)
+        time.sleep(moment.uniform(3, 12))
+        suite.kill()
+        suite.communicate()
+    code, _, err = bench("run", path, *OUT, cwd=tmp_path)
+    assert code == 0, err
+    assert results(tmp_path) == results(whole[0])
+    assert stable(tmp_path / "out" / "cells.csv") == stable(whole[0] / "out" / "cells.csv")
+
+
+@pytest.mark.slow
+def test_on_ray_the_rows_are_the_same_and_a_killed_worker_costs_a_retry(whole, tmp_path):
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    path = suite_file(tmp_path)
+    suite = started("run", path, *OUT, "--executor", "ray", cwd=tmp_path)
+    for _ in range(900):
+        holder = ray_worker(suite)
+        if holder and list((tmp_path / "out" / "cells").glob("*/metrics.jsonl")):
+            os.kill(holder, signal.SIGKILL)
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("no Ray worker to kill")
+    out, err = suite.communicate(timeout=400)
+    assert suite.returncode == 0, out + err
+    assert results(tmp_path) == results(whole[0])
+    assert stable(tmp_path / "out" / "cells.csv") == stable(whole[0] / "out" / "cells.csv")
+
+
+def ray_worker(suite):
+    """The parent of a process that trains a cell, below a Ray that the suite started."""
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and "ssmtl.suite.worker" in open(f"/proc/{name}/cmdline").read():
+                parent = int(open(f"/proc/{name}/stat").read().rsplit(")", 1)[1].split()[1])
+                if "ray::" in open(f"/proc/{parent}/cmdline").read():
+                    return parent
+        except OSError:
+            continue
+    return None
+
+
+def test_without_the_extra_ray_is_named(tmp_path, monkeypatch):
+    import sys
+
+    from ssmtl import SsmtlError
+    from ssmtl.suite.on_ray import RayCluster
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SsmtlError, match=r"ssmtl\[ray\]"):
+        RayCluster(1, 1, None)
+
+
+def test_a_grid_of_nothing_that_it_knows_names_the_nearest(tmp_path):
+    path = suite_file(tmp_path, grids=[{**GRID, "systems": ["umtl_z"]}])
+    code, _, err = bench("run", path, *OUT, cwd=tmp_path)
+    assert (code, "did you mean" in err, (tmp_path / "out").exists()) == (2, True, False)

@@ -1,0 +1,128 @@
+"""From a suite's file to its cells."""
+
+from pathlib import Path
+
+import pytest
+
+from ssmtl import Folders
+from ssmtl.errors import RecipeError
+from ssmtl.plugins import load_plugins
+from ssmtl.suite.grid import Maker, cells_of
+from ssmtl.suite.suite_file import read_suite
+from small_suite import GRID, TINY, suite_file
+
+SUITES = Path(__file__).parents[2] / "benchmarks" / "quality"
+PLUGINS = load_plugins()
+
+
+def cells(path):
+    return cells_of(read_suite(path), PLUGINS, Folders(), path.parent)
+
+
+def points(path):
+    suite = read_suite(path)
+    maker = Maker(suite, PLUGINS, Folders(), path.parent)
+    return [point for grid in suite.grids for point in maker.points(grid)]
+
+
+def test_systems_times_budgets_times_seeds_each_with_its_own_tasks(tmp_path):
+    grid = {"systems": ["enc", "unet", "umtl"], "budgets": {"diagnosis": [12, "all"], "lungs": [6]}}
+    found = cells(suite_file(tmp_path, grids=[grid]))
+    assert [(cell.system, cell.asked, cell.seed) for cell in found] == [
+        *[("enc", f"diagnosis={count}", seed) for count in (12, "all") for seed in (0, 1)],
+        *[("unet", "lungs=6", seed) for seed in (0, 1)],
+        *[("umtl", f"diagnosis={count} lungs=6", seed) for count in (12, "all") for seed in (0, 1)],
+    ]
+    assert all(cell.recipe.seed == cell.seed and cell.recipe.name == cell.system for cell in found)
+    assert [cell.recipe.tasks["diagnosis"].labeled for cell in found[:4:2]] == [12, "all"]
+    assert len({cell.name for cell in found}) == len(found)
+
+
+def test_a_cell_of_two_grids_is_one_cell(tmp_path):
+    assert len(cells(suite_file(tmp_path, grids=[GRID, {**GRID, "systems": ["enc"]}]))) == 4
+
+
+def test_a_grid_may_have_seeds_and_sources_of_its_own(tmp_path):
+    made = tmp_path / "mine.yaml"
+    shipped = Path(__file__).parents[2] / "recipes" / "sources" / "phantom.yaml"
+    made.write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    grid = {**GRID, "systems": ["enc"], "seeds": [7], "sources": ["mine.yaml"]}
+    (cell,) = cells(suite_file(tmp_path, grids=[grid]))
+    assert (cell.seed, cell.sources) == (7, "mine")
+
+
+def test_a_variant_is_a_recipe_with_settings_after_the_suites(tmp_path):
+    variants = {"fast": {"recipe": "enc", "set": {"optimizer.lr": 0.5, "train.steps": 7}}}
+    grid = {"systems": ["fast", "enc"], "budgets": {"diagnosis": [12]}}
+    fast, enc = cells(suite_file(tmp_path, grids=[grid], variants=variants, seeds=[0]))
+    assert (fast.recipe.optimizer.lr, fast.recipe.train.steps, fast.recipe.name) == (0.5, 7, "fast")
+    assert enc.recipe.train.steps == TINY["train.steps"]
+
+
+def test_its_name_changes_with_recipe_split_and_code_and_with_nothing_else(tmp_path, monkeypatch):
+    def name(**changes):
+        return cells(suite_file(tmp_path, **changes))[0].name
+
+    plain = name()
+    assert plain == name(title="another", names={"enc": "E"})
+    assert plain != name(set={**TINY, "optimizer.lr": 0.25})
+    assert plain != name(set={**TINY, "sources.chex.images": 90})
+    monkeypatch.setattr("ssmtl.suite.grid.code_version", lambda plugins: "other")
+    assert plain != name()
+
+
+def test_the_papers_grid_has_its_57_rows_five_times():
+    found = points(SUITES / "paper.yaml")
+    assert len(found) == 57 * 5
+    assert len({(system, str(budgets)) for system, _, budgets, _ in found}) == 57
+    alone = [(system, budgets) for system, _, budgets, seed in found if seed == 0 and len(budgets) == 1]
+    assert len(alone) == 12
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_shipped_suite_is_in_order(path):
+    suite = read_suite(path)
+    maker = Maker(suite, PLUGINS, Folders(), path.parent)
+    for grid in suite.grids:
+        for system, sources, budgets, seed in maker.points(grid):
+            assert maker._recipe(system, sources, budgets, seed).name == system
+    assert suite.names.keys() <= set(suite.systems)
+    text = path.read_text(encoding="utf-8")
+    assert f"ssmtl bench run benchmarks/quality/{path.name}" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grids": []}, "grids"),
+        ({"gridz": []}, "gridz"),
+        ({"names": {"encc": "E"}}, "did you mean 'enc'"),
+        ({"variants": {"umtll": {"recipe": "umtl"}}}, "did you mean 'umtl'"),
+        ({"compare": {"system": "umtl", "against": {"diagnosis": ["enk"]}, "metrics": {}}}, "'enk'"),
+        ({"reference": "nowhere.csv"}, "nowhere.csv"),
+        ({"name": "../up"}, "name"),
+        ({"seeds": [-1]}, "seeds"),
+        ({"threads": 0}, "threads"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path, changes, said):
+    with pytest.raises(RecipeError) as error:
+        read_suite(suite_file(tmp_path, **changes))
+    assert said in str(error.value)
+    assert "small.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grids": [{"systems": ["encc"]}]}, "did you mean"),
+        ({"sources": ["phantm"]}, "did you mean 'phantom'"),
+        ({"set": {"train.stepz": 3}}, "stepz"),
+        ({"grids": [{"systems": ["enc"], "budgets": {"diagnosis": [100000]}}]}, "100000"),
+    ],
+)
+def test_a_mistake_in_a_system_is_named_before_anything_runs(tmp_path, changes, said):
+    with pytest.raises(Exception, match=said) as error:
+        cells(suite_file(tmp_path, **changes))
+    assert "Error" in type(error.value).__name__
+
