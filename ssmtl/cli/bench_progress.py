@@ -106,7 +106,7 @@ def print_grid(
 def print_status(console: Console, bench: Bench) -> None:
     """Counts, and a row a cell that is not finished."""
     found = {cell.name: status_of(bench.folder, cell.name) for cell in bench.cells}
-    counts = Counter(found.values())
+    counts: Counter[str] = Counter(found.values())
     said = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
     console.print(f"[bold]{bench.suite.name}[/]  {len(bench.cells)} cells: {said}  in {bench.folder}", highlight=False)
     table = Table()

@@ -1,0 +1,40 @@
+"""`ssmtl bench compare` in the terminal."""
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from ssmtl.suite.compare import Comparison
+
+
+def print_comparison(console: Console, found: Sequence[Comparison]) -> None:
+    """A table for each sources file, budgets, task and domain; a row a metric."""
+    if not found:
+        console.print("The two have no budgets, task and metric in common.")
+        return
+    places = dict.fromkeys((one.sources, one.budgets, one.task, one.domain) for one in found)
+    for place in places:
+        own = [one for one in found if (one.sources, one.budgets, one.task, one.domain) == place]
+        sources, budgets, task, domain = place
+        title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {own[0].seeds} seeds)"
+        table = Table(title=title, title_justify="left", title_style="bold")
+        table.add_column("metric", no_wrap=True)
+        for name in (own[0].system, own[0].against, "difference", "95 % images", "p images", "p seeds"):
+            table.add_column(name, justify="right", overflow="fold")
+        for one in own:
+            interval = one.interval
+            over = (f"{interval.low:+.3f} {interval.high:+.3f}", _p(interval.p)) if interval else ("–", "–")
+            numbers = (f"{one.mean:.3f}", f"{one.against_mean:.3f}", f"{one.difference:+.3f}")
+            table.add_row(one.metric, *numbers, *over, _p(one.p_t))
+        console.print(table, highlight=False)
+    console.print(
+        "p images: paired bootstrap over test images, for these networks. p seeds: Student's t, paired over seeds. "
+        "Neither is corrected for how many rows there are.",
+        highlight=False,
+    )
+
+
+def _p(value: float) -> str:
+    return "–" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,115 @@
+"""Two systems at equal budgets, with paired tests over seeds and over test images."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from scipy import stats
+
+from ssmtl.suite.bootstrap import Interval, Seed, bootstrap, minus
+from ssmtl.suite.cell import folder_of
+from ssmtl.suite.per_image import statistic_of
+from ssmtl.suite.results import Row, SuiteResults, read_results
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """:param seeds: that both systems have. :param difference: mean of `system` minus `against`.
+
+    :param t, p_t: Student's, paired over seeds; NaN with one seed.
+    :param interval: over test images; None if the metric has no value that can be resampled.
+    """
+
+    sources: str
+    budgets: str
+    task: str
+    domain: str
+    metric: str
+    system: str
+    against: str
+    seeds: int
+    mean: float
+    against_mean: float
+    difference: float
+    t: float
+    p_t: float
+    interval: Interval | None
+
+
+def compare(folder: Path, one: str, other: str) -> list[Comparison]:
+    """Every metric that both have, at budgets that agree on the tasks that both have.
+
+    :raises RunError: if `folder` is no suite's, or has no results of one of them.
+    """
+    results = read_results(folder)
+    return list(comparisons(results, results.known(one), results.known(other)))
+
+
+def comparisons(
+    results: SuiteResults, one: str, other: str, task: str | None = None, metrics: Sequence[str] | None = None
+) -> Iterator[Comparison]:
+    """:param task, metrics: only these."""
+    ours = _by_place(results, one, task, metrics)
+    theirs = _by_place(results, other, task, metrics)
+    for place, mine in ours.items():
+        for against, rows in theirs.items():
+            if place[0] == against[0] and place[2:] == against[2:] and _agree(place[1], against[1]):
+                shared = sorted({row.seed for row in mine} & {row.seed for row in rows})
+                pairs = [(_of(mine, seed), _of(rows, seed)) for seed in shared]
+                pairs = [pair for pair in pairs if not any(math.isnan(row.value) for row in pair)]
+                if pairs:
+                    yield _compared(results, pairs, max(place[1], against[1], key=len))
+
+
+def _by_place(
+    results: SuiteResults, system: str, task: str | None, metrics: Sequence[str] | None
+) -> dict[tuple[str, str, str, str, str], list[Row]]:
+    found: dict[tuple[str, str, str, str, str], list[Row]] = {}
+    for row in results.rows:
+        if row.system == system and task in (None, row.task) and (metrics is None or row.metric in metrics):
+            found.setdefault((row.sources, row.budgets, row.task, row.domain, row.metric), []).append(row)
+    return found
+
+
+def _agree(one: str, other: str) -> bool:
+    ours, theirs = (dict(part.split("=") for part in text.split()) for text in (one, other))
+    return all(ours[task] == theirs[task] for task in ours.keys() & theirs.keys())
+
+
+def _of(rows: Sequence[Row], seed: int) -> Row:
+    return next(row for row in rows if row.seed == seed)
+
+
+def _compared(results: SuiteResults, pairs: Sequence[tuple[Row, Row]], budgets: str) -> Comparison:
+    ours, theirs = [one.value for one, _ in pairs], [other.value for _, other in pairs]
+    t, p = paired_t([a - b for a, b in zip(ours, theirs, strict=True)])
+    row, other = pairs[0]
+    name = f"{row.sources} {budgets} {row.task} {row.domain} {row.metric} {sorted((row.system, other.system))}"
+    return Comparison(
+        row.sources, budgets, row.task, row.domain, row.metric, row.system, other.system, len(pairs),
+        fmean(ours), fmean(theirs), fmean(ours) - fmean(theirs), t, p, _interval(results, pairs, name),
+    )  # fmt: skip
+
+
+def paired_t(differences: Sequence[float]) -> tuple[float, float]:
+    """Student's t and its two-sided p; NaN for one difference, p 1 where none differs and 0 where all differ alike."""
+    if len(differences) < 2:
+        return math.nan, math.nan
+    if len(set(differences)) == 1:
+        return (0.0, 1.0) if differences[0] == 0 else (math.copysign(math.inf, differences[0]), 0.0)
+    found = stats.ttest_1samp(differences, 0.0)
+    return float(found.statistic), float(found.pvalue)
+
+
+def _interval(results: SuiteResults, pairs: Sequence[tuple[Row, Row]], name: str) -> Interval | None:
+    seeds = []
+    for one, other in pairs:
+        ours, theirs = (
+            statistic_of(folder_of(results.folder, row.cell), row.task, row.domain, row.metric) for row in (one, other)
+        )
+        if ours is None or theirs is None or ours[0] != theirs[0]:
+            return None
+        seeds.append(Seed(ours[0], minus(ours[1], theirs[1])))
+    return bootstrap(seeds, name)

@@ -1,0 +1,96 @@
+"""The paper's layout of a table: a row for each system and budgets, a column for each metric of each task."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ssmtl.suite.aggregate import Group, Summary
+from ssmtl.suite.reference import Published, Reference
+from ssmtl.suite.results import SuiteResults
+
+
+@dataclass(frozen=True)
+class Place:
+    """One number of ours and the published one. :param best: whether it is the best mean of its column and labels."""
+
+    summary: Summary
+    published: Published | None
+    best: bool
+
+    @property
+    def ours(self) -> str:
+        """'0.903 ± 0.009'; a dash where it is not defined."""
+        found = self.summary
+        if math.isnan(found.mean):
+            return "–"
+        return f"{found.mean:.3f}" + ("" if math.isnan(found.std) else f" ± {found.std:.3f}")
+
+    @property
+    def theirs(self) -> str:
+        """'0.954 ± 0.002'; empty if nothing is published."""
+        if self.published is None or not self.published.mean:
+            return "" if self.published is None else "unreadable"
+        return self.published.mean + (f" ± {self.published.std}" if self.published.std else "")
+
+
+@dataclass(frozen=True)
+class Line:
+    """:param labeled: by task. :param places: by (task, metric). :param n: seeds."""
+
+    system: str
+    label: str
+    labeled: dict[str, str]
+    places: dict[tuple[str, str], Place]
+    n: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One table: all systems on one domain of one sources file."""
+
+    sources: str
+    domain: str
+    tasks: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
+
+
+def layouts(results: SuiteResults, summaries: Sequence[Summary], reference: Reference) -> list[Layout]:
+    """A table for each sources file and domain."""
+    keys = dict.fromkeys((one.group.sources, one.group.domain) for one in summaries)
+    return [_layout(results, summaries, reference, *key) for key in keys]
+
+
+def _layout(
+    results: SuiteResults, summaries: Sequence[Summary], reference: Reference, sources: str, domain: str
+) -> Layout:
+    own = [one for one in summaries if (one.group.sources, one.group.domain) == (sources, domain)]
+    columns = tuple(sorted(dict.fromkeys((one.group.task, one.group.metric) for one in own), key=lambda c: c[0]))
+    tasks = tuple(dict.fromkeys(task for task, _ in columns))
+    lines = []
+    for system in results.systems:
+        for budgets in dict.fromkeys(one.group.budgets for one in own if one.group.system == system):
+            mine = [one for one in own if (one.group.system, one.group.budgets) == (system, budgets)]
+            places = {
+                (one.group.task, one.group.metric): Place(one, reference.of(one.group), _best(one, own)) for one in mine
+            }
+            labeled = {one.group.task: one.group.labeled for one in mine}
+            lines.append(Line(system, results.label(system), labeled, places, max(one.n for one in mine)))
+    return Layout(sources, domain, tasks, columns, tuple(lines))
+
+
+def smaller_is_better(metric: str) -> bool:
+    """True of distances."""
+    return "hausdorff" in metric or "distance" in metric
+
+
+def _best(one: Summary, own: Sequence[Summary]) -> bool:
+    """Among all systems with as many labels of this task; alone, nothing is best."""
+
+    def column(group: Group) -> tuple[str, str, str]:
+        return group.task, group.metric, group.labeled
+
+    rivals = [found.mean for found in own if column(found.group) == column(one.group) and not math.isnan(found.mean)]
+    if len(rivals) < 2 or math.isnan(one.mean):
+        return False
+    return one.mean == (min if smaller_is_better(one.group.metric) else max)(rivals)

@@ -1,0 +1,44 @@
+"""Published numbers, from a CSV file beside a suite."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssmtl.errors import DataError
+from ssmtl.suite.aggregate import Group
+
+
+@dataclass(frozen=True)
+class Published:
+    """As printed: mean and standard deviation, empty where unreadable. :param flag: what is doubtful about it."""
+
+    mean: str
+    std: str
+    flag: str
+
+
+class Reference:
+    """By system, budgets, task, domain and metric."""
+
+    def __init__(self, found: Mapping[tuple[str, ...], Published]) -> None:
+        self.found = found
+
+    @classmethod
+    def read(cls, path: str | None) -> "Reference":
+        """:param path: None: nothing is known. :raises DataError: if the file cannot be read or lacks a column."""
+        if path is None:
+            return cls({})
+        try:
+            with Path(path).open(encoding="utf-8", newline="") as file:
+                return cls({_key(row): Published(row["mean"], row["std"], row["flag"]) for row in csv.DictReader(file)})
+        except (OSError, KeyError) as error:
+            raise DataError(f"the published numbers {path} cannot be read: {error!r}") from error
+
+    def of(self, group: Group) -> Published | None:
+        """The published number of the same system, budgets, task, domain and metric."""
+        return self.found.get((group.system, group.budgets, group.task, group.domain, group.metric))
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, ...]:
+    return row["system"], row["budgets"], row["task"], row["domain"], row["metric"]

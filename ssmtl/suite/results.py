@@ -1,0 +1,83 @@
+"""A suite's folder, read: what it is, and the rows of its finished cells."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssmtl.errors import RunError, nearest
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one cell. :param budgets: of all its tasks, as text. :param value: NaN where it is not defined."""
+
+    system: str
+    budgets: str
+    sources: str
+    seed: int
+    task: str
+    labeled: str
+    domain: str
+    source: str
+    metric: str
+    value: float
+    images: int
+    cell: str
+
+
+@dataclass(frozen=True)
+class SuiteResults:
+    """:param told: the content of suite.json."""
+
+    folder: Path
+    told: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+    @property
+    def systems(self) -> list[str]:
+        """Those with rows, in the suite's order."""
+        return [name for name in self.told["systems"] if any(row.system == name for row in self.rows)]
+
+    def label(self, system: str) -> str:
+        """How tables call the system."""
+        return str(self.told.get("names", {}).get(system, system))
+
+    def known(self, system: str) -> str:
+        """:raises RunError: if the suite has no rows of the system."""
+        if system not in self.systems:
+            raise RunError(f"{self.folder}: no results of a system '{system}' ({nearest(system, self.systems)})")
+        return system
+
+
+def read_results(folder: Path) -> SuiteResults:
+    """:raises RunError: if `folder` is no suite's, or nothing was finished in it."""
+    try:
+        told = json.loads((folder / "suite.json").read_text(encoding="utf-8"))
+        with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
+            rows = tuple(_row(found) for found in csv.DictReader(file))
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} is no folder of a suite: it has no {Path(error.filename).name}") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{folder}: suite.json or results.csv cannot be read: {error!r}") from error
+    return SuiteResults(folder, told, rows)
+
+
+def _row(found: Mapping[str, str]) -> Row:
+    return Row(
+        found["system"],
+        found["budgets"],
+        found["sources"],
+        int(found["seed"]),
+        found["task"],
+        found["labeled"],
+        found["domain"],
+        found["source"],
+        found["metric"],
+        float(found["value"]) if found["value"] else math.nan,
+        int(found["images"]),
+        found["cell"],
+    )
