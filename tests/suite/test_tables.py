@@ -1,0 +1,128 @@
+"""Means, spreads and their tables; the published numbers beside ours."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_suite import made_up_suite
+
+from ssmtl.errors import DataError, RunError
+from ssmtl.suite.latex import escaped
+from ssmtl.suite.reference import Reference
+from ssmtl.suite.results import read_results
+from ssmtl.suite.tables import write_tables
+
+PAPER = Path(__file__).parents[2] / "benchmarks" / "quality" / "paper" / "multimix_2021.csv"
+REFERENCE = """system,budgets,task,domain,metric,mean,std,flag
+enc,diagnosis=100,diagnosis,in_domain,accuracy,0.694,0.027,
+multimix,diagnosis=100 lungs=10,lungs,in_domain,dice,0.954,0.002,IMPOSSIBLE a | b_c
+umtl,diagnosis=100 lungs=10,lungs,in_domain,dice,,,OCR_ERROR left empty
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    (tmp_path / "published.csv").write_text(REFERENCE, encoding="utf-8")
+    names = {"multimix": "Multi_Mix"}
+    folder = made_up_suite(tmp_path, names=names, note="Made up.", reference=str(tmp_path / "published.csv"))
+    write_tables(folder)
+    return folder
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_summary_is_the_mean_and_the_sample_deviation_over_seeds(suite):
+    found = rows(suite / "tables" / "summary.csv")
+    for row in found:
+        own = [
+            float(one["value"])
+            for one in rows(suite / "results.csv")
+            if all(one[key] == row[key] for key in ("system", "budgets", "task", "domain", "metric"))
+        ]
+        assert int(row["n"]) == len(own) == 3
+        assert float(row["mean"]) == pytest.approx(np.mean(own), rel=1e-5)
+        assert float(row["std"]) == pytest.approx(np.std(own, ddof=1), rel=1e-4, abs=1e-6)
+    assert len(found) == 2 + 4 + 4
+
+
+def test_every_number_of_the_markdown_is_a_row_of_the_summary(suite):
+    text = (suite / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    ours = {f"{float(row['mean']):.3f} ± {float(row['std']):.3f}" for row in rows(suite / "tables" / "summary.csv")}
+    theirs = {"0.694 ± 0.027", "0.954 ± 0.002"}
+    printed = set(re.findall(r"\d\.\d{3} ± \d\.\d{3}", text))
+    assert printed == ours | theirs
+
+
+def test_published_numbers_stand_beside_ours_with_their_flag(suite):
+    text = (suite / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
+    assert "(0.694 ± 0.027)" in lines["enc"]
+    assert re.search(r"\(0\.954 ± 0\.002<sup>(\d)</sup>\)", lines["Multi\\_Mix"])
+    assert "(unreadable<sup>" in lines["umtl"]
+    assert "IMPOSSIBLE a \\| b\\_c" in text
+    assert "Made up." in text
+
+
+def test_bold_is_the_best_of_its_column_distances_the_smallest(suite):
+    text = (suite / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    bold = re.findall(r"\*\*(\d\.\d{3})", text)
+    found = rows(suite / "tables" / "summary.csv")
+    for metric, best in (("accuracy", max), ("auroc", max), ("dice", max), ("average_hausdorff", min)):
+        values = [float(row["mean"]) for row in found if row["metric"] == metric]
+        assert f"{best(values):.3f}" in bold
+    assert len(bold) == 4
+    assert "nothing about significance" in text
+
+
+def test_one_system_alone_is_not_best_and_one_seed_has_no_spread(tmp_path):
+    write_tables(made_up_suite(tmp_path, systems=("umtl",), seeds=(0,)))
+    text = (tmp_path / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    assert "**" not in text
+    assert not re.search(r"\d ± \d", text)
+
+
+def test_latex_has_a_row_a_system_as_many_columns_as_it_says_and_no_bare_sign(suite):
+    text = (suite / "tables" / "made_in_domain.tex").read_text(encoding="utf-8")
+    form = re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1]
+    body = [line for line in text.splitlines() if line.endswith(r" \\")]
+    assert len(body) == 4
+    assert all(len(re.split(r"(?<!\\)&", line)) == len(form) for line in body)
+    assert r"Multi\_Mix" in text
+    assert "±" not in text
+    assert text.count("{") == text.count("}")
+    assert escaped("50 % & a_b {#} $x^2$ \\") == r"50 \% \& a\_b \{\#\} \$x\textasciicircum{}2\$ \textbackslash{}"
+
+
+def test_the_same_rows_give_the_same_bytes(suite):
+    before = {path.name: path.read_bytes() for path in (suite / "tables").iterdir()}
+    write_tables(suite)
+    assert before == {path.name: path.read_bytes() for path in (suite / "tables").iterdir()}
+
+
+def test_a_folder_that_is_no_suites_is_refused(tmp_path):
+    with pytest.raises(RunError, match=r"suite\.json"):
+        read_results(tmp_path)
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
+        Reference.read("nowhere.csv")
+
+
+def test_the_papers_tables_are_whole():
+    found = rows(PAPER)
+    for domain in ("in_domain", "cross_domain"):
+        own = [row for row in found if row["domain"] == domain]
+        assert len({(row["system"], row["budgets"]) for row in own}) == 57
+        assert len(own) == 3 * 6 + 9 * 3 + 45 * 9
+    by_key = {tuple(row[key] for key in ("system", "budgets", "domain", "metric")): row for row in found}
+    headline = by_key["multimix", "diagnosis=100 lungs=10", "in_domain", "dice"]
+    assert (headline["mean"], headline["flag"]) == ("0.954", "")
+    impossible = by_key["unet", "lungs=10", "in_domain", "dice"]
+    assert (impossible["mean"], impossible["std"], impossible["flag"]) == ("0.634", "0.017", "IMPOSSIBLE jaccard > dice")
+    unreadable = by_key["enc_mm", "diagnosis=all", "in_domain", "f1_normal"]
+    assert unreadable["mean"] == ""
+    assert "OCR_ERROR" in unreadable["flag"]
+    assert all(0 < float(row["mean"]) < 1 for row in found if row["mean"] and row["metric"] != "average_hausdorff")
