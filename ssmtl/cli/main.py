@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ssmtl import __version__
-from ssmtl.cli import bench, check, evaluate, plugins, run, schema
+from ssmtl.cli import bench, check, evaluate, plugins, report, run, schema
 from ssmtl.errors import RecipeError, SsmtlError
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bench.app, name="bench")
+app.command("report")(report.report)
 app.command("plugins")(plugins.plugins)
 app.command("schema")(schema.schema)
 

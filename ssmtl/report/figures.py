@@ -68,12 +68,19 @@ def save_figures(
 ) -> Iterator[SavedFigure]:
     """Draw and save the figures of one subject, one in memory at a time; names already `taken` get a number."""
     for drawing in subject.draw(run):
-        name = _file_name(drawing.name, taken)
-        for suffix in formats:
-            path = run.folder / "figures" / f"{name}.{suffix}"
-            path.parent.mkdir(exist_ok=True)
-            drawing.figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Date": None} if suffix == "svg" else None)
-            yield SavedFigure(path, drawing.caption, float(drawing.figure.get_figwidth()))
+        yield from save_drawing(drawing, run.folder, taken, formats)
+
+
+def save_drawing(
+    drawing: Drawing, folder: Path, taken: set[str], formats: Sequence[str] = ("png",)
+) -> Iterator[SavedFigure]:
+    """Save one drawing into the folder's `figures/`, a file a format."""
+    name = _file_name(drawing.name, taken)
+    for suffix in formats:
+        path = folder / "figures" / f"{name}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        drawing.figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Date": None} if suffix == "svg" else None)
+        yield SavedFigure(path, drawing.caption, float(drawing.figure.get_figwidth()))
 
 
 def _file_name(name: str, taken: set[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -56,7 +57,7 @@ def write_report(run: Path) -> Path:
     finished = FinishedRun.read(run)
     taken: set[str] = set()
     sections = [
-        Section(subject.heading, [_picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs)
+        Section(subject.heading, [picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs)
         for subject in SUBJECTS
     ]
     path, part = run / "report.html", run / "report.html.part"
@@ -66,16 +67,8 @@ def write_report(run: Path) -> Path:
 
 
 def _render(run: FinishedRun, sections: Sequence[Section]) -> str:
-    environment = Environment(
-        loader=PackageLoader("ssmtl.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # Style and script are included verbatim: they are ours and hold nothing of the run.
-    script = resources.files("ssmtl.report").joinpath(SCRIPT).read_text(encoding="utf-8")
-    return environment.get_template(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         name=run.name,
         seed=run.seed,
         summary=summarise(run),
@@ -87,16 +80,32 @@ def _render(run: FinishedRun, sections: Sequence[Section]) -> str:
         recipe=run.recipe,
         recipe_hash=run.results.get("recipe_hash"),
         data_fingerprint=run.results.get("data_fingerprint"),
-        files=[(_link(run.folder, name), name, what) for name, what in FILES.items() if (run.folder / name).exists()],
-        script_hash=base64.b64encode(hashlib.sha256(script.rstrip("\n").encode()).digest()).decode(),
+        files=[(link(run.folder, name), name, what) for name, what in FILES.items() if (run.folder / name).exists()],
     )
 
 
-def _picture(figure: SavedFigure) -> Picture:
+def render(template: str, **content: Any) -> str:
+    """The template with every string of `content` escaped, and with the hash of the one script that may run."""
+    environment = Environment(
+        loader=PackageLoader("ssmtl.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Style and script are included verbatim: they are ours and hold nothing of the run.
+    script = resources.files("ssmtl.report").joinpath(SCRIPT).read_text(encoding="utf-8")
+    script_hash = base64.b64encode(hashlib.sha256(script.rstrip("\n").encode()).digest()).decode()
+    return environment.get_template(template).render(script_hash=script_hash, **content)
+
+
+def picture(figure: SavedFigure) -> Picture:
+    """The figure as a data URI."""
     content = base64.b64encode(figure.path.read_bytes()).decode()
-    link = quote(f"{figure.path.parent.name}/{figure.path.name}")
-    return Picture(f"data:image/png;base64,{content}", link, figure.caption, round(figure.width * PIXELS_PER_INCH))
+    file = quote(f"{figure.path.parent.name}/{figure.path.name}")
+    return Picture(f"data:image/png;base64,{content}", file, figure.caption, round(figure.width * PIXELS_PER_INCH))
 
 
-def _link(folder: Path, name: str) -> str:
+def link(folder: Path, name: str) -> str:
+    """Where the page finds a file or folder beside it."""
     return quote(name) + ("/" if (folder / name).is_dir() else "")

@@ -14,10 +14,14 @@ UNDEFINED = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """:param order: what the column is sorted by if it is a column of numbers; NaN sorts last."""
+    """:param order: what the column is sorted by if it is a column of numbers; NaN sorts last.
+
+    :param links: texts and addresses, in the place of the text.
+    """
 
     text: str
     order: float | None = None
+    links: Sequence[tuple[str, str]] = ()
 
     @property
     def key(self) -> str:

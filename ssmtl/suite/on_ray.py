@@ -44,7 +44,8 @@ class RayCluster:
             raise RunError(f"--address {address}: no Ray cluster answers: {error}") from error
 
     def run(self, work: Sequence[Work], started: Callable[[Work], None], ended: Told, idle: Callable[[], None]) -> None:
-        task = self.ray.remote(num_cpus=self.threads, num_gpus=self.gpus, max_retries=RETRIES)(work_below)
+        options: Any = self.ray.remote(num_cpus=self.threads, num_gpus=self.gpus, max_retries=RETRIES)
+        task = options(work_below)
         running: dict[ray.ObjectRef, Work] = {}
         for one in work:
             running[task.remote(one)] = one

@@ -1,0 +1,129 @@
+"""RESULTS.md from its template and the committed tables:  python benchmarks/results_page.py
+
+The template's own text has no measured number: each is asked for by name, so that it has a row in a committed CSV.
+"""
+
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+HERE = Path(__file__).parent
+TEMPLATE, PAGE, RESULTS = HERE / "RESULTS.md.j2", HERE / "RESULTS.md", HERE / "results"
+MAIN = {"diagnosis": "100", "lungs": "10"}
+"""Labels of the main comparison."""
+
+Rows = list[dict[str, str]]
+
+
+class Suite:
+    """The tables of one suite, asked by name."""
+
+    def __init__(self, name: str) -> None:
+        folder = RESULTS / name
+        self.summary = _rows(folder / "tables" / "summary.csv")
+        path = folder / "tables" / "significance.csv"
+        self.tests = _rows(path) if path.is_file() else []
+        self.cells = _rows(folder / "cells.csv")
+        self.rows = _rows(folder / "results.csv")
+
+    def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
+        """'0.903 ± 0.009'."""
+        found = self._summary(system, metric, domain, labels)
+        return f"{_number(found['mean'])} ± {_number(found['std'])}"
+
+    def seeds(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
+        """The value of each seed."""
+        budgets = self._summary(system, metric, domain, labels)["budgets"]
+        keys = {"system": system, "metric": metric, "domain": domain, "budgets": budgets}
+        return ", ".join(_number(row["value"]) for row in self.rows if _fits(row, keys))
+
+    def n(self, system: str, metric: str = "", domain: str = "in_domain", labels: str | None = None) -> str:
+        """How many seeds."""
+        return self._summary(system, metric, domain, labels)["n"]
+
+    def test(self, against: str, metric: str, domain: str = "in_domain") -> str:
+        """The difference to another system with both tests, in words."""
+        keys = {"against": against, "metric": metric, "domain": domain}
+        (row,) = [row for row in self.tests if _fits(row, keys)]
+        over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
+        interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
+        over_images = f"p {_p(row['p_boot'])} over images ({_p(row['p_boot_holm'])} after Holm)"
+        return f"{_signed(row['difference'])} [{interval}], {over_images}, {over_seeds}"
+
+    def difference(
+        self, one: str, other: str, metric: str, domain: str = "in_domain", labels: str | None = None
+    ) -> str:
+        """Of two means of the summary."""
+        ours, theirs = (self._summary(name, metric, domain, labels)["mean"] for name in (one, other))
+        return _signed(str(float(ours) - float(theirs)))
+
+    def reference(self, system: str, metric: str, domain: str = "in_domain") -> str:
+        """The published mean."""
+        return self._summary(system, metric, domain, None)["reference_mean"]
+
+    def has(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> bool:
+        """Whether such a row is there."""
+        return bool(self._found(system, metric, domain, labels))
+
+    def hours(self) -> str:
+        """Of all finished cells, one thread each."""
+        return f"{sum(float(row['seconds']) for row in self.cells if row['status'] == 'finished') / 3600:.1f}"
+
+    def count(self, status: str) -> int:
+        """Cells of that status."""
+        return sum(row["status"] == status for row in self.cells)
+
+    def _found(self, system: str, metric: str, domain: str, labels: str | None) -> Rows:
+        own = [row for row in self.summary if row["system"] == system and row["domain"] == domain]
+        own = [row for row in own if row["metric"] == metric or not metric]
+        return [row for row in own if _budgets(row).get(row["task"]) == (labels or MAIN[row["task"]])]
+
+    def _summary(self, system: str, metric: str, domain: str, labels: str | None) -> dict[str, str]:
+        found = self._found(system, metric, domain, labels)
+        if not found:
+            raise KeyError(f"no row: {system} {metric} {domain} {labels}")
+        return found[0]
+
+
+def _rows(path: Path) -> Rows:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _fits(row: Mapping[str, str], keys: Mapping[str, str]) -> bool:
+    return all(row[key] == value for key, value in keys.items())
+
+
+def _budgets(row: Mapping[str, str]) -> dict[str, str]:
+    return dict(part.split("=") for part in row["budgets"].split())
+
+
+def _number(text: str) -> str:
+    return f"{float(text):.3f}" if text else "–"
+
+
+def _signed(text: str) -> str:
+    value = float(text)
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+
+
+def _p(text: str) -> str:
+    value = float(text) if text else math.nan
+    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def rendered() -> str:
+    """The page's text."""
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    suites: dict[str, Any] = {path.name: Suite(path.name) for path in sorted(RESULTS.iterdir()) if path.is_dir()}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(suites)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rendered(), encoding="utf-8")

@@ -1,0 +1,25 @@
+"""`ssmtl report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A run's folder, or a suite's.", show_default=False)],
+) -> None:
+    """Draw the figures and write the page of a run or of a suite again."""
+    from ssmtl.errors import RunError
+    from ssmtl.report import write_report, write_suite_report
+    from ssmtl.suite.tables import write_tables
+
+    if (folder / "suite.json").is_file():
+        write_tables(folder)
+        page = write_suite_report(folder)
+    elif any((folder / name).is_file() for name in ("results.json", "metrics.jsonl")):
+        page = write_report(folder)
+    else:
+        raise RunError(f"{folder} is neither a run's folder (results.json) nor a suite's (suite.json)")
+    Console().print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)

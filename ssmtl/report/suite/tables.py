@@ -1,0 +1,144 @@
+"""The tables of a suite's page."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from ssmtl.report.suite.finished_suite import FinishedSuite
+from ssmtl.report.tables import UNDEFINED, Cell, Table, decimal, whole
+from ssmtl.suite.aggregate import aggregated
+from ssmtl.suite.footnotes import Footnotes
+from ssmtl.suite.layout import Layout, Line, Place, layouts
+from ssmtl.suite.reference import Reference
+
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def results(suite: FinishedSuite) -> Iterator[Table]:
+    """For each sources file, domain and task: a row for each system and budgets, our number and the published one."""
+    reference = Reference.read(suite.results.told.get("reference"))
+    for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
+        for task in layout.tasks:
+            yield _task(suite, layout, task)
+
+
+def _task(suite: FinishedSuite, layout: Layout, task: str) -> Table:
+    notes = Footnotes()
+    columns = [column for column in layout.columns if column[0] == task]
+    lines = [line for line in layout.lines if task in line.labeled]
+    seeds = {cell.name: cell.seed for cell in suite.cells}
+    heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", *(metric for _, metric in columns), "runs"]
+    rows = [
+        [
+            Cell(line.label),
+            *(_labels(line, name) for name in layout.tasks),
+            whole(line.n),
+            *(_place(line.places.get(column), notes) for column in columns),
+            _runs(line, task, seeds),
+        ]
+        for line in lines
+    ]
+    flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
+    published = any(place.published for line in lines for place in line.places.values())
+    said = "Mean ± standard deviation over n seeds; the runs are linked by seed."
+    if published:
+        said += " In parentheses: the published number, of other films at another scale."
+    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources})"
+    return Table(title, heads, rows, " ".join([said, *flags]))
+
+
+def _labels(line: Line, task: str) -> Cell:
+    asked = line.labeled.get(task, "")
+    return Cell(asked or UNDEFINED, float(asked) if asked.isdigit() else math.inf if asked else math.nan)
+
+
+def _place(place: Place | None, notes: Footnotes) -> Cell:
+    if place is None:
+        return Cell("", math.nan)
+    mark = notes.mark(place).translate(RAISED)
+    theirs = f" ({place.theirs}{mark})" if place.theirs else ""
+    return Cell(place.ours + theirs, place.summary.mean)
+
+
+def _runs(line: Line, task: str, seeds: Mapping[str, int]) -> Cell:
+    cells = next(place.summary.cells for (name, _), place in line.places.items() if name == task)
+    links = [(str(seeds[cell]), f"cells/{quote(cell)}/") for cell in cells]
+    return Cell("", float(len(links)), links)
+
+
+def significance(suite: FinishedSuite) -> Table | None:
+    """`tables/significance.csv`, if the suite asks for comparisons."""
+    path = suite.folder / "tables" / "significance.csv"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    rows = [
+        [
+            Cell(f"{row['task']}, {row['domain'].replace('_', ' ')}: {row['metric']}"),
+            Cell(f"{suite.results.label(row['system'])} − {suite.results.label(row['against'])}"),
+            Cell(row["budgets"]),
+            decimal(row["difference"], signed=True),
+            decimal(row["low"], signed=True),
+            decimal(row["high"], signed=True),
+            _p(row["p_boot"]),
+            _p(row["p_boot_holm"]),
+            _p(row["p_t"]),
+            _p(row["p_t_holm"]),
+            whole(row["seeds"]),
+        ]
+        for row in found
+    ]
+    heads = [
+        "metric",
+        "difference of",
+        "budgets",
+        "difference",
+        "low",
+        "high",
+        "p images",
+        "Holm",
+        "p seeds",
+        "Holm",
+        "n",
+    ]
+    note = (
+        "Low and high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images "
+        "is its two-sided p. P seeds: Student's t, paired over n seeds. Holm: corrected for all rows of this table. A "
+        "small p over images says that other films would agree; a small p over seeds, that other labels and initial weights would."
+    )
+    return Table("Significance", heads, rows, note)
+
+
+def _p(text: str) -> Cell:
+    value = float(text) if text else math.nan
+    return Cell("< 0.001" if value < 0.001 else UNDEFINED if math.isnan(value) else f"{value:.3f}", value)
+
+
+def cells(suite: FinishedSuite) -> Table:
+    """What was run and what was not."""
+    rows = [
+        [
+            Cell(row["system"]),
+            Cell(row["budgets"] or UNDEFINED),
+            Cell(row["sources"]),
+            whole(row["seed"]),
+            Cell(row["status"]),
+            _seconds(row["seconds"]),
+            _folder(suite.folder, row["cell"]),
+            Cell(row["error"]),
+        ]
+        for row in suite.listed
+    ]
+    return Table("Cells", ["system", "budgets", "sources", "seed", "status", "seconds", "run", "error"], rows)
+
+
+def _seconds(text: str) -> Cell:
+    return Cell(f"{float(text):.0f}", float(text)) if text else Cell(UNDEFINED, math.nan)
+
+
+def _folder(suite: Path, cell: str) -> Cell:
+    there = (suite / "cells" / cell).is_dir()
+    return Cell(UNDEFINED, 0.0, [("folder", f"cells/{quote(cell)}/")] if there else [])
