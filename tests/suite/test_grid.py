@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from small_suite import GRID, TINY, suite_file
 
 from ssmtl import Folders
 from ssmtl.errors import RecipeError
 from ssmtl.plugins import load_plugins
 from ssmtl.suite.grid import Maker, cells_of
 from ssmtl.suite.suite_file import read_suite
-from small_suite import GRID, TINY, suite_file
 
 SUITES = Path(__file__).parents[2] / "benchmarks" / "quality"
 PLUGINS = load_plugins()
@@ -125,4 +125,3 @@ def test_a_mistake_in_a_system_is_named_before_anything_runs(tmp_path, changes, 
     with pytest.raises(Exception, match=said) as error:
         cells(suite_file(tmp_path, **changes))
     assert "Error" in type(error.value).__name__
-

@@ -155,7 +155,9 @@ def test_a_clear_gain_is_found_and_its_table_is_corrected(suite):
     assert float(dice["difference"]) == pytest.approx(0.1, abs=0.03)
     assert 0 < float(dice["low"]) < float(dice["difference"]) < float(dice["high"])
     assert float(dice["p_boot_holm"]) <= 5 * 2 / 10_001 + 1e-9
-    assert [float(row["p_t_holm"]) for row in rows] == pytest.approx(holm([float(row["p_t"]) for row in rows]), rel=1e-4)
+    assert [float(row["p_t_holm"]) for row in rows] == pytest.approx(
+        holm([float(row["p_t"]) for row in rows]), rel=1e-4
+    )
 
 
 def test_an_unknown_system_is_refused_with_the_nearest(suite):

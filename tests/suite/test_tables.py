@@ -121,7 +121,11 @@ def test_the_papers_tables_are_whole():
     headline = by_key["multimix", "diagnosis=100 lungs=10", "in_domain", "dice"]
     assert (headline["mean"], headline["flag"]) == ("0.954", "")
     impossible = by_key["unet", "lungs=10", "in_domain", "dice"]
-    assert (impossible["mean"], impossible["std"], impossible["flag"]) == ("0.634", "0.017", "IMPOSSIBLE jaccard > dice")
+    assert (impossible["mean"], impossible["std"], impossible["flag"]) == (
+        "0.634",
+        "0.017",
+        "IMPOSSIBLE jaccard > dice",
+    )
     unreadable = by_key["enc_mm", "diagnosis=all", "in_domain", "f1_normal"]
     assert unreadable["mean"] == ""
     assert "OCR_ERROR" in unreadable["flag"]

@@ -48,11 +48,12 @@ def _plots(
         words = f"bias {bias:+.1f}, limits {bias - LIMITS * spread:+.1f} … {bias + LIMITS * spread:+.1f}"
         label(
             axis,
-            title=plain(suite.results.label(system), 24),
+            title=plain(suite.results.label(system), 24) + "\n",
             x="mean of both (% of the image)" if place >= len(axes) - len(systems) else "",
             y=f"{domain.replace('_', ' ')}\nprediction − reference (%)" if place % len(systems) == 0 else "",
         )
-        axis.text(0.0, 1.0, words.replace("-", "−"), transform=axis.transAxes, fontsize=SMALL - 1.5, va="top")
+        said = words.replace("-", "−")
+        axis.text(0.0, 1.03, said, transform=axis.transAxes, fontsize=SMALL - 1, va="bottom", color=VERMILLION)
     caption = (
         f"{sources}, {task}: Bland–Altman plot of the segmented area in per cent of the image, a point an image "
         f"and seed. Solid: bias; dashed: limits of agreement, bias ± {LIMITS} SD."

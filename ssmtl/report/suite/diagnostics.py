@@ -78,6 +78,8 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
 
 
 def _title(quantity: str) -> str:
-    """Broken into two lines after the strategy's name."""
-    parts = quantity.split(".")
-    return f"{'.'.join(parts[:2])}\n{'.'.join(parts[2:])}" if len(parts) > 2 else f"{parts[0]}\n{'.'.join(parts[1:])}"
+    """Two lines: who told it, and what."""
+    first, *rest = quantity.replace("_", " ").split(".")
+    if first == "gradient cosine":
+        return f"{first}\n{', '.join(rest)}"
+    return f"{first}: {rest[0]}\n{', '.join(rest[1:]) or 'unweighted loss'}"

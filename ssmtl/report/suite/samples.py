@@ -23,7 +23,7 @@ def draw_samples(suite: FinishedSuite) -> Iterator[Drawing]:
                 item = item_of(runs[0], place, "sample_images")
                 if item is not None:
                     named = run_of(runs[0].folder).results["sources"][place[0]][place[1]]
-                    rows.setdefault(f"{named}\n({place[0]}, {place[1].replace('_', ' ')})", item)
+                    rows.setdefault(f"{named}\n{place[1].replace('_', ' ')}", item)
         if rows:
             yield _samples(sources, rows)
 

@@ -29,14 +29,14 @@ def _task(suite: FinishedSuite, layout: Layout, task: str) -> Table:
     columns = [column for column in layout.columns if column[0] == task]
     lines = [line for line in layout.lines if task in line.labeled]
     seeds = {cell.name: cell.seed for cell in suite.cells}
-    heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", *(metric for _, metric in columns), "runs"]
+    heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", "runs", *(metric for _, metric in columns)]
     rows = [
         [
             Cell(line.label),
             *(_labels(line, name) for name in layout.tasks),
             whole(line.n),
-            *(_place(line.places.get(column), notes) for column in columns),
             _runs(line, task, seeds),
+            *(_place(line.places.get(column), notes) for column in columns),
         ]
         for line in lines
     ]
@@ -107,7 +107,8 @@ def significance(suite: FinishedSuite) -> Table | None:
     note = (
         "Low and high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images "
         "is its two-sided p. P seeds: Student's t, paired over n seeds. Holm: corrected for all rows of this table. A "
-        "small p over images says that other films would agree; a small p over seeds, that other labels and initial weights would."
+        "small p over images says that other films would agree; a small p over seeds, that other labels and initial "
+        "weights would."
     )
     return Table("Significance", heads, rows, note)
 

@@ -1,0 +1,72 @@
+"""A suite's page in a real browser: it fits the window, its tables sort, its figures have sizes, nothing is logged."""
+
+import html
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "suite"))
+
+from made_up_cells import made_up_cells
+from test_report_page import CHROMIUM, opened
+
+from ssmtl.report import write_suite_report
+from ssmtl.suite.tables import write_tables
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+
+FRAME = """<!DOCTYPE html><meta name="color-scheme" content="light dark"><body>
+<iframe style="border: 0; width: WIDTHpx; height: 900px" srcdoc="PAGE"></iframe>
+<script>addEventListener("load", () => {
+const inside = document.querySelector("iframe"), page = inside.contentDocument;
+const sorted = [...page.querySelectorAll("table")].map((table) => [...table.querySelectorAll("th button")].map((button) => {
+  button.click();
+  const at = button.closest("th").cellIndex, cells = [...table.tBodies[0].rows].map((row) => row.cells[at]);
+  const numeric = cells.every((cell) => "key" in cell.dataset);
+  const keys = cells.map((cell) => cell.dataset.key).filter((key) => key !== "").map(Number);
+  return !numeric || keys.every((key, place) => place === 0 || keys[place - 1] <= key);
+}));
+const wide = [...page.querySelectorAll("main > *")].map((one) => one.getBoundingClientRect().right);
+document.body.setAttribute("data-measured", JSON.stringify({
+  inner: inside.contentWindow.innerWidth, scroll: page.documentElement.scrollWidth, right: Math.max(...wide),
+  tables: sorted.length, sorted: sorted.flat().every(Boolean), columns: sorted.flat().length,
+  images: page.images.length,
+  sizes: [...page.images].every((image) => image.naturalWidth > 300 && image.getBoundingClientRect().width > 200),
+  paper: inside.contentWindow.getComputedStyle(page.body).backgroundColor,
+}));
+})</script></body>"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = made_up_cells(tmp_path_factory.mktemp("suites") / "a suite & more")
+    write_tables(folder)
+    return write_suite_report(folder)
+
+
+def test_the_page_opens_from_disk_without_a_word_in_the_console(report, tmp_path):
+    page = opened(report, tmp_path)
+    assert page.log == ""
+    assert "<h1>Made up &lt;script&gt;" in page.dom
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
+def test_the_page_fits_and_every_column_sorts(report, tmp_path, width, dark):
+    copy = tmp_path / "copy.html"
+    copy.write_text(FRAME.replace("WIDTH", str(width)).replace("PAGE", html.escape(report.read_text())))
+    options = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    page = opened(copy, tmp_path / "profile", "--window-size=1400,1000", *options)
+    assert page.log == ""
+    measured = json.loads(html.unescape(re.search(r'data-measured="([^"]*)"', page.dom)[1]))
+    assert measured["inner"] == width
+    assert measured["scroll"] <= width
+    assert measured["right"] <= width
+    assert measured["tables"] == 5
+    assert measured["columns"] > 40
+    assert measured["sorted"]
+    assert measured["images"] >= 12
+    assert measured["sizes"]
+    assert (sum(map(int, re.findall(r"\d+", measured["paper"])[:3])) < 200) is dark

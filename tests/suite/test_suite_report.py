@@ -1,0 +1,110 @@
+"""The page of a suite and its figures, from made-up cells."""
+
+import re
+
+import numpy as np
+import pytest
+from made_up_cells import HOSTILE, SYSTEMS, made_up_cells
+from PIL import Image
+
+from ssmtl.errors import RunError
+from ssmtl.report import write_suite_report
+from ssmtl.report.suite.budgets import _points
+from ssmtl.report.suite.figures import SUBJECTS
+from ssmtl.report.suite.finished_suite import FinishedSuite
+from ssmtl.suite.tables import write_tables
+
+COMPARE = {
+    "system": "multimix",
+    "against": {"diagnosis": ["enc", "umtl"], "lungs": ["unet"]},
+    "metrics": {"diagnosis": ["accuracy", "auroc"], "lungs": ["dice"]},
+}
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    folder = made_up_cells(tmp_path_factory.mktemp("suite"), compare=COMPARE)
+    write_tables(folder)
+    write_suite_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(suite):
+    return (suite / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_subject_has_a_figure(suite, page):
+    headings = re.split(r"<h3>", page[page.index('id="figures"') : page.index('id="cells"')])[1:]
+    assert [heading.split("<")[0] for heading in headings] == [subject.heading for subject in SUBJECTS]
+    assert all("<img" in heading for heading in headings)
+    for path in (suite / "figures").glob("*.png"):
+        with Image.open(path) as image:
+            shown = np.asarray(image.convert("L"))
+        assert min(shown.shape) > 150
+        assert shown.std() > 5, f"{path.name} is empty"
+
+
+def test_every_number_has_links_to_its_runs(suite, page):
+    links = set(re.findall(r'<a href="(cells/[^"]+/)">', page))
+    assert links == {f"cells/{path.name}/" for path in (suite / "cells").iterdir()}
+
+
+def test_what_was_not_run_is_said_with_its_error(page):
+    assert "1 failed" in page
+    assert "Fewer than 3 seeds" in page
+    assert "10 finished" not in page
+    assert f"{sum(3 if name == 'enc' else 1 for name in SYSTEMS) * 2} finished" in page
+
+
+def test_no_string_of_the_suite_is_markup(page):
+    assert HOSTILE not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert len(re.findall("<script", page)) == 1
+
+
+def test_the_page_needs_nothing_else(page):
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+    assert "default-src 'none'" in page
+
+
+def test_the_same_folder_gives_the_same_page(suite, page):
+    write_suite_report(suite)
+    assert (suite / "report.html").read_text(encoding="utf-8") == page
+
+
+def test_a_budget_curve_has_a_value_a_seed_at_the_number_of_labels(suite):
+    found = FinishedSuite.read(suite)
+    points = _points([cell for cell in found.cells if cell.system == "enc"], "diagnosis", "in_domain", "accuracy")
+    assert {count: len(values) for count, values in points.items()} == {20: 2, 100: 2, 250: 2}
+
+
+def test_the_main_cells_are_those_at_the_labels_that_systems_share(suite):
+    found = FinishedSuite.read(suite).main("made")
+    assert {name: [cell.budgets for cell in cells] for name, cells in found.items()} == {
+        "enc": [{"diagnosis": "100"}] * 2,
+        "unet": [{"lungs": "10"}] * 2,
+        "umtl": [{"diagnosis": "100", "lungs": "10"}] * 2,
+        "multimix": [{"diagnosis": "100", "lungs": "10"}] * 2,
+    }
+
+
+def test_the_compared_system_and_its_rivals_come_first(suite):
+    found = FinishedSuite.read(suite)
+    assert found.focus("diagnosis", ["unet", "umtl", "enc", "multimix"], 3) == ["umtl", "enc", "multimix"]
+    assert found.focus("lungs", ["a", "b"], 1) == ["a"]
+
+
+def test_a_suite_with_nothing_finished_has_a_page_all_the_same(tmp_path):
+    made_up_cells(tmp_path, seeds=())
+    write_tables(tmp_path)
+    text = write_suite_report(tmp_path).read_text(encoding="utf-8")
+    assert "Nothing is finished yet" in text
+    assert text.count("Not available: needs") == len(SUBJECTS)
+
+
+def test_a_damaged_cell_is_named(tmp_path):
+    made_up_cells(tmp_path, seeds=(0,), budgets=(100,))
+    (tmp_path / "cells" / "umtl_100-10_s0" / "results.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RunError, match=r"umtl_100-10_s0.results\.json"):
+        write_suite_report(tmp_path)
