@@ -22,7 +22,8 @@ FRAME = """<!DOCTYPE html><meta name="color-scheme" content="light dark"><body>
 <iframe style="border: 0; width: WIDTHpx; height: 900px" srcdoc="PAGE"></iframe>
 <script>addEventListener("load", () => {
 const inside = document.querySelector("iframe"), page = inside.contentDocument;
-const sorted = [...page.querySelectorAll("table")].map((table) => [...table.querySelectorAll("th button")].map((button) => {
+const tables = [...page.querySelectorAll("table")];
+const sorted = tables.map((table) => [...table.querySelectorAll("th button")].map((button) => {
   button.click();
   const at = button.closest("th").cellIndex, cells = [...table.tBodies[0].rows].map((row) => row.cells[at]);
   const numeric = cells.every((cell) => "key" in cell.dataset);

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -141,9 +142,9 @@ def worker_of(suite, folder):
         if list((folder / "out" / "cells").glob("*/metrics.jsonl")):
             break
         time.sleep(0.1)
-    children = open(f"/proc/{suite.pid}/task/{suite.pid}/children").read().split()
+    children = Path(f"/proc/{suite.pid}/task/{suite.pid}/children").read_text().split()
     for child in children:
-        if "ssmtl.suite.worker" in open(f"/proc/{child}/cmdline").read():
+        if "ssmtl.suite.worker" in Path(f"/proc/{child}/cmdline").read_text():
             return int(child)
     raise AssertionError("no worker")
 
@@ -214,9 +215,9 @@ def ray_worker(suite):
     """The parent of a process that trains a cell, below a Ray that the suite started."""
     for name in os.listdir("/proc"):
         try:
-            if name.isdigit() and "ssmtl.suite.worker" in open(f"/proc/{name}/cmdline").read():
-                parent = int(open(f"/proc/{name}/stat").read().rsplit(")", 1)[1].split()[1])
-                if "ray::" in open(f"/proc/{parent}/cmdline").read():
+            if name.isdigit() and "ssmtl.suite.worker" in Path(f"/proc/{name}/cmdline").read_text():
+                parent = int(Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                if "ray::" in Path(f"/proc/{parent}/cmdline").read_text():
                     return parent
         except OSError:
             continue

@@ -1,6 +1,7 @@
 """Paired tests: Student's t over seeds, the bootstrap over test images, and Holm's correction."""
 
 import csv
+import itertools
 import math
 
 import numpy as np
@@ -32,7 +33,7 @@ def test_holm_never_lowers_keeps_the_order_and_stays_below_bonferroni(found):
     order = np.argsort(found, kind="stable")
     assert all(one >= raw for one, raw in zip(adjusted, found, strict=True))
     assert all(one <= min(1.0, raw * len(found)) + 1e-12 for one, raw in zip(adjusted, found, strict=True))
-    assert all(adjusted[a] <= adjusted[b] for a, b in zip(order, order[1:], strict=False))
+    assert all(adjusted[a] <= adjusted[b] for a, b in itertools.pairwise(order))
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=8), st.floats(0.5, 0.9))
