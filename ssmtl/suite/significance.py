@@ -18,9 +18,9 @@ COLUMNS = (
 
 def write_significance(path: Path, results: SuiteResults) -> Path:
     """A row a comparison; Holm's correction over all rows of the table."""
-    asked = results.told["compare"]
     found = [
         comparison
+        for asked in results.told["compare"]
         for task, others in asked["against"].items()
         for other in others
         for comparison in comparisons(results, asked["system"], other, task, asked["metrics"].get(task, ()))

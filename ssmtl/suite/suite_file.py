@@ -40,7 +40,7 @@ class Grid(_Part):
 
 
 class Compare(_Part):
-    """What is tested for significance: one system against others, by task, in some metrics."""
+    """What is tested for significance: one system against others, by task, in the task's metrics."""
 
     system: str
     against: dict[str, list[str]]
@@ -69,7 +69,7 @@ class Suite(_Part):
     variants: dict[str, Variant] = {}
     grids: Annotated[list[Grid], Field(min_length=1)]
     names: dict[str, str] = {}
-    compare: Compare | None = None
+    compare: list[Compare] = []
     reference: str | None = None
 
     @property
@@ -79,11 +79,11 @@ class Suite(_Part):
 
     @model_validator(mode="after")
     def _named(self) -> "Suite":
-        compared = (
-            [self.compare.system, *(one for many in self.compare.against.values() for one in many)]
-            if (self.compare)
-            else []
-        )
+        compared = [
+            name
+            for one in self.compare
+            for name in (one.system, *(other for others in one.against.values() for other in others))
+        ]
         for key, named in (("variants", self.variants), ("names", self.names), ("compare", compared)):
             for name in named:
                 if name not in self.systems:

@@ -64,8 +64,10 @@ def write_cell(folder, cell, system, seed, gain):
     ]
 
 
-COMPARE = {
-    "system": "multimix",
-    "against": {"diagnosis": ["enc", "umtl"], "lungs": ["umtl"]},
-    "metrics": {"diagnosis": ["accuracy", "auroc"], "lungs": ["dice"]},
-}
+COMPARE = [
+    {
+        "system": "multimix",
+        "against": {"diagnosis": ["enc", "umtl"], "lungs": ["umtl"]},
+        "metrics": {"diagnosis": ["accuracy", "auroc"], "lungs": ["dice"]},
+    }
+]

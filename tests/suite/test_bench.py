@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -26,7 +27,8 @@ def whole(tmp_path_factory):
 
 
 def results(folder):
-    return (folder / "out" / "results.csv").read_bytes()
+    """The bytes of its rows; the commit says whether files were edited meanwhile, which is not the suite's doing."""
+    return re.sub(rb",[0-9a-f]{40}\+?,", b",commit,", (folder / "out" / "results.csv").read_bytes())
 
 
 def cell_times(folder):

@@ -98,7 +98,7 @@ def test_a_shipped_suite_is_in_order(path):
         ({"gridz": []}, "gridz"),
         ({"names": {"encc": "E"}}, "did you mean 'enc'"),
         ({"variants": {"umtll": {"recipe": "umtl"}}}, "did you mean 'umtl'"),
-        ({"compare": {"system": "umtl", "against": {"diagnosis": ["enk"]}, "metrics": {}}}, "'enk'"),
+        ({"compare": [{"system": "umtl", "against": {"diagnosis": ["enk"]}, "metrics": {}}]}, "'enk'"),
         ({"reference": "nowhere.csv"}, "nowhere.csv"),
         ({"name": "../up"}, "name"),
         ({"seeds": [-1]}, "seeds"),

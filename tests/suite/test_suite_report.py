@@ -14,11 +14,13 @@ from ssmtl.report.suite.figures import SUBJECTS
 from ssmtl.report.suite.finished_suite import FinishedSuite
 from ssmtl.suite.tables import write_tables
 
-COMPARE = {
-    "system": "multimix",
-    "against": {"diagnosis": ["enc", "umtl"], "lungs": ["unet"]},
-    "metrics": {"diagnosis": ["accuracy", "auroc"], "lungs": ["dice"]},
-}
+COMPARE = [
+    {
+        "system": "multimix",
+        "against": {"diagnosis": ["enc", "umtl"], "lungs": ["unet"]},
+        "metrics": {"diagnosis": ["accuracy", "auroc"], "lungs": ["dice"]},
+    }
+]
 
 
 @pytest.fixture(scope="module")

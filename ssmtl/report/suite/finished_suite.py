@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ssmtl.errors import RunError
 from ssmtl.report.finished_run import FinishedRun, Predictions
@@ -50,6 +50,12 @@ class FinishedSuite:
         return cls(folder, results, listed, tuple(cells))
 
     @property
+    def compared(self) -> Mapping[str, Any]:
+        """The suite's first comparison; empty without one."""
+        asked: list[Mapping[str, Any]] = self.results.told.get("compare") or [{}]
+        return asked[0]
+
+    @property
     def sources(self) -> list[str]:
         """Sources files, each once."""
         return list(dict.fromkeys(cell.sources for cell in self.cells))
@@ -76,9 +82,9 @@ class FinishedSuite:
         return found
 
     def focus(self, task: str, systems: list[str], most: int) -> list[str]:
-        """At most `most` of the systems: the compared one and its rivals for this task first."""
-        asked = self.results.told.get("compare") or {"system": "", "against": {}}
-        wanted = dict.fromkeys([asked["system"], *asked["against"].get(task, ()), *systems])
+        """At most `most` of the systems: the first compared one and its rivals for this task before others."""
+        asked = self.compared
+        wanted = dict.fromkeys([asked.get("system", ""), *asked.get("against", {}).get(task, ()), *systems])
         picked = [name for name in wanted if name in systems][:most]
         return [name for name in systems if name in picked]
 
