@@ -68,9 +68,13 @@ def run(
     work = [Work.of(cell, bench.folder, bench.suite.threads, data_root, tuple(local or ())) for cell in todo]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
     with following(console, bench.folder, steps) as shown:
-        failures = run_cells(work, where, shown.started, shown.ended, shown.idle) if work else 0
-    bench.write()
-    console.print(f"report [bold]{_pages(bench.folder)}[/]", highlight=False, soft_wrap=True)
+
+        def ended(one: Work, well: bool) -> None:
+            shown.ended(one, well)
+            bench.write_rows()
+
+        failures = run_cells(work, where, shown.started, ended, shown.idle) if work else 0
+    console.print(f"report [bold]{bench.write_pages()}[/]", highlight=False, soft_wrap=True)
     if failures:
         count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
         console.print(f"[red]{count}: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
@@ -147,11 +151,3 @@ def _plan(
         f"with {jobs} at a time, {bench.suite.threads} threads each; start, validation and evaluation come on top.",
         highlight=False,
     )
-
-
-def _pages(folder: Path) -> Path:
-    from ssmtl.report import write_suite_report
-    from ssmtl.suite.tables import write_tables
-
-    write_tables(folder)
-    return write_suite_report(folder)

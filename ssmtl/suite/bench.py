@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from filelock import FileLock
+
 from ssmtl.data.folders import Folders
 from ssmtl.errors import RunError, nearest
 from ssmtl.plugins import Plugins
+from ssmtl.report import write_suite_report
 from ssmtl.run import write_text
 from ssmtl.suite.cell import Cell, outcome_of
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import write_rows
 from ssmtl.suite.suite_file import Suite, described, read_suite
+from ssmtl.suite.tables import write_tables
 from ssmtl.suite.worker import FAILED, FINISHED, Work, note
 
 
@@ -53,9 +57,17 @@ class Bench:
         """Those that are still to be run; a failed cell is one of them."""
         return [cell for cell in cells if outcome_of(self.folder, cell.name).get("status") != "finished"]
 
-    def write(self) -> None:
+    def write_rows(self) -> None:
         """The rows of what is finished so far."""
-        write_rows(self.folder, self.cells)
+        with FileLock(self.folder / ".lock"):
+            write_rows(self.folder, self.cells)
+
+    def write_pages(self) -> Path:
+        """Rows, tables, figures and the report, whose place is returned."""
+        with FileLock(self.folder / ".lock"):
+            write_rows(self.folder, self.cells)
+            write_tables(self.folder)
+            return write_suite_report(self.folder)
 
 
 def _fits(cell: Cell, pattern: str) -> bool:
