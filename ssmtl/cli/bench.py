@@ -146,8 +146,9 @@ def _plan(
             todo, plugins, folders, bench.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
     print_grid(console, chosen, todo, steps)
+    threads = "1 thread" if bench.suite.threads == 1 else f"{bench.suite.threads} threads"
     console.print(
         f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
-        f"with {jobs} at a time, {bench.suite.threads} threads each; start, validation and evaluation come on top.",
+        f"with {jobs} at a time, {threads} each; start, validation and evaluation come on top.",
         highlight=False,
     )

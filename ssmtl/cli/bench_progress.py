@@ -87,7 +87,7 @@ def print_grid(
     for name in ("system", "sources", "budgets", "seeds", "cells", "to run", "steps"):
         table.add_column(name, justify="right" if name in ("cells", "to run", "steps") else "left", overflow="fold")
     table.add_column("s/step", justify="right")
-    left = set(todo)
+    left = {cell.name for cell in todo}
     for system, sources in dict.fromkeys((cell.system, cell.sources) for cell in chosen):
         own = [cell for cell in chosen if (cell.system, cell.sources) == (system, sources)]
         table.add_row(
@@ -96,7 +96,7 @@ def print_grid(
             "; ".join(dict.fromkeys(cell.asked for cell in own)),
             " ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in own)),
             str(len(own)),
-            str(sum(cell in left for cell in own)),
+            str(sum(cell.name in left for cell in own)),
             str(own[0].recipe.train.steps),
             f"{steps[system, sources]:.2f}" if (system, sources) in steps else "–",
         )

@@ -1,0 +1,87 @@
+"""benchmarks/RESULTS.md: every number in it is a row of a committed CSV."""
+
+import csv
+import importlib.util
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+NUMBER = re.compile(r"[+−-]?\d+\.\d+")
+
+spec = importlib.util.spec_from_file_location("results_page", BENCHMARKS / "results_page.py")
+results_page = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(results_page)
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_is_its_template_filled_from_the_committed_tables():
+    assert (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8") == results_page.rendered()
+
+
+def test_the_template_has_no_measured_number_of_its_own():
+    """Settings, such as an option's value, stand in code."""
+    text = (BENCHMARKS / "RESULTS.md.j2").read_text(encoding="utf-8")
+    text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    assert NUMBER.findall(text) == []
+
+
+@pytest.mark.parametrize("suite", sorted(path.name for path in (BENCHMARKS / "results").iterdir() if path.is_dir()))
+def test_the_summary_is_that_of_the_committed_rows(suite):
+    folder = BENCHMARKS / "results" / suite
+    found = rows(folder / "tables" / "summary.csv")
+    assert found
+    keys = ("sources", "domain", "system", "budgets", "task", "metric")
+    by_group = {}
+    for row in rows(folder / "results.csv"):
+        by_group.setdefault(tuple(row[key] for key in keys), []).append(row["value"])
+    assert len(found) == len(by_group)
+    for row in found:
+        values = [float(value) for value in by_group[tuple(row[key] for key in keys)] if value]
+        assert int(row["n"]) == len(values)
+        assert float(row["mean"]) == pytest.approx(statistics.fmean(values), rel=1e-4, abs=1e-6)
+        if len(values) > 1:
+            assert float(row["std"]) == pytest.approx(statistics.stdev(values), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("suite", sorted(path.name for path in (BENCHMARKS / "results").iterdir() if path.is_dir()))
+def test_a_comparison_is_that_of_the_summarys_means(suite):
+    folder = BENCHMARKS / "results" / suite
+    path = folder / "tables" / "significance.csv"
+    summary = rows(folder / "tables" / "summary.csv")
+    for row in rows(path) if path.is_file() else []:
+        ours, theirs = (
+            next(
+                one
+                for one in summary
+                if all(one[key] == row[key] for key in ("sources", "task", "domain", "metric"))
+                and one["system"] == row[system]
+                and set(one["budgets"].split()) <= {*row["budgets"].split()}
+            )
+            for system in ("system", "against")
+        )
+        if ours["n"] == theirs["n"] == row["seeds"]:
+            expected = float(ours["mean"]) - float(theirs["mean"])
+            assert float(row["difference"]) == pytest.approx(expected, abs=2e-5)
+
+
+def test_every_number_of_the_page_is_some_row(tmp_path):
+    """A second way to the same end, which does not trust the template's functions."""
+    known = set()
+    for folder in (BENCHMARKS / "results").iterdir():
+        for path in [folder / "results.csv", folder / "cells.csv", *(folder / "tables").glob("*.csv")]:
+            for row in rows(path) if path.is_file() else []:
+                for text in row.values():
+                    for number in re.findall(r"^-?\d+\.?\d*(?:e-?\d+)?$", text):
+                        known.add(f"{abs(float(number)):.3f}")
+    text = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    strange = {found for found in re.findall(r"\d\.\d{3}\b", text) if found not in known}
+    differences = {found.lstrip("+−") for found in re.findall(r"[+−]\d\.\d{3}", text)}
+    assert strange <= differences | {"0.000", "0.001"}
