@@ -32,6 +32,7 @@ from ssmtl.notify import notifying
 from ssmtl.plan import plan_of
 from ssmtl.plugins import Plugins, load_plugins
 from ssmtl.recipe import Recipe
+from ssmtl.whole_file import write_text
 
 
 def nobody() -> AbstractContextManager[list[object]]:
@@ -152,10 +153,3 @@ def _train(fabric: Fabric, job: Job, plugins: Plugins, experiment: Experiment, p
         write_text(job.folder / "results.json", json.dumps(without_nan(results), indent=1))
         notify.send("run_ended", run=RunEnded(job.folder, results, results["seconds"]))
     fabric.barrier()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

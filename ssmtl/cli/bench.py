@@ -48,7 +48,7 @@ def run(
     """Run what is not finished of a suite, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
     from ssmtl.suite.bench import run_cells
-    from ssmtl.suite.worker import Work
+    from ssmtl.suite.work import Work
 
     console = Console()
     bench, plugins, folders = _open(suite, out, data_root, local)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ssmtl.suite.bench import Bench
 from ssmtl.suite.cell import Cell, outcome_of, status_of, step_of
-from ssmtl.suite.worker import Work
+from ssmtl.suite.work import Work
 
 COLOURS = {"finished": "green", "failed": "red", "running": "yellow", "waiting": "dim"}
 

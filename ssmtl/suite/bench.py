@@ -11,15 +11,13 @@ from filelock import FileLock
 from ssmtl.data.folders import Folders
 from ssmtl.errors import RunError, nearest
 from ssmtl.plugins import Plugins
-from ssmtl.report import write_suite_report
-from ssmtl.run import write_text
 from ssmtl.suite.cell import Cell, outcome_of
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import write_rows
 from ssmtl.suite.suite_file import Suite, described, read_suite
-from ssmtl.suite.tables import write_tables
-from ssmtl.suite.worker import FAILED, FINISHED, Work, note
+from ssmtl.suite.work import FAILED, FINISHED, Work, note
+from ssmtl.whole_file import write_text
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,9 @@ class Bench:
 
     def write_pages(self) -> Path:
         """Rows, tables, figures and the report, whose place is returned."""
+        from ssmtl.report import write_suite_report
+        from ssmtl.suite.tables import write_tables
+
         with FileLock(self.folder / ".lock"):
             write_rows(self.folder, self.cells)
             write_tables(self.folder)

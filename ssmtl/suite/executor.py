@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ssmtl.suite.worker import Work
+from ssmtl.suite.work import Work
 
 Told = Callable[[Work, int], None]
 """Called with the work and its worker's exit code."""

@@ -1,19 +1,24 @@
-"""Starting one worker process, for every executor alike."""
+"""A worker as a process of its own, where there is none to fork from."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from ssmtl.suite.worker import Work
+from ssmtl.suite.work import Work
+
+
+def log_of(work: Work) -> Path:
+    """Where the worker's output goes."""
+    path = Path(work.suite) / "logs" / f"{work.cell}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def launch(work: Work) -> "subprocess.Popen[bytes]":
-    """A worker on this machine; what it prints goes to logs/CELL.log of the suite."""
-    log = Path(work.suite) / "logs" / f"{work.cell}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    """A worker on this machine, below this process."""
     threads = {name: str(work.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    with log.open("ab") as output:
+    with log_of(work).open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "ssmtl.suite.worker", str(os.getpid())],
             stdin=subprocess.PIPE,

@@ -1,13 +1,18 @@
-"""The default executor: a pool of processes on this machine."""
+"""The default executor: processes on this machine, forked from one that has imported everything once."""
 
-import subprocess
+import multiprocessing
+import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
+from ssmtl.suite.cell import status_of
 from ssmtl.suite.executor import Told
-from ssmtl.suite.launch import launch
-from ssmtl.suite.worker import BUSY, Work
+from ssmtl.suite.launch import log_of
+from ssmtl.suite.work import BUSY, Work
 
 PAUSE = 0.1
 """Seconds between two looks at the workers."""
@@ -17,28 +22,59 @@ PATIENCE = 2.0
 
 
 class LocalPool:
-    """As many workers at a time as `jobs` says, a fresh process for each cell: a death costs one cell."""
+    """As many workers at a time as `jobs` says, a process for each cell: a death costs one cell."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["ssmtl.suite.preload"])
 
     def run(self, work: Sequence[Work], started: Callable[[Work], None], ended: Told, idle: Callable[[], None]) -> None:
         waiting = deque((0.0, one) for one in work)
-        running: dict[subprocess.Popen[bytes], Work] = {}
+        running: dict[BaseProcess, Work] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < self.jobs and waiting[0][0] <= time.monotonic():
                     one = waiting.popleft()[1]
-                    running[launch(one)] = one
+                    if status_of(Path(one.suite), one.cell) == "running":
+                        waiting.append((time.monotonic() + PATIENCE, one))
+                        continue
+                    running[self._start(one)] = one
                     started(one)
-                for process in [process for process in running if process.poll() is not None]:
-                    one = running.pop(process)
-                    if process.returncode == BUSY:
+                for process in [process for process in running if not process.is_alive()]:
+                    one, code = running.pop(process), process.exitcode
+                    if code == BUSY:
                         waiting.append((time.monotonic() + PATIENCE, one))
                     else:
-                        ended(one, process.returncode)
+                        ended(one, 1 if code is None else code)
                 idle()
                 time.sleep(PAUSE)
         finally:
             for process in running:
                 process.kill()
+
+    def _start(self, work: Work) -> BaseProcess:
+        threads = str(work.threads)
+        os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)  # read when the first process starts
+        process = self.context.Process(target=_work_logged, args=(work,))
+        process.start()
+        return process
+
+
+def _work_logged(work: Work) -> None:
+    """In the worker: what it prints goes to its log; it ends with the suite."""
+    from ssmtl.suite.worker import work_on
+
+    threading.Thread(target=_end_with_suite, daemon=True).start()
+    log = log_of(work).open("ab")
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    raise SystemExit(work_on(work))
+
+
+def _end_with_suite() -> None:
+    """A killed suite leaves no worker behind."""
+    suite = multiprocessing.parent_process()
+    if suite is not None:
+        suite.join()
+        os._exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ssmtl.errors import RunError
 from ssmtl.suite.executor import Told
 from ssmtl.suite.launch import launch
-from ssmtl.suite.worker import BUSY, Work
+from ssmtl.suite.work import BUSY, Work
 
 if TYPE_CHECKING:
     import ray

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssmtl.run import write_text
 from ssmtl.suite.cell import Cell, folder_of, outcome_of, status_of
+from ssmtl.whole_file import write_text
 
 COLUMNS = (
     "system", "budgets", "sources", "seed", "task", "labeled", "domain", "source", "metric", "value", "images", "step",

@@ -12,54 +12,14 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
 
 from filelock import Timeout
 
 from ssmtl.errors import RunError
-from ssmtl.run import Job, execute, write_text
-from ssmtl.suite.cell import Cell, folder_of, lock_of, outcome_of
-
-FINISHED, FAILED, BUSY = 0, 3, 75
-"""Exit codes."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a worker needs to know, as plain data.
-
-    :param suite: the suite's folder. :param facts: of the cell. :param recipe: its resolved recipe.
-    """
-
-    suite: str
-    facts: dict[str, Any]
-    recipe: dict[str, Any]
-    threads: int
-    data_root: str | None
-    plugins: tuple[str, ...]
-
-    @classmethod
-    def of(cls, cell: Cell, suite: Path, threads: int, data_root: Path | None, plugins: tuple[Path, ...]) -> Self:
-        """:param suite: the suite's folder."""
-        return cls(
-            str(suite.resolve()),
-            cell.facts(),
-            cell.recipe.content(),
-            threads,
-            str(data_root.resolve()) if data_root else None,
-            tuple(str(path.resolve()) for path in plugins),
-        )
-
-    @property
-    def cell(self) -> str:
-        """Its name."""
-        return str(self.facts["cell"])
-
-    def text(self) -> str:
-        """As JSON, for the worker's standard input."""
-        return json.dumps(asdict(self))
+from ssmtl.run import Job, execute
+from ssmtl.suite.cell import folder_of, lock_of, outcome_of
+from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
 
 
 def work_on(work: Work) -> int:
@@ -107,14 +67,6 @@ def _run(work: Work, folder: Path) -> None:
         raise RunError("the data changed since the suite was started: its split is another one")
     local = tuple(Path(path) for path in work.plugins)
     execute(Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run")), plugins, experiment, prepared)
-
-
-def note(work: Work, *, status: str, error: str, seconds: float) -> None:
-    """Write the cell's outcome, whole or not at all."""
-    folder = folder_of(Path(work.suite), work.cell)
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {**work.facts, "status": status, "error": error, "seconds": round(seconds, 1), "threads": work.threads}
-    write_text(folder / "cell.json", json.dumps(content, indent=1))
 
 
 def _end_with(parent: int) -> None:
