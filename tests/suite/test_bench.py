@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -139,16 +140,17 @@ def test_a_worker_that_is_killed_costs_its_cell_alone(tmp_path):
 
 
 def worker_of(suite, folder):
-    """The process that trains the suite's first cell, once it trains."""
-    for _ in range(600):
+    """The process that trains the suite's first cell, once it trains: forked from a child of the suite."""
+    for _ in range(900):
         if list((folder / "out" / "cells").glob("*/metrics.jsonl")):
             break
         time.sleep(0.1)
-    children = Path(f"/proc/{suite.pid}/task/{suite.pid}/children").read_text().split()
-    for child in children:
-        if "ssmtl.suite.worker" in Path(f"/proc/{child}/cmdline").read_text():
-            return int(child)
-    raise AssertionError("no worker")
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+    (worker,) = [pid for pid, parent in parents.items() if parents.get(parent) == suite.pid]
+    return worker
 
 
 def test_a_cell_that_another_process_holds_is_left_to_it(tmp_path):
@@ -159,7 +161,7 @@ def test_a_cell_that_another_process_holds_is_left_to_it(tmp_path):
     with FileLock(tmp_path / "out" / "cells" / f".{waiting}.lock"):
         assert "1 running" in bench("status", path, *OUT, cwd=tmp_path)[1]
         suite = started("run", path, *OUT, cwd=tmp_path)
-        time.sleep(15)
+        time.sleep(8)
         assert suite.poll() is None
         assert not (tmp_path / "out" / "cells" / waiting).exists()
     assert suite.wait(timeout=120) == 0
@@ -185,7 +187,7 @@ def test_killed_at_five_random_moments_it_ends_with_the_same_rows(whole, tmp_pat
     moment = random.Random(0)
     for _ in range(5):
         suite = started("run", path, *OUT, cwd=tmp_path)
-        time.sleep(moment.uniform(3, 12))
+        time.sleep(moment.uniform(2.5, 6))
         suite.kill()
         suite.communicate()
     code, _, err = bench("run", path, *OUT, cwd=tmp_path)
