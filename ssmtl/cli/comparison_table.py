@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,9 +20,9 @@ def print_comparison(console: Console, found: Sequence[Comparison]) -> None:
         own = [one for one in found if (one.sources, one.budgets, one.task, one.domain) == place]
         sources, budgets, task, domain = place
         title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {own[0].seeds} seeds)"
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1))
         table.add_column("metric", no_wrap=True)
-        for name in (own[0].system, own[0].against, "difference", "95 % images", "p images", "p seeds"):
+        for name in (own[0].system, own[0].against, "diff.", "95 %", "p images", "p seeds"):
             table.add_column(name, justify="right", overflow="fold")
         for one in own:
             interval = one.interval
@@ -30,7 +31,8 @@ def print_comparison(console: Console, found: Sequence[Comparison]) -> None:
             table.add_row(one.metric, *numbers, *over, _p(one.p_t))
         console.print(table, highlight=False)
     console.print(
-        "p images: paired bootstrap over test images, for these networks. p seeds: Student's t, paired over seeds. "
+        "95 % and p images: paired bootstrap over test images, for these networks. p seeds: Student's t, paired over "
+        "seeds. "
         "Neither is corrected for how many rows there are.",
         highlight=False,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import torch
 from filelock import FileLock
 
 from ssmtl.data.folders import Folders
@@ -80,6 +81,7 @@ def read_bench(file: Path, folder: Path | None, plugins: Plugins, folders: Folde
 
     :raises RecipeError, DataError: as the recipes and the data do.
     """
+    torch.set_num_threads(1)  # for checks on tiny inputs; more would only wait for the cells that run beside this
     suite = read_suite(file)
     cells = cells_of(suite, plugins, folders, file.parent)
     return Bench(suite, file, folder or Path("runs") / "bench" / suite.name, tuple(cells))
