@@ -45,9 +45,9 @@ class Suite:
         """How many seeds."""
         return self._summary(system, metric, domain, labels)["n"]
 
-    def test(self, against: str, metric: str, domain: str = "in_domain") -> str:
-        """The difference to another system with both tests, in words."""
-        keys = {"against": against, "metric": metric, "domain": domain}
+    def test(self, system: str, against: str, metric: str, domain: str = "in_domain") -> str:
+        """The difference of two systems with both tests, in words."""
+        keys = {"system": system, "against": against, "metric": metric, "domain": domain}
         (row,) = [row for row in self.tests if _fits(row, keys)]
         over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
         interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
