@@ -1,15 +1,16 @@
 """The loop: `fit`, and `training_step`, in which the whole mathematics of a step is in sight."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ssmtl.assemble import Experiment
+from ssmtl.blame import blamed
 from ssmtl.data.dataset import TaskData
 from ssmtl.data.draws import key
 from ssmtl.ema import Ema
@@ -17,6 +18,7 @@ from ssmtl.errors import RunError
 from ssmtl.events import StepEnded
 from ssmtl.fused import Prepared, gather, outputs_of
 from ssmtl.gradients import gradient_cosines
+from ssmtl.nonfinite import broken_gradients, broken_losses
 from ssmtl.render import Shard, render
 from ssmtl.schedule import make_optimizer, rate_at
 from ssmtl.shapes import Images, Logits
@@ -28,7 +30,7 @@ class Learner:
     """What changes while training.
 
     :param model: as Fabric wrapped it; `experiment.model` is the same module inside.
-    :param extras: trained parameters outside the model: of balancer and strategies.
+    :param outside: what holds parameters or buffers outside the model: balancer and strategies.
     """
 
     fabric: Fabric
@@ -37,18 +39,46 @@ class Learner:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     ema: Ema | None
-    extras: tuple[nn.Parameter, ...]
+    outside: nn.ModuleList
     shard: Shard
+
+    def agreed(self, answer: bool) -> bool:
+        """Whether any process says so; the same in all of them."""
+        if self.shard.world == 1:
+            return answer
+        found = self.fabric.all_reduce(torch.tensor(float(answer), device=self.fabric.device), reduce_op="max")
+        assert isinstance(found, Tensor)
+        return bool(found.item())
 
 
 @dataclass(frozen=True)
 class StepNumbers:
-    """What a step computed: the total, and by 'task.strategy' the unweighted losses and the diagnostics."""
+    """What a step computed: the total, and by 'task.strategy' the unweighted losses and the diagnostics.
+
+    :param broken: what was not finite; the weights are then as before.
+    """
 
     total: Tensor
     losses: Mapping[str, Tensor]
     diagnostics: Mapping[str, Tensor]
     rows: int
+    broken: tuple[str, ...] = ()
+
+
+class Listener(Protocol):
+    """Who is told of the training. Steps count from 1."""
+
+    def step_ended(self, step: StepEnded) -> None:
+        """A step that is logged."""
+
+    def evaluate(self, step: int) -> None:
+        """It is time to validate."""
+
+    def not_finite(self, step: int, broken: tuple[str, ...]) -> None:
+        """The step changed nothing, since `broken` was not finite. Raises, unless the training goes on."""
+
+    def goes_on(self, step: int) -> bool:
+        """Whether it does after this step; the same answer in every process. The time to save."""
 
 
 def make_learner(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> Learner:
@@ -66,23 +96,25 @@ def make_learner(fabric: Fabric, experiment: Experiment, data: Mapping[str, Task
                 )
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
     fabric.to_device(outside)
-    extras = tuple(outside.parameters())
     train = experiment.recipe.train
-    parameters = [*experiment.model.parameters(), *extras]
+    parameters = [*experiment.model.parameters(), *outside.parameters()]
     optimizer = make_optimizer(parameters, experiment.recipe.optimizer, fused=train.precision != "16-mixed")
     fabric.to_device(experiment.model)
     ema = Ema(experiment.model, train.ema) if train.ema is not None else None
     model, optimizer = fabric.setup(experiment.model, optimizer)
-    return Learner(fabric, experiment, data, model, optimizer, ema, extras, shard)
+    return Learner(fabric, experiment, data, model, optimizer, ema, outside, shard)
 
 
-def fit(learner: Learner, on_step: Callable[[StepEnded], None], on_evaluate: Callable[[int], None]) -> None:
-    """Train for as many steps as the recipe says."""
+def fit(learner: Learner, listener: Listener, done: int = 0) -> bool:
+    """Train for as many steps as the recipe says; False: the listener ended it before.
+
+    :param done: steps that were trained before, by an earlier process.
+    """
     train, schedule = learner.experiment.recipe.train, learner.experiment.recipe.schedule
     epoch = steps_an_epoch(learner)
     started = time.perf_counter()
     trained = 0.0
-    for step in range(train.steps):
+    for step in range(done, train.steps):
         began = time.perf_counter()
         rate = rate_at(step, schedule, train.steps, epoch)
         for group in learner.optimizer.param_groups:
@@ -91,10 +123,16 @@ def fit(learner: Learner, on_step: Callable[[StepEnded], None], on_evaluate: Cal
         logged = (step + 1) % train.log_every == 0 or step == 0 or compared
         numbers = training_step(learner, step, diagnose=logged, compare=compared)
         trained += time.perf_counter() - began
-        if logged:
-            on_step(_record(learner, step, numbers, trained, time.perf_counter() - started))
+        if numbers.broken:
+            listener.not_finite(step + 1, numbers.broken)
+        elif logged:
+            speed = numbers.rows * learner.shard.world * (step + 1 - done) / trained
+            listener.step_ended(_record(learner, step, numbers, speed, time.perf_counter() - started))
         if (step + 1) % train.evaluate_every == 0 or step + 1 == train.steps:
-            on_evaluate(step + 1)
+            listener.evaluate(step + 1)
+        if not listener.goes_on(step + 1):
+            return False
+    return True
 
 
 def training_step(learner: Learner, step: int, *, diagnose: bool = False, compare: bool = False) -> StepNumbers:
@@ -110,42 +148,52 @@ def training_step(learner: Learner, step: int, *, diagnose: bool = False, compar
 
     parts, truths = [], {}
     for task in learner.experiment.tasks:
-        batch, truth = render(task, learner.data[task.name], recipe.seed, step, device, learner.shard)
+        with blamed(f"the augmentation of task '{task.name}'", step):
+            batch, truth = render(task, learner.data[task.name], recipe.seed, step, device, learner.shard)
         truths[task.name] = truth
         for term in task.terms:
-            with torch.no_grad():
+            with torch.no_grad(), blamed(f"the strategy '{task.name}.{term.name}'", step):
                 own = term.strategy.prepare(batch.keep(term.strategy.views), _predictor(learner, task.name))
             parts.append(Prepared(task, term, own))
 
     rows, layout = gather(parts)
-    logits = learner.model(rows)
+    with blamed("the model", step):
+        logits = learner.model(rows)
 
     losses: dict[str, Tensor] = {}
     diagnostics: dict[str, Tensor] = {}
     weighted: dict[str, Tensor] = {}
     for part in parts:
-        outputs = outputs_of(part, logits, layout)
-        loss = part.term.strategy.loss(part.batch, outputs, progress)
-        losses[part.name] = loss.detach()
-        weighted[part.task.name] = weighted.get(part.task.name, 0) + part.term.entry.weight_at(progress) * loss
-        if diagnose:
-            with torch.no_grad():
-                found = part.term.strategy.diagnose(part.batch, outputs, truths[part.task.name])
-            diagnostics.update({f"{part.name}.{name}": value for name, value in found.items()})
+        with blamed(f"the strategy '{part.name}'", step):
+            outputs = outputs_of(part, logits, layout)
+            loss = part.term.strategy.loss(part.batch, outputs, progress)
+            losses[part.name] = loss.detach()
+            weighted[part.task.name] = weighted.get(part.task.name, 0) + part.term.entry.weight_at(progress) * loss
+            if diagnose:
+                with torch.no_grad():
+                    found = part.term.strategy.diagnose(part.batch, outputs, truths[part.task.name])
+                diagnostics.update({f"{part.name}.{name}": value for name, value in found.items()})
     total = learner.experiment.balancer(weighted)
-    _check_finite(total, losses, step)
+    encoded = sum(len(found) for found in rows.values())
+    broken = broken_losses(total, losses)
+    if learner.agreed(bool(broken)):
+        return StepNumbers(total.detach(), losses, diagnostics, encoded, broken or ("a loss in another process",))
     if compare:
         diagnostics.update(gradient_cosines(weighted, tuple(learner.experiment.model.backbone.parameters())))
 
     learner.optimizer.zero_grad()
-    learner.fabric.backward(total)
+    with blamed("the backward pass", step):
+        learner.fabric.backward(total)
     _average_extras(learner)
+    broken = () if recipe.train.precision == "16-mixed" else broken_gradients(learner.experiment.model, learner.outside)
+    if broken:
+        return StepNumbers(total.detach(), losses, diagnostics, encoded, broken)
     if recipe.train.clip is not None:
         learner.fabric.clip_gradients(learner.model, learner.optimizer, max_norm=recipe.train.clip)
     learner.optimizer.step()
     if learner.ema is not None:
         learner.ema.update(learner.experiment.model, step)
-    return StepNumbers(total.detach(), losses, diagnostics, sum(len(found) for found in rows.values()))
+    return StepNumbers(total.detach(), losses, diagnostics, encoded)
 
 
 def steps_an_epoch(learner: Learner) -> int:
@@ -181,29 +229,20 @@ def _predictor(learner: Learner, task: str) -> Predictor:
 
 def _average_extras(learner: Learner) -> None:
     """Gradients outside the model, which DDP does not know of, become the mean over the processes."""
-    for parameter in learner.extras if learner.shard.world > 1 else ():
+    for parameter in learner.outside.parameters() if learner.shard.world > 1 else ():
         if parameter.grad is not None:
             reduced = learner.fabric.all_reduce(parameter.grad, reduce_op="mean")
             assert isinstance(reduced, Tensor)
             parameter.grad = reduced
 
 
-def _check_finite(total: Tensor, losses: Mapping[str, Tensor], step: int) -> None:
-    if not torch.isfinite(total):
-        broken = [f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss)]
-        raise RunError(
-            f"the loss is not finite at step {step + 1}: {', '.join(broken) or 'the balancer'}. "
-            "Try a lower learning rate, or train.clip: 1.0"
-        )
-
-
-def _record(learner: Learner, step: int, numbers: StepNumbers, trained: float, seconds: float) -> StepEnded:
+def _record(learner: Learner, step: int, numbers: StepNumbers, speed: float, seconds: float) -> StepEnded:
     return StepEnded(
         step=step + 1,
         total=numbers.total.item(),
         losses={name: loss.item() for name, loss in numbers.losses.items()},
         diagnostics={name: value.item() for name, value in numbers.diagnostics.items()},
         learning_rate=learner.optimizer.param_groups[0]["lr"],
-        rows_per_second=numbers.rows * learner.shard.world * (step + 1) / trained,
+        rows_per_second=speed,
         seconds=seconds,
     )

@@ -1,12 +1,22 @@
 """The exceptions a user can meet. Each is shown as text, with exit code 2, and no traceback."""
 
 import difflib
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
 class SsmtlError(Exception):
     """Something the user can mend: what, where, what was expected."""
+
+
+class SsmtlWarning(UserWarning):
+    """Something the user should know; the run goes on."""
+
+
+def warn(message: str) -> None:
+    """As a `SsmtlWarning`, which the command line shows as one line."""
+    warnings.warn(message, SsmtlWarning, stacklevel=3)
 
 
 class DataError(SsmtlError):

@@ -8,7 +8,6 @@ from typing import Any
 
 from ssmtl import yaml_file
 from ssmtl.assemble import Experiment, assemble
-from ssmtl.checkpoint import load_weights
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Progress, decode, no_progress
 from ssmtl.data.dataset import rows_of
@@ -22,6 +21,7 @@ from ssmtl.recipe_file import RecipeText, find_sources
 from ssmtl.run import make_fabric
 from ssmtl.source import Example
 from ssmtl.task import Task
+from ssmtl.weights import load_weights
 
 
 @dataclass(frozen=True)

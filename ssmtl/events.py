@@ -42,7 +42,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class CheckpointSaved:
-    """:param which: 'best' or 'last'."""
+    """:param which: 'best' or 'last' weights, or 'state': a checkpoint that a run goes on from."""
 
     step: int
     which: str

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from ssmtl.checkpoint import load_weights
 from ssmtl.data.prepare import Prepared
 from ssmtl.engine import Learner
 from ssmtl.evaluate import count_images, predict, score
@@ -12,6 +11,7 @@ from ssmtl.keeper import Keeper
 from ssmtl.notify import Notifier
 from ssmtl.plan import labeled_classes
 from ssmtl.record import write_per_image, write_predictions
+from ssmtl.weights import load_weights
 
 
 def finish(
@@ -36,7 +36,7 @@ def finish(
                 folder / "predictions" / f"{task.name}.{domain}.npz", model, task, rows, predictions, device
             )
             flat = {f"{task.name}.{name}": value for name, value in scores.values.items()}
-            notify.send("evaluated", result=Evaluated(keeper.best_step, domain, flat))
+            notify.evaluated(Evaluated(keeper.best_step, domain, flat))
     write_per_image(folder / "per_image.csv", per_image)
     return {
         "name": recipe.name,

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ssmtl.checkpoint import save_weights
 from ssmtl.engine import Learner
 from ssmtl.evaluate import predict, score, selection_score
 from ssmtl.events import CheckpointSaved, Evaluated
 from ssmtl.notify import Notifier
+from ssmtl.weights import save_weights
 
 
 class Keeper:
@@ -20,6 +21,14 @@ class Keeper:
         self.best_step = 0
         self.best_values: Mapping[str, Mapping[str, float]] = {}
         self.model = learner.ema.model if learner.ema else learner.experiment.model
+
+    def state(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"score": self.best_score, "step": self.best_step, "values": self.best_values}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` gave."""
+        self.best_score, self.best_step, self.best_values = state["score"], state["step"], state["values"]
 
     def validate(self, step: int) -> None:
         """Evaluate on validation images; save the weights if they are the best, and if they are the last."""
@@ -42,7 +51,7 @@ class Keeper:
         if last:
             self._save("last", step)
         flat = {f"{task}.{name}": value for task, found in values.items() for name, value in found.items()}
-        self.notify.send("evaluated", result=Evaluated(step, "validation", flat, number, best))
+        self.notify.evaluated(Evaluated(step, "validation", flat, number, best))
 
     def _save(self, which: str, step: int) -> None:
         path = self.folder / "weights" / f"{which}.safetensors"
@@ -52,4 +61,4 @@ class Keeper:
             "ema": str(self.learner.ema is not None).lower(),
         }
         save_weights(path, self.model, facts)
-        self.notify.send("checkpoint_saved", saved=CheckpointSaved(step, which, path))
+        self.notify.checkpoint_saved(CheckpointSaved(step, which, path))

@@ -1,27 +1,46 @@
-"""Telling observers: one that raises is named once and left out, and never ends a run."""
+"""Telling what happens: to the run's log first, then to observers, none of which can end the run."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pluggy
 
+from ssmtl.errors import warn
+from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+from ssmtl.journal import Journal
+
 
 class Notifier:
-    """Sends events to every observer that is registered with a manager.
+    """An observer that raises is named once and left out; a log that cannot be written ends the run."""
 
-    :param manager: None: nobody is told (the other processes of a run).
-    """
-
-    def __init__(self, manager: pluggy.PluginManager | None) -> None:
-        self.manager = manager
+    def __init__(self, manager: pluggy.PluginManager, journal: Journal) -> None:
+        self.manager, self.journal = manager, journal
         self.failed: set[str] = set()
 
-    def send(self, hook: str, **event: Any) -> None:
-        """Call every implementation of the observer hook `ssmtl_{hook}`."""
-        if self.manager is None:
-            return
+    def run_started(self, run: RunStarted) -> None:
+        """Before the first step."""
+        self._observers("run_started", run=run)
+
+    def step_ended(self, step: StepEnded) -> None:
+        """A logged step."""
+        self.journal.step_ended(step)
+        self._observers("step_ended", step=step)
+
+    def evaluated(self, result: Evaluated) -> None:
+        """Validation, or a domain at the end."""
+        self.journal.evaluated(result)
+        self._observers("evaluated", result=result)
+
+    def checkpoint_saved(self, saved: CheckpointSaved) -> None:
+        """Weights, or a state to go on from."""
+        self._observers("checkpoint_saved", saved=saved)
+
+    def run_ended(self, run: RunEnded) -> None:
+        """After results.json is written."""
+        self._observers("run_ended", run=run)
+
+    def _observers(self, hook: str, **event: Any) -> None:
         for implementation in getattr(self.manager.hook, f"ssmtl_{hook}").get_hookimpls():
             name = implementation.plugin_name
             if name in self.failed:
@@ -30,16 +49,16 @@ class Notifier:
                 implementation.function(**event)
             except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run goes on
                 self.failed.add(name)
-                warnings.warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r}", stacklevel=2)
+                warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r}")
 
 
 @contextmanager
-def notifying(manager: pluggy.PluginManager, observers: Sequence[object]) -> Iterator[Notifier]:
+def notifying(manager: pluggy.PluginManager, observers: Sequence[object], journal: Journal) -> Iterator[Notifier]:
     """The manager's own observers, and these while the context lasts."""
     for observer in observers:
         manager.register(observer)
     try:
-        yield Notifier(manager)
+        yield Notifier(manager, journal)
     finally:
         for observer in observers:
             manager.unregister(observer)

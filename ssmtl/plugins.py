@@ -1,7 +1,7 @@
 """Make a plugin manager and the registries that its plugins fill. There is no global manager."""
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -69,6 +69,25 @@ def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
     return plugins
 
 
+def add_commands(app: Any) -> None:
+    """Let every installed plugin add its commands.
+
+    :raises PluginError: naming the plugin that fails.
+    """
+    plugins = find_plugins()
+    for implementation in plugins.manager.hook.ssmtl_commands.get_hookimpls():
+        _call(plugins, implementation, "ssmtl_commands", app=app)
+
+
+def _call(plugins: Plugins, implementation: pluggy.HookImpl, hook: str, **arguments: Any) -> Any:
+    """:raises PluginError: naming the plugin that fails."""
+    try:
+        return implementation.function(**arguments)
+    except Exception as error:
+        origin = plugins.origins[implementation.plugin_name]
+        raise PluginError(f"the plugin {origin} failed in {hook}: {error!r}") from error
+
+
 def _register(plugins: Plugins, module: ModuleType, name: str, origin: Origin) -> None:
     if plugins.manager.has_plugin(name):
         taken = plugins.origins[name]
@@ -105,10 +124,11 @@ def _collect(plugins: Plugins, kind: str) -> Registry:
     hook: Any = getattr(plugins.manager.hook, f"ssmtl_{plural(kind)}")
     for implementation in hook.get_hookimpls():
         origin = plugins.origins[implementation.plugin_name]
-        try:
-            components = implementation.function()
-        except Exception as error:
-            raise PluginError(f"the plugin {origin} failed in ssmtl_{plural(kind)}: {error!r}") from error
+        components = _call(plugins, implementation, f"ssmtl_{plural(kind)}")
+        if not isinstance(components, Mapping):
+            raise PluginError(
+                f"the plugin {origin}: ssmtl_{plural(kind)} returned {components!r:.60}; expected a mapping of names"
+            )
         for name, component in components.items():
             registry.add(Entry(name, component, origin))
     return registry

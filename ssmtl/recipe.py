@@ -149,6 +149,9 @@ class Optimizer(_Part):
 Duration = PositiveInt | Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+(steps?|epochs?)\s*$")]
 """Steps, or '8 epochs': an epoch is one pass over the largest task's training images, labelled or not."""
 
+Minutes = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+minutes?\s*$")]
+"""Such as '10 minutes'."""
+
 
 class Schedule(_Part):
     """The learning rate over time, after a linear warm-up.
@@ -172,6 +175,11 @@ class Train(_Part):
     :param select_by: `validation`: weights with the best mean validation score over the tasks; `last`: the last ones;
         `first`: those of the first evaluation, as MultiMix's public script keeps. Never the test part.
     :param gradient_cosine_every: steps between two logs of the angle between the tasks' gradients; null: never.
+    :param checkpoint_every: how often the state is saved that `--resume` goes on from: steps, epochs or minutes.
+    :param keep_checkpoints: how many of the last are kept.
+    :param on_nonfinite: what a step does whose loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
+    :param max_skipped: skipped steps before the run stops all the same.
+    :param timeout: seconds that a process waits for the others before it gives up (`devices` above 1).
     :param test_dropout: the backbone's dropout stays on in evaluation, as in MultiMix's public script.
     :param decode_all_rows: every head decodes the rows of all tasks and keeps its own, as in that script: slower, and
         nothing else but dropout's draws changes.
@@ -184,6 +192,11 @@ class Train(_Part):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip: PositiveFloat | None = None
     gradient_cosine_every: PositiveInt | None = 50
+    checkpoint_every: Duration | Minutes = "10 minutes"
+    keep_checkpoints: PositiveInt = 2
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    max_skipped: PositiveInt = 10
+    timeout: PositiveInt = 600
     test_dropout: bool = False
     decode_all_rows: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -31,6 +31,12 @@ def in_steps(duration: int | str, steps_an_epoch: int) -> int:
     return max(1, round(float(number) * (steps_an_epoch if unit.startswith("epoch") else 1)))
 
 
+def in_minutes(duration: int | str) -> float | None:
+    """'10 minutes' as a number; None for steps and epochs."""
+    number, _, unit = str(duration).strip().partition(" ")
+    return float(number) if "minute" in unit else None
+
+
 def rate_at(step: int, spec: Schedule, steps: int, steps_an_epoch: int) -> float:
     """The learning rate of step `step` (from 0) over the initial one."""
     if step < spec.warmup:

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing files and folders whole or not at all, and so that a power cut does not undo it."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,35 @@ from pathlib import Path
 
 def write_text(path: Path, text: str) -> None:
     """Whole or not at all: a reader sees the old content or the new."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has the file's content, or the folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish(building: Path, place: Path) -> None:
+    """Give a finished folder its name; its files and its name are on the disk when this returns.
+
+    :raises OSError: if `place` is there already.
+    """
+    for file in building.iterdir():
+        sync(file)
+    sync(building)
+    os.rename(building, place)
+    sync(place.parent)

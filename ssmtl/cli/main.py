@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from ssmtl import __version__
 from ssmtl.cli import bench, check, evaluate, plugins, report, run, schema
-from ssmtl.errors import RecipeError, SsmtlError
+from ssmtl.errors import RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
     name="ssmtl",
@@ -46,22 +47,31 @@ app.command("schema")(schema.schema)
 
 
 def main() -> None:
-    """The console script. Exit code 2 and one message for what the user can mend; 1 for what we must."""
+    """The console script.
+
+    Exit code 2 and one message for what the user can mend; 75 for a run that saved and stopped; 1 for what we must.
+    """
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
+    warnings.showwarning = _warning  # type: ignore[assignment]  # fewer names than typeshed's, the same call
     try:
-        from ssmtl.plugins import find_plugins
+        from ssmtl.plugins import add_commands
 
-        find_plugins().manager.hook.ssmtl_commands(app=app)
+        add_commands(app)
         app([argument for argument in arguments if argument != "--debug"], prog_name="ssmtl")
     except SsmtlError as error:
         if debug:
             raise
         show(error)
-        sys.exit(2)
+        sys.exit(_code(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        show(SsmtlError(_of_the_system(error)))
+        sys.exit(2)
     except Exception as error:
         if debug:
             raise
@@ -69,6 +79,30 @@ def main() -> None:
         _errors().print(str(error), markup=False, highlight=False)
         _errors().print("This should not happen. Run again with --debug and report the traceback.")
         sys.exit(1)
+
+
+def _code(error: SsmtlError) -> int:
+    from ssmtl.stopping import EXIT_CODE, StoppedError
+
+    return EXIT_CODE if isinstance(error, StoppedError) else 2
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the disk or the system refused, and what is safe."""
+    place = f": {error.filename}" if error.filename else ""
+    return (
+        f"{error.strerror or error}{place}. What was saved before is whole; "
+        "when there is room and leave to write, a run goes on with --resume"
+    )
+
+
+def _warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Ours as one line; others' as Python shows them."""
+    if issubclass(category, SsmtlWarning):
+        _errors().print("[bold yellow]Warning:[/] ", end="")
+        _errors().print(str(message), markup=False, highlight=False, soft_wrap=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
 
 def show(error: SsmtlError) -> None:

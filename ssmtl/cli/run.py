@@ -10,41 +10,65 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ssmtl.cli.loading import DataRoot, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
+from ssmtl.cli.loading import DataRoot, LocalPlugins, Overrides, Seed, Sources, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ssmtl.recipe import Recipe
+
 
 def run(
-    recipe: RecipeName,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False),
+    ] = None,
     sources: Sources = None,
     overrides: Overrides = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option("--out", help="The run's folder. [default: runs/NAME/TIME]")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="RUN|auto", help="Go on with a run; auto: with an unfinished one, if any."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Resume although the recipe differs in what may change, such as more steps.")
+    ] = False,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Train a recipe, evaluate it, and write a report."""
+    """Train a recipe, evaluate it, and write a report. Exit code 75: asked to stop, and saved."""
     from ssmtl.cli.tables import print_plan, print_results
     from ssmtl.data.folders import Folders
     from ssmtl.data.prepare import prepare
     from ssmtl.plan import plan_of
     from ssmtl.report import write_report
+    from ssmtl.resume import check_recipe, is_finished, is_started
     from ssmtl.run import Job, check_free, execute
 
     console = Console(quiet=quiet)
-    experiment, plugins, _ = load(recipe, sources, overrides, seed, local)
-    folder = out or Path("runs") / experiment.recipe.name / datetime.now().strftime("%Y%m%d-%H%M%S")
-    check_free(folder)
+    earlier = _earlier(recipe, resume, out)
+    wanted = recipe if recipe is not None else str(earlier / "recipe.yaml" if earlier else "")
+    experiment, plugins, _ = load(wanted, sources, overrides, seed, local)
+    folder = earlier or _folder(experiment.recipe, out, resume == "auto")
+    goes_on = resume is not None and is_started(folder)
+    if goes_on:
+        check_recipe(folder, experiment.recipe, force)
+        if is_finished(folder) and not _more_steps(folder, experiment.recipe):
+            console.print(f"{folder} is finished; nothing is left to do", highlight=False)
+            console.print(f"report [bold]{write_report(folder)}[/]", highlight=False, soft_wrap=True)
+            return
+    else:
+        check_free(folder)
     folders = Folders(data_root)
-    prepared = prepare(experiment, plugins, folders, progress=partial(_decoding, console))
+    split = folder / "split.json" if goes_on else None
+    prepared = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
     for source, skipped in prepared.skipped.items():
         count = "1 image did" if len(skipped) == 1 else f"{len(skipped)} images did"
         console.print(f"[yellow]{source}: {count} not decode: left out", highlight=False)
     print_plan(console, plan_of(experiment, prepared.tasks))
-    console.print(f"run folder [bold]{folder}[/]", highlight=False)
+    console.print(f"{'going on with' if goes_on else 'run folder'} [bold]{folder}[/]", highlight=False)
     job = Job(
         experiment.recipe,
         folder,
@@ -52,11 +76,46 @@ def run(
         tuple(local or ()),
         partial(observers, quiet, console.is_terminal),
         tuple(sys.argv),
+        resume=resume is not None,
+        force=force,
     )
     results = execute(job, plugins, experiment, prepared)
     page = write_report(folder)
     print_results(console, results)
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
+
+
+def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> Path | None:
+    """The run that --resume names, if it names one."""
+    from ssmtl.errors import RunError
+    from ssmtl.resume import recipe_of
+
+    if resume is None or resume == "auto":
+        if recipe is None:
+            raise RunError("which recipe? Give a file or a name, or --resume RUN")
+        return None
+    if out is not None and out.resolve() != Path(resume).resolve():
+        raise RunError(f"--out {out}: a run goes on in its own folder, {resume}")
+    recipe_of(Path(resume))
+    return Path(resume)
+
+
+def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> Path:
+    """--out, else the unfinished run to go on with, else a new one named after the time."""
+    from ssmtl.resume import find_unfinished
+
+    if out is not None:
+        return out
+    runs = Path("runs") / recipe.name
+    name = datetime.now().strftime("%Y%m%d-%H%M%S")
+    taken = len(list(runs.glob(f"{name}*"))) if runs.is_dir() else 0
+    return (find_unfinished(runs, recipe) if auto else None) or runs / (f"{name}-{taken + 1}" if taken else name)
+
+
+def _more_steps(folder: Path, recipe: "Recipe") -> bool:
+    from ssmtl.resume import recipe_of
+
+    return recipe.train.steps > recipe_of(folder).validated().train.steps
 
 
 @contextmanager

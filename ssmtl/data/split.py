@@ -15,6 +15,7 @@ from ssmtl.errors import DataError, nearest
 from ssmtl.head import Output
 from ssmtl.recipe import TaskSpec
 from ssmtl.source import Example
+from ssmtl.whole_file import write_text
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,12 @@ def _ids(examples: Any) -> tuple[str, ...]:
     return tuple(example.id for example in examples)
 
 
-def write_split(path: Path, splits: Mapping[str, TaskSplit], seed: int) -> None:
-    """As JSON, readable by `read_split`."""
-    path.write_text(json.dumps(_content(splits, seed), indent=1), encoding="utf-8")
+def write_split(path: Path, splits: Mapping[str, TaskSplit], seed: int, fingerprints: Mapping[str, str]) -> None:
+    """As JSON, readable by `read_split`.
+
+    :param fingerprints: by source, of the content that was split.
+    """
+    write_text(path, json.dumps({"fingerprints": dict(fingerprints), **_content(splits, seed)}, indent=1))
 
 
 def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:

@@ -17,7 +17,7 @@ from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import write_rows
 from ssmtl.suite.suite_file import Suite, described, read_suite
-from ssmtl.suite.work import FAILED, FINISHED, Work, note
+from ssmtl.suite.work import FAILED, FINISHED, STOPPED, Work, note
 from ssmtl.whole_file import write_text
 
 
@@ -99,7 +99,7 @@ def run_cells(
 
     def finished(one: Work, code: int) -> None:
         nonlocal failures
-        if code not in (FINISHED, FAILED):
+        if code not in (FINISHED, FAILED, STOPPED):
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             note(one, status="failed", error=f"the worker died ({how}); see logs/{one.cell}.log", seconds=0)
         failures += code != FINISHED

@@ -20,6 +20,9 @@ PAUSE = 0.1
 PATIENCE = 2.0
 """Seconds before work that another process holds is tried again."""
 
+PARTING = 30.0
+"""Seconds that a worker has to save when the suite is stopped."""
+
 
 class LocalPool:
     """As many workers at a time as `jobs` says, a process for each cell: a death costs one cell."""
@@ -51,6 +54,9 @@ class LocalPool:
                 time.sleep(PAUSE)
         finally:
             for process in running:
+                process.terminate()  # it saves and stops
+            for process in running:
+                process.join(PARTING)
                 process.kill()
 
     def _start(self, work: Work) -> BaseProcess:

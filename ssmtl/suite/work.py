@@ -8,7 +8,7 @@ from typing import Any, Self
 from ssmtl.suite.cell import Cell, folder_of
 from ssmtl.whole_file import write_text
 
-FINISHED, FAILED, BUSY = 0, 3, 75
+FINISHED, FAILED, STOPPED, BUSY = 0, 3, 4, 75
 """Exit codes."""
 
 

@@ -2,7 +2,7 @@
 
 PARENT is the process that waits for it; when that one is gone, so is the worker.
 
-Its exit code is 0 (finished), 3 (failed, and noted) or 75 (another process works on the cell).
+Its exit code is 0 (finished), 3 (failed, and noted), 4 (asked to stop, and saved) or 75 (another process works on it).
 """
 
 import json
@@ -17,33 +17,41 @@ from pathlib import Path
 from filelock import Timeout
 
 from ssmtl.errors import RunError
+from ssmtl.resume import is_started
 from ssmtl.run import Job, execute
+from ssmtl.stopping import StoppedError
 from ssmtl.suite.cell import folder_of, lock_of, outcome_of
-from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
+from ssmtl.suite.work import BUSY, FAILED, FINISHED, STOPPED, Work, note
 
 
 def work_on(work: Work) -> int:
-    """Train the cell unless it is finished; what a dead worker left of it is thrown away first."""
+    """Train the cell unless it is finished; where a worker died in it, go on from its last checkpoint."""
     suite = Path(work.suite)
     try:
         with lock_of(suite, work.cell).acquire(timeout=0):
-            if outcome_of(suite, work.cell).get("status") == "finished":
+            status = outcome_of(suite, work.cell).get("status")
+            if status == "finished":
                 return FINISHED
-            return _train(work, folder_of(suite, work.cell))
+            folder = folder_of(suite, work.cell)
+            if status == "failed":
+                shutil.rmtree(folder, ignore_errors=True)
+            return _train(work, folder)
     except Timeout:
         return BUSY
 
 
 def _train(work: Work, folder: Path) -> int:
-    shutil.rmtree(folder, ignore_errors=True)
     began = time.perf_counter()
     try:
         _run(work, folder)
+    except StoppedError:
+        return STOPPED
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this cell's, and the suite goes on
         traceback.print_exc()
         note(work, status="failed", error=f"{type(error).__name__}: {error}", seconds=time.perf_counter() - began)
         return FAILED
     note(work, status="finished", error="", seconds=time.perf_counter() - began)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of no use any more, and large
     return FINISHED
 
 
@@ -62,11 +70,13 @@ def _run(work: Work, folder: Path) -> None:
     recipe = RecipeText(work.recipe, work.cell).validated()
     experiment = assemble(recipe, plugins, work.cell)
     folders = Folders(Path(work.data_root) if work.data_root else None)
-    prepared = prepare(experiment, plugins, folders)
+    split = folder / "split.json" if is_started(folder) else None
+    prepared = prepare(experiment, plugins, folders, split_file=split)
     if split_digest(prepared.splits, recipe.seed) != work.facts["split_hash"] and not prepared.skipped:
         raise RunError("the data changed since the suite was started: its split is another one")
     local = tuple(Path(path) for path in work.plugins)
-    execute(Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run")), plugins, experiment, prepared)
+    job = Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run"), resume=True)
+    execute(job, plugins, experiment, prepared)
 
 
 def _end_with(parent: int) -> None:

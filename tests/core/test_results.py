@@ -9,7 +9,6 @@ import torch
 from test_recipe import PLUGINS, small
 from torch import nn
 
-from ssmtl.checkpoint import load_weights, save_weights
 from ssmtl.errors import RunError
 from ssmtl.evaluate import Predictions, score, selection_score
 from ssmtl.events import Evaluated, StepEnded
@@ -18,6 +17,7 @@ from ssmtl.journal import Journal, without_nan
 from ssmtl.options import options_model
 from ssmtl.recipe_file import read
 from ssmtl.schema import PLACES, recipe_schema
+from ssmtl.weights import load_weights, save_weights
 
 
 def task(kind="multiclass", name="t", **metrics):
@@ -60,8 +60,8 @@ def test_json_has_no_nan():
 
 def test_the_journal_is_one_object_a_line(tmp_path):
     journal = Journal(tmp_path / "metrics.jsonl")
-    journal.ssmtl_step_ended(StepEnded(1, math.nan, {"t.ce": math.inf}, {}, 1e-4, 30.0, 0.5))
-    journal.ssmtl_evaluated(Evaluated(1, "validation", {"t.auroc": math.nan}, None))
+    journal.step_ended(StepEnded(1, math.nan, {"t.ce": math.inf}, {}, 1e-4, 30.0, 0.5))
+    journal.evaluated(Evaluated(1, "validation", {"t.auroc": math.nan}, None))
     text = (tmp_path / "metrics.jsonl").read_text()
     assert "NaN" not in text
     first, second = (json.loads(line) for line in text.splitlines())

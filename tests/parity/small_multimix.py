@@ -60,7 +60,9 @@ def learner_of(*overrides, seed=None, fabric=None):
 def weights_of(learner):
     """Every trained number: of the model, the balancer and the strategies."""
     found = {name: tensor.detach().clone() for name, tensor in learner.experiment.model.state_dict().items()}
-    return found | {f"extra.{place}": extra.detach().clone() for place, extra in enumerate(learner.extras)}
+    return found | {
+        f"extra.{place}": extra.detach().clone() for place, extra in enumerate(learner.outside.parameters())
+    }
 
 
 def train(learner, steps, start=0):

@@ -139,7 +139,7 @@ def test_the_uncertainty_balancer_trains_and_the_fixed_one_has_nothing_to_train(
         name for name in start if name.startswith("extra.") and not torch.equal(start[name], weights_of(learner)[name])
     ]
     assert len(moved) == 2
-    assert learner_of().extras == ()
+    assert not list(learner_of().outside.parameters())
 
 
 def test_the_first_step_of_uncertainty_weighs_as_fixed():
