@@ -92,6 +92,7 @@ class Checkpoints:
         temporary.unlink(missing_ok=True)
         _link(saved, temporary)
         os.replace(temporary, self.best)
+        temporary.unlink(missing_ok=True)  # two names of one file: the system renames nothing
 
     def _place(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"

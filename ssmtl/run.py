@@ -34,7 +34,7 @@ from ssmtl.resume import check_data, check_recipe, is_finished, is_started
 from ssmtl.run_lock import run_lock
 from ssmtl.stopping import StoppedError, forwarding, stopping
 from ssmtl.training import train_along, train_first
-from ssmtl.whole_file import write_text
+from ssmtl.whole_file import clear_leftovers, write_text
 
 LOST = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe")
 """What a process says whose partner died."""
@@ -108,6 +108,7 @@ def _begin(job: Job, plugins: Plugins, device: str, prepared: Prepared) -> None:
     """Write what tells of the run before it trains; the recipe last, since it marks a run that has begun."""
     folder = job.folder
     facts = environment(plugins, device, list(job.command), str(job.folders.base()[0]))
+    clear_leftovers(folder)
     if job.resume and is_started(folder):
         check_recipe(folder, job.recipe, job.force)
         check_data(folder, prepared.fingerprints)

@@ -1,6 +1,7 @@
 """Writing files and folders whole or not at all, and so that a power cut does not undo it."""
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -17,6 +18,15 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what a killed process left half-written or half-removed, here and below."""
+    for path in [*folder.rglob(".*.part"), *folder.rglob(".*.old")]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

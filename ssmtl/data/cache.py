@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ssmtl.data.images import grey_uint8, mask_uint8
 from ssmtl.errors import DataError
 from ssmtl.source import Example
+from ssmtl.whole_file import publish
 
 FORMAT = 1
 """Raised when what is written for the same content changes."""
@@ -74,18 +77,37 @@ def decode(
     name = hashlib.sha256(f"{FORMAT} {fingerprint} {size} {channels} {structures} {skip}".encode()).hexdigest()[:32]
     root = folder or cache_folder()
     place = root / name
-    if not (place / "done.json").is_file():
+    try:
+        return _opened(place, structures, fingerprint)
+    except (OSError, ValueError, KeyError):  # not there, or not as it was written
         root.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
-        try:
+        _clear_abandoned(root)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
+    try:
+        with FileLock(building / ".lock"):
             _build(building, examples, size, channels, structures, skip, progress)
-            _publish(building, place)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            _publish(building, place, structures, fingerprint)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return _opened(place, structures, fingerprint)
+
+
+def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
+    """:raises OSError, ValueError, KeyError: if the entry is not whole."""
+    skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
-    skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
     return Decoded(images, masks, structures, skipped, fingerprint)
+
+
+def _clear_abandoned(root: Path) -> None:
+    """Remove what killed processes were building: nobody holds its lock."""
+    for building in root.glob(".building-*"):
+        try:
+            with FileLock(building / ".lock").acquire(timeout=0):
+                shutil.rmtree(building, ignore_errors=True)
+        except (Timeout, OSError):
+            continue
 
 
 def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip: bool) -> str:
@@ -121,11 +143,11 @@ def _build(
     progress: Progress,
 ) -> None:
     shape = (len(examples), channels, size, size)
-    images = np.lib.format.open_memmap(place / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    images = _reserved(place / "images.npy", shape)
     masks = None
     if structures:
         shape = (len(examples), len(structures), size, size)
-        masks = np.lib.format.open_memmap(place / "masks.npy", mode="w+", dtype=np.uint8, shape=shape)
+        masks = _reserved(place / "masks.npy", shape)
     skipped: dict[str, str] = {}
 
     def one(row: int) -> None:
@@ -152,6 +174,18 @@ def _build(
     (place / "done.json").write_text(json.dumps({"skipped": dict(sorted(skipped.items()))}), encoding="utf-8")
 
 
+def _reserved(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
+    """A mapped array whose room on the disk is taken now: a full disk is an error here, and no crash later.
+
+    :raises OSError: if there is no room.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
 def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], count: int) -> Iterable[None]:
     """Results in order; the first error stops the rest."""
     futures = [threads.submit(one, row) for row in range(count)]
@@ -163,14 +197,16 @@ def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], count: i
             future.cancel()
 
 
-def _publish(building: Path, place: Path) -> None:
+def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerprint: str) -> None:
     """Rename into place; if another process was first, its entry stays; a damaged entry is replaced."""
     try:
-        building.rename(place)
+        publish(building, place)
     except OSError:
-        if not (place / "done.json").is_file():
+        try:
+            _opened(place, structures, fingerprint)
+        except (OSError, ValueError, KeyError):
             shutil.rmtree(place, ignore_errors=True)
-            building.rename(place)
+            publish(building, place)
 
 
 def _threads() -> int:

@@ -15,6 +15,7 @@ from ssmtl.report import tables
 from ssmtl.report.figures import SUBJECTS, SavedFigure, save_figures
 from ssmtl.report.finished_run import FinishedRun
 from ssmtl.report.summary import summarise
+from ssmtl.whole_file import write_text
 
 TEMPLATE, STYLE, SCRIPT = "report.html.j2", "report.css", "report.js"
 PIXELS_PER_INCH = 96  # of CSS
@@ -60,9 +61,8 @@ def write_report(run: Path) -> Path:
         Section(subject.heading, [picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs)
         for subject in SUBJECTS
     ]
-    path, part = run / "report.html", run / "report.html.part"
-    part.write_text(_render(finished, sections), encoding="utf-8")
-    part.replace(path)
+    path = run / "report.html"
+    write_text(path, _render(finished, sections))
     return path
 
 

@@ -10,6 +10,7 @@ from ssmtl.report.page import Section, link, picture, render
 from ssmtl.report.suite import tables
 from ssmtl.report.suite.figures import SUBJECTS, SuiteSubject
 from ssmtl.report.suite.finished_suite import FinishedSuite
+from ssmtl.whole_file import write_text
 
 TEMPLATE = "suite/page.html.j2"
 FEW = 3
@@ -32,9 +33,8 @@ def write_suite_report(folder: Path) -> Path:
     """
     suite = FinishedSuite.read(folder)
     taken: set[str] = set()
-    path, part = folder / "report.html", folder / "report.html.part"
-    part.write_text(_page(suite, [_section(suite, subject, taken) for subject in SUBJECTS]), encoding="utf-8")
-    part.replace(path)
+    path = folder / "report.html"
+    write_text(path, _page(suite, [_section(suite, subject, taken) for subject in SUBJECTS]))
     return path
 
 

@@ -1,0 +1,83 @@
+"""Killed at any moment, a run that goes on ends bit for bit as the uninterrupted one."""
+
+import random
+
+import pytest
+from children import assert_same, command, killed_at, tiny
+
+from ssmtl.plugins import load_plugins
+
+RECIPES = ["multimix", "enc_mm", "supervised_tuned"]
+"""MixMatch's mixing and the moving average among them."""
+
+OTHERS = sorted(name for name in load_plugins()["recipe"] if "/" not in name and name not in RECIPES)
+PLACES = [
+    ("checkpoints", 1),
+    ("checkpoints", 6),
+    ("checkpoints", 9),
+    ("checkpoints", 14),
+    ("checkpoints", 23),
+    ("checkpoints", 34),
+    ("weights", 3),
+    ("metrics.jsonl", 2),
+    ("recipe.yaml", 2),
+    ("split.json", 3),
+    ("results.json", 1),
+    ("results.json", 3),
+    ("report.html", 2),
+]
+
+
+def killed_and_resumed(arguments, tmp_path, first):
+    """The run's folder, after one kill and one resume."""
+    cut, log = tmp_path / "cut", tmp_path / "log"
+    killed = command([*arguments, "--out", cut, "--resume", "auto"], log, first=first)
+    assert killed.code == -9, killed.out
+    again = command([*arguments, "--out", cut, "--resume", "auto"], log)
+    assert again.code == 0, again.out
+    assert "Warning" not in again.out
+    return cut
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tmp_path):
+    run, seconds = whole(recipe)
+    moments = random.Random(recipe)
+    cut, log = tmp_path / "cut", tmp_path / "log"
+    codes = []
+    for after in (moments.uniform(0.3, 0.6) * seconds, moments.uniform(0.3, 0.9) * seconds, None):
+        codes.append(command([*tiny(recipe), "--out", cut, "--resume", "auto"], log, after=after).code)
+    assert codes[-1] == 0, log.read_text()
+    assert codes[0] == -9
+    assert_same(run, cut)
+
+
+@pytest.mark.parametrize(("place", "count"), PLACES)
+def test_killed_at_a_file_operation(place, count, whole, tmp_path):
+    cut = killed_and_resumed(tiny("multimix"), tmp_path, killed_at(place, count))
+    assert_same(whole("multimix")[0], cut)
+    assert not list(cut.rglob(".*.part"))
+    assert not list(cut.rglob(".*.old"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_killed_while_the_cache_is_built(count, whole, tmp_path, monkeypatch):
+    """A half-built entry is never used."""
+    monkeypatch.setenv("SSMTL_CACHE", str(tmp_path / "cache"))
+    cut = killed_and_resumed(tiny("multimix"), tmp_path, killed_at("cache/.building", count))
+    assert_same(whole("multimix")[0], cut)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("uncertainty balancer", ("balancer={use: uncertainty}",)),
+        ("cosine schedule", ("schedule={use: cosine, warmup: 3}", "train.clip=1.0")),
+        ("SGD", ("optimizer={use: sgd, lr: 0.01}", "train.ema=0.9")),
+        ("bfloat16", ("train.precision=bf16-mixed",)),
+        ("ramp", ("tasks.lungs.strategies.kl_consistency.weight={to: 0.1, until: 0.9}", "train.select_by=last")),
+    ],
+)
+def test_with_every_kind_of_state(name, settings, tmp_path, whole):
+    cut = killed_and_resumed(tiny("multimix", *settings), tmp_path, killed_at("checkpoints", 30))
+    assert_same(whole("multimix", *settings)[0], cut)
