@@ -119,7 +119,8 @@ def fit(learner: Learner, listener: Listener, done: int = 0) -> bool:
         rate = rate_at(step, schedule, train.steps, epoch)
         for group in learner.optimizer.param_groups:
             group["lr"] = learner.experiment.recipe.optimizer.lr * rate
-        compared = train.gradient_cosine_every is not None and (step + 1) % train.gradient_cosine_every == 0
+        every = train.gradient_cosine_every if train.precision == "32" else None  # Fabric guards other backward passes
+        compared = every is not None and (step + 1) % every == 0
         logged = (step + 1) % train.log_every == 0 or step == 0 or compared
         numbers = training_step(learner, step, diagnose=logged, compare=compared)
         trained += time.perf_counter() - began

@@ -1,6 +1,5 @@
 """Evaluate a finished run again, on its own domains or on other sources. Training data need not be there."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from ssmtl.evaluate import count_images, predict, score
 from ssmtl.plugins import Plugins
 from ssmtl.recipe_file import RecipeText, find_sources
 from ssmtl.run import make_fabric
+from ssmtl.run_files import Results, Split, read_json
 from ssmtl.source import Example
 from ssmtl.task import Task
 from ssmtl.weights import load_weights
@@ -64,12 +64,13 @@ def evaluate_run(
         after = RecipeText(content, sources).validated().sources
         changed = {name for name in new if before.get(name) != after[name]}
     experiment = assemble(RecipeText(content, str(run / "recipe.yaml")).validated(), plugins, str(run / "recipe.yaml"))
-    split = json.loads((run / "split.json").read_text(encoding="utf-8"))["tasks"]
+    split = read_json(run / "split.json", Split)["tasks"]
+    _check_split(run / "split.json", split, experiment)
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(experiment.recipe)
     fabric.to_device(experiment.model)
     load_weights(run / "weights" / f"{weights}.safetensors", experiment.model)
-    results: dict[str, Any] = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    results = read_json(run / "results.json", Results)
     results.update(tasks={}, counts={}, sources={}, weights=weights)
     listed: dict[str, tuple[Example, ...]] = {}
     for request in requests:
@@ -98,6 +99,16 @@ def evaluate_run(
     if not results["tasks"]:
         raise DataError(f"no task of the run has labels in {', '.join(wanted)}")
     return results
+
+
+def _check_split(path: Path, split: Mapping[str, Any], experiment: Experiment) -> None:
+    """:raises RunError: if the split names no task of the recipe, or a source that it does not have."""
+    for task in experiment.tasks:
+        if task.name not in split:
+            raise RunError(f"{path}: tasks.{task.name}: is missing")
+        for domain, part in split[task.name]["test"].items():
+            if part["source"] not in experiment.recipe.sources:
+                raise RunError(f"{path}: tasks.{task.name}.test.{domain}: no source is called '{part['source']}'")
 
 
 def _own(experiment: Experiment, split: Mapping[str, Any], changed: set[str]) -> list[_Request]:

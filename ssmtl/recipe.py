@@ -100,6 +100,14 @@ class Normalize(_Part):
     std: Annotated[list[PositiveFloat], Field(min_length=1)]
 
 
+def _checked_names(named: dict[str, Any]) -> dict[str, Any]:
+    """They become parts of file names."""
+    for name in named:
+        if not name or len(name) > 60 or not all(character.isalnum() or character in "_-" for character in name):
+            raise ValueError(f"the name {name!r:.80} should be made of up to 60 letters, digits, '_' and '-'")
+    return named
+
+
 class TaskSpec(_Part):
     """One task.
 
@@ -124,6 +132,11 @@ class TaskSpec(_Part):
     augment: dict[str, Component] = {}
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
     metrics: list[str | Component] = []
+
+    @field_validator("evaluate_on")
+    @classmethod
+    def _domains(cls, named: dict[str, str]) -> dict[str, str]:
+        return _checked_names(named)
 
     @field_validator("labeled", mode="before")
     @classmethod
@@ -174,7 +187,8 @@ class Train(_Part):
     :param clip: largest norm of the gradient.
     :param select_by: `validation`: weights with the best mean validation score over the tasks; `last`: the last ones;
         `first`: those of the first evaluation, as MultiMix's public script keeps. Never the test part.
-    :param gradient_cosine_every: steps between two logs of the angle between the tasks' gradients; null: never.
+    :param gradient_cosine_every: steps between two logs of the angle between the tasks' gradients, in 32-bit
+        precision; null: never.
     :param checkpoint_every: how often the state is saved that `--resume` goes on from: steps, epochs or minutes.
     :param keep_checkpoints: how many of the last are kept.
     :param on_nonfinite: what a step does whose loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
@@ -210,13 +224,17 @@ class Train(_Part):
 
 
 class Recipe(_Part):
-    """A whole experiment."""
+    """A whole experiment.
+
+    :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     seed: NonNegativeInt = 0
     image: ImageSpec = ImageSpec()
     sources: dict[str, SourceEntry]
     split: str | None = None
+    plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
     balancer: Component = Component(use="fixed")
@@ -235,10 +253,7 @@ class Recipe(_Part):
     @field_validator("tasks", "sources")
     @classmethod
     def _names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        for name in named:
-            if not name or not all(character.isalnum() or character in "_-" for character in name):
-                raise ValueError(f"the name {name!r} should be made of letters, digits, '_' and '-'")
-        return named
+        return _checked_names(named)
 
     def content(self) -> dict[str, Any]:
         """The recipe as plain data, every default written out."""

@@ -94,6 +94,33 @@ def read(
     return RecipeText(content, str(path))
 
 
+def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
+    """The Python files that the recipe names, from its own folder on; their places become absolute in the recipe.
+
+    :raises RecipeError: if it names some and `allow` is not set, or one is not there.
+    """
+    named = text.content.get("plugins")
+    if not named or not isinstance(named, list):
+        return []
+    if not allow:
+        listed = ", ".join(str(name) for name in named)
+        raise RecipeError(
+            [
+                Problem(
+                    f"{text.where}: plugins",
+                    f"names Python code to run ({listed:.200})",
+                    "read it; then allow it with --allow-local-plugins",
+                )
+            ]
+        )
+    found = [(Path(text.where).parent / str(name)).resolve() for name in named]
+    for path in found:
+        if not path.is_file():
+            raise RecipeError([Problem(f"{text.where}: plugins", f"no file {path}")])
+    text.content["plugins"] = [str(path) for path in found]
+    return found
+
+
 def _find(recipe: str, shipped: Registry) -> Path:
     path = Path(recipe)
     if path.is_file():

@@ -72,7 +72,7 @@ def _guide(model: MultiTaskModel, task: Task) -> str | None:
 
 def write_per_image(path: Path, found: Mapping[tuple[str, str], tuple[tuple[str, ...], Scores]]) -> None:
     """:param found: by (task, domain), the ids and the scores."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(["task", "domain", "id", "metric", "value"])
         for (task, domain), (ids, scores) in found.items():

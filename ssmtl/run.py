@@ -25,7 +25,7 @@ from ssmtl.data.folders import Folders
 from ssmtl.data.prepare import Prepared, prepare
 from ssmtl.data.split import write_split
 from ssmtl.environment import environment
-from ssmtl.errors import RunError, SsmtlError
+from ssmtl.errors import RunError, SsmtlError, warn
 from ssmtl.journal import Journal
 from ssmtl.notify import notifying
 from ssmtl.plugins import Plugins, load_plugins
@@ -112,14 +112,22 @@ def _begin(job: Job, plugins: Plugins, device: str, prepared: Prepared) -> None:
     if job.resume and is_started(folder):
         check_recipe(folder, job.recipe, job.force)
         check_data(folder, prepared.fingerprints)
-        known = folder / "environment.json"
-        before = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
-        facts = {**before, "resumed": [*before.get("resumed", ()), facts]}
+        facts = _resumed(folder / "environment.json", facts)
         (folder / "results.json").unlink(missing_ok=True)
     else:
         write_split(folder / "split.json", prepared.splits, job.recipe.seed, prepared.fingerprints)
     write_text(folder / "environment.json", json.dumps(facts, indent=1))
     write_text(folder / "recipe.yaml", yaml_file.dump(job.recipe.content()))
+
+
+def _resumed(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the start, with these added to the list of later ones. A damaged file is written anew."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        return {**before, "resumed": [*before.get("resumed", ()), facts]}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        warn(f"{path} is damaged and written anew: {error}")
+        return facts
 
 
 def make_fabric(recipe: Recipe) -> Fabric:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Whole or not at all: a reader sees the old content or the new."""
+    """Whole or not at all: a reader sees the old content or the new.
+
+    Bytes of file names that are no text become `\\udcff` and the like.
+    """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -42,10 +42,50 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
-def parse(text: str, where: str) -> Any:
-    """:raises RecipeError: with `where` and the line, if `text` is not YAML."""
+MAX_CHARACTERS = 2_000_000
+"""Of one text; a recipe has some thousands."""
+
+MAX_NODES = 200_000
+"""Of one text with its aliases written out: a few lines of aliases of aliases stand for billions."""
+
+
+def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Nodes with aliases written out."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise yaml.YAMLError("an alias that stands for what it is part of")
+        return known[id(node)]
+    known[id(node)] = 0  # being counted
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_size(key, known) + _size(value, known) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_size(item, known) for item in node.value)
+    if size > MAX_NODES:
+        raise yaml.YAMLError(f"more than {MAX_NODES:,} nodes with its aliases written out")
+    known[id(node)] = size
+    return size
+
+
+def _loaded(text: str) -> Any:
+    if len(text) > MAX_CHARACTERS:
+        raise yaml.YAMLError(f"{len(text):,} characters; expected at most {MAX_CHARACTERS:,}")
+    loader = _Loader(text)
     try:
-        return yaml.load(text, _Loader)  # a SafeLoader
+        node = loader.get_single_node()
+        _size(node, {})
+        return loader.construct_document(node) if node is not None else None
+    finally:
+        loader.dispose()
+
+
+def parse(text: str, where: str) -> Any:
+    """:raises RecipeError: with `where` and the line, if `text` is not YAML, or too much of it."""
+    try:
+        return _loaded(text)
+    except (RecursionError, ValueError, OverflowError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise RecipeError([Problem(where, f"not YAML: {what}")]) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""

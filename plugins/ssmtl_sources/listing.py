@@ -49,6 +49,24 @@ def set_folder(root: Path, names: Iterable[str], holds: Iterable[str]) -> Path:
     raise DataError(f"{root} holds none of {', '.join(wanted)} (nor does {', '.join(names) or 'a folder'} inside it)")
 
 
+def inside(root: Path, cell: str, outside: bool = False) -> Path:
+    """`root / cell`, which must lie below `root`, links followed.
+
+    :param outside: whether it may lie elsewhere.
+    :raises DataError: if it does not.
+    """
+    path = root / cell
+    if outside:
+        return path
+    try:
+        stays = "\0" not in cell and path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise DataError(f"'{cell}': {error}") from error
+    if not stays:
+        raise DataError(f"'{cell}' leads out of {root}")
+    return path
+
+
 def relative(path: Path, root: Path) -> str:
     """The id of an image: its path below the root, with forward slashes."""
     return path.relative_to(root).as_posix()

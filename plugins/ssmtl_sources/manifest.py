@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
-from ssmtl_sources.listing import relative
+from ssmtl_sources.listing import inside, relative
 from ssmtl_sources.splits import SplitName
 from ssmtl_sources.table import Row, Table, read_table
 
@@ -23,6 +23,7 @@ class Manifest:
     :param mask: column of mask paths, `;` between those to unite; the column's name is the structure's.
     :param masks: the same for several structures, or under other names: structure → column.
     :param patient: column of who it is; None: `patient` if there is one, else each image is a patient.
+    :param outside: whether paths may lead out of the table's folder.
     :param split: column of `train`, `val`, `test` or nothing; None: `split` if there is one, else the core splits.
     """
 
@@ -40,6 +41,7 @@ class Manifest:
         masks: dict[str, str] | None = None,
         patient: str | None = None,
         split: str | None = None,
+        outside: bool = False,
     ) -> None:
         if label is not None and labels is not None:
             raise DataError("source manifest: both 'label' and 'labels' are given; expected one of them")
@@ -54,6 +56,7 @@ class Manifest:
         self._masks = {mask: mask} if mask is not None else masks or {}
         self._patient = patient
         self._split = split
+        self._outside = outside
 
     def examples(self) -> Sequence[Example]:
         """In the order of the table.
@@ -68,7 +71,7 @@ class Manifest:
         lines: dict[Path, int] = {}
         found = []
         for row in table.rows:
-            image = _file(row, self._image, row[self._image])
+            image = _file(row, self._image, row[self._image], self._outside)
             if image in lines:
                 raise row.error(self._image, f"'{row[self._image]}' is already in line {lines[image]}")
             lines[image] = row.line
@@ -99,7 +102,9 @@ class Manifest:
 
     def _masks_of(self, row: Row) -> Mapping[str, tuple[Pixels, ...]] | None:
         return {
-            structure: tuple(ImageFile(_file(row, column, part.strip())) for part in row[column].split(";"))
+            structure: tuple(
+                ImageFile(_file(row, column, part.strip(), self._outside)) for part in row[column].split(";")
+            )
             for structure, column in self._masks.items()
             if row[column]
         } or None
@@ -111,10 +116,13 @@ def _optional(table: Table, asked: str | None, usual: str) -> str | None:
     return usual if usual in table.columns else None
 
 
-def _file(row: Row, column: str, cell: str) -> Path:
+def _file(row: Row, column: str, cell: str, outside: bool) -> Path:
     if not cell:
         raise row.error(column, "no path")
-    path = row.table.parent / cell
+    try:
+        path = inside(row.table.parent, cell, outside)
+    except DataError as error:
+        raise row.error(column, f"{error}; 'outside: true' in the sources file allows it") from error
     if not path.is_file():
         raise row.error(column, f"no file '{cell}' (looked for {path}; paths start from the table's folder)")
     return path

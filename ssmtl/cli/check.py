@@ -1,8 +1,9 @@
 """`ssmtl check`."""
 
 from rich.console import Console
+from rich.markup import escape
 
-from ssmtl.cli.loading import DataRoot, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
+from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
 
 
 def check(
@@ -12,6 +13,7 @@ def check(
     seed: Seed = None,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
+    allow: AllowLocal = False,
 ) -> None:
     """Show every error of a recipe with its place, else the plan. No data is read."""
     from ssmtl.cli.tables import print_plan
@@ -19,7 +21,7 @@ def check(
     from ssmtl.errors import DataError
     from ssmtl.plan import plan_of
 
-    experiment, _, where = load(recipe, sources, overrides, seed, local)
+    experiment, _, _ = load(recipe, sources, overrides, seed, local, allow)
     console = Console()
     print_plan(console, plan_of(experiment))
     folders = Folders(data_root)
@@ -29,5 +31,5 @@ def check(
             try:
                 folders.find(root)
             except DataError as error:
-                console.print(f"[yellow]source {name}: {error}", highlight=False, soft_wrap=True)
-    console.print(f"[green]{where} is in order[/]", highlight=False, soft_wrap=True)
+                console.print(f"source {name}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"[green]{escape(recipe)} is in order[/]", highlight=False, soft_wrap=True)

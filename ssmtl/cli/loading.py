@@ -28,21 +28,38 @@ DataRoot = Annotated[
 LocalPlugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that implements hooks; may be repeated.")
 ]
+AllowLocal = Annotated[
+    bool,
+    typer.Option("--allow-local-plugins", help="Run the Python files that the recipe names under 'plugins'."),
+]
 
 
 def load(
-    recipe: str, sources: str | None, overrides: list[str] | None, seed: int | None, local: list[Path] | None
-) -> tuple["Experiment", "Plugins", str]:
-    """The assembled experiment, the plugins it came from, and the recipe's file."""
+    recipe: str,
+    sources: str | None,
+    overrides: list[str] | None,
+    seed: int | None,
+    local: list[Path] | None,
+    allow: bool,
+) -> tuple["Experiment", "Plugins", list[Path]]:
+    """The assembled experiment, the plugins it came from, and the local ones among them.
+
+    :param allow: whether the recipe may name local ones.
+    """
     from ssmtl.assemble import assemble, check_names
     from ssmtl.errors import Problem, RecipeError
     from ssmtl.plugins import load_plugins
-    from ssmtl.recipe_file import read
+    from ssmtl.recipe_file import local_plugins, read
 
-    found = load_plugins(local or ())
+    files = list(local or ())
+    found = load_plugins(files)
     text = read(recipe, found["recipe"], sources=sources, overrides=overrides or (), seed=seed)
+    own = [path for path in local_plugins(text, allow) if path not in files]
+    if own:
+        files += own
+        found = load_plugins(files)
     parsed, problems = text.parsed()
     if problems or parsed is None:
         more = check_names(parsed, found) if parsed is not None else []
         raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
-    return assemble(parsed, found, text.where), found, text.where
+    return assemble(parsed, found, text.where), found, files

@@ -1,5 +1,6 @@
 """`ssmtl`: one file a command, errors shown as text."""
 
+import io
 import os
 import sys
 import warnings
@@ -53,6 +54,9 @@ def main() -> None:
     """
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
     warnings.showwarning = _warning  # type: ignore[assignment]  # fewer names than typeshed's, the same call
     try:
         from ssmtl.plugins import add_commands

@@ -1,5 +1,6 @@
 """`ssmtl run`."""
 
+import re
 import sys
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ssmtl.cli.loading import DataRoot, LocalPlugins, Overrides, Seed, Sources, load
+from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ def run(
     ] = False,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
+    allow: AllowLocal = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: asked to stop, and saved."""
@@ -50,7 +52,7 @@ def run(
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier / "recipe.yaml" if earlier else "")
-    experiment, plugins, _ = load(wanted, sources, overrides, seed, local)
+    experiment, plugins, files = load(wanted, sources, overrides, seed, local, allow)
     folder = earlier or _folder(experiment.recipe, out, resume == "auto")
     goes_on = resume is not None and is_started(folder)
     if goes_on:
@@ -73,7 +75,7 @@ def run(
         experiment.recipe,
         folder,
         folders,
-        tuple(local or ()),
+        tuple(files),
         partial(observers, quiet, console.is_terminal),
         tuple(sys.argv),
         resume=resume is not None,
@@ -106,7 +108,7 @@ def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> Path:
 
     if out is not None:
         return out
-    runs = Path("runs") / recipe.name
+    runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
     name = datetime.now().strftime("%Y%m%d-%H%M%S")
     taken = len(list(runs.glob(f"{name}*"))) if runs.is_dir() else 0
     return (find_unfinished(runs, recipe) if auto else None) or runs / (f"{name}-{taken + 1}" if taken else name)

@@ -1,6 +1,7 @@
 """Pictures in files, and how any picture becomes what is cached: 8-bit grey or colour, and masks of 0 and 1."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,6 +20,7 @@ Float = NDArray[np.float32]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF")
 DICOM_SUFFIXES = (".dcm", ".dicom")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # twice the pixels it warns of are an error
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 

@@ -165,7 +165,16 @@ def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) ->
             for task, found in content.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no split file: {error!r}") from error
+        raise DataError(f"{path} is no split file: {error!r:.300}") from error
+    for task, split in splits.items():
+        every = [split.labeled, split.unlabeled, split.val, *(ids for _, ids in split.test.values())]
+        strange = [one for ids in every for one in ids if not isinstance(one, str)]
+        if strange or not all(
+            isinstance(name, str) for name in (split.source, *(one for one, _ in split.test.values()))
+        ):
+            raise DataError(f"{path}: task '{task}': ids and sources should be text, found {strange[:1]}")
+        if not split.labeled:
+            raise DataError(f"{path}: task '{task}' has no labelled image")
     for task, spec in tasks.items():
         if task not in splits:
             raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")

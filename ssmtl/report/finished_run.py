@@ -14,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 
 from ssmtl.errors import RunError
+from ssmtl.run_files import Results, Split, read_json
 
 FIRST_DOMAINS = ("in_domain", "cross_domain")
 
@@ -63,9 +64,9 @@ class FinishedRun:
         recipe = folder / "recipe.yaml"
         return cls(
             folder=folder,
-            results=_mapping(folder / "results.json"),
-            recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
-            split=_mapping(folder / "split.json"),
+            results=_checked(folder / "results.json", Results),
+            recipe=recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else "",
+            split=_checked(folder / "split.json", Split),
             environment=_mapping(folder / "environment.json"),
             steps=tuple(event for event in events if event.get("event") == "step"),
             evaluations=tuple(event for event in events if event.get("event") == "evaluated"),
@@ -112,6 +113,10 @@ def number(value: object) -> float:
         return float(str(value))
     except ValueError:
         return math.nan
+
+
+def _checked(path: Path, form: type[Results | Split]) -> Mapping[str, Any]:
+    return read_json(path, form) if path.is_file() else {}
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from ssmtl.report import tables
 from ssmtl.report.figures import SUBJECTS, SavedFigure, save_figures
 from ssmtl.report.finished_run import FinishedRun
 from ssmtl.report.summary import summarise
+from ssmtl.run_files import damaged
 from ssmtl.whole_file import write_text
 
 TEMPLATE, STYLE, SCRIPT = "report.html.j2", "report.css", "report.js"
@@ -55,14 +56,18 @@ def write_report(run: Path) -> Path:
 
     :raises RunError: if `run` is no folder or holds a damaged file.
     """
-    finished = FinishedRun.read(run)
-    taken: set[str] = set()
-    sections = [
-        Section(subject.heading, [picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs)
-        for subject in SUBJECTS
-    ]
     path = run / "report.html"
-    write_text(path, _render(finished, sections))
+    with damaged(run):
+        finished = FinishedRun.read(run)
+        taken: set[str] = set()
+        sections = [
+            Section(
+                subject.heading, [picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs
+            )
+            for subject in SUBJECTS
+        ]
+        page = _render(finished, sections)
+    write_text(path, page)
     return path
 
 

@@ -1,6 +1,7 @@
 """A suite as frozen, forbidding models: what may stand in its YAML file."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,6 +77,15 @@ class Suite(_Part):
     def systems(self) -> list[str]:
         """Each system once, as they first stand in the grids."""
         return list(dict.fromkeys(system for grid in self.grids for system in grid.systems))
+
+    @model_validator(mode="after")
+    def _folders(self) -> "Suite":
+        for system in self.systems:
+            if not re.fullmatch(r"\w[\w.-]{0,60}", system):
+                raise ValueError(
+                    f"grids: the system {system!r:.80} should be made of letters, digits, '_', '-' and '.'"
+                )
+        return self
 
     @model_validator(mode="after")
     def _named(self) -> "Suite":

@@ -65,7 +65,11 @@ MISTAKES = {
         RECIPE + "tasks.diagnosis.strategies.1.threshold: input should be a valid number, found 'high'",
     ),
     "top level": ("optimiser={use: adam}", RECIPE + "optimiser: unknown key 'optimiser' (did you mean 'optimizer'?)"),
-    "selection by test": ("train.select_by=test", RECIPE + "train.select_by: ", "'validation', 'last' or 'first', found 'test'"),
+    "selection by test": (
+        "train.select_by=test",
+        RECIPE + "train.select_by: ",
+        "'validation', 'last' or 'first', found 'test'",
+    ),
     "missing task": (
         "tasks.lungs.bridge.guided_by=diagnose",
         RECIPE + "tasks.lungs.bridge: is guided by the task 'diagnose', which is not in the recipe",

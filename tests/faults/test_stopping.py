@@ -43,7 +43,8 @@ def test_two_runs_on_one_folder(whole, tmp_path):
     first = []
     thread = threading.Thread(target=lambda: first.append(command(arguments, log)))
     thread.start()
-    while not (cut / "metrics.jsonl").exists():
+    until = time.monotonic() + 60
+    while not (cut / "metrics.jsonl").exists() and time.monotonic() < until:
         time.sleep(0.01)
     second = command(arguments, tmp_path / "second")
     thread.join()

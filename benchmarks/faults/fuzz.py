@@ -1,0 +1,281 @@
+"""Wrong input by the thousand: each is accepted, or refused with one clear error; never a traceback, a hang, or a mess.
+
+    python benchmarks/faults/fuzz.py --count 10000 --seed 0 --out benchmarks/faults/results/fuzz.csv
+
+Every tenth of a second or so one input goes through the real commands, in this process. A line of the CSV a kind.
+"""
+
+import argparse
+import contextlib
+import csv
+import io
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "faults"))
+
+import mutations as make
+import numpy as np
+import torch
+from children import command, tiny
+from PIL import Image
+
+from ssmtl.cli.main import main
+from ssmtl.plugins import load_plugins
+from ssmtl.recipe_file import read
+
+SHARES = {"recipe values": 0.3, "recipe text": 0.25, "overrides": 0.2, "manifests": 0.19, "run folders": 0.06}
+PATIENCE = 60
+"""Seconds for one input."""
+
+MEMORY = 12 * 2**30
+
+KEYS = (
+    "train.steps", "tasks.lungs.labeled", "tasks.diagnosis.strategies.0.weight", "seed", "backbone.widths", "a.b.c",
+    "sources.chex.images", "tasks..x", "tasks.diagnosis.strategies.fixmatch.threshold", "image.size", "optimizer",
+    "train", "tasks.diagnosis.augment", "name", "sources", "tasks.diagnosis.strategies.99.use",
+)  # fmt: skip
+
+
+class HangError(Exception):
+    """One input took too long."""
+
+
+def called(*arguments: object) -> tuple[int, str]:
+    """Exit code and what was shown."""
+    out = io.StringIO()
+    sys.argv = ["ssmtl", *map(str, arguments)]
+    code = 0
+    signal.alarm(PATIENCE)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), warnings.catch_warnings():
+            main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        signal.alarm(0)
+    return code, out.getvalue()
+
+
+def verdict(code: int, shown: str) -> str:
+    """'accepted', 'refused', or what is wrong."""
+    if "Traceback" in shown or "Internal error" in shown:
+        return "internal: " + " ".join(shown[shown.find("Internal error") :].split())[:300]
+    if code == 0:
+        return "accepted"
+    if code == 2 and re.search(r"^(Error: |\d+ errors:|Usage:)", shown, re.MULTILINE):
+        return "refused"
+    return f"exit code {code}: " + " ".join(shown.split())[-300:]
+
+
+class Fuzz:
+    """Inputs of every kind, each a function of the seed and its number."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.seed = folder, seed
+        plugins = load_plugins()["recipe"]
+        self.names = [name for name in plugins if "/" not in name]
+        self.recipes = {name: read(name, plugins, overrides=self._small(name)).content for name in self.names}
+        self.films = self._films()
+        (folder / "recipe.yaml").touch()
+        self.run: Path | None = None
+
+    def one(self, kind: str, number: int) -> tuple[str, str]:
+        """The verdict on one input, and how to see it again."""
+        draws = random.Random(f"{self.seed} {kind} {number}")
+        before = self._listing()
+        try:
+            found = getattr(self, "_" + kind.replace(" ", "_"))(draws)
+        except HangError:
+            found = "hang", ""
+        verdict_, shown = found
+        if self._listing() != before and kind != "run folders":
+            return "left something behind", shown
+        return verdict_, shown
+
+    def _listing(self) -> list[str]:
+        return sorted(os.listdir(self.folder))
+
+    @staticmethod
+    def _small(name: str) -> list[str]:
+        return [part for part in tiny(name) if part not in ("run", name, "--set")]
+
+    def _check(self, content: bytes) -> tuple[str, str]:
+        path = self.folder / "recipe.yaml"
+        path.write_bytes(content)
+        code, shown = called("check", path)
+        found = verdict(code, shown)
+        path_kept = content.decode("utf-8", "replace") if found not in ("accepted", "refused") else ""
+        path.write_bytes(b"")
+        return found, path_kept
+
+    def _recipe_values(self, draws: random.Random) -> tuple[str, str]:
+        content = self.recipes[draws.choice(self.names)]
+        return self._check(make.as_yaml(make.mutated(content, draws, draws.randrange(1, 4))))
+
+    def _recipe_text(self, draws: random.Random) -> tuple[str, str]:
+        content = make.as_yaml(self.recipes[draws.choice(self.names)])
+        return self._check(make.spoiled(content, draws, draws.randrange(1, 6)))
+
+    def _overrides(self, draws: random.Random) -> tuple[str, str]:
+        name = draws.choice(self.names)
+        key = draws.choice(KEYS)
+        value = draws.choice(
+            [json.dumps(draws.choice(make.JUNK)), str(draws.choice(make.JUNK)), "[", "{a: b", "&a [*a]", ""]
+        )
+        text = (
+            f"{key}={value}"
+            if draws.random() < 0.9
+            else make.spoiled(key.encode(), draws, 2).decode("utf-8", "replace")
+        )
+        small = [part for one in self._small(name) for part in ("--set", one)]
+        code, shown = called("check", name, *small, "--set", text)
+        return verdict(code, shown), f"{name} --set {text!r}"
+
+    def _films(self) -> Path:
+        folder = self.folder / "films"
+        folder.mkdir()
+        noise = np.random.default_rng(0)
+        lines = ["image,label,lung,patient,split"]
+        for number in range(12):
+            picture = Image.fromarray(noise.integers(0, 255, (24, 24), np.uint8))
+            picture.save(folder / f"film{number}.png")
+            Image.fromarray((noise.integers(0, 2, (24, 24)) * 255).astype(np.uint8)).save(folder / f"mask{number}.png")
+            part = ["train", "train", "val", "test"][number % 4]
+            lines.append(f"film{number}.png,{'ill' if number % 2 else 'well'},mask{number}.png,p{number},{part}")
+        (folder / "manifest.csv").write_text("\n".join(lines))
+        return folder
+
+    def _manifests(self, draws: random.Random) -> tuple[str, str]:
+        """Listed, split and decoded, as `ssmtl run` does before it trains."""
+        from ssmtl.assemble import assemble
+        from ssmtl.data.folders import Folders
+        from ssmtl.data.prepare import prepare
+        from ssmtl.errors import SsmtlError
+
+        table = self.films / "manifest.csv"
+        whole = table.read_bytes()
+        source = "{use: manifest, root: films, label: label, mask: lung}"
+        every = dict.fromkeys(("chex", "jsrt", "nihx", "mcu"), source)
+        overrides = [
+            *(one for one in self._small("umtl") if not one.startswith("sources.")),
+            *(f"sources.{name}={found}" for name, found in every.items()),
+            "tasks.diagnosis.head.classes=[well, ill]", "tasks.diagnosis.labeled=2", "tasks.lungs.labeled=2",
+            "tasks.diagnosis.batch=2", "tasks.lungs.batch=2",
+        ]  # fmt: skip
+        plugins = load_plugins()
+        if not hasattr(self, "films_experiment"):
+            self.films_experiment = assemble(read("umtl", plugins["recipe"], overrides=overrides).validated(), plugins)
+        changed = make.spoiled(whole, draws, draws.randrange(1, 5))
+        if draws.random() < 0.3:
+            changed = changed.replace(
+                b"film3.png", draws.choice([b"../films/film3.png", b"/etc/passwd", b".", b"film3.png\x00"])
+            )
+        table.write_bytes(changed)
+        signal.alarm(PATIENCE)
+        try:
+            prepare(self.films_experiment, plugins, Folders(self.folder))
+            found = "accepted"
+        except SsmtlError as error:
+            found = "refused" if str(error) and len(str(error)) < 2000 else f"unclear: {error}"
+        except HangError:
+            raise
+        except Exception as error:  # noqa: BLE001 - that is what is looked for
+            found = f"internal: {type(error).__name__}: {error}"
+        finally:
+            signal.alarm(0)
+            table.write_bytes(whole)
+        return found, changed.decode("utf-8", "replace")
+
+    def _run_folders(self, draws: random.Random) -> tuple[str, str]:
+        if self.run is None:
+            self.run = self.folder / "run"
+            ended = command(
+                [*tiny("umtl", "train.steps=4", "train.checkpoint_every=2"), "--out", self.run], self.folder / "log"
+            )
+            assert ended.code == 0, ended.out
+        copy = self.folder / "copy"
+        shutil.copytree(self.run, copy, dirs_exist_ok=True)
+        files = [
+            path for path in sorted(copy.rglob("*")) if path.is_file() and path.suffix not in (".html", ".png", "")
+        ]
+        path = draws.choice(files)
+        if path.suffix == ".json" and draws.random() < 0.6:
+            changed = make.mutated(json.loads(path.read_text()), draws, draws.randrange(1, 4))
+            path.write_text(json.dumps(changed, default=str))
+        elif path.suffix == ".jsonl" and draws.random() < 0.6:
+            lines = path.read_text().splitlines()
+            place = draws.randrange(len(lines))
+            lines[place] = json.dumps(make.mutated(json.loads(lines[place]), draws, 2), default=str)
+            path.write_text("\n".join(lines) + "\n")
+        else:
+            path.write_bytes(make.spoiled(path.read_bytes(), draws, draws.randrange(1, 4)))
+        how = draws.choice([("report", copy), ("evaluate", copy), ("run", "--resume", copy)])
+        if how[0] == "run":
+            (copy / "results.json").unlink(missing_ok=True)
+        code, shown = called(*how)
+        found = verdict(code, shown)
+        kept = (
+            ""
+            if found in ("accepted", "refused")
+            else f"{how[:2]} {path.relative_to(copy)}: {path.read_bytes()[:1500]!r}"
+        )
+        shutil.rmtree(copy)
+        return found, kept
+
+
+def fuzz(count: int, seed: int, kinds: list[str], out: Path | None) -> int:
+    """How many inputs were neither accepted nor refused."""
+    torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, _hang)
+    lines, wrong = [], 0
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["SSMTL_CACHE"] = str(Path(place) / "cache")
+        (Path(place) / "input").mkdir()
+        inputs = Fuzz(Path(place) / "input", seed)
+        for kind in kinds:
+            began, found = time.perf_counter(), Counter()
+            number_of = max(1, round(count * SHARES[kind]))
+            for number in range(number_of):
+                what, shown = inputs.one(kind, number)
+                found[what if what in ("accepted", "refused") else "wrong"] += 1
+                if what not in ("accepted", "refused"):
+                    print(f"== {kind} {number}: {what}\n{shown[:3000]}", flush=True)
+            seconds = time.perf_counter() - began
+            lines.append([kind, number_of, found["accepted"], found["refused"], found["wrong"], round(seconds)])
+            print(f"{kind}: {dict(found)} in {seconds:.0f} s", flush=True)
+            wrong += found["wrong"]
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["kind", "inputs", "accepted", "refused", "wrong", "seconds"])
+            writer.writerows(lines)
+    return wrong
+
+
+def _hang(*_: object) -> None:
+    raise HangError
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", action="append", choices=list(SHARES))
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    sys.exit(1 if fuzz(asked.count, asked.seed, asked.kind or list(SHARES), asked.out) else 0)

@@ -1,0 +1,144 @@
+"""Images as the world has them: read right, or refused by name."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssmtl.data.cache import decode
+from ssmtl.data.images import ImageFile
+from ssmtl.errors import DataError
+from ssmtl.source import Example
+
+NOISE = np.random.default_rng(0).integers(0, 255, (40, 30), np.uint8)
+
+
+def decoded(path, **options):
+    example = Example(id=path.name, patient="p", image=ImageFile(path))
+    return decode([example], 16, 1, folder=path.parent / "cache", **options)
+
+
+def saved(path, picture, **options):
+    picture.save(path, **options)
+    return path
+
+
+def refused(path, *messages):
+    with pytest.raises(DataError) as error:
+        decoded(path)
+    for message in (path.name, *messages):
+        assert message in str(error.value)
+    skipped = decoded(path, skip=True)
+    assert list(skipped.skipped) == [path.name]
+
+
+def test_truncated(tmp_path):
+    path = saved(tmp_path / "film.png", Image.fromarray(NOISE))
+    path.write_bytes(path.read_bytes()[:300])
+    refused(path, "cannot be decoded")
+
+
+def test_truncated_jpeg(tmp_path):
+    path = saved(tmp_path / "film.jpg", Image.fromarray(NOISE))
+    path.write_bytes(path.read_bytes()[:400])
+    refused(path, "cannot be decoded")
+
+
+def test_no_bytes(tmp_path):
+    path = tmp_path / "film.png"
+    path.touch()
+    refused(path, "is empty (0 bytes)")
+
+
+def test_no_image(tmp_path):
+    path = tmp_path / "film.png"
+    path.write_text("<html>not found</html>")
+    refused(path, "is not an image of a known format")
+
+
+def test_another_suffix_than_its_format(tmp_path):
+    """The content decides."""
+    Image.fromarray(NOISE).save(tmp_path / "film.jpg", format="PNG")
+    assert (
+        decoded(tmp_path / "film.jpg").images == decoded(saved(tmp_path / "b.png", Image.fromarray(NOISE))).images
+    ).all()
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "LA", "1", "RGB", "I;16"])
+def test_modes(mode, tmp_path):
+    grey = Image.fromarray(np.where(NOISE > 127, 255, 0).astype(np.uint8))
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    else:
+        picture = grey.convert("RGB").convert(mode) if mode not in ("LA", "1") else grey.convert(mode)
+    suffix = "tif" if mode == "CMYK" else "png"
+    found = decoded(saved(tmp_path / f"film.{suffix}", picture)).images
+    expected = decoded(saved(tmp_path / "grey.png", grey)).images
+    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 2
+
+
+def test_exif_rotation(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    path = saved(tmp_path / "film.jpg", Image.fromarray(NOISE), exif=exif, quality=100)
+    assert ImageFile(path).read().shape == (30, 40)
+
+
+def test_one_pixel(tmp_path):
+    path = saved(tmp_path / "film.png", Image.fromarray(NOISE[:1, :1]))
+    assert (decoded(path).images == NOISE[0, 0]).all()
+
+
+def test_a_decompression_bomb(tmp_path):
+    """20,000 × 20,000 pixels in some kilobytes: refused before they are decoded."""
+    path = saved(tmp_path / "film.png", Image.new("1", (20_000, 20_000)))
+    assert path.stat().st_size < 100_000
+    refused(path, "pixels")
+
+
+def test_a_large_film_is_no_bomb(tmp_path):
+    """What a scanner gives is read."""
+    path = saved(tmp_path / "film.png", Image.new("L", (10_000, 9_500), 200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (decoded(path).images == 200).all()
+
+
+def test_animated(tmp_path):
+    frames = [Image.fromarray(NOISE), Image.new("L", (30, 40))]
+    path = tmp_path / "film.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert decoded(path).images.std() > 10
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 300.0])
+def test_floats_out_of_range(value, tmp_path):
+    values = NOISE.astype(np.float32) / 255
+    values[3, 4] = value
+    refused(saved(tmp_path / "film.tif", Image.fromarray(values)), "expected [0, 1]")
+
+
+def test_a_loop_of_links(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    refused(tmp_path / "a.png", "cannot be read")
+
+
+def test_a_folder_by_that_name(tmp_path):
+    (tmp_path / "film.png").mkdir()
+    refused(tmp_path / "film.png", "cannot be read")
+
+
+@pytest.mark.parametrize(
+    "name", [b"two words.png", b"a 'quote\".png", b"two\nlines.png", b"not utf-8 \xff\xfe.png", "ä漢.png".encode()]
+)
+def test_names(name, tmp_path):
+    path = tmp_path / os.fsdecode(name)
+    with path.open("wb") as file:
+        Image.fromarray(NOISE).save(file, format="PNG")
+    assert decoded(path).images.std() > 10
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match="is empty"):
+        decoded(path)
