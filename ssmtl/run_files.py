@@ -4,13 +4,23 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zipfile import BadZipFile
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ssmtl.errors import RunError
 from ssmtl.options import problems_of
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("should be text")
+    return value
+
+
+Id = Annotated[Any, AfterValidator(_text)]
+"""Of an image: a string, also one that stands for a file name whose bytes are no text."""
 
 
 class _Part(BaseModel):
@@ -37,7 +47,7 @@ class Results(_Part):
     kinds: dict[str, str] = {}
     classes: dict[str, list[str]] = {}
     sources: dict[str, dict[str, str]] = {}
-    skipped: dict[str, dict[str, str]] = {}
+    skipped: dict[str, dict[Id, str]] = {}
     validation: dict[str, dict[str, float | None]] = {}
     parameters: int = 0
     steps: int = 0
@@ -46,14 +56,14 @@ class Results(_Part):
 
 class _Tested(_Part):
     source: str
-    ids: list[str]
+    ids: list[Id]
 
 
 class _TaskSplit(_Part):
     source: str
-    labeled: list[str]
-    unlabeled: list[str]
-    val: list[str]
+    labeled: list[Id]
+    unlabeled: list[Id]
+    val: list[Id]
     test: dict[str, _Tested]
 
 
@@ -70,14 +80,14 @@ def read_json(path: Path, form: type[BaseModel]) -> dict[str, Any]:
     :raises RunError: naming the file and the key that is not of this form.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        form.model_validate_json(text)
-        content: dict[str, Any] = json.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        form.model_validate(content)
+    except OSError as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:
-        first = next(problems_of(error, "", form))
-        raise RunError(f"{path}: {first}" if first.where else f"{path}: not valid JSON: {first.what}") from error
+        raise RunError(f"{path}: {next(problems_of(error, '', form))}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not valid JSON: {error}") from error
     return content
 
 

@@ -28,7 +28,7 @@ class Broken(Strategy):
         if FAIL == "once" and progress < self.at + 0.1:
             return loss + float("inf")
         if FAIL == "gradient":
-            return loss + (0 * logits.sum()).clamp(min=0).sqrt()
+            return loss + (0 * logits.sum()).sqrt()
         if FAIL == "raise":
             raise ArithmeticError("seven")
         if FAIL == "memory":

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from children import assert_same, command, tiny
+from children import assert_same, command, killed_at, tiny
 from safetensors.torch import load_file
 
 PLUGIN = Path(__file__).with_name("broken_plugin.py")
@@ -35,7 +35,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_all_that_one_needs(tmp_path
     assert noted["broken"] == ["diagnosis.broken = nan"]
     assert len(noted["ids"]["diagnosis"]["labeled"]) == 4
     tensors = load_file(run / "nonfinite" / "step-00000007.safetensors")
-    assert tensors["diagnosis/labeled.weak/images"].shape == (4, 1, 32, 32)
+    assert tensors["diagnosis/labeled/weak/images"].shape == (4, 1, 32, 32)
     assert (run / "checkpoints" / "step-00000006").is_dir()
     monkeypatch.setenv("FAIL", "nan")
     replayed = command(["run", "--resume", run, "--plugin", PLUGIN], tmp_path / "log")
@@ -185,7 +185,12 @@ def test_a_clock_that_runs_backwards(tmp_path, whole):
 
     run = tmp_path / "run"
     arguments = [*tiny("multimix", "train.checkpoint_every=3"), "--out", run, "--resume", "auto"]
-    killed = command(arguments, tmp_path / "log", first=backwards, after=0.7 * whole("multimix")[1])
+
+    def first():
+        backwards()
+        killed_at("step-00000009", 1)()
+
+    killed = command(arguments, tmp_path / "log", first=first)
     assert killed.code == -9
     for path in run.rglob("*"):  # the later a file, the older it seems
         os.utime(path, (10**9, 10**9))
@@ -215,7 +220,9 @@ def in_two(tmp_path_factory):
 
 def others_of(process):
     """The process ids of the two that train, in the order of their start."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    found = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
+    )
     lines = [line for line in found.stdout.splitlines() if "spawn_main" in line]
     return [int(line.split()[0]) for line in lines]
 

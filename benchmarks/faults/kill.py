@@ -1,0 +1,101 @@
+"""Kill −9 at random moments, then go on: does the run end bit for bit as the uninterrupted one?
+
+    python benchmarks/faults/kill.py --kills 40 --seed 0 --out benchmarks/faults/results/kills.csv
+
+Tiny runs on the phantom, a checkpoint every three steps. Each run is killed again and again until the recipe's share of
+the kills is used up, then left to end. A line of the CSV a kill: when, what the process was about to do, and how the
+run ended.
+"""
+
+import argparse
+import csv
+import os
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "faults"))
+
+import torch
+from children import assert_same, command, tiny
+
+RECIPES = {
+    "multimix": (),
+    "enc_mm": (),
+    "supervised_tuned": (),
+    "umtl_ssl_s": ("balancer={use: uncertainty}", "schedule={use: cosine, warmup: 3}"),
+    "multimix_author_code": ("train.clip=1.0",),
+    "unet": ("optimizer={use: sgd, lr: 0.01}",),
+}
+"""With MixMatch, moving average, uncertainty balancer, schedules, clipping and SGD among them."""
+
+
+def campaign(kills: int, seed: int, folder: Path) -> list[dict[str, object]]:
+    """A row a kill."""
+    rows: list[dict[str, object]] = []
+    shares = [kills // len(RECIPES) + (place < kills % len(RECIPES)) for place in range(len(RECIPES))]
+    for (recipe, settings), share in zip(RECIPES.items(), shares, strict=True):
+        arguments = tiny(recipe, *settings)
+        whole, cut, log = folder / f"{recipe}-whole", folder / f"{recipe}-cut", folder / "log"
+        first = command([*arguments, "--out", whole], log)
+        assert first.code == 0, first.out
+        draws = random.Random(f"{seed} {recipe}")
+        own: list[dict[str, object]] = []
+        runs = 0
+        while len(own) < share:
+            after = draws.uniform(0.02, 1.0) * first.seconds
+            ended = command([*arguments, "--out", cut, "--resume", "auto"], log, after=after)
+            if ended.code == -9:
+                own.append({"recipe": recipe, "kill": len(own) + 1, "after": round(after, 2), "during": _during(cut)})
+            elif ended.code == 0:  # it came to its end before the kill: compared, and begun again
+                assert_same(whole, cut)
+                shutil.rmtree(cut)
+                runs += 1
+            else:
+                raise SystemExit(f"{recipe}: exit code {ended.code}\n{ended.out}")
+        ended = command([*arguments, "--out", cut, "--resume", "auto"], log)
+        assert ended.code == 0, ended.out
+        same = True
+        try:
+            assert_same(whole, cut)
+        except AssertionError as difference:
+            same = False
+            print(recipe, "differs in", difference)
+        rows += [{**row, "identical": same} for row in own]
+        print(f"{recipe}: {len(own)} kills over {runs + 1} runs, {'identical' if same else 'DIFFERENT'}", flush=True)
+    return rows
+
+
+def _during(run: Path) -> str:
+    """What the files tell of the moment."""
+    if not (run / "recipe.yaml").is_file():
+        return "before the first step"
+    if list(run.rglob(".*.part")):
+        return "writing"
+    if (run / "results.json").is_file():
+        return "report"
+    if (run / "checkpoints" / "step-00000012").is_dir():
+        return "evaluation"
+    return "training"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["SSMTL_CACHE"] = str(Path(place) / "cache")
+        found = campaign(asked.kills, asked.seed, Path(place))
+    if asked.out is not None:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        with asked.out.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(found)
+    sys.exit(0 if all(row["identical"] for row in found) else 1)
