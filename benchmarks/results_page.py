@@ -4,6 +4,7 @@ The template's own text has no measured number: each is asked for by name, so th
 """
 
 import csv
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,16 @@ HERE = Path(__file__).parent
 TEMPLATE, PAGE, RESULTS = HERE / "RESULTS.md.j2", HERE / "RESULTS.md", HERE / "results"
 MAIN = {"diagnosis": "100", "lungs": "10"}
 """Labels of the main comparison."""
+
+COLUMNS = (
+    ("accuracy", "in_domain"),
+    ("auroc", "in_domain"),
+    ("dice", "in_domain"),
+    ("jaccard", "in_domain"),
+    ("auroc", "cross_domain"),
+    ("dice", "cross_domain"),
+)
+"""Of the table of systems: metric and domain."""
 
 Rows = list[dict[str, str]]
 
@@ -29,6 +40,7 @@ class Suite:
         self.tests = _rows(path) if path.is_file() else []
         self.cells = _rows(folder / "cells.csv")
         self.rows = _rows(folder / "results.csv")
+        self.names: dict[str, str] = json.loads((folder / "suite.json").read_text(encoding="utf-8"))["names"]
 
     def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """'0.903 ± 0.009'."""
@@ -45,10 +57,19 @@ class Suite:
         """How many seeds."""
         return self._summary(system, metric, domain, labels)["n"]
 
-    def test(self, system: str, against: str, metric: str, domain: str = "in_domain") -> str:
+    def line(self, system: str, labels: str | None = None) -> str:
+        """A row of the table of systems: n, then each of COLUMNS where there is one."""
+        cells = [self.names.get(system, system), self.n(system, labels=labels)]
+        for metric, domain in COLUMNS:
+            found = self._found(system, metric, domain, labels)
+            cells.append(self.mean(system, metric, domain, labels) if found else "")
+        return f"| {' | '.join(cells)} |"
+
+    def test(self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """The difference of two systems with both tests, in words."""
         keys = {"system": system, "against": against, "metric": metric, "domain": domain}
-        (row,) = [row for row in self.tests if _fits(row, keys)]
+        rows = [row for row in self.tests if _fits(row, keys)]
+        (row,) = [row for row in rows if all(_budgets(row)[task] == (labels or MAIN[task]) for task in _budgets(row))]
         over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
         interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
         over_images = f"p {_p(row['p_boot'])} over images ({_p(row['p_boot_holm'])} after Holm)"

@@ -135,8 +135,8 @@ class _Assembly:
             torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
             try:
                 return build(self.plugins[kind][component.use].make, component.use, component.options, *engine)
-            except (ValueError, RuntimeError, OSError, SsmtlError) as error:
-                self.problems.append(Problem(where, str(error)))
+            except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, OSError, SsmtlError) as error:
+                self.problems.append(Problem(where, str(error) or repr(error)))
                 return None
 
     def _task(self, name: str, spec: TaskSpec) -> None:

@@ -15,6 +15,9 @@ from ssmtl.shapes import Images, Logits
 from ssmtl.task import Task
 from ssmtl.view import Batch
 
+REFUSALS = (ValueError, TypeError, ArithmeticError, RuntimeError, LookupError, MemoryError)
+"""What a component raises that does not fit, or is asked for too much."""
+
 ROWS = 2
 """Rows of each view in the dry run."""
 
@@ -41,7 +44,7 @@ def _head(task: Task, model: MultiTaskModel, image: ImageSpec) -> list[Problem]:
     tried = f"tried with an image of {image.size} pixels"
     try:
         logits = model.logits(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
-    except (ValueError, RuntimeError, IndexError) as error:
+    except REFUSALS as error:
         return [Problem(f"tasks.{task.name}", str(error).splitlines()[0], tried)]
     expected: tuple[int, ...] = (1, len(task.output.classes))
     expected += (image.size, image.size) if task.output.kind == "masks" else ()
@@ -72,7 +75,7 @@ def _strategies(task: Task, model: MultiTaskModel, image: ImageSpec, ema: bool) 
             own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
             outputs = {view: model.logits(task.name, images) for view, images in own.images.items()}
             loss = term.strategy.loss(own, outputs, 0.0)
-        except (ValueError, RuntimeError, IndexError) as error:
+        except REFUSALS as error:
             problems.append(Problem(where, str(error).splitlines()[0]))
             continue
         encoded.update({(view, id(images)): task.rows(view.pool) for view, images in own.images.items()})

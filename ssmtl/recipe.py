@@ -80,7 +80,7 @@ class ImageSpec(_Part):
     The model normalises them as (x − mean) / std, one value a channel or one for all.
     """
 
-    size: Annotated[int, Field(ge=16)] = 64
+    size: Annotated[int, Field(ge=16, le=8192)] = 64
     channels: Literal[1, 3] = 1
     mean: list[float] = [0.5]
     std: list[PositiveFloat] = [0.25]
