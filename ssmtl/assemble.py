@@ -11,7 +11,7 @@ from ssmtl.balancer import Balancer
 from ssmtl.bridge import Bridge
 from ssmtl.data.draws import key
 from ssmtl.dry_run import dry_run
-from ssmtl.errors import Problem, RecipeError, SsmtlError, nearest
+from ssmtl.errors import Problem, RecipeError, SsmtlError, first_line, nearest
 from ssmtl.head import Head
 from ssmtl.model import MultiTaskModel
 from ssmtl.options import build, check_options
@@ -136,7 +136,7 @@ class _Assembly:
             try:
                 return build(self.plugins[kind][component.use].make, component.use, component.options, *engine)
             except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, OSError, SsmtlError) as error:
-                self.problems.append(Problem(where, str(error) or repr(error)))
+                self.problems.append(Problem(where, first_line(error)))
                 return None
 
     def _task(self, name: str, spec: TaskSpec) -> None:

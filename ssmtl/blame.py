@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ssmtl.errors import PluginError, RunError, SsmtlError
+from ssmtl.errors import PluginError, RunError, SsmtlError, first_line
 
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Cannot allocate memory")
 """What PyTorch's allocators say."""
@@ -26,9 +26,8 @@ def blamed(what: str, step: int) -> Iterator[None]:
         raise
     except Exception as error:
         if out_of_memory(error):
-            reason = (str(error) or repr(error)).splitlines()[0]
             raise RunError(
-                f"out of memory in step {step + 1}, in {what}: {reason}. Try a smaller tasks.NAME.batch or "
+                f"out of memory in step {step + 1}, in {what}: {first_line(error)}. Try a smaller tasks.NAME.batch or "
                 "unlabeled_batch, a smaller image.size, or train.precision: bf16-mixed"
             ) from error
         last = traceback.extract_tb(error.__traceback__)[-1]

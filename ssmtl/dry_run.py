@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.data.draws import Draws
-from ssmtl.errors import Problem
+from ssmtl.errors import Problem, first_line
 from ssmtl.model import MultiTaskModel, evaluation_mode
 from ssmtl.recipe import ImageSpec
 from ssmtl.shapes import Images, Logits
@@ -45,7 +45,7 @@ def _head(task: Task, model: MultiTaskModel, image: ImageSpec) -> list[Problem]:
     try:
         logits = model.logits(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
     except REFUSALS as error:
-        return [Problem(f"tasks.{task.name}", str(error).splitlines()[0], tried)]
+        return [Problem(f"tasks.{task.name}", first_line(error), tried)]
     expected: tuple[int, ...] = (1, len(task.output.classes))
     expected += (image.size, image.size) if task.output.kind == "masks" else ()
     if tuple(logits.shape) == expected:
@@ -76,7 +76,7 @@ def _strategies(task: Task, model: MultiTaskModel, image: ImageSpec, ema: bool) 
             outputs = {view: model.logits(task.name, images) for view, images in own.images.items()}
             loss = term.strategy.loss(own, outputs, 0.0)
         except REFUSALS as error:
-            problems.append(Problem(where, str(error).splitlines()[0]))
+            problems.append(Problem(where, first_line(error)))
             continue
         encoded.update({(view, id(images)): task.rows(view.pool) for view, images in own.images.items()})
         if loss.shape:

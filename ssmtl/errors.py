@@ -51,6 +51,11 @@ class RecipeError(SsmtlError):
         self.problems = tuple(problems)
 
 
+def first_line(error: BaseException) -> str:
+    """What it says, without the native stack that some libraries add; its name if it says nothing."""
+    return (str(error).strip() or repr(error)).splitlines()[0]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a name that is not known: the nearest one, else all of them."""
     names = sorted(known)

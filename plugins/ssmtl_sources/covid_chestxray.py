@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ssmtl import DataError, Example, Folders, ImageFile
-from ssmtl_sources.listing import inside, set_folder
+from ssmtl_sources.listing import inside, is_there, set_folder
 from ssmtl_sources.table import Row, read_table
 
 PUBLIC_SET = (
@@ -54,7 +54,7 @@ class CovidChestxray:
         kept: dict[str, Example] = {}
         for row in table.rows:
             image = f"{row.cells.get('folder') or 'images'}/{row[image_column]}" if official else row[image_column]
-            if _frontal(row) and image not in kept and inside(root, image).is_file():
+            if _frontal(row) and image not in kept and is_there(inside(root, image)):
                 kept[image] = self._example(root, row, image)
         if not kept:
             raise DataError(f"{table.path}: none of its frontal X-rays is under {root}")

@@ -67,6 +67,14 @@ def inside(root: Path, cell: str, outside: bool = False) -> Path:
     return path
 
 
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def relative(path: Path, root: Path) -> str:
     """The id of an image: its path below the root, with forward slashes."""
     return path.relative_to(root).as_posix()

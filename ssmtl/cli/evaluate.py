@@ -31,11 +31,12 @@ def evaluate(
     from ssmtl.evaluate_run import evaluate_run
     from ssmtl.journal import without_nan
     from ssmtl.plugins import load_plugins
+    from ssmtl.whole_file import write_text
 
     results = evaluate_run(run, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
     print_results(Console(), results)
     if out is not None:
         try:
-            out.write_text(json.dumps(without_nan(results), indent=1), encoding="utf-8")
+            write_text(out, json.dumps(without_nan(results), indent=1))
         except OSError as error:
             raise RunError(f"--out {out} cannot be written: {error.strerror}") from error

@@ -80,7 +80,7 @@ def _write(folder: Path, results: dict[str, Any], rows: list, tasks: Sequence[st
         csv.writer(file).writerows([("task", "domain", "id", "metric", "value"), *rows])
     split = {"seed": 3, "tasks": {}}
     for task in tasks:
-        parts, start = {}, 0
+        parts, start = {"source": results["sources"][task]["in_domain"]}, 0
         for part in ("labeled", "unlabeled", "val"):
             size = results["budgets"][task][part]
             parts[part] = [f"{task}{index}" for index in range(start, start + size)]

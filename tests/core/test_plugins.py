@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ssmtl import plugins
+from ssmtl import hookimpl, plugins
 from ssmtl.errors import PluginError
 from ssmtl.plugins import find_plugins, load_plugins
 from ssmtl.registry import Entry, Origin, Registry
@@ -111,3 +111,22 @@ def test_a_registry():
     assert list(registry) == ["random_map", "saliency"]
     with pytest.raises(PluginError, match=r"here and there \(dist\)"):
         registry.add(Entry("saliency", dict, Origin("there", "dist")))
+
+
+def test_a_plugin_whose_commands_fail_is_named(monkeypatch):
+    import ssmtl.plugins
+
+    class Broken:
+        @staticmethod
+        @hookimpl
+        def ssmtl_commands(app):
+            raise ValueError("no command")
+
+    found = ssmtl.plugins.find_plugins(installed=False)
+    found.manager.register(Broken, "broken")
+    found.origins["broken"] = Origin("broken", "some-package")
+    monkeypatch.setattr(ssmtl.plugins, "find_plugins", lambda: found)
+    with pytest.raises(
+        PluginError, match=r"broken \(some-package\) failed in ssmtl_commands: ValueError\('no command'\)"
+    ):
+        ssmtl.plugins.add_commands(None)

@@ -1,6 +1,7 @@
 """A local plugin whose components fail when the environment's FAIL says so."""
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -36,40 +37,40 @@ class Broken(Strategy):
         return loss
 
 
+def observe(hook):
+    if FAIL == "observers" and Path(__file__).stem in (hook, "broken_plugin"):
+        raise ValueError(hook)
+
+
 @hookimpl
 def ssmtl_strategies():
     if FAIL == "provider":
         raise KeyError("lost")
     if FAIL == "nothing":
         return None
-    return {"broken": Broken}
+    return {"broken": Broken} if Path(__file__).stem == "broken_plugin" else {}
 
 
 @hookimpl
 def ssmtl_run_started(run):
-    if FAIL == "observers":
-        raise ValueError("run_started")
+    observe("run_started")
 
 
 @hookimpl
 def ssmtl_step_ended(step):
-    if FAIL == "observers":
-        raise ValueError("step_ended")
+    observe("step_ended")
 
 
 @hookimpl
 def ssmtl_evaluated(result):
-    if FAIL == "observers":
-        raise ValueError("evaluated")
+    observe("evaluated")
 
 
 @hookimpl
 def ssmtl_checkpoint_saved(saved):
-    if FAIL == "observers":
-        raise ValueError("checkpoint_saved")
+    observe("checkpoint_saved")
 
 
 @hookimpl
 def ssmtl_run_ended(run):
-    if FAIL == "observers":
-        raise ValueError("run_ended")
+    observe("run_ended")

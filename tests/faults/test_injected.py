@@ -93,12 +93,17 @@ def test_a_plugin_that_fails_is_named(how, said, tmp_path, monkeypatch):
 
 
 def test_observers_never_end_a_run(tmp_path, whole, monkeypatch):
+    """One that raises in each hook, and one that raises in all of them and is named once."""
     monkeypatch.setenv("FAIL", "observers")
+    hooks = ("run_started", "step_ended", "evaluated", "checkpoint_saved", "run_ended")
+    plugins = [PLUGIN, *(shutil.copy(PLUGIN, tmp_path / f"{hook}.py") for hook in hooks)]
     run = tmp_path / "run"
-    ended = command([*tiny("multimix"), "--plugin", PLUGIN, "--out", run], tmp_path / "log")
+    named = [part for plugin in plugins for part in ("--plugin", plugin)]
+    ended = command([*tiny("multimix"), *named, "--out", run], tmp_path / "log")
     assert ended.code == 0, ended.out
-    assert ended.out.count("Warning: the observer") == 1
-    assert "failed in ssmtl_run_started and is left out: ValueError('run_started')" in ended.out
+    assert ended.out.count("Warning: the observer") == 6
+    for hook in hooks:
+        assert f"{hook}.py' failed in ssmtl_{hook} and is left out: ValueError('{hook}')" in ended.out
     assert_same(whole("multimix")[0], run)
 
 

@@ -79,6 +79,17 @@ def test_auto_finds_the_unfinished_run_of_this_recipe(whole, tmp_path, monkeypat
     assert_same(whole("multimix")[0], runs[0])
 
 
+def test_by_the_clock(tmp_path):
+    """Every so many minutes: with hardly any, after every step."""
+    run = tmp_path / "run"
+    settings = ("train.checkpoint_every=0.00001 minutes", "train.keep_checkpoints=100", "train.steps=5")
+    ended = command([*tiny("umtl", *settings), "--out", run], tmp_path / "log")
+    assert ended.code == 0, ended.out
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
+        f"step-0000000{step}" for step in range(1, 6)
+    ]
+
+
 def test_no_step_is_logged_twice_and_none_is_missing(tmp_path):
     cut, log = tmp_path / "cut", tmp_path / "log"
     for count in (18, 25, 40, None):

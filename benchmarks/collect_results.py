@@ -1,0 +1,28 @@
+"""What is committed of a suite's folder:  python benchmarks/collect_results.py SUITE_FOLDER NAME
+
+Rows, cells, tables and what the suite says of itself; no images, no weights.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names", "compare")
+
+
+def collect(suite: Path, name: str) -> None:
+    """Copy into `results/NAME`, in the place of what is there."""
+    folder = RESULTS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(suite / "tables", folder / "tables")
+    for file in ("results.csv", "cells.csv"):
+        shutil.copy(suite / file, folder / file)
+    told = json.loads((suite / "suite.json").read_text(encoding="utf-8"))
+    text = json.dumps({key: told[key] for key in KEYS}, indent=1)
+    (folder / "suite.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    collect(Path(sys.argv[1]), sys.argv[2])
