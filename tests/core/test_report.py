@@ -158,7 +158,7 @@ def test_every_string_of_the_run_is_escaped(tmp_path: Path) -> None:
     for task in ("tasks", "counts", "budgets", "kinds", "sources", "classes"):
         results[task][EVIL] = results[task]["diagnosis"]
     (folder / "results.json").write_text(
-        json.dumps(results | {"seed": EVIL, "recipe_hash": EVIL, "selected": {"by": EVIL}})
+        json.dumps(results | {"recipe_hash": EVIL, "selected": {"by": EVIL, "step": 4}})
     )
     (folder / "environment.json").write_text(json.dumps({EVIL: {EVIL: [EVIL]}}))
     (folder / "predictions" / "diagnosis.in_domain.npz").rename(folder / "predictions" / "<b> $x.in_domain.npz")

@@ -198,7 +198,7 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT), "lungs": (spec("u"), LUNGS)}
     data = files(s=listed(), u=listed(60))
     found = split_tasks(tasks, data, 0, select=True)
-    write_split(tmp_path / "split.json", found, 0)
+    write_split(tmp_path / "split.json", found, 0, {"s": "f"})
     specs = {name: task for name, (task, _) in tasks.items()}
     assert read_split(tmp_path / "split.json", specs, data) == found
     assert read_split(tmp_path / "split.json", {"t": specs["t"]}, data) == {"t": found["t"]}
@@ -212,12 +212,14 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
         (lambda content: content["tasks"]["t"].update(source="u"), "split over 'u', the recipe has 's'"),
         (lambda content: content["tasks"]["t"]["labeled"].append("ghost"), "no image 'ghost'"),
         (lambda content: content["tasks"]["t"].update(labeled=3), "is no split file"),
+        (lambda content: content["tasks"]["t"].update(labeled=[]), "no labelled image"),
+        (lambda content: content["tasks"]["t"]["val"].append(5), r"ids and sources should be text, found \[5\]"),
         (lambda content: content["tasks"]["t"]["test"]["in"]["ids"].append("ghost"), "no image 'ghost'"),
     ],
 )
 def test_a_split_file_of_something_else(tmp_path, change, message):
     task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60)), tmp_path / "split.json"
-    write_split(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0)
+    write_split(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0, {})
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))

@@ -16,7 +16,7 @@ import ssmtl.keeper
 from ssmtl import Folders
 from ssmtl.assemble import assemble
 from ssmtl.engine import training_step
-from ssmtl.errors import RecipeError, RunError
+from ssmtl.errors import RecipeError
 from ssmtl.render import Shard, render
 from ssmtl.run import Job, execute
 
@@ -107,13 +107,12 @@ def test_a_run_resumed_at_step_k_is_the_uninterrupted_one():
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16-mixed"])
-def test_a_loss_that_is_not_finite_names_its_strategy_and_step(precision):
+def test_a_loss_that_is_not_finite_names_its_strategies_and_changes_nothing(precision):
     learner = learner_of(f"train.precision={precision!r}")
     train(learner, 2)
     torch.nn.init.constant_(learner.experiment.model.heads["lungs"].last.bias, torch.nan)
     before = weights_of(learner)
-    with pytest.raises(RunError, match=r"not finite at step 3: lungs\.soft_dice = nan, lungs\.kl_consistency = nan\. "):
-        training_step(learner, 2)
+    assert training_step(learner, 2).broken == ("lungs.soft_dice = nan", "lungs.kl_consistency = nan")
     after = weights_of(learner)
     assert all(torch.equal(before[name].nan_to_num(), after[name].nan_to_num()) for name in before), "no step is taken"
 

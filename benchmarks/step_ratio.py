@@ -1,0 +1,70 @@
+"""How much longer a training step takes with a setting than without, in pairs of steps one after the other:
+
+    python benchmarks/step_ratio.py multimix train.decode_all_rows=true --pairs 30 --out benchmarks/results/all_rows.csv
+
+A row a pair; on a busy machine the ratio of a pair says more than either time.
+"""
+
+import argparse
+import csv
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from ssmtl.assemble import assemble
+from ssmtl.data.folders import Folders
+from ssmtl.data.prepare import prepare
+from ssmtl.engine import Learner, make_learner, training_step
+from ssmtl.plugins import load_plugins
+from ssmtl.recipe_file import read
+
+WARM_UP = 2
+
+
+def learner_of(recipe: str, overrides: list[str]) -> Learner:
+    """Ready to train on this machine's CPU, on the phantom."""
+    plugins = load_plugins()
+    experiment = assemble(read(recipe, plugins["recipe"], overrides=overrides).validated(), plugins)
+    prepared = prepare(experiment, plugins, Folders())
+    return make_learner(Fabric(accelerator="cpu", devices=1), experiment, prepared.tasks)
+
+
+def seconds_of(learner: Learner, step: int) -> float:
+    """Of one step."""
+    began = time.perf_counter()
+    training_step(learner, step)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Time, print the median ratio, write the pairs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe")
+    parser.add_argument("setting")
+    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    without, with_it = learner_of(asked.recipe, []), learner_of(asked.recipe, [asked.setting])
+    pairs = []
+    for step in range(WARM_UP + asked.pairs):
+        first, second = (without, with_it) if step % 2 else (with_it, without)
+        times = {id(one): seconds_of(one, step) for one in (first, second)}
+        if step >= WARM_UP:
+            pairs.append((times[id(without)], times[id(with_it)]))
+    ratios = [after / before for before, after in pairs]
+    quarters = statistics.quantiles(ratios, n=4)
+    print(f"{asked.setting}: {statistics.median(ratios):.3f} times, quartiles {quarters[0]:.3f} to {quarters[2]:.3f}")
+    if asked.out is not None:
+        with asked.out.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["setting", "pair", "seconds_without", "seconds_with", "ratio"])
+            for number, (before, after) in enumerate(pairs):
+                writer.writerow([asked.setting, number, f"{before:.4f}", f"{after:.4f}", f"{after / before:.4f}"])
+
+
+if __name__ == "__main__":
+    main()
