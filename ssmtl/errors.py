@@ -19,8 +19,15 @@ def warn(message: str) -> None:
     warnings.warn(message, SsmtlWarning, stacklevel=3)
 
 
+LONGEST = 1500
+"""Characters of a message that may quote what it found."""
+
+
 class DataError(SsmtlError):
     """A folder, file, image, mask, label or budget that cannot be used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if len(message) <= LONGEST else f"{message[: LONGEST - 300]} … {message[-300:]}")
 
 
 class PluginError(SsmtlError):

@@ -9,9 +9,6 @@ from pathlib import Path
 
 from ssmtl import DataError
 
-LONGEST = 400
-"""Characters of a message that may quote a cell."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -26,8 +23,7 @@ class Row:
 
     def error(self, column: str, what: str) -> DataError:
         """To be raised: `what`, after the file, line and column."""
-        short = what if len(what) <= LONGEST else f"{what[:LONGEST]}…"
-        return DataError(f"{self.table}, line {self.line}, column '{column}': {short}")
+        return DataError(f"{self.table}, line {self.line}, column '{column}': {what}")
 
 
 @dataclass(frozen=True)
