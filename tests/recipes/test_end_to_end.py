@@ -6,9 +6,9 @@ import json
 import pytest
 import torch
 import yaml
-from conftest import arguments, tasks_of
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tiny_runs import arguments, tasks_of
 
 from ssmtl.plugins import load_plugins
 
