@@ -6,6 +6,7 @@ The template's own text has no measured number: each is asked for by name, so th
 import csv
 import json
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,17 @@ class Suite:
         ours, theirs = (self._summary(name, metric, domain, labels)["mean"] for name in (one, other))
         return _signed(str(float(ours) - float(theirs)))
 
+    def paired(self, one: str, other: str, metric: str, domain: str = "in_domain") -> str:
+        """The mean difference over the seeds that both have, at the labels of the main comparison."""
+        ours, theirs = (self._values(name, metric, domain) for name in (one, other))
+        both = sorted(set(ours) & set(theirs))
+        return _signed(str(statistics.fmean(ours[seed] - theirs[seed] for seed in both)))
+
+    def _values(self, system: str, metric: str, domain: str) -> dict[str, float]:
+        keys = {"system": system, "metric": metric, "domain": domain}
+        rows = [row for row in self.rows if _fits(row, keys) and _budgets(row).get(row["task"]) == MAIN[row["task"]]]
+        return {row["seed"]: float(row["value"]) for row in rows}
+
     def reference(self, system: str, metric: str, domain: str = "in_domain") -> str:
         """The published mean."""
         return self._summary(system, metric, domain, None)["reference_mean"]
@@ -137,13 +149,18 @@ def _p(text: str) -> str:
     return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def ratio(name: str) -> str:
+    """The median ratio of a paired timing."""
+    return f"{statistics.median(float(row['ratio']) for row in _rows(RESULTS / f'{name}.csv')):.2f}"
+
+
 def rendered() -> str:
     """The page's text."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     suites: dict[str, Any] = {path.name: Suite(path.name) for path in sorted(RESULTS.iterdir()) if path.is_dir()}
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(suites)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(suites | {"ratio": ratio})
 
 
 if __name__ == "__main__":
