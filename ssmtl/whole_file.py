@@ -34,6 +34,8 @@ def clear_leftovers(folder: Path) -> None:
 
 def sync(path: Path) -> None:
     """Wait until the disk has the file's content, or the folder's names."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows has no such call for folders
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

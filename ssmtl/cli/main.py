@@ -66,8 +66,7 @@ def main() -> None:
     except SsmtlError as error:
         if debug:
             raise
-        show(error)
-        sys.exit(_code(error))
+        sys.exit(_ended(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -85,10 +84,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def _code(error: SsmtlError) -> int:
+def _ended(error: SsmtlError) -> int:
+    """Say why; the exit code."""
     from ssmtl.stopping import EXIT_CODE, StoppedError
 
-    return EXIT_CODE if isinstance(error, StoppedError) else 2
+    if isinstance(error, StoppedError):
+        _errors().print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return EXIT_CODE
+    show(error)
+    return 2
 
 
 def _of_the_system(error: OSError) -> str:
