@@ -21,7 +21,8 @@ def check(
     from ssmtl.errors import DataError
     from ssmtl.plan import plan_of
 
-    experiment, _, _ = load(recipe, sources, overrides, seed, local, allow)
+    loaded = load(recipe, sources, overrides, seed, local, allow)
+    experiment = loaded.experiment
     console = Console()
     print_plan(console, plan_of(experiment))
     folders = Folders(data_root)
@@ -32,4 +33,4 @@ def check(
                 folders.find(root)
             except DataError as error:
                 console.print(f"source {name}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"[green]{escape(recipe)} is in order[/]", highlight=False, soft_wrap=True)
+    console.print(f"[green]{escape(loaded.where)} is in order[/]", highlight=False, soft_wrap=True)

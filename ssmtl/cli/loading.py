@@ -1,5 +1,6 @@
 """What several commands take, and how they turn it into an experiment."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,16 @@ AllowLocal = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """:param local: files of plugins. :param where: the recipe's file."""
+
+    experiment: "Experiment"
+    plugins: "Plugins"
+    local: tuple[Path, ...]
+    where: str
+
+
 def load(
     recipe: str,
     sources: str | None,
@@ -41,8 +52,8 @@ def load(
     seed: int | None,
     local: list[Path] | None,
     allow: bool,
-) -> tuple["Experiment", "Plugins", list[Path]]:
-    """The assembled experiment, the plugins it came from, and the local ones among them.
+) -> Loaded:
+    """Find, read, check and assemble.
 
     :param allow: whether the recipe may name local ones.
     """
@@ -62,4 +73,4 @@ def load(
     if problems or parsed is None:
         more = check_names(parsed, found) if parsed is not None else []
         raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
-    return assemble(parsed, found, text.where), found, files
+    return Loaded(assemble(parsed, found, text.where), found, tuple(files), text.where)

@@ -52,7 +52,8 @@ def run(
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier / "recipe.yaml" if earlier else "")
-    experiment, plugins, files = load(wanted, sources, overrides, seed, local, allow)
+    loaded = load(wanted, sources, overrides, seed, local, allow)
+    experiment, plugins = loaded.experiment, loaded.plugins
     folder = earlier or _folder(experiment.recipe, out, resume == "auto")
     goes_on = resume is not None and is_started(folder)
     if goes_on:
@@ -75,7 +76,7 @@ def run(
         experiment.recipe,
         folder,
         folders,
-        tuple(files),
+        loaded.local,
         partial(observers, quiet, console.is_terminal),
         tuple(sys.argv),
         resume=resume is not None,
