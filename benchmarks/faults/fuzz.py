@@ -37,7 +37,7 @@ from ssmtl.cli.main import main
 from ssmtl.plugins import load_plugins
 from ssmtl.recipe_file import read
 
-SHARES = {"recipe values": 0.3, "recipe text": 0.25, "overrides": 0.2, "manifests": 0.235, "run folders": 0.015}
+SHARES = {"recipe values": 0.3, "recipe text": 0.25, "overrides": 0.2, "manifests": 0.245, "run folders": 0.005}
 PATIENCE = 60
 """Seconds for one input."""
 
