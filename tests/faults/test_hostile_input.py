@@ -180,6 +180,7 @@ def test_file_names_of_any_bytes(tmp_path, make_films):
     assert "Internal" not in ended.out
 
 
+@pytest.mark.slow
 def test_hundreds_of_wrong_inputs(tmp_path):
     """A part of the long campaign in benchmarks/faults."""
     kinds = [part for kind in ("recipe values", "recipe text", "overrides", "manifests") for part in ("--kind", kind)]

@@ -144,7 +144,9 @@ def small_disk(tmp_path):
         subprocess.run(["umount", "-l", place], check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [40, 200, 700, 1400, 2200])
+@pytest.mark.parametrize(
+    "kilobytes", [700, *(pytest.param(size, marks=pytest.mark.slow) for size in (40, 200, 1400, 2200))]
+)
 def test_a_full_disk(kilobytes, tmp_path, small_disk, whole):
     """Wherever it happens: one clear error; with room again, the run goes on."""
     disk = small_disk(kilobytes)
@@ -239,7 +241,7 @@ def wait_for(condition, seconds=120):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_one_process_of_two_that_dies_is_named_and_the_other_ends(rank, tmp_path, in_two):
     run = tmp_path / "run"
     process, log = in_two(run)
@@ -253,6 +255,7 @@ def test_one_process_of_two_that_dies_is_named_and_the_other_ends(rank, tmp_path
     assert list((run / "checkpoints").glob("step-*"))
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_where_they_stopped(tmp_path, in_two):
     """Asked to stop, both agree on the step; with dropout off, one process and two would draw the same rows."""
     short = ("train.steps=20",)

@@ -39,7 +39,9 @@ def killed_and_resumed(arguments, tmp_path, first):
     return cut
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
+@pytest.mark.parametrize(
+    "recipe", ["multimix", *(pytest.param(name, marks=pytest.mark.slow) for name in [*RECIPES[1:], *OTHERS])]
+)
 def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tmp_path):
     run, seconds = whole(recipe)
     moments = random.Random(recipe)
@@ -52,7 +54,12 @@ def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tm
     assert_same(run, cut)
 
 
-@pytest.mark.parametrize(("place", "count"), PLACES)
+FEW = [("checkpoints", 6), ("results.json", 1)]
+
+
+@pytest.mark.parametrize(
+    ("place", "count"), [one if one in FEW else pytest.param(*one, marks=pytest.mark.slow) for one in PLACES]
+)
 def test_killed_at_a_file_operation(place, count, whole, tmp_path):
     cut = killed_and_resumed(tiny("multimix"), tmp_path, killed_at(place, count))
     assert_same(whole("multimix")[0], cut)
@@ -60,7 +67,7 @@ def test_killed_at_a_file_operation(place, count, whole, tmp_path):
     assert not list(cut.rglob(".*.old"))
 
 
-@pytest.mark.parametrize("count", [1, 2, 4, 7])
+@pytest.mark.parametrize("count", [4, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 2, 7))])
 def test_killed_while_the_cache_is_built(count, whole, tmp_path, monkeypatch):
     """A half-built entry is never used."""
     monkeypatch.setenv("SSMTL_CACHE", str(tmp_path / "cache"))
@@ -68,6 +75,7 @@ def test_killed_while_the_cache_is_built(count, whole, tmp_path, monkeypatch):
     assert_same(whole("multimix")[0], cut)
 
 
+@pytest.mark.slow  # tests/parity/test_state.py asks the same without a process
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -90,6 +90,7 @@ def test_by_the_clock(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_no_step_is_logged_twice_and_none_is_missing(tmp_path):
     cut, log = tmp_path / "cut", tmp_path / "log"
     for count in (18, 25, 40, None):

@@ -112,6 +112,7 @@ def test_only_takes_systems_and_cells_and_refuses_what_fits_none(tmp_path):
     assert {row["cell"][:14] for row in table(tmp_path / "out" / "results.csv")} == {"enc_12_phantom"}
 
 
+@pytest.mark.slow
 def test_a_failed_cell_is_noted_the_rest_goes_on_and_it_is_tried_again(tmp_path):
     grid = {"systems": ["lost", "enc"], "budgets": {"diagnosis": [12]}}
     path = suite_file(tmp_path, grids=[grid], variants=FAILING, seeds=[0])
@@ -153,6 +154,7 @@ def worker_of(suite, folder):
     return worker
 
 
+@pytest.mark.slow
 def test_a_cell_that_another_process_holds_is_left_to_it(tmp_path):
     path = suite_file(tmp_path, seeds=[0])
     (tmp_path / "out" / "cells").mkdir(parents=True)
