@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def _child(arguments, log, first):
         os._exit(code)
 
 
-def killed_at(place, count, number=signal.SIGKILL):
+def killed_at(place, count, number=signal.SIGKILL, delay=0.0):
     """For `command(first=…)`: the signal, from inside, at the `count`-th file operation on a path that has `place`."""
     seen = [0]
 
@@ -112,7 +113,9 @@ def killed_at(place, count, number=signal.SIGKILL):
             path = next((one for one in arguments if isinstance(one, str | os.PathLike)), "")
             if place in os.fspath(path):
                 seen[0] += 1
-                if seen[0] == count:
+                if seen[0] == count and delay:
+                    threading.Timer(delay, os.kill, (os.getpid(), number)).start()
+                elif seen[0] == count:
                     os.kill(os.getpid(), number)
             return function(*arguments, **options)
 
@@ -124,6 +127,19 @@ def killed_at(place, count, number=signal.SIGKILL):
             setattr(os, name, watched(getattr(os, name)))
 
     return install
+
+
+STEPS = 12
+OPERATIONS = 170
+"""File operations on the run's folder from the start of such a run to its results, about; after a resume, fewer."""
+
+
+def random_moment(draws, run):
+    """For `command(first=…)`: kill −9 a moment after a file operation of what is left of the run before its report."""
+    checkpoints = sorted((run / "checkpoints").glob("step-*"))
+    done = int(checkpoints[-1].name[-8:]) if checkpoints else 0
+    count = draws.randint(1, max(20, round(OPERATIONS * (1 - done / STEPS))))
+    return killed_at(f"{run.name}/", count, delay=draws.choice([0.0, draws.uniform(0.001, 0.2)]))
 
 
 def facts_of(run):

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from children import assert_same, command, killed_at, tiny
+from children import assert_same, command, killed_at, random_moment, tiny
 
 from ssmtl.plugins import load_plugins
 
@@ -43,15 +43,14 @@ def killed_and_resumed(arguments, tmp_path, first):
     "recipe", ["multimix", *(pytest.param(name, marks=pytest.mark.slow) for name in [*RECIPES[1:], *OTHERS])]
 )
 def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tmp_path):
-    run, seconds = whole(recipe)
-    moments = random.Random(recipe)
+    draws = random.Random(recipe)
     cut, log = tmp_path / "cut", tmp_path / "log"
-    codes = []
-    for after in (moments.uniform(0.3, 0.6) * seconds, moments.uniform(0.3, 0.9) * seconds, None):
-        codes.append(command([*tiny(recipe), "--out", cut, "--resume", "auto"], log, after=after).code)
-    assert codes[-1] == 0, log.read_text()
-    assert codes[0] == -9
-    assert_same(run, cut)
+    for _ in range(2):
+        killed = command([*tiny(recipe), "--out", cut, "--resume", "auto"], log, first=random_moment(draws, cut))
+        assert killed.code == -9, killed.out
+    again = command([*tiny(recipe), "--out", cut, "--resume", "auto"], log)
+    assert again.code == 0, again.out
+    assert_same(whole(recipe)[0], cut)
 
 
 FEW = [("checkpoints", 6), ("results.json", 1)]
