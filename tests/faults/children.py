@@ -130,7 +130,7 @@ def killed_at(place, count, number=signal.SIGKILL, delay=0.0):
 
 
 STEPS = 12
-OPERATIONS = 170
+OPERATIONS = 120
 """File operations on the run's folder from the start of such a run to its results, about; after a resume, fewer."""
 
 
@@ -138,7 +138,7 @@ def random_moment(draws, run):
     """For `command(first=…)`: kill −9 a moment after a file operation of what is left of the run before its report."""
     checkpoints = sorted((run / "checkpoints").glob("step-*"))
     done = int(checkpoints[-1].name[-8:]) if checkpoints else 0
-    count = draws.randint(1, max(20, round(OPERATIONS * (1 - done / STEPS))))
+    count = draws.randint(1, max(12, round(OPERATIONS * (1 - done / STEPS))))
     return killed_at(f"{run.name}/", count, delay=draws.choice([0.0, draws.uniform(0.001, 0.2)]))
 
 
