@@ -17,7 +17,8 @@ from lightning_fabric import Fabric
 from ssmtl.assemble import assemble
 from ssmtl.data.folders import Folders
 from ssmtl.data.prepare import prepare
-from ssmtl.engine import Learner, make_learner, training_step
+from ssmtl.engine import training_step
+from ssmtl.learner import Learner, make_learner
 from ssmtl.plugins import load_plugins
 from ssmtl.recipe_file import read
 

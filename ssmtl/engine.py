@@ -6,49 +6,20 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
-from ssmtl.assemble import Experiment
 from ssmtl.blame import blamed
-from ssmtl.data.dataset import TaskData
 from ssmtl.data.draws import key
-from ssmtl.ema import Ema
 from ssmtl.errors import RunError
 from ssmtl.events import StepEnded
 from ssmtl.fused import Prepared, gather, outputs_of
 from ssmtl.gradients import gradient_cosines
+from ssmtl.learner import Learner, steps_an_epoch
 from ssmtl.nonfinite import broken_gradients, broken_losses
-from ssmtl.render import Shard, render
-from ssmtl.schedule import make_optimizer, rate_at
+from ssmtl.render import render
+from ssmtl.schedule import rate_at
 from ssmtl.shapes import Images, Logits
 from ssmtl.strategy import Predictor
-
-
-@dataclass
-class Learner:
-    """What changes while training.
-
-    :param model: as Fabric wrapped it; `experiment.model` is the same module inside.
-    :param outside: what holds parameters or buffers outside the model: balancer and strategies.
-    """
-
-    fabric: Fabric
-    experiment: Experiment
-    data: Mapping[str, TaskData]
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    ema: Ema | None
-    outside: nn.ModuleList
-    shard: Shard
-
-    def agreed(self, answer: bool) -> bool:
-        """Whether any process says so; the same in all of them."""
-        if self.shard.world == 1:
-            return answer
-        found = self.fabric.all_reduce(torch.tensor(float(answer), device=self.fabric.device), reduce_op="max")
-        assert isinstance(found, Tensor)
-        return bool(found.item())
 
 
 @dataclass(frozen=True)
@@ -79,30 +50,6 @@ class Listener(Protocol):
 
     def goes_on(self, step: int) -> bool:
         """Whether it does after this step; the same answer in every process. The time to save."""
-
-
-def make_learner(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> Learner:
-    """Moves the experiment to Fabric's device and wraps it.
-
-    :raises RunError: if a batch does not divide among the processes.
-    """
-    shard = Shard(fabric.global_rank, fabric.world_size)
-    for task in experiment.tasks:
-        for pool in {view.pool for view in task.views}:
-            if task.rows(pool) % shard.world:
-                raise RunError(
-                    f"task '{task.name}': {task.rows(pool)} {pool} rows a step do not divide "
-                    f"among {shard.world} devices"
-                )
-    outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
-    fabric.to_device(outside)
-    train = experiment.recipe.train
-    parameters = [*experiment.model.parameters(), *outside.parameters()]
-    optimizer = make_optimizer(parameters, experiment.recipe.optimizer, fused=train.precision != "16-mixed")
-    fabric.to_device(experiment.model)
-    ema = Ema(experiment.model, train.ema) if train.ema is not None else None
-    model, optimizer = fabric.setup(experiment.model, optimizer)
-    return Learner(fabric, experiment, data, model, optimizer, ema, outside, shard)
 
 
 def fit(learner: Learner, listener: Listener, done: int = 0) -> bool:
@@ -195,19 +142,6 @@ def training_step(learner: Learner, step: int, *, diagnose: bool = False, compar
     if learner.ema is not None:
         learner.ema.update(learner.experiment.model, step)
     return StepNumbers(total.detach(), losses, diagnostics, encoded)
-
-
-def steps_an_epoch(learner: Learner) -> int:
-    """Steps in one pass over the largest task's training images, labelled or not, whatever its strategies draw.
-
-    So a schedule in epochs is the same for a method and for its supervised baseline.
-    """
-    passes = []
-    for task in learner.experiment.tasks:
-        data = learner.data[task.name]
-        images = {*data.labeled.ids, *data.unlabeled.ids}
-        passes.append(-(-len(images) // task.spec.batch))
-    return max(passes)
 
 
 def _predictor(learner: Learner, task: str) -> Predictor:

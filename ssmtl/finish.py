@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from ssmtl.data.prepare import Prepared
-from ssmtl.engine import Learner
 from ssmtl.evaluate import count_images, predict, score
 from ssmtl.events import Evaluated
 from ssmtl.keeper import Keeper
+from ssmtl.learner import Learner
 from ssmtl.notify import Notifier
 from ssmtl.plan import labeled_classes
 from ssmtl.record import write_per_image, write_predictions

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ssmtl.engine import Learner
 from ssmtl.evaluate import predict, score, selection_score
 from ssmtl.events import CheckpointSaved, Evaluated
+from ssmtl.learner import Learner
 from ssmtl.notify import Notifier
 from ssmtl.weights import save_weights
 

@@ -8,10 +8,10 @@ import torch
 
 from ssmtl.checkpoint import Checkpoint, Checkpoints
 from ssmtl.data.prepare import Prepared
-from ssmtl.engine import Learner, steps_an_epoch
 from ssmtl.errors import RunError, warn
 from ssmtl.events import CheckpointSaved, StepEnded
 from ssmtl.keeper import Keeper
+from ssmtl.learner import Learner, steps_an_epoch
 from ssmtl.nonfinite import ids_of, save_batch
 from ssmtl.notify import Notifier
 from ssmtl.schedule import in_minutes, in_steps

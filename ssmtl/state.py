@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ssmtl.engine import Learner
 from ssmtl.errors import RunError
+from ssmtl.learner import Learner
 
 OPTIMIZER = "optimizer"
 

@@ -8,10 +8,11 @@ from lightning_fabric import Fabric
 from ssmtl.assemble import Experiment
 from ssmtl.code_version import code_version
 from ssmtl.data.prepare import Prepared
-from ssmtl.engine import fit, make_learner
+from ssmtl.engine import fit
 from ssmtl.events import RunEnded, RunStarted
 from ssmtl.finish import finish
 from ssmtl.journal import without_nan
+from ssmtl.learner import make_learner
 from ssmtl.listeners import First, Other
 from ssmtl.notify import Notifier
 from ssmtl.plan import plan_of

@@ -8,7 +8,8 @@ import torch
 from ssmtl.assemble import assemble
 from ssmtl.data.folders import Folders
 from ssmtl.data.prepare import prepare
-from ssmtl.engine import make_learner, training_step
+from ssmtl.engine import training_step
+from ssmtl.learner import make_learner
 from ssmtl.plugins import Plugins
 from ssmtl.run import make_fabric
 from ssmtl.suite.cell import Cell

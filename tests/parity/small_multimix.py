@@ -8,7 +8,8 @@ from lightning_fabric import Fabric
 from ssmtl import Folders
 from ssmtl.assemble import assemble
 from ssmtl.data.prepare import prepare
-from ssmtl.engine import make_learner, training_step
+from ssmtl.engine import training_step
+from ssmtl.learner import make_learner
 from ssmtl.plugins import load_plugins
 from ssmtl.recipe_file import read
 

@@ -22,8 +22,8 @@ from small_multimix import (
     weights_of,
 )
 
-from ssmtl.engine import make_learner
 from ssmtl.errors import RunError
+from ssmtl.learner import make_learner
 from ssmtl.run import make_fabric
 
 WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
