@@ -38,7 +38,7 @@ from ssmtl.plugins import load_plugins
 from ssmtl.recipe_file import read
 
 SHARES = {"recipe values": 0.3, "recipe text": 0.25, "overrides": 0.2, "manifests": 0.245, "run folders": 0.005}
-PATIENCE = 60
+PATIENCE = 240
 """Seconds for one input."""
 
 MEMORY = 12 * 2**30
