@@ -44,9 +44,9 @@ class Suite:
         self.names: dict[str, str] = json.loads((folder / "suite.json").read_text(encoding="utf-8"))["names"]
 
     def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
-        """'0.903 ± 0.009'."""
+        """'0.903 ± 0.009'; of one seed, '0.903'."""
         found = self._summary(system, metric, domain, labels)
-        return f"{_number(found['mean'])} ± {_number(found['std'])}"
+        return _number(found["mean"]) + (f" ± {_number(found['std'])}" if found["std"] else "")
 
     def seeds(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """The value of each seed."""
@@ -75,13 +75,6 @@ class Suite:
         interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
         over_images = f"p {_p(row['p_boot'])} over images ({_p(row['p_boot_holm'])} after Holm)"
         return f"{_signed(row['difference'])} [{interval}], {over_images}, {over_seeds}"
-
-    def difference(
-        self, one: str, other: str, metric: str, domain: str = "in_domain", labels: str | None = None
-    ) -> str:
-        """Of two means of the summary."""
-        ours, theirs = (self._summary(name, metric, domain, labels)["mean"] for name in (one, other))
-        return _signed(str(float(ours) - float(theirs)))
 
     def paired(self, one: str, other: str, metric: str, domain: str = "in_domain") -> str:
         """The mean difference over the seeds that both have, at the labels of the main comparison."""
