@@ -1,6 +1,6 @@
 """How much longer a training step takes with a setting than without, in pairs of steps one after the other:
 
-    python benchmarks/step_ratio.py multimix train.decode_all_rows=true --pairs 30 --out benchmarks/results/all_rows.csv
+    python benchmarks/step_ratio.py multimix train.ema=0.99 --pairs 30 --out ratio.csv
 
 A row a pair; on a busy machine the ratio of a pair says more than either time.
 """
@@ -14,29 +14,29 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from ssmtl.assemble import assemble
-from ssmtl.data.folders import Folders
-from ssmtl.data.prepare import prepare
-from ssmtl.engine import training_step
-from ssmtl.learner import Learner, make_learner
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import read
+from ssmtl.contracts.folders import Folders
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import prepare
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.training.engine import training_step
+from ssmtl.training.train_state import TrainState, make_train_state
 
 WARM_UP = 2
 
 
-def learner_of(recipe: str, overrides: list[str]) -> Learner:
+def state_of(recipe: str, overrides: list[str]) -> TrainState:
     """Ready to train on this machine's CPU, on the phantom."""
     plugins = load_plugins()
     experiment = assemble(read(recipe, plugins["recipe"], overrides=overrides).validated(), plugins)
     prepared = prepare(experiment, plugins, Folders())
-    return make_learner(Fabric(accelerator="cpu", devices=1), experiment, prepared.tasks)
+    return make_train_state(Fabric(accelerator="cpu", devices=1), experiment, prepared.tasks)
 
 
-def seconds_of(learner: Learner, step: int) -> float:
+def seconds_of(state: TrainState, step: int) -> float:
     """Of one step."""
     began = time.perf_counter()
-    training_step(learner, step)
+    training_step(state, step)
     return time.perf_counter() - began
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    without, with_it = learner_of(asked.recipe, []), learner_of(asked.recipe, [asked.setting])
+    without, with_it = state_of(asked.recipe, []), state_of(asked.recipe, [asked.setting])
     pairs = []
     for step in range(WARM_UP + asked.pairs):
         first, second = (without, with_it) if step % 2 else (with_it, without)

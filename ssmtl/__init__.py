@@ -11,62 +11,46 @@ from ssmtl.hookspecs import hookimpl
 __version__ = "0.1.0"
 
 _HOME = {
-    "Augmentation": "augmentation",
-    "Backbone": "backbone",
-    "Balancer": "balancer",
-    "Batch": "view",
-    "Bridge": "bridge",
-    "CheckpointSaved": "events",
-    "DataError": "errors",
-    "Draws": "data.draws",
-    "Evaluated": "events",
-    "Example": "source",
-    "Features": "shapes",
-    "Folders": "data.folders",
-    "Head": "head",
-    "ImageFile": "data.images",
-    "Images": "shapes",
-    "Kind": "head",
-    "Labels": "shapes",
-    "Logits": "shapes",
-    "Masks": "shapes",
-    "Metric": "metric",
-    "Output": "head",
-    "Pixels": "source",
-    "Predict": "bridge",
-    "Predictor": "strategy",
-    "Pyramid": "backbone",
-    "RunEnded": "events",
-    "RunStarted": "events",
-    "Source": "source",
-    "SsmtlError": "errors",
-    "StepEnded": "events",
-    "Strategy": "strategy",
-    "View": "view",
-    "input_gradient": "explain",
-    "key": "data.draws",
-    "permutation": "data.draws",
-    "pseudo_label_quality": "pseudo_labels",
+    "contracts.augmentation": ("Augmentation",),
+    "contracts.backbone": ("Backbone", "Pyramid"),
+    "contracts.balancer": ("Balancer",),
+    "contracts.bridge": ("Bridge", "FrozenPredictor"),
+    "contracts.folders": ("Folders",),
+    "contracts.head": ("Head", "Kind", "Output"),
+    "contracts.metric": ("Metric",),
+    "contracts.random_stream": ("RandomStream", "key", "permutation"),
+    "contracts.shapes": ("Features", "Images", "Labels", "Logits", "Masks"),
+    "contracts.source": ("Example", "Pixels", "Source"),
+    "contracts.strategy": ("Strategy", "TaskPredictor"),
+    "contracts.view": ("Batch", "View"),
+    "data.images": ("ImageFile",),
+    "errors": ("DataError", "SsmtlError"),
+    "evaluation.pseudo_labels": ("pseudo_label_quality",),
+    "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
+    "model.input_gradient": ("input_gradient",),
 }
+"""By module, what a plugin may import from `ssmtl`."""
+
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
-    from ssmtl.augmentation import Augmentation
-    from ssmtl.backbone import Backbone, Pyramid
-    from ssmtl.balancer import Balancer
-    from ssmtl.bridge import Bridge, Predict
-    from ssmtl.data.draws import Draws, key, permutation
-    from ssmtl.data.folders import Folders
+    from ssmtl.contracts.augmentation import Augmentation
+    from ssmtl.contracts.backbone import Backbone, Pyramid
+    from ssmtl.contracts.balancer import Balancer
+    from ssmtl.contracts.bridge import Bridge, FrozenPredictor
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.contracts.head import Head, Kind, Output
+    from ssmtl.contracts.metric import Metric
+    from ssmtl.contracts.random_stream import RandomStream, key, permutation
+    from ssmtl.contracts.shapes import Features, Images, Labels, Logits, Masks
+    from ssmtl.contracts.source import Example, Pixels, Source
+    from ssmtl.contracts.strategy import Strategy, TaskPredictor
+    from ssmtl.contracts.view import Batch, View
     from ssmtl.data.images import ImageFile
     from ssmtl.errors import DataError, SsmtlError
+    from ssmtl.evaluation.pseudo_labels import pseudo_label_quality
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
-    from ssmtl.explain import input_gradient
-    from ssmtl.head import Head, Kind, Output
-    from ssmtl.metric import Metric
-    from ssmtl.pseudo_labels import pseudo_label_quality
-    from ssmtl.shapes import Features, Images, Labels, Logits, Masks
-    from ssmtl.source import Example, Pixels, Source
-    from ssmtl.strategy import Predictor, Strategy
-    from ssmtl.view import Batch, View
+    from ssmtl.model.input_gradient import input_gradient
 
 __all__ = [
     "Augmentation",
@@ -76,11 +60,11 @@ __all__ = [
     "Bridge",
     "CheckpointSaved",
     "DataError",
-    "Draws",
     "Evaluated",
     "Example",
     "Features",
     "Folders",
+    "FrozenPredictor",
     "Head",
     "ImageFile",
     "Images",
@@ -91,15 +75,15 @@ __all__ = [
     "Metric",
     "Output",
     "Pixels",
-    "Predict",
-    "Predictor",
     "Pyramid",
+    "RandomStream",
     "RunEnded",
     "RunStarted",
     "Source",
     "SsmtlError",
     "StepEnded",
     "Strategy",
+    "TaskPredictor",
     "View",
     "hookimpl",
     "input_gradient",
@@ -110,6 +94,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"ssmtl.{_HOME[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"ssmtl.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'ssmtl' has no attribute '{name}'")

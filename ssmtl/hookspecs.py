@@ -13,15 +13,15 @@ import pluggy
 if TYPE_CHECKING:
     import typer
 
-    from ssmtl.augmentation import Augmentation
-    from ssmtl.backbone import Backbone
-    from ssmtl.balancer import Balancer
-    from ssmtl.bridge import Bridge
+    from ssmtl.contracts.augmentation import Augmentation
+    from ssmtl.contracts.backbone import Backbone
+    from ssmtl.contracts.balancer import Balancer
+    from ssmtl.contracts.bridge import Bridge
+    from ssmtl.contracts.head import Head
+    from ssmtl.contracts.metric import Metric
+    from ssmtl.contracts.source import Source
+    from ssmtl.contracts.strategy import Strategy
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
-    from ssmtl.head import Head
-    from ssmtl.metric import Metric
-    from ssmtl.source import Source
-    from ssmtl.strategy import Strategy
 
 hookspec = pluggy.HookspecMarker("ssmtl")
 hookimpl = pluggy.HookimplMarker("ssmtl")

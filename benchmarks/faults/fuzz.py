@@ -34,8 +34,8 @@ from children import command, tiny
 from PIL import Image
 
 from ssmtl.cli.main import main
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import read
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
 
 SHARES = {"recipe values": 0.3, "recipe text": 0.25, "overrides": 0.2, "manifests": 0.245, "run folders": 0.005}
 PATIENCE = 240
@@ -161,10 +161,10 @@ class Fuzz:
 
     def _manifests(self, draws: random.Random) -> tuple[str, str]:
         """Listed, split and decoded, as `ssmtl run` does before it trains."""
-        from ssmtl.assemble import assemble
-        from ssmtl.data.folders import Folders
-        from ssmtl.data.prepare import prepare
+        from ssmtl.contracts.folders import Folders
         from ssmtl.errors import SsmtlError
+        from ssmtl.experiment.assemble import assemble
+        from ssmtl.experiment.prepare import prepare
 
         table = self.films / "manifest.csv"
         whole = table.read_bytes()

@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 import torch
 from pydantic import Field, PositiveInt
 
-from ssmtl import Draws, Images, Masks
+from ssmtl import Images, Masks, RandomStream
 from ssmtl_kornia.operations import Operation, step
 from ssmtl_kornia.weak import KorniaWeak, Pad
 
@@ -50,20 +50,20 @@ class KorniaStrong:
         self.weak = KorniaWeak(horizontal_flip=horizontal_flip, pad=pad)
 
     @torch.no_grad()
-    def __call__(self, images: Images, masks: Masks | None, draws: Draws) -> tuple[Images, Masks | None]:
-        images, masks = self.weak(images, masks, draws)
-        steps = self._steps(draws)
-        levels = (2 * draws.uniform("level", len(steps)) - 1) * self.magnitude
+    def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
+        images, masks = self.weak(images, masks, stream)
+        steps = self._steps(stream)
+        levels = (2 * stream.uniform("level", len(steps)) - 1) * self.magnitude
         for place, names in enumerate(steps):
             images, masks = step(images, masks, names, levels[:, place])
         return images, masks
 
-    def _steps(self, draws: Draws) -> list[list[Operation]]:
+    def _steps(self, stream: RandomStream) -> list[list[Operation]]:
         """For each step, the operation of each row."""
         if self.probability is None:
-            chosen = (draws.uniform("operation", self.operations) * len(self.pool)).long()
+            chosen = (stream.uniform("operation", self.operations) * len(self.pool)).long()
             return [[self.pool[index] for index in row] for row in chosen.T.tolist()]
-        applied = draws.uniform("apply", len(self.pool)) < self.probability
+        applied = stream.uniform("apply", len(self.pool)) < self.probability
         return [
             [name if yes else "identity" for yes in row]
             for name, row in zip(self.pool, applied.T.tolist(), strict=True)

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Draws, Images, Masks
+from ssmtl import Images, Masks, RandomStream
 
 Pad = Annotated[float, Field(ge=0, le=0.5)]
 """A fraction of the side; reflection has no more than the picture to show."""
@@ -30,9 +30,9 @@ class KorniaWeak:
         self.pad = pad
 
     @torch.no_grad()
-    def __call__(self, images: Images, masks: Masks | None, draws: Draws) -> tuple[Images, Masks | None]:
-        mirrored = draws.uniform("flip") < 0.5
-        place = draws.uniform("crop", 2)
+    def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
+        mirrored = stream.uniform("flip") < 0.5
+        place = stream.uniform("crop", 2)
         return self._move(images, mirrored, place), None if masks is None else self._move(masks, mirrored, place)
 
     def _move(self, pictures: Tensor, mirrored: Tensor, place: Tensor) -> Tensor:

@@ -18,6 +18,9 @@ class Accuracy:
     """
 
     accepts = LABELS
+    higher_is_better = True
+    unit = ""
+    selects = False
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
         self.output = accepted(output, "accuracy", self.accepts)

@@ -20,6 +20,9 @@ class AUROC:
     """
 
     accepts = LABELS
+    higher_is_better = True
+    unit = ""
+    selects = True
 
     def __init__(self, output: Output, /) -> None:
         self.output = accepted(output, "auroc", self.accepts)

@@ -21,6 +21,9 @@ class BalancedAccuracy:
     """
 
     accepts = LABELS
+    higher_is_better = True
+    unit = ""
+    selects = False
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
         self.output = accepted(output, "balanced_accuracy", self.accepts)

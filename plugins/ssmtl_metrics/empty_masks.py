@@ -20,6 +20,9 @@ class EmptyMasks:
     """
 
     accepts = MASKS
+    higher_is_better = None
+    unit = "masks"
+    selects = False
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
         self.output = accepted(output, "empty_masks", self.accepts)

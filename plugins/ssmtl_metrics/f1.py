@@ -20,6 +20,9 @@ class F1:
     """
 
     accepts = LABELS
+    higher_is_better = True
+    unit = ""
+    selects = False
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
         self.output = accepted(output, "f1", self.accepts)

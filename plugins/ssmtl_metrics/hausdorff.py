@@ -28,15 +28,18 @@ class AverageHausdorff:
     of `spacing`. Empty masks: 0 if both are, else the image diagonal, which no measured distance reaches.
 
     :param threshold: of probabilities.
-    :param spacing: height and width of a pixel.
+    :param spacing: height and width of a pixel in mm; 1 and 1 leave the distances in pixels.
     """
 
     accepts = MASKS
+    higher_is_better = False
+    selects = False
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5, spacing: Spacing = (1.0, 1.0)) -> None:
         self.output = accepted(output, "average_hausdorff", self.accepts)
         self.threshold = threshold
         self.spacing = spacing
+        self.unit = "px" if tuple(spacing) == (1.0, 1.0) else "mm"
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """Shape (rows,): the mean over structures, and `average_hausdorff_<structure>` if there are more than one."""

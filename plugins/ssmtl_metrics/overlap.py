@@ -18,6 +18,9 @@ class _Overlap(ABC):
     """
 
     accepts = MASKS
+    higher_is_better = True
+    unit = ""
+    selects = False
     name: str
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
@@ -41,6 +44,7 @@ class Dice(_Overlap):
     """2 |P ∩ R| / (|P| + |R|), in [0, 1]: F1 of the pixels. `empty` says what an empty mask gives."""
 
     name = "dice"
+    selects = True
 
     @staticmethod
     def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,6 +37,9 @@ class SSIM:
     """
 
     accepts = MASKS
+    higher_is_better = True
+    unit = ""
+    selects = False
 
     def __init__(
         self, output: Output, /, *, on: Literal["binary", "probabilities"] = "binary", threshold: Threshold = 0.5

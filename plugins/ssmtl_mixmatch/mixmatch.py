@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View, pseudo_label_quality
+from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, pseudo_label_quality
 from ssmtl_mixmatch.mixup import mix, own_share, partners
 from ssmtl_mixmatch.sharpen import sharpen
 
@@ -53,26 +53,26 @@ class MixMatch(Strategy):
         super().__init__()
         self.output = output
         self.labeled = View("labeled", augment)
-        self.unlabeled = tuple(View("unlabeled", augment, draw) for draw in range(views))
+        self.unlabeled = tuple(View("unlabeled", augment, repeat) for repeat in range(views))
         self.views = frozenset({self.labeled, *self.unlabeled})
         self.temperature, self.alpha = temperature, alpha
         self.unlabeled_weight, self.ramp = unlabeled_weight, ramp
         self.teacher: Literal["student", "ema"] = teacher
 
     @torch.no_grad()
-    def prepare(self, batch: Batch, predict: Predictor) -> Batch:
+    def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         guess = self._guess(batch, predict)
         order = (self.labeled, *self.unlabeled)
         given = [self._distribution(batch.targets[self.labeled]), *[guess] * len(self.unlabeled)]
-        draws = [batch.draws[view] for view in order]
-        partner, share = partners(draws), own_share(draws, self.alpha)
+        streams = [batch.streams[view] for view in order]
+        partner, share = partners(streams), own_share(streams, self.alpha)
         sizes = [len(batch.images[view]) for view in order]
         images = torch.split(mix(torch.cat([batch.images[view] for view in order]), partner, share), sizes)
         targets = torch.split(mix(torch.cat(given), partner, share), sizes)
         return Batch(
             dict(zip(order, images, strict=True)),
             dict(zip(order, targets, strict=True)) | {GUESS: guess},
-            {view: batch.draws[view] for view in order},
+            {view: batch.streams[view] for view in order},
         )
 
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
@@ -103,7 +103,7 @@ class MixMatch(Strategy):
             numbers.update(pseudo_label_quality(guess.argmax(1), everyone, known, self.output.classes, "guess"))
         return numbers
 
-    def _guess(self, batch: Batch, predict: Predictor) -> Float[Tensor, "rows classes"]:
+    def _guess(self, batch: Batch, predict: TaskPredictor) -> Float[Tensor, "rows classes"]:
         """Equation (6), sharpened: the mean prediction over the K views of each unlabelled image."""
         images = torch.cat([batch.images[view] for view in self.unlabeled])
         probabilities = self.output.probabilities(predict(images, weights=self.teacher, training=True))

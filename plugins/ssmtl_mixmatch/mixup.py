@@ -7,19 +7,19 @@ from jaxtyping import Float, Int
 from scipy.special import betaincinv
 from torch import Tensor
 
-from ssmtl import Draws
+from ssmtl import RandomStream
 
 
-def own_share(draws: Sequence[Draws], alpha: float) -> Float[Tensor, " rows"]:
+def own_share(streams: Sequence[RandomStream], alpha: float) -> Float[Tensor, " rows"]:
     """λ' = max(λ, 1 − λ) with λ ~ Beta(α, α), equations (8) and (9), one a row, by the inverse of the distribution."""
-    uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in draws])
+    uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in streams])
     share = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy()))
     return torch.maximum(share, 1 - share).to(uniform)
 
 
-def partners(draws: Sequence[Draws]) -> Int[Tensor, " rows"]:
+def partners(streams: Sequence[RandomStream]) -> Int[Tensor, " rows"]:
     """The shuffle of all rows, labelled and unlabelled, as an index: the order of one random number a row."""
-    return torch.cat([rows.uniform("mixmatch partner")[:, 0] for rows in draws]).argsort(stable=True)
+    return torch.cat([rows.uniform("mixmatch partner")[:, 0] for rows in streams]).argsort(stable=True)
 
 
 def mix(rows: Tensor, partner: Int[Tensor, " rows"], share: Float[Tensor, " rows"]) -> Tensor:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import PositiveInt
 from torch import Tensor
 
-from ssmtl import Bridge, Features, Images, Predict, Pyramid
+from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid
 from ssmtl_multimix.join import join, level_of
 
 
@@ -24,7 +24,7 @@ class RandomMapBridge(Bridge):
         self.level = level_of(pyramid, stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
+    def forward(self, images: Images, features: Features, predict: Mapping[str, FrozenPredictor]) -> Features:
         noise = torch.rand_like(images[:, :1]) if self.training else _noise_of(images)
         return join(features, self.level, torch.cat([images, noise], dim=1))
 
@@ -40,7 +40,7 @@ class ImageOnlyBridge(Bridge):
         self.level = level_of(pyramid, stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels)
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
+    def forward(self, images: Images, features: Features, predict: Mapping[str, FrozenPredictor]) -> Features:
         return join(features, self.level, images)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import torch
 from pydantic import Field, PositiveInt
 from torch import nn
 from torch.nn import functional as F
@@ -18,6 +19,8 @@ class MultiMixEncoder(Backbone):
 
     :param widths: channels of the blocks.
     :param dropout: rate after each block.
+    :param always_dropout: dropout in evaluation too, as the authors' public script leaves it on. It draws the same
+        each time, so that an evaluation can be repeated.
     """
 
     def __init__(
@@ -27,15 +30,25 @@ class MultiMixEncoder(Backbone):
         *,
         widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (16, 32, 64, 128, 256),
         dropout: Annotated[float, Field(ge=0, lt=1)] = DROPOUT,
+        always_dropout: bool = False,
     ) -> None:
         super().__init__()
         self.pyramid = Pyramid(tuple(widths), tuple(2**level for level in range(len(widths))), image_channels)
         inputs = (image_channels, *widths[:-1])
         self.blocks = nn.ModuleList(
-            double_convolution(before, after, dropout) for before, after in zip(inputs, widths, strict=True)
+            double_convolution(before, after, dropout, always_dropout)
+            for before, after in zip(inputs, widths, strict=True)
         )
 
+        self.always_dropout = always_dropout
+
     def forward(self, images: Images) -> Features:
+        with torch.random.fork_rng(enabled=self.always_dropout and not self.training):
+            if self.always_dropout and not self.training:
+                torch.manual_seed(0)
+            return self._levels(images)
+
+    def _levels(self, images: Images) -> Features:
         levels, features = [], images
         for number, block in enumerate(self.blocks):
             features = block(F.max_pool2d(features, 2) if number else features)

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Logits, Output, Predictor, Strategy, View, pseudo_label_quality
+from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, pseudo_label_quality
 
 
 class FixMatch(Strategy):
@@ -46,7 +46,7 @@ class FixMatch(Strategy):
         self.teacher: Literal["student", "ema"] = teacher
         self.frozen = frozen
 
-    def prepare(self, batch: Batch, predict: Predictor) -> Batch:
+    def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         logits = predict(batch.images[self.weak], weights=self.teacher, training=not self.frozen)
         return batch.keep({self.strong}, {self.strong: self.output.probabilities(logits)})
 

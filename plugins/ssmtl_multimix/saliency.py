@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from pydantic import PositiveInt
 
-from ssmtl import Bridge, Features, Images, Predict, Pyramid, input_gradient
+from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid, input_gradient
 from ssmtl_multimix.join import join, level_of
 
 EPSILON = 1e-8
@@ -45,15 +45,15 @@ class SaliencyBridge(Bridge):
         self.normalize = normalize
         self.target = target
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, Predict]) -> Features:
-        guide = predict[self.guided_by]
+    def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
+        guide = guides[self.guided_by]
         saliency = input_gradient(images, guide, class_index(guide, self.target))
         if self.normalize == "max":
             saliency = saliency / (saliency.amax((1, 2, 3), keepdim=True) + EPSILON)
         return join(features, self.level, torch.cat([images, saliency], dim=1))
 
 
-def class_index(guide: Predict, target: str) -> int | None:
+def class_index(guide: FrozenPredictor, target: str) -> int | None:
     """:raises ValueError: if the guiding task has no class of that name."""
     if target == "predicted":
         return None

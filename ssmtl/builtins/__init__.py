@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from ssmtl.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ssmtl.augmentation import Augmentation
-    from ssmtl.balancer import Balancer
-    from ssmtl.head import Head
-    from ssmtl.strategy import Strategy
+    from ssmtl.contracts.augmentation import Augmentation
+    from ssmtl.contracts.balancer import Balancer
+    from ssmtl.contracts.head import Head
+    from ssmtl.contracts.strategy import Strategy
 
 
 @hookimpl
@@ -45,7 +45,7 @@ def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]:
 
 @hookimpl
 def ssmtl_recipes() -> Mapping[str, Path]:
-    from ssmtl.recipe_file import shipped_folder
+    from ssmtl.builtins.shipped_recipes import shipped_folder
 
     folder = shipped_folder()
     files = [path for path in sorted(folder.rglob("*.yaml")) if "sources" not in path.parts[len(folder.parts) :]]

@@ -8,10 +8,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl.head import Kind, Output
-from ssmtl.shapes import Logits
-from ssmtl.strategy import Strategy
-from ssmtl.view import Batch, View
+from ssmtl.contracts.head import Kind, Output
+from ssmtl.contracts.shapes import Logits
+from ssmtl.contracts.strategy import Strategy
+from ssmtl.contracts.view import Batch, View
 
 
 class CrossEntropy(Strategy):

@@ -1,11 +1,11 @@
 """The augmentation that changes nothing."""
 
-from ssmtl.data.draws import Draws
-from ssmtl.shapes import Images, Masks
+from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.shapes import Images, Masks
 
 
 class Identity:
     """Images and masks as they are."""
 
-    def __call__(self, images: Images, masks: Masks | None, draws: Draws) -> tuple[Images, Masks | None]:
+    def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
         return images, masks

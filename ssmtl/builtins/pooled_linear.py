@@ -6,9 +6,9 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
-from ssmtl.backbone import Pyramid
-from ssmtl.head import Head, Output
-from ssmtl.shapes import Features, Logits
+from ssmtl.contracts.backbone import Pyramid
+from ssmtl.contracts.head import Head, Output
+from ssmtl.contracts.shapes import Features, Logits
 
 
 class PooledLinear(Head):

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from ssmtl.head import Kind, Output
-from ssmtl.shapes import Logits
-from ssmtl.strategy import Strategy
-from ssmtl.view import Batch, View
+from ssmtl.contracts.head import Kind, Output
+from ssmtl.contracts.shapes import Logits
+from ssmtl.contracts.strategy import Strategy
+from ssmtl.contracts.view import Batch, View
 
 
 class SoftDice(Strategy):

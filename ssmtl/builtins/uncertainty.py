@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ssmtl.balancer import Balancer
+from ssmtl.contracts.balancer import Balancer
 
 
 class Uncertainty(Balancer):

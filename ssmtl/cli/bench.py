@@ -10,11 +10,11 @@ from rich.console import Console
 from ssmtl.cli.loading import DataRoot, LocalPlugins
 
 if TYPE_CHECKING:
-    from ssmtl.data.folders import Folders
-    from ssmtl.plugins import Plugins
-    from ssmtl.suite.bench import Bench
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.registry.plugins import Plugins
     from ssmtl.suite.cell import Cell
     from ssmtl.suite.executor import Executor
+    from ssmtl.suite.suite_run import SuiteRun
 
 app = typer.Typer(help="Compare methods: grids of runs, tables, significance, a report.", no_args_is_help=True)
 
@@ -47,34 +47,34 @@ def run(
 ) -> None:
     """Run what is not finished of a suite, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
-    from ssmtl.suite.bench import run_cells
+    from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
 
     console = Console()
-    bench, plugins, folders = _open(suite, out, data_root, local)
-    chosen = bench.chosen(only or ())
-    todo = bench.unfinished(chosen)
-    cores = jobs or max(1, (os.cpu_count() or 1) // bench.suite.threads)
+    suite_run, plugins, folders = _open(suite, out, data_root, local)
+    chosen = suite_run.chosen(only or ())
+    todo = suite_run.unfinished(chosen)
+    cores = jobs or max(1, (os.cpu_count() or 1) // suite_run.suite.threads)
     if dry_run:
-        _plan(console, bench, chosen, todo, cores, plugins, folders)
+        _plan(console, suite_run, chosen, todo, cores, plugins, folders)
         return
-    where = _executor(executor, cores, bench.suite.threads, address, gpus)
+    where = _executor(executor, cores, suite_run.suite.threads, address, gpus)
     done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
-    if not todo and (bench.folder / "report.html").is_file():
-        console.print(f"{done}: nothing to do. Report [bold]{bench.folder / 'report.html'}[/]", highlight=False)
+    if not todo and (suite_run.folder / "report.html").is_file():
+        console.print(f"{done}: nothing to do. Report [bold]{suite_run.folder / 'report.html'}[/]", highlight=False)
         return
-    bench.open()
-    console.print(f"[bold]{bench.suite.name}[/]: {done}; folder [bold]{bench.folder}[/]", highlight=False)
-    work = [Work.of(cell, bench.folder, bench.suite.threads, data_root, tuple(local or ())) for cell in todo]
+    suite_run.open()
+    console.print(f"[bold]{suite_run.suite.name}[/]: {done}; folder [bold]{suite_run.folder}[/]", highlight=False)
+    work = [Work.of(cell, suite_run.folder, suite_run.suite.threads, data_root, tuple(local or ())) for cell in todo]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
-    with following(console, bench.folder, steps) as shown:
+    with following(console, suite_run.folder, steps) as shown:
 
         def ended(one: Work, well: bool) -> None:
             shown.ended(one, well)
-            bench.write_rows()
+            suite_run.write_rows()
 
         failures = run_cells(work, where, shown.started, ended, shown.idle) if work else 0
-    console.print(f"report [bold]{bench.write_pages()}[/]", highlight=False, soft_wrap=True)
+    console.print(f"report [bold]{_write_pages(suite_run)}[/]", highlight=False, soft_wrap=True)
     if failures:
         count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
         console.print(f"[red]{count}: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
@@ -91,8 +91,8 @@ def status(
     """How far each cell of a suite is; failed ones with their error."""
     from ssmtl.cli.bench_progress import print_status
 
-    bench, _, _ = _open(suite, out, data_root, local)
-    print_status(Console(), bench)
+    suite_run, _, _ = _open(suite, out, data_root, local)
+    print_status(Console(), suite_run)
 
 
 @app.command("compare")
@@ -110,13 +110,24 @@ def compare(
 
 def _open(
     suite: Path, out: Path | None, data_root: Path | None, local: list[Path] | None
-) -> "tuple[Bench, Plugins, Folders]":
-    from ssmtl.data.folders import Folders
-    from ssmtl.plugins import load_plugins
-    from ssmtl.suite.bench import read_bench
+) -> "tuple[SuiteRun, Plugins, Folders]":
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.registry.plugins import load_plugins
+    from ssmtl.suite.suite_run import open_suite
 
     plugins, folders = load_plugins(local or ()), Folders(data_root)
-    return read_bench(suite, out, plugins, folders), plugins, folders
+    return open_suite(suite, out, plugins, folders), plugins, folders
+
+
+def _write_pages(suite_run: "SuiteRun") -> Path:
+    """Rows, tables, figures and the report, whose place is returned."""
+    from ssmtl.reports import write_suite_report
+    from ssmtl.suite.tables import write_tables
+
+    suite_run.write_rows()
+    with suite_run.locked():
+        write_tables(suite_run.folder)
+        return write_suite_report(suite_run.folder)
 
 
 def _executor(name: str, jobs: int, threads: int, address: str | None, gpus: float) -> "Executor":
@@ -131,7 +142,7 @@ def _executor(name: str, jobs: int, threads: int, address: str | None, gpus: flo
 
 def _plan(
     console: Console,
-    bench: "Bench",
+    suite_run: "SuiteRun",
     chosen: "list[Cell]",
     todo: "list[Cell]",
     jobs: int,
@@ -143,10 +154,10 @@ def _plan(
 
     with console.status("timing one step a system") as shown:
         steps = seconds_a_step(
-            todo, plugins, folders, bench.suite.threads, lambda name: shown.update(f"timing one step of {name}")
+            todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
     print_grid(console, chosen, todo, steps)
-    threads = "1 thread" if bench.suite.threads == 1 else f"{bench.suite.threads} threads"
+    threads = "1 thread" if suite_run.suite.threads == 1 else f"{suite_run.suite.threads} threads"
     console.print(
         f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
         f"with {jobs} at a time, {threads} each; start, validation and evaluation come on top.",

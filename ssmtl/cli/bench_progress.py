@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ssmtl.suite.bench import Bench
 from ssmtl.suite.cell import Cell, outcome_of, status_of, step_of
+from ssmtl.suite.suite_run import SuiteRun
 from ssmtl.suite.work import Work
 
 COLOURS = {"finished": "green", "failed": "red", "running": "yellow", "waiting": "dim"}
@@ -43,9 +43,9 @@ class Follower:
         noted = outcome_of(self.folder, work.cell)
         mark = "[green]finished[/]" if well else "[red]failed[/]"
         count = f"{self.done}/{len(self.steps)}"
-        self.console.print(f"{count} {mark} {work.cell} in {noted.get('seconds', 0):.0f} s", highlight=False)
+        self.console.print(f"{count} {mark} {work.cell} in {noted.seconds:.0f} s", highlight=False)
         if not well:
-            self.console.print(f"  {noted.get('error', '')}", markup=False, highlight=False)
+            self.console.print(f"  {noted.error}", markup=False, highlight=False)
         if self.bars is not None and work.cell in self.running:
             self.bars.remove_task(self.running.pop(work.cell))
 
@@ -103,20 +103,22 @@ def print_grid(
     console.print(table, highlight=False)
 
 
-def print_status(console: Console, bench: Bench) -> None:
+def print_status(console: Console, suite_run: SuiteRun) -> None:
     """Counts, and a row a cell that is not finished."""
-    found = {cell.name: status_of(bench.folder, cell.name) for cell in bench.cells}
+    found = {cell.name: status_of(suite_run.folder, cell.name) for cell in suite_run.cells}
     counts: Counter[str] = Counter(found.values())
     said = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
-    console.print(f"[bold]{bench.suite.name}[/]  {len(bench.cells)} cells: {said}  in {bench.folder}", highlight=False)
+    console.print(
+        f"[bold]{suite_run.suite.name}[/]  {len(suite_run.cells)} cells: {said}  in {suite_run.folder}", highlight=False
+    )
     table = Table()
     for name in ("cell", "status", "step", "error"):
         table.add_column(name, overflow="fold", justify="right" if name == "step" else "left")
-    for cell in bench.cells:
+    for cell in suite_run.cells:
         status = found[cell.name]
         if status in ("failed", "running"):
-            step = f"{step_of(bench.folder, cell.name)}/{cell.recipe.train.steps}"
-            error = outcome_of(bench.folder, cell.name).get("error", "") if status == "failed" else ""
+            step = f"{step_of(suite_run.folder, cell.name)}/{cell.recipe.train.steps}"
+            error = outcome_of(suite_run.folder, cell.name).error if status == "failed" else ""
             table.add_row(cell.name, f"[{COLOURS[status]}]{status}", step, error)
     if table.row_count:
         console.print(table, highlight=False)

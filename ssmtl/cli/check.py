@@ -17,9 +17,9 @@ def check(
 ) -> None:
     """Show every error of a recipe with its place, else the plan. No data is read."""
     from ssmtl.cli.tables import print_plan
-    from ssmtl.data.folders import Folders
+    from ssmtl.contracts.folders import Folders
     from ssmtl.errors import DataError
-    from ssmtl.plan import plan_of
+    from ssmtl.experiment.plan import plan_of
 
     loaded = load(recipe, sources, overrides, seed, local, allow)
     experiment = loaded.experiment

@@ -1,6 +1,5 @@
 """`ssmtl evaluate`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -26,17 +25,19 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run again, on its own domains or on other sources."""
     from ssmtl.cli.tables import print_results
-    from ssmtl.data.folders import Folders
+    from ssmtl.contracts.folders import Folders
     from ssmtl.errors import RunError
-    from ssmtl.evaluate_run import evaluate_run
-    from ssmtl.journal import without_nan
-    from ssmtl.plugins import load_plugins
-    from ssmtl.whole_file import write_text
+    from ssmtl.json_file import write_model
+    from ssmtl.registry.plugins import load_plugins
+    from ssmtl.runs.evaluate_again import evaluate_run
+    from ssmtl.runs.folder import RunFolder
 
-    results = evaluate_run(run, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
+    results = evaluate_run(
+        RunFolder(run), load_plugins(local or ()), Folders(data_root), source or (), sources, weights
+    )
     print_results(Console(), results)
     if out is not None:
         try:
-            write_text(out, json.dumps(without_nan(results), indent=1))
+            write_model(out, results)
         except OSError as error:
             raise RunError(f"--out {out} cannot be written: {error.strerror}") from error

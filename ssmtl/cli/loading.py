@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ssmtl.assemble import Experiment
-    from ssmtl.plugins import Plugins
+    from ssmtl.experiment.experiment import Experiment
+    from ssmtl.registry.plugins import Plugins
 
 RecipeName = Annotated[
     str, typer.Argument(help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False)
@@ -57,10 +57,11 @@ def load(
 
     :param allow: whether the recipe may name local ones.
     """
-    from ssmtl.assemble import assemble, check_names
     from ssmtl.errors import Problem, RecipeError
-    from ssmtl.plugins import load_plugins
-    from ssmtl.recipe_file import local_plugins, read
+    from ssmtl.experiment.assemble import assemble
+    from ssmtl.experiment.check_names import check_names
+    from ssmtl.recipe.load import local_plugins, read
+    from ssmtl.registry.plugins import load_plugins
 
     files = list(local or ())
     found = load_plugins(files)

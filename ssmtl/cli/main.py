@@ -59,7 +59,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
     warnings.showwarning = _warning  # type: ignore[assignment]  # fewer names than typeshed's, the same call
     try:
-        from ssmtl.plugins import add_commands
+        from ssmtl.registry.plugins import add_commands
 
         add_commands(app)
         app([argument for argument in arguments if argument != "--debug"], prog_name="ssmtl")
@@ -86,11 +86,11 @@ def main() -> None:
 
 def _ended(error: SsmtlError) -> int:
     """Say why; the exit code."""
-    from ssmtl.stopping import EXIT_CODE, StoppedError
+    from ssmtl.runs.signals import STOPPED, StoppedError
 
     if isinstance(error, StoppedError):
         _errors().print(str(error), markup=False, highlight=False, soft_wrap=True)
-        return EXIT_CODE
+        return STOPPED
     show(error)
     return 2
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from ssmtl.cli.loading import LocalPlugins
 
 if TYPE_CHECKING:
-    from ssmtl.registry import Entry
+    from ssmtl.registry.registry import Entry
 
 
 def plugins(
@@ -20,7 +20,7 @@ def plugins(
     from rich.table import Table
 
     from ssmtl.errors import PluginError, nearest
-    from ssmtl.plugins import KINDS, load_plugins, plural
+    from ssmtl.registry.plugins import KINDS, load_plugins, plural
 
     found = load_plugins(local or ())
     wanted = [name for name in KINDS if kind is None or kind in (name, plural(name))]
@@ -43,7 +43,7 @@ def plugins(
 def _options(entry: "Entry") -> Any:
     from rich.text import Text
 
-    from ssmtl.options import options_model
+    from ssmtl.registry.options import options_model
 
     component: Any = entry.make
     if isinstance(component, Path):

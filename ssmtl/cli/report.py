@@ -12,7 +12,7 @@ def report(
 ) -> None:
     """Draw the figures and write the page of a run or of a suite again."""
     from ssmtl.errors import RunError
-    from ssmtl.report import write_report, write_suite_report
+    from ssmtl.reports import write_report, write_suite_report
     from ssmtl.suite.tables import write_tables
 
     if (folder / "suite.json").is_file():

@@ -16,7 +16,8 @@ from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, See
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ssmtl.recipe import Recipe
+    from ssmtl.recipe.models import Recipe
+    from ssmtl.runs.folder import RunFolder
 
 
 def run(
@@ -42,36 +43,36 @@ def run(
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: asked to stop, and saved."""
     from ssmtl.cli.tables import print_plan, print_results
-    from ssmtl.data.folders import Folders
-    from ssmtl.data.prepare import prepare
-    from ssmtl.plan import plan_of
-    from ssmtl.report import write_report
-    from ssmtl.resume import check_recipe, is_finished, is_started
-    from ssmtl.run import Job, check_free, execute
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.experiment.plan import plan_of
+    from ssmtl.experiment.prepare import prepare
+    from ssmtl.reports import write_report
+    from ssmtl.runs.execute import Job, execute
+    from ssmtl.runs.resume import check_recipe
 
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
-    wanted = recipe if recipe is not None else str(earlier / "recipe.yaml" if earlier else "")
+    wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     loaded = load(wanted, sources, overrides, seed, local, allow)
     experiment, plugins = loaded.experiment, loaded.plugins
     folder = earlier or _folder(experiment.recipe, out, resume == "auto")
-    goes_on = resume is not None and is_started(folder)
-    if goes_on:
+    resumes = resume is not None and folder.is_started
+    if resumes:
         check_recipe(folder, experiment.recipe, force)
-        if is_finished(folder) and not _more_steps(folder, experiment.recipe):
-            console.print(f"{folder} is finished; nothing is left to do", highlight=False)
-            console.print(f"report [bold]{write_report(folder)}[/]", highlight=False, soft_wrap=True)
+        if folder.is_finished and not _more_steps(folder, experiment.recipe):
+            console.print(f"{folder.path} is finished; nothing is left to do", highlight=False)
+            console.print(f"report [bold]{write_report(folder.path)}[/]", highlight=False, soft_wrap=True)
             return
     else:
-        check_free(folder)
+        folder.check_free()
     folders = Folders(data_root)
-    split = folder / "split.json" if goes_on else None
-    prepared = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
-    for source, skipped in prepared.skipped.items():
+    split = folder.split if resumes else None
+    data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
+    for source, skipped in data.skipped.items():
         count = "1 image did" if len(skipped) == 1 else f"{len(skipped)} images did"
         console.print(f"[yellow]{source}: {count} not decode: left out", highlight=False)
-    print_plan(console, plan_of(experiment, prepared.tasks))
-    console.print(f"{'going on with' if goes_on else 'run folder'} [bold]{folder}[/]", highlight=False)
+    print_plan(console, plan_of(experiment, data.tasks))
+    console.print(f"{'resuming' if resumes else 'run folder'} [bold]{folder.path}[/]", highlight=False)
     job = Job(
         experiment.recipe,
         folder,
@@ -82,49 +83,50 @@ def run(
         resume=resume is not None,
         force=force,
     )
-    results = execute(job, plugins, experiment, prepared)
-    page = write_report(folder)
+    results = execute(job, plugins, experiment, data)
+    page = write_report(folder.path)
     print_results(console, results)
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
 
 
-def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> Path | None:
+def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFolder | None":
     """The run that --resume names, if it names one."""
     from ssmtl.errors import RunError
-    from ssmtl.resume import recipe_of
+    from ssmtl.runs.folder import RunFolder
 
     if resume is None or resume == "auto":
         if recipe is None:
             raise RunError("which recipe? Give a file or a name, or --resume RUN")
         return None
     if out is not None and out.resolve() != Path(resume).resolve():
-        raise RunError(f"--out {out}: a run goes on in its own folder, {resume}")
-    recipe_of(Path(resume))
-    return Path(resume)
+        raise RunError(f"--out {out}: a run is resumed in its own folder, {resume}")
+    folder = RunFolder(Path(resume))
+    folder.read_recipe()
+    return folder
 
 
-def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> Path:
-    """--out, else the unfinished run to go on with, else a new one named after the time."""
-    from ssmtl.resume import find_unfinished
+def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "RunFolder":
+    """--out, else the unfinished run to resume, else a new one named after the time."""
+    from ssmtl.runs.folder import RunFolder
+    from ssmtl.runs.resume import find_unfinished
 
     if out is not None:
-        return out
+        return RunFolder(out)
     runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
     name = datetime.now().strftime("%Y%m%d-%H%M%S")
     taken = len(list(runs.glob(f"{name}*"))) if runs.is_dir() else 0
-    return (find_unfinished(runs, recipe) if auto else None) or runs / (f"{name}-{taken + 1}" if taken else name)
+    unfinished = find_unfinished(runs, recipe) if auto else None
+    return unfinished or RunFolder(runs / (f"{name}-{taken + 1}" if taken else name))
 
 
-def _more_steps(folder: Path, recipe: "Recipe") -> bool:
-    from ssmtl.resume import recipe_of
-
-    return recipe.train.steps > recipe_of(folder).validated().train.steps
+def _more_steps(folder: "RunFolder", recipe: "Recipe") -> bool:
+    return recipe.train.steps > folder.read_recipe().validated().train.steps
 
 
 @contextmanager
 def observers(quiet: bool, terminal: bool) -> "Iterator[list[object]]":
     """Who shows the run: nobody, a live display, or plain lines."""
-    from ssmtl.console import LiveConsole, PlainConsole
+    from ssmtl.runs.console import LiveConsole, PlainConsole
 
     if quiet or not terminal:
         yield [] if quiet else [PlainConsole(Console())]

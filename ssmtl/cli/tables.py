@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from ssmtl.runs.files import Results
+
 
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
-    """The plan of `ssmtl.plan.plan_of`."""
+    """The plan of `ssmtl.experiment.plan.plan_of`."""
     console.print(
         f"[bold]{plan['name']}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}  "
         f"{plan['parameters']:,} parameters  images {plan['image']}",
@@ -50,27 +53,24 @@ def _data(task: Mapping[str, Any]) -> str:
     )
 
 
-def print_results(console: Console, results: Mapping[str, Any]) -> None:
-    """The final table: each task's metrics, a column a domain."""
-    selected = results["selected"]
-    for name, domains in results["tasks"].items():
+def print_results(console: Console, results: "Results") -> None:
+    """The final table: one row for each of a task's metrics, one column for each domain."""
+    for name, domains in results.tasks.items():
         if not domains:
             continue
-        table = Table(
-            title=f"{name} ({results['budgets'][name]['labeled']} labelled)", title_justify="left", title_style="bold"
-        )
+        title = f"{name} ({results.budgets[name].labeled} labelled)"
+        table = Table(title=title, title_justify="left", title_style="bold")
         table.add_column("metric")
         for domain in domains:
-            count = results["counts"][name][domain]["images"]
-            table.add_column(
-                f"{domain}\n{results['sources'][name].get(domain, domain)}, {count} images", justify="right"
-            )
-        metrics = list(dict.fromkeys(metric for values in domains.values() for metric in values))
-        for metric in metrics:
-            table.add_row(metric, *(_number(values.get(metric)) for values in domains.values()))
+            count = results.counts[name][domain]["images"]
+            table.add_column(f"{domain}\n{results.sources[name].get(domain, domain)}, {count} images", justify="right")
+        facts = results.metrics.get(name, {})
+        for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
+            unit = f" ({facts[metric].unit})" if metric in facts and facts[metric].unit else ""
+            table.add_row(metric + unit, *(_number(values.get(metric)) for values in domains.values()))
         console.print(table, highlight=False)
     console.print(
-        f"Weights of step {selected['step']}, chosen by {selected['by']}. "
+        f"Weights of step {results.selected.step}, chosen by {results.selected.by}. "
         "One seed: compare several before you believe a difference.",
         highlight=False,
     )

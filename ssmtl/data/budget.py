@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from ssmtl.data.draws import permutation
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.random_stream import permutation
+from ssmtl.contracts.source import Example
 from ssmtl.errors import DataError, nearest
-from ssmtl.head import Output
-from ssmtl.source import Example
 
 Budget = int | float | str | Mapping[str, int]
 """A number of images, a share of them, 'all', or a number a class."""

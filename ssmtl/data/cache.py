@@ -15,10 +15,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from ssmtl.atomic_file import publish
+from ssmtl.contracts.source import Example
 from ssmtl.data.images import grey_uint8, mask_uint8
 from ssmtl.errors import DataError
-from ssmtl.source import Example
-from ssmtl.whole_file import publish
 
 FORMAT = 1
 """Raised when what is written for the same content changes."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ssmtl.contracts.source import Pixels
 from ssmtl.data.dicom import decode_dicom
 from ssmtl.errors import DataError
-from ssmtl.source import Pixels
 
 Array = NDArray[np.generic]
 Float = NDArray[np.float32]

@@ -3,10 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from ssmtl.data.draws import permutation
+from ssmtl.contracts.random_stream import permutation
+from ssmtl.contracts.source import Example, SplitName
 from ssmtl.errors import DataError
-from ssmtl.recipe import SourceEntry
-from ssmtl.source import Example, SplitName
+from ssmtl.recipe.models import SourceEntry
 
 DEFAULT_VAL = 0.15
 """Share carved out for validation where neither the data set nor the sources file says anything."""

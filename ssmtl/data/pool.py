@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ssmtl.data.draws import permutation
+from ssmtl.contracts.random_stream import permutation
+from ssmtl.contracts.source import Example, Source
 from ssmtl.errors import DataError
-from ssmtl.recipe import SourceEntry
-from ssmtl.source import Example, Source
+from ssmtl.recipe.models import SourceEntry
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmtl.data.draws import permutation
+from ssmtl.contracts.random_stream import permutation
 
 
 @lru_cache(maxsize=64)

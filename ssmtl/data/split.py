@@ -1,32 +1,18 @@
-"""The split of a run: for each task, which images are labelled, unlabelled, validation and test; a file in and out."""
+"""The split of a run: for each task, which images are labelled, unlabelled, validation and test."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.random_stream import permutation
+from ssmtl.contracts.source import Example
 from ssmtl.data.budget import choose, is_labeled
-from ssmtl.data.draws import permutation
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles
+from ssmtl.data.split_file import DomainPart, TaskSplit, read_split_file
 from ssmtl.errors import DataError, nearest
-from ssmtl.head import Output
-from ssmtl.recipe import TaskSpec
-from ssmtl.source import Example
-from ssmtl.whole_file import write_text
-
-
-@dataclass(frozen=True)
-class TaskSplit:
-    """Ids by part; `test` by domain, as (source name, ids)."""
-
-    source: str
-    labeled: tuple[str, ...]
-    unlabeled: tuple[str, ...]
-    val: tuple[str, ...]
-    test: Mapping[str, tuple[str, tuple[str, ...]]]
+from ssmtl.recipe.models import TaskSpec
 
 
 def split_tasks(
@@ -58,15 +44,13 @@ def split_tasks(
                 "them out of the train part with 'val: 0.15' in its entry of the sources file, "
                 "or set train.select_by: last"
             )
+        tests = {
+            domain: _test(task, source, own["test"] if source == spec.source else whole[source], output)
+            for domain, source in spec.evaluate_on.items()
+        }
+        unlabeled = _ids(example for example in own["train"] if example.id not in kept)
         result[task] = TaskSplit(
-            spec.source,
-            _ids(labeled),
-            tuple(example.id for example in own["train"] if example.id not in kept),
-            _ids(val),
-            {
-                domain: (source, _test(task, source, own["test"] if source == spec.source else whole[source], output))
-                for domain, source in spec.evaluate_on.items()
-            },
+            source=spec.source, labeled=_ids(labeled), unlabeled=unlabeled, val=_ids(val), test=tests
         )
     return result
 
@@ -96,12 +80,12 @@ def _test_part(examples: tuple[Example, ...], test: tuple[Example, ...], trained
     return test if trained_on or any(example.split for example in examples) else examples
 
 
-def _test(task: str, source: str, candidates: Sequence[Example], output: Output) -> tuple[str, ...]:
+def _test(task: str, source: str, candidates: Sequence[Example], output: Output) -> DomainPart:
     labeled = _ids(example for example in candidates if is_labeled(example, output))
     if not labeled:
         what = "masks" if output.kind == "masks" else "labels"
         raise DataError(f"task '{task}': the source '{source}' has no test images with {what} to evaluate on")
-    return labeled
+    return DomainPart(source=source, ids=labeled)
 
 
 def _check_classes(task: str, source: str, examples: Sequence[Example], output: Output) -> None:
@@ -117,73 +101,24 @@ def _check_classes(task: str, source: str, examples: Sequence[Example], output: 
             )
 
 
-def _ids(examples: Any) -> tuple[str, ...]:
-    return tuple(example.id for example in examples)
-
-
-def write_split(path: Path, splits: Mapping[str, TaskSplit], seed: int, fingerprints: Mapping[str, str]) -> None:
-    """As JSON, readable by `read_split`.
-
-    :param fingerprints: by source, of the content that was split.
-    """
-    write_text(path, json.dumps({"fingerprints": dict(fingerprints), **_content(splits, seed)}, indent=1))
-
-
-def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
-    """A hash of which image is in which part."""
-    return hashlib.sha256(json.dumps(_content(splits, seed), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _content(splits: Mapping[str, TaskSplit], seed: int) -> dict[str, Any]:
-    return {
-        "seed": seed,
-        "tasks": {
-            task: {
-                "source": split.source,
-                "labeled": split.labeled,
-                "unlabeled": split.unlabeled,
-                "val": split.val,
-                "test": {domain: {"source": source, "ids": ids} for domain, (source, ids) in split.test.items()},
-            }
-            for task, split in splits.items()
-        },
-    }
+def _ids(examples: Iterable[Example]) -> list[str]:
+    return [example.id for example in examples]
 
 
 def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) -> dict[str, TaskSplit]:
     """:raises DataError: if the file is no split of these tasks and sources."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-        splits = {
-            task: TaskSplit(
-                found["source"],
-                tuple(found["labeled"]),
-                tuple(found["unlabeled"]),
-                tuple(found["val"]),
-                {domain: (part["source"], tuple(part["ids"])) for domain, part in found["test"].items()},
-            )
-            for task, found in content.items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no split file: {error!r:.300}") from error
-    for task, split in splits.items():
-        every = [split.labeled, split.unlabeled, split.val, *(ids for _, ids in split.test.values())]
-        strange = [one for ids in every for one in ids if not isinstance(one, str)]
-        if strange or not all(
-            isinstance(name, str) for name in (split.source, *(one for one, _ in split.test.values()))
-        ):
-            raise DataError(f"{path}: task '{task}': ids and sources should be text, found {strange[:1]}")
-        if not split.labeled:
-            raise DataError(f"{path}: task '{task}' has no labelled image")
+    splits = read_split_file(path).tasks
     for task, spec in tasks.items():
         if task not in splits:
             raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")
         split = splits[task]
+        if not split.labeled:
+            raise DataError(f"{path}: task '{task}' has no labelled image")
         if split.source != spec.source:
             raise DataError(f"{path}: task '{task}' is split over '{split.source}', the recipe has '{spec.source}'")
         named = {split.source: {*split.labeled, *split.unlabeled, *split.val}}
-        for source, tested in split.test.values():
-            named.setdefault(source, set()).update(tested)
+        for part in split.test.values():
+            named.setdefault(part.source, set()).update(part.ids)
         for source, ids in named.items():
             known = {example.id for example in files.examples.get(source, ())}
             missing = sorted(ids - known)

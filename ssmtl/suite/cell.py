@@ -1,6 +1,5 @@
 """A cell: one run of a suite, and how it lies in the suite's folder."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,10 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from ssmtl.recipe import Recipe
+from ssmtl.json_file import FileModel, read_model
+from ssmtl.recipe.models import Recipe
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.log import last_step
 
 Status = Literal["finished", "failed", "running", "waiting"]
 
@@ -49,9 +51,18 @@ class Cell:
         }
 
 
-def folder_of(suite: Path, cell: str) -> Path:
+class Outcome(FileModel):
+    """cell.json: what the cell's worker noted at its end. :param status: empty if it did not come to one."""
+
+    status: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    threads: int = 0
+
+
+def folder_of(suite: Path, cell: str) -> RunFolder:
     """The cell's run folder."""
-    return suite / "cells" / cell
+    return RunFolder(suite / "cells" / cell)
 
 
 def lock_of(suite: Path, cell: str) -> FileLock:
@@ -59,19 +70,20 @@ def lock_of(suite: Path, cell: str) -> FileLock:
     return FileLock(suite / "cells" / f".{cell}.lock")
 
 
-def outcome_of(suite: Path, cell: str) -> Mapping[str, Any]:
-    """What the cell's worker noted at its end; empty if it did not come to one."""
-    path = folder_of(suite, cell) / "cell.json"
-    try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return found
+def outcome_file(suite: Path, cell: str) -> Path:
+    """Beside the run's own files."""
+    return folder_of(suite, cell).path / "cell.json"
+
+
+def outcome_of(suite: Path, cell: str) -> Outcome:
+    """:raises RunError: if the file is damaged."""
+    path = outcome_file(suite, cell)
+    return read_model(path, Outcome) if path.is_file() else Outcome()
 
 
 def status_of(suite: Path, cell: str) -> Status:
     """How far the cell is."""
-    noted = outcome_of(suite, cell).get("status")
+    noted = outcome_of(suite, cell).status
     if noted == "finished":
         return "finished"
     if (suite / "cells" / f".{cell}.lock").exists():
@@ -85,10 +97,4 @@ def status_of(suite: Path, cell: str) -> Status:
 
 def step_of(suite: Path, cell: str) -> int:
     """The last step that a running cell logged; 0 before the first."""
-    try:
-        with (folder_of(suite, cell) / "metrics.jsonl").open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 8192))
-            lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b'{"event"')]
-        return int(json.loads(lines[-1])["step"])
-    except (OSError, IndexError, ValueError, KeyError):
-        return 0
+    return last_step(folder_of(suite, cell).log)

@@ -11,7 +11,7 @@ from scipy import stats
 from ssmtl.suite.bootstrap import Interval, Seed, bootstrap, minus
 from ssmtl.suite.cell import folder_of
 from ssmtl.suite.per_image import statistic_of
-from ssmtl.suite.results import Row, SuiteResults, read_results
+from ssmtl.suite.results import ResultRow, SuiteResults, read_results
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def comparisons(
 
 def _by_place(
     results: SuiteResults, system: str, task: str | None, metrics: Sequence[str] | None
-) -> dict[tuple[str, str, str, str, str], list[Row]]:
-    found: dict[tuple[str, str, str, str, str], list[Row]] = {}
+) -> dict[tuple[str, str, str, str, str], list[ResultRow]]:
+    found: dict[tuple[str, str, str, str, str], list[ResultRow]] = {}
     for row in results.rows:
         if row.system == system and task in (None, row.task) and (metrics is None or row.metric in metrics):
             found.setdefault((row.sources, row.budgets, row.task, row.domain, row.metric), []).append(row)
@@ -78,11 +78,11 @@ def _agree(one: str, other: str) -> bool:
     return all(ours[task] == theirs[task] for task in ours.keys() & theirs.keys())
 
 
-def _of(rows: Sequence[Row], seed: int) -> Row:
+def _of(rows: Sequence[ResultRow], seed: int) -> ResultRow:
     return next(row for row in rows if row.seed == seed)
 
 
-def _compared(results: SuiteResults, pairs: Sequence[tuple[Row, Row]], budgets: str) -> Comparison:
+def _compared(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], budgets: str) -> Comparison:
     ours, theirs = [one.value for one, _ in pairs], [other.value for _, other in pairs]
     t, p = paired_t([a - b for a, b in zip(ours, theirs, strict=True)])
     row, other = pairs[0]
@@ -103,7 +103,7 @@ def paired_t(differences: Sequence[float]) -> tuple[float, float]:
     return float(found.statistic), float(found.pvalue)
 
 
-def _interval(results: SuiteResults, pairs: Sequence[tuple[Row, Row]], name: str) -> Interval | None:
+def _interval(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], name: str) -> Interval | None:
     seeds = []
     for one, other in pairs:
         ours, theirs = (

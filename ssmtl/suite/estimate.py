@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ssmtl.assemble import assemble
-from ssmtl.data.folders import Folders
-from ssmtl.data.prepare import prepare
-from ssmtl.engine import training_step
-from ssmtl.learner import make_learner
-from ssmtl.plugins import Plugins
-from ssmtl.run import make_fabric
+from ssmtl.contracts.folders import Folders
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import prepare
+from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.fabric import make_fabric
 from ssmtl.suite.cell import Cell
+from ssmtl.training.engine import training_step
+from ssmtl.training.train_state import make_train_state
 
 
 def seconds_a_step(
@@ -30,10 +30,10 @@ def seconds_a_step(
         told(cell.system)
         experiment = assemble(cell.recipe, plugins, cell.name)
         fabric = make_fabric(cell.recipe)
-        learner = make_learner(fabric, experiment, prepare(experiment, plugins, folders).tasks)
-        training_step(learner, 0)
+        state = make_train_state(fabric, experiment, prepare(experiment, plugins, folders).tasks)
+        training_step(state, 0)
         began = time.perf_counter()
-        training_step(learner, 1)
+        training_step(state, 1)
         found[cell.system, cell.sources] = time.perf_counter() - began
     return found
 

@@ -8,16 +8,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ssmtl.assemble import assemble
-from ssmtl.code_version import code_version
-from ssmtl.data.folders import Folders
-from ssmtl.data.prepare import list_files, make_source
-from ssmtl.data.split import read_split, split_digest, split_tasks
-from ssmtl.head import Output
-from ssmtl.plugins import Plugins
-from ssmtl.recipe import Recipe
-from ssmtl.recipe_file import RecipeText, read
-from ssmtl.source import Example
+from ssmtl.contracts.folders import Folders
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.source import Example
+from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split_file import split_digest
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import list_files, make_source
+from ssmtl.recipe.load import RecipeText, read
+from ssmtl.recipe.models import Recipe
+from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.code_version import code_version
 from ssmtl.suite.cell import Cell
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
 
@@ -57,7 +58,6 @@ class Maker:
 
     def __init__(self, suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> None:
         self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
-        self.code = code_version(plugins)
         self.tasks: dict[tuple[str, str], list[str]] = {}
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
         self.listed: dict[str, Listed] = {}
@@ -76,10 +76,11 @@ class Maker:
     def cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
         recipe = self._recipe(system, sources, budgets, seed)
         split = self._split(recipe, self._outputs(system, sources, recipe))
-        key = hashlib.sha256(f"{recipe.digest()} {split} {self.code}".encode()).hexdigest()[:8]
+        code = code_version(self.plugins, recipe)
+        key = hashlib.sha256(f"{recipe.digest()} {split} {code}".encode()).hexdigest()[:8]
         counts = ["-".join(str(count) for count in budgets.values())] if budgets else []
         name = "_".join([system, *counts, Path(sources).stem, f"s{seed}", key])
-        return Cell(system, Path(sources).stem, budgets, seed, recipe, split, self.code, name)
+        return Cell(system, Path(sources).stem, budgets, seed, recipe, split, code, name)
 
     def _read(self, system: str, sources: str, overrides: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
         chosen = self.suite.variants.get(system) or Variant(recipe=system)

@@ -16,7 +16,7 @@ def as_latex(layout: Layout, results: SuiteResults) -> str:
     notes = Footnotes()
     form = "l" + "r" * (len(layout.tasks) + 1) + "l" * len(layout.columns)
     heads = ["system", *(f"{task} labels" for task in layout.tasks), "$n$"]
-    heads += [metric.replace("_", " ") for _, metric in layout.columns]
+    heads += layout.heads
     body = [_line(line, layout, notes) for line in layout.lines]
     published = any(place.published for line in layout.lines for place in line.places.values())
     said = [*NOTES, *([PUBLISHED] if published else []), results.told.get("note", "")]

@@ -1,4 +1,4 @@
-"""The paper's layout of a table: a row for each system and budgets, a column for each metric of each task."""
+"""The paper's layout of a table: one row per system and budgets, one column per metric of each task."""
 
 import math
 from collections.abc import Sequence
@@ -46,12 +46,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Layout:
-    """One table: all systems on one domain of one sources file."""
+    """One table: all systems on one domain of one sources file.
+
+    :param columns: (task, metric). :param heads: what they are called, with their unit.
+    """
 
     sources: str
     domain: str
     tasks: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    heads: tuple[str, ...]
     lines: tuple[Line, ...]
 
 
@@ -76,12 +80,15 @@ def _layout(
             }
             labeled = {one.group.task: one.group.labeled for one in mine}
             lines.append(Line(system, results.label(system), labeled, places, max(one.n for one in mine)))
-    return Layout(sources, domain, tasks, columns, tuple(lines))
+    units = {(one.group.task, one.group.metric): one.unit for one in own}
+    heads = tuple(head_of(metric, units[task, metric]) for task, metric in columns)
+    return Layout(sources, domain, tasks, columns, heads, tuple(lines))
 
 
-def smaller_is_better(metric: str) -> bool:
-    """True of distances."""
-    return "hausdorff" in metric or "distance" in metric
+def head_of(metric: str, unit: str) -> str:
+    """'average Hausdorff (px)'."""
+    words = metric.replace("_", " ").replace("hausdorff", "Hausdorff")
+    return f"{words} ({unit})" if unit else words
 
 
 def _best(one: Summary, own: Sequence[Summary]) -> bool:
@@ -91,6 +98,6 @@ def _best(one: Summary, own: Sequence[Summary]) -> bool:
         return group.task, group.metric, group.labeled
 
     rivals = [found.mean for found in own if column(found.group) == column(one.group) and not math.isnan(found.mean)]
-    if len(rivals) < 2 or math.isnan(one.mean):
+    if len(rivals) < 2 or math.isnan(one.mean) or one.higher_is_better is None:
         return False
-    return one.mean == (min if smaller_is_better(one.group.metric) else max)(rivals)
+    return one.mean == (max if one.higher_is_better else min)(rivals)

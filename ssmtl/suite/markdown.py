@@ -9,7 +9,7 @@ def as_markdown(layout: Layout, results: SuiteResults) -> str:
     """A heading, the table, and what must be known to read it."""
     notes = Footnotes()
     heads = ["system", *(f"{task} labels" for task in layout.tasks), "n"]
-    heads += [f"{metric.replace('_', ' ')}" for _, metric in layout.columns]
+    heads += layout.heads
     rule = ["---", *["---:"] * (len(heads) - 1)]
     lines = [_row(heads), _row(rule), *(_line(line, layout, notes) for line in layout.lines)]
     published = any(place.published for line in layout.lines for place in line.places.values())

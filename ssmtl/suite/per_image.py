@@ -1,37 +1,33 @@
 """What a metric makes of one cell's test images, as a statistic that can be resampled."""
 
-import csv
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssmtl.evaluation.per_image import PerImage, read_per_image
+from ssmtl.evaluation.stored_predictions import read_predictions
+from ssmtl.runs.folder import RunFolder
 from ssmtl.suite.bootstrap import Floats, Statistic, area_under_roc, mean_of
 
 
 @lru_cache(maxsize=512)
-def _values(cell: Path) -> dict[tuple[str, str, str], dict[str, float]]:
-    """By (task, domain, metric), a value an image."""
-    found: dict[tuple[str, str, str], dict[str, float]] = {}
-    with (cell / "per_image.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            found.setdefault((row["task"], row["domain"], row["metric"]), {})[row["id"]] = float(row["value"])
-    return found
+def _values(cell: RunFolder) -> PerImage:
+    return read_per_image(cell.per_image)
 
 
 @lru_cache(maxsize=512)
-def _scores(cell: Path, task: str, domain: str) -> tuple[tuple[str, ...], Floats, NDArray[np.int64]] | None:
+def _scores(cell: RunFolder, task: str, domain: str) -> tuple[tuple[str, ...], Floats, NDArray[np.int64]] | None:
     """Ids, probabilities and classes; None for masks and for multi-label outputs."""
-    with np.load(cell / "predictions" / f"{task}.{domain}.npz", allow_pickle=False) as found:
-        if "probabilities" not in found or found["targets"].ndim != 1:
-            return None
-        ids = tuple(str(one) for one in found["ids"])
-        return ids, found["probabilities"].astype(np.float64), found["targets"].astype(np.int64)
+    stored = read_predictions(cell.predictions_of(task, domain))
+    if "probabilities" not in stored or stored["targets"].ndim != 1:
+        return None
+    ids = tuple(str(one) for one in stored["ids"])
+    return ids, stored["probabilities"].astype(np.float64), stored["targets"].astype(np.int64)
 
 
-def statistic_of(cell: Path, task: str, domain: str, metric: str) -> tuple[tuple[str, ...], Statistic] | None:
-    """The images' ids in order, and the metric of any resample of them; None if it is not known an image."""
+def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> tuple[tuple[str, ...], Statistic] | None:
+    """The images' ids in order, and the metric of any resample of them; None if it is not known for single images."""
     known = _values(cell).get((task, domain, metric))
     if known is not None:
         ids = tuple(sorted(known))

@@ -12,8 +12,12 @@ from ssmtl.errors import RunError, nearest
 
 
 @dataclass(frozen=True)
-class Row:
-    """One metric of one cell. :param budgets: of all its tasks, as text. :param value: NaN where it is not defined."""
+class ResultRow:
+    """One metric of one cell.
+
+    :param budgets: of all its tasks, as text. :param higher_is_better: None: neither.
+    :param value: NaN where it is not defined.
+    """
 
     system: str
     budgets: str
@@ -24,6 +28,8 @@ class Row:
     domain: str
     source: str
     metric: str
+    higher_is_better: bool | None
+    unit: str
     value: float
     images: int
     cell: str
@@ -35,7 +41,7 @@ class SuiteResults:
 
     folder: Path
     told: Mapping[str, Any]
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
 
     @property
     def systems(self) -> list[str]:
@@ -66,8 +72,8 @@ def read_results(folder: Path) -> SuiteResults:
     return SuiteResults(folder, told, rows)
 
 
-def _row(found: Mapping[str, str]) -> Row:
-    return Row(
+def _row(found: Mapping[str, str]) -> ResultRow:
+    return ResultRow(
         found["system"],
         found["budgets"],
         found["sources"],
@@ -77,6 +83,8 @@ def _row(found: Mapping[str, str]) -> Row:
         found["domain"],
         found["source"],
         found["metric"],
+        {"true": True, "false": False}.get(found["higher_is_better"]),
+        found["unit"],
         float(found["value"]) if found["value"] else math.nan,
         int(found["images"]),
         found["cell"],

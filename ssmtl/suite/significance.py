@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssmtl.atomic_file import write_text
 from ssmtl.suite.compare import Comparison, comparisons
 from ssmtl.suite.results import SuiteResults
-from ssmtl.whole_file import write_text
 
 COLUMNS = (
     "sources", "budgets", "task", "domain", "metric", "system", "against", "seeds", "mean", "against_mean",

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
-from ssmtl import yaml_file
 from ssmtl.errors import Problem, RecipeError, nearest
-from ssmtl.options import problems_of
+from ssmtl.recipe import yaml_file
+from ssmtl.validation_errors import problems_of
 
 Budget = PositiveInt | Annotated[float, Field(gt=0, lt=1)] | Literal["all"]
 Settings = dict[str, Any]

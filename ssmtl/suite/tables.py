@@ -5,6 +5,7 @@ import io
 import math
 from pathlib import Path
 
+from ssmtl.atomic_file import write_text
 from ssmtl.suite.aggregate import Summary, aggregated
 from ssmtl.suite.latex import as_latex
 from ssmtl.suite.layout import layouts
@@ -12,7 +13,6 @@ from ssmtl.suite.markdown import as_markdown
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import SuiteResults, read_results
 from ssmtl.suite.significance import write_significance
-from ssmtl.whole_file import write_text
 
 COLUMNS = (
     "sources", "domain", "system", "budgets", "task", "metric", "n", "mean", "std",

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from ssmtl.suite.cell import Cell, folder_of
-from ssmtl.whole_file import write_text
+from ssmtl.json_file import write_model
+from ssmtl.suite.cell import Cell, Outcome, outcome_file
 
-FINISHED, FAILED, STOPPED, BUSY = 0, 3, 4, 75
-"""Exit codes."""
+FINISHED, FAILED, BUSY = 0, 3, 4
+"""Exit codes of a worker, beside that of a process that was asked to stop: `ssmtl.runs.signals.STOPPED`."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Work:
 
 def note(work: Work, *, status: str, error: str, seconds: float) -> None:
     """Write the cell's outcome, whole or not at all."""
-    folder = folder_of(Path(work.suite), work.cell)
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {**work.facts, "status": status, "error": error, "seconds": round(seconds, 1), "threads": work.threads}
-    write_text(folder / "cell.json", json.dumps(content, indent=1))
+    path = outcome_file(Path(work.suite), work.cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    outcome = Outcome(status=status, error=error, seconds=round(seconds, 1), threads=work.threads, **work.facts)
+    write_model(path, outcome)

@@ -2,7 +2,7 @@
 
 PARENT is the process that waits for it; when that one is gone, so is the worker.
 
-Its exit code is 0 (finished), 3 (failed, and noted), 4 (asked to stop, and saved) or 75 (another process works on it).
+Its exit code is 0 (finished), 3 (failed, and noted), 4 (another process works on it) or 75 (asked to stop, and saved).
 """
 
 import json
@@ -17,11 +17,11 @@ from pathlib import Path
 from filelock import Timeout
 
 from ssmtl.errors import RunError
-from ssmtl.resume import is_started
-from ssmtl.run import Job, execute
-from ssmtl.stopping import StoppedError
+from ssmtl.runs.execute import Job, execute
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.signals import STOPPED, StoppedError
 from ssmtl.suite.cell import folder_of, lock_of, outcome_of
-from ssmtl.suite.work import BUSY, FAILED, FINISHED, STOPPED, Work, note
+from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
 
 
 def work_on(work: Work) -> int:
@@ -29,18 +29,18 @@ def work_on(work: Work) -> int:
     suite = Path(work.suite)
     try:
         with lock_of(suite, work.cell).acquire(timeout=0):
-            status = outcome_of(suite, work.cell).get("status")
+            status = outcome_of(suite, work.cell).status
             if status == "finished":
                 return FINISHED
             folder = folder_of(suite, work.cell)
             if status == "failed":
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder.path, ignore_errors=True)
             return _train(work, folder)
     except Timeout:
         return BUSY
 
 
-def _train(work: Work, folder: Path) -> int:
+def _train(work: Work, folder: RunFolder) -> int:
     began = time.perf_counter()
     try:
         _run(work, folder)
@@ -51,32 +51,32 @@ def _train(work: Work, folder: Path) -> int:
         note(work, status="failed", error=f"{type(error).__name__}: {error}", seconds=time.perf_counter() - began)
         return FAILED
     note(work, status="finished", error="", seconds=time.perf_counter() - began)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of no use any more, and large
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)  # of no use any more, and large
     return FINISHED
 
 
-def _run(work: Work, folder: Path) -> None:
+def _run(work: Work, folder: RunFolder) -> None:
     import torch
 
-    from ssmtl.assemble import assemble
-    from ssmtl.data.folders import Folders
-    from ssmtl.data.prepare import prepare
-    from ssmtl.data.split import split_digest
-    from ssmtl.plugins import load_plugins
-    from ssmtl.recipe_file import RecipeText
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.data.split_file import split_digest
+    from ssmtl.experiment.assemble import assemble
+    from ssmtl.experiment.prepare import prepare
+    from ssmtl.recipe.load import RecipeText
+    from ssmtl.registry.plugins import load_plugins
 
     torch.set_num_threads(work.threads)
     plugins = load_plugins([Path(path) for path in work.plugins])
     recipe = RecipeText(work.recipe, work.cell).validated()
     experiment = assemble(recipe, plugins, work.cell)
     folders = Folders(Path(work.data_root) if work.data_root else None)
-    split = folder / "split.json" if is_started(folder) else None
-    prepared = prepare(experiment, plugins, folders, split_file=split)
-    if split_digest(prepared.splits, recipe.seed) != work.facts["split_hash"] and not prepared.skipped:
+    split = folder.split if folder.is_started else None
+    data = prepare(experiment, plugins, folders, split_file=split)
+    if split_digest(data.splits, recipe.seed) != work.facts["split_hash"] and not data.skipped:
         raise RunError("the data changed since the suite was started: its split is another one")
     local = tuple(Path(path) for path in work.plugins)
     job = Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run"), resume=True)
-    execute(job, plugins, experiment, prepared)
+    execute(job, plugins, experiment, data)
 
 
 def _end_with(parent: int) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from ssmtl.augmentation import Augmentation
-from ssmtl.shapes import Images, Masks
+from ssmtl.contracts.augmentation import Augmentation
+from ssmtl.contracts.shapes import Images, Masks
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 
@@ -23,15 +23,15 @@ def check_augmentation(make: Make, /, **options: Any) -> None:
         _check_range(augment, torch.zeros_like(pictures), torch.zeros_like(masks), name)
         _check_range(augment, torch.ones_like(pictures), torch.ones_like(masks), name)
         _check_rows(augment, pictures, masks, name)
-        again = made(make, options)(pictures, masks, samples.draws(ROWS))[0]
-        assert torch.equal(again, augment(pictures, masks, samples.draws(ROWS))[0]), (
+        again = made(make, options)(pictures, masks, samples.stream(ROWS))[0]
+        assert torch.equal(again, augment(pictures, masks, samples.stream(ROWS))[0]), (
             f"another {name} augments differently"
         )
 
 
 def _check_range(augment: Augmentation, pictures: Images, masks: Masks, name: str) -> None:
     before = pictures.clone(), masks.clone()
-    images, warped = augment(pictures, masks, samples.draws(len(pictures)))
+    images, warped = augment(pictures, masks, samples.stream(len(pictures)))
     assert torch.equal(pictures, before[0]), f"{name} changes the images it is given"
     assert torch.equal(masks, before[1]), f"{name} changes the masks it is given"
     assert images.shape == pictures.shape, (
@@ -49,25 +49,25 @@ def _check_range(augment: Augmentation, pictures: Images, masks: Masks, name: st
 
 def _check_rows(augment: Augmentation, pictures: Images, masks: Masks, name: str) -> None:
     """Alone, in another order, without masks, and after other seeds, a row comes out the same."""
-    draws = samples.draws(len(pictures))
+    stream = samples.stream(len(pictures))
     torch.manual_seed(1)
-    images, warped = augment(pictures, masks, draws)
+    images, warped = augment(pictures, masks, stream)
     torch.manual_seed(2)
-    again, _ = augment(pictures, masks, draws)
+    again, _ = augment(pictures, masks, stream)
     assert torch.equal(images, again), f"{name} takes randomness from elsewhere than its draws"
-    plain, none = augment(pictures, None, draws)
+    plain, none = augment(pictures, None, stream)
     assert none is None, f"{name} makes masks where there are none"
     assert torch.allclose(plain, images, atol=TOLERANCE), (
         f"{name} treats images with masks differently from those without"
     )
     order = torch.arange(len(pictures)).flip(0)
-    turned, turned_masks = augment(pictures[order], masks[order], draws[order])
+    turned, turned_masks = augment(pictures[order], masks[order], stream[order])
     assert torch.allclose(turned[order], images, atol=TOLERANCE), f"rows of {name} depend on their place in the batch"
     assert turned_masks is not None
     assert warped is not None
     assert torch.equal(turned_masks[order], warped), f"masks of {name} depend on their place in the batch"
     for row in range(len(pictures)):
-        alone, _ = augment(pictures[row : row + 1], masks[row : row + 1], draws[row : row + 1])
+        alone, _ = augment(pictures[row : row + 1], masks[row : row + 1], stream[row : row + 1])
         assert torch.allclose(alone[0], images[row], atol=TOLERANCE), (
             f"row {row} of {name} depends on the other rows of the batch"
         )

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from ssmtl.backbone import Backbone, Pyramid
-from ssmtl.shapes import Features
+from ssmtl.contracts.backbone import Backbone, Pyramid
+from ssmtl.contracts.shapes import Features
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of

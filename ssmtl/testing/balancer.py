@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmtl.balancer import Balancer
+from ssmtl.contracts.balancer import Balancer
 from ssmtl.testing.constructor import Make, made, name_of
 
 VALUES = (0.7, 2.5, 0.01)

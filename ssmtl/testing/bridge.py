@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmtl.bridge import Bridge
-from ssmtl.head import Kind
-from ssmtl.model import MultiTaskModel
-from ssmtl.shapes import Features, Images
+from ssmtl.contracts.bridge import Bridge
+from ssmtl.contracts.head import Kind
+from ssmtl.contracts.shapes import Features, Images
+from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.testing import samples
 from ssmtl.testing.backbone import check_features, check_pyramid
 from ssmtl.testing.constructor import Make, made, name_of

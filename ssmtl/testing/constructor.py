@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ssmtl import options as schema
 from ssmtl.errors import PluginError
+from ssmtl.registry import options as schema
 
 Make = Callable[..., Any]
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from ssmtl.backbone import Pyramid
-from ssmtl.head import Head, Output
-from ssmtl.shapes import Features
+from ssmtl.contracts.backbone import Pyramid
+from ssmtl.contracts.head import Head, Output
+from ssmtl.contracts.shapes import Features
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmtl.head import Output
-from ssmtl.metric import Metric
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.metric import Metric
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, check_options, made, name_of
 

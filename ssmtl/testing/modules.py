@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ssmtl.shapes import Features
+from ssmtl.contracts.shapes import Features
 
 TOLERANCE = 1e-4
 """Absolute and relative; convolutions of batches of different sizes round differently."""

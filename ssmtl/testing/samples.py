@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssmtl.backbone import Backbone, Pyramid
 from ssmtl.builtins.pooled_linear import PooledLinear
-from ssmtl.data.draws import Draws
-from ssmtl.head import Head, Kind, Output
-from ssmtl.model import MultiTaskModel
-from ssmtl.shapes import Features, Images, Logits, Masks
-from ssmtl.view import View
+from ssmtl.contracts.backbone import Backbone, Pyramid
+from ssmtl.contracts.head import Head, Kind, Output
+from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.shapes import Features, Images, Logits, Masks
+from ssmtl.contracts.view import View
+from ssmtl.model.multi_task_model import MultiTaskModel
 
 KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks")
 
@@ -65,9 +65,9 @@ def logits(output: Output, rows: int, size: int = 32, seed: int = 0, scale: floa
     return torch.randn(rows, len(output.classes), *pixels, generator=generator(seed)) * scale
 
 
-def draws(rows: int, context: str = "sample", first: int = 0) -> Draws:
+def stream(rows: int, context: str = "sample", first: int = 0) -> RandomStream:
     """Draws of `rows` samples."""
-    return Draws.of(np.arange(first, first + rows, dtype=np.uint64), 0, context)
+    return RandomStream.of(np.arange(first, first + rows, dtype=np.uint64), 0, context)
 
 
 def truth(output: Output, views: Iterable[View], rows: Mapping[str, int]) -> dict[View, Tensor]:

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from ssmtl.data.folders import Folders
+from ssmtl.contracts.folders import Folders
+from ssmtl.contracts.source import Example, Pixels, SplitName
 from ssmtl.data.images import grey_uint8, mask_uint8, to_grey
-from ssmtl.source import Example, Pixels, SplitName
 from ssmtl.testing.constructor import Make, made, name_of
 
 PICTURES = 8

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmtl.head import Output
-from ssmtl.shapes import Logits
-from ssmtl.strategy import Strategy
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.shapes import Logits
+from ssmtl.contracts.strategy import Strategy
+from ssmtl.contracts.view import Batch, View
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
-from ssmtl.view import Batch, View
 
 PROGRESS = (0.0, 0.5, 0.999)
 SIZE = 16
@@ -78,7 +78,7 @@ def _batch(strategy: Strategy, output: Output, rows: Mapping[str, int]) -> Batch
     return Batch(
         {view: samples.images(rows[view.pool], SIZE, seed=seeds[view]) for view in views},
         {view: samples.targets(output, rows[view.pool], SIZE) for view in views if view.pool == "labeled"},
-        {view: samples.draws(rows[view.pool], str(view), first[view.pool]) for view in views},
+        {view: samples.stream(rows[view.pool], str(view), first[view.pool]) for view in views},
     )
 
 
@@ -100,7 +100,7 @@ def _check_prepare(strategy: Strategy, batch: Batch, predict: samples.SamplePred
         assert images.ndim == 4, f"{name}: prepare gives images of shape {tuple(images.shape)}"
         low, high = images.min().item(), images.max().item()
         assert 0 <= low <= high <= 1, f"{name}: prepare gives pixels from {low} to {high}, expected [0, 1] ({view})"
-        for what, found in (("targets", prepared.targets), ("draws", prepared.draws)):
+        for what, found in (("targets", prepared.targets), ("draws", prepared.streams)):
             if view in found:
                 assert len(found[view]) == len(images), (
                     f"{name}: prepare gives {len(images)} rows and {len(found[view])} {what} ({view})"
@@ -139,7 +139,7 @@ def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
     twice = Batch(
         {view: torch.cat([images, images]) for view, images in batch.images.items()},
         {view: torch.cat([target, target]) for view, target in batch.targets.items()},
-        {view: draws[torch.arange(len(draws)).repeat(2)] for view, draws in batch.draws.items()},
+        {view: stream[torch.arange(len(stream)).repeat(2)] for view, stream in batch.streams.items()},
     )
     once = strategy.loss(batch, outputs, PROGRESS[-1])
     both = strategy.loss(twice, {view: torch.cat([logits, logits]) for view, logits in outputs.items()}, PROGRESS[-1])
@@ -152,13 +152,13 @@ def _copied(batch: Batch) -> Batch:
     def copies(tensors: Mapping[View, Tensor]) -> dict[View, Tensor]:
         return {view: tensor.clone() for view, tensor in tensors.items()}
 
-    return Batch(copies(batch.images), copies(batch.targets), dict(batch.draws))
+    return Batch(copies(batch.images), copies(batch.targets), dict(batch.streams))
 
 
 def _same(first: Batch, second: Batch) -> bool:
     for one, other in ((first.images, second.images), (first.targets, second.targets)):
         if set(one) != set(other) or not all(torch.equal(one[view], other[view]) for view in one):
             return False
-    return {view: draws.keys.tolist() for view, draws in first.draws.items()} == {
-        view: draws.keys.tolist() for view, draws in second.draws.items()
+    return {view: stream.keys.tolist() for view, stream in first.streams.items()} == {
+        view: stream.keys.tolist() for view, stream in second.streams.items()
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ssmtl.report import write_report
+from ssmtl.reports import write_report
 from tests.core.made_up_run import make_up_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "suite"))
 from made_up_cells import made_up_cells
 from test_report_page import CHROMIUM, opened
 
-from ssmtl.report import write_suite_report
+from ssmtl.reports import write_suite_report
 from ssmtl.suite.tables import write_tables
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")

@@ -232,7 +232,7 @@ def test_what_should_not_happen_is_said_as_such(monkeypatch):
     def fails(*_):
         raise ZeroDivisionError("[bold]of ours")
 
-    monkeypatch.setattr("ssmtl.plugins.load_plugins", fails)
+    monkeypatch.setattr("ssmtl.registry.plugins.load_plugins", fails)
     code, _, err = call("plugins")
     assert code == 1
     assert "Internal error: ZeroDivisionError: [bold]of ours" in err

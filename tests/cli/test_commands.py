@@ -9,7 +9,7 @@ import pytest
 from command_line import REPOSITORY, TINY, block, call, films, process, readme_sources, settings
 
 from ssmtl import __version__
-from ssmtl.plugins import KINDS, load_plugins
+from ssmtl.registry.plugins import KINDS, load_plugins
 
 HEAVY = ("torch", "kornia", "timm", "segmentation_models_pytorch", "matplotlib", "scipy", "torchmetrics")
 HELP = f"""

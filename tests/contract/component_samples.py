@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ssmtl.options import options_model
-from ssmtl.plugins import KINDS, load_plugins
-from ssmtl.registry import Entry
+from ssmtl.registry.options import options_model
+from ssmtl.registry.plugins import KINDS, load_plugins
+from ssmtl.registry.registry import Entry
 
 Options = dict[str, Any]
 

@@ -189,7 +189,7 @@ class ProgressDivision(CrossEntropy):
 
 class Shifted(CrossEntropy):
     def prepare(self, batch, predict):
-        return type(batch)({view: rows * 2 for view, rows in batch.images.items()}, batch.targets, batch.draws)
+        return type(batch)({view: rows * 2 for view, rows in batch.images.items()}, batch.targets, batch.streams)
 
 
 class ChangesBatch(CrossEntropy):
@@ -201,13 +201,13 @@ class ChangesBatch(CrossEntropy):
 class GlobalRandomness(CrossEntropy):
     def prepare(self, batch, predict):
         return type(batch)(
-            {view: rows * torch.rand(()) for view, rows in batch.images.items()}, batch.targets, batch.draws
+            {view: rows * torch.rand(()) for view, rows in batch.images.items()}, batch.targets, batch.streams
         )
 
 
 class Misaligned(CrossEntropy):
     def prepare(self, batch, predict):
-        return type(batch)({view: rows[1:] for view, rows in batch.images.items()}, batch.targets, batch.draws)
+        return type(batch)({view: rows[1:] for view, rows in batch.images.items()}, batch.targets, batch.streams)
 
 
 class Detached(CrossEntropy):
@@ -258,27 +258,27 @@ def test_balancer(make, message):
 
 
 class Brighter(Identity):
-    def __call__(self, images, masks, draws):
+    def __call__(self, images, masks, stream):
         return images * 1.5, masks
 
 
 class SameForAll(Identity):
-    def __call__(self, images, masks, draws):
-        return images * draws.uniform("brightness")[0], masks
+    def __call__(self, images, masks, stream):
+        return images * stream.uniform("brightness")[0], masks
 
 
 class Chance(Identity):
-    def __call__(self, images, masks, draws):
+    def __call__(self, images, masks, stream):
         return images * torch.rand(()), masks
 
 
 class SoftMasks(Identity):
-    def __call__(self, images, masks, draws):
+    def __call__(self, images, masks, stream):
         return images, None if masks is None else masks * 0.5
 
 
 class Writes(Identity):
-    def __call__(self, images, masks, draws):
+    def __call__(self, images, masks, stream):
         return images.mul_(0.5), masks
 
 

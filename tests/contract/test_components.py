@@ -8,7 +8,7 @@ import pytest
 from component_samples import PLUGINS, cases
 
 from ssmtl import Folders, testing
-from ssmtl.plugins import KINDS
+from ssmtl.registry.plugins import KINDS
 
 
 def of_kind(kind):

@@ -64,7 +64,7 @@ def test_every_public_name_is_there_and_listed_once():
     assert list(ssmtl.__all__) == sorted(set(ssmtl.__all__), key=lambda name: (name.lower() == name, name))
     for name in ssmtl.__all__:
         assert getattr(ssmtl, name) is not None
-    assert set(ssmtl.__all__) == {*ssmtl._HOME, "hookimpl"}
+    assert set(ssmtl.__all__) == {*ssmtl._MODULE_OF, "hookimpl"}
 
 
 def hooks():

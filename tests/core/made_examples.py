@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from ssmtl.contracts.source import Example
 from ssmtl.errors import DataError
-from ssmtl.source import Example
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,23 @@
 """A believable run folder, made up: for tests of what reads run folders, and to look at the report without training."""
 
-import csv
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
+import torch
 
+from ssmtl.data.split_file import DomainPart, TaskSplit, write_split_file
+from ssmtl.evaluation.per_image import write_per_image
+from ssmtl.evaluation.score import Scores
+from ssmtl.events import Evaluated, StepEnded
+from ssmtl.json_file import write_model
+from ssmtl.recipe import yaml_file
+from ssmtl.runs.files import Budget, Environment, MetricFacts, Results, Selected
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.log import RunLog
+
+DISTANCES = ("average_hausdorff",)
 SIDE, SAMPLES = 64, 8
 DOMAINS = {"in_domain": ("chex", 60, 1.6), "cross_domain": ("nihx", 45, 0.8)}  # source, images, how well it does
 
@@ -26,104 +34,102 @@ def make_up_run(
 ) -> Path:
     """Write a finished run of a classification task `diagnosis` and a mask task `lungs`, or of one of them."""
     rng = np.random.default_rng(7)
-    (folder / "predictions").mkdir(parents=True)
-    results: dict[str, Any] = {
-        "name": name,
-        "seed": 3,
-        "steps": steps,
-        "seconds": 812.4,
-        "recipe_hash": "9f2c41d07be3a5",
-        "parameters": 9_812_431,
-        "data_fingerprint": "c07e11aa52d94b",
-        "selected": {"by": "validation", "step": steps * 2 // 3, "score": 0.8412},
-        "tasks": {},
-        "counts": {},
-        "budgets": {},
-        "kinds": {},
-        "classes": {},
-        "sources": {},
-    }
-    rows: list[tuple[str, str, str, str, float]] = []
+    run = RunFolder(folder)
+    run.predictions.mkdir(parents=True)
+    results = Results(
+        name=name,
+        seed=3,
+        steps=steps,
+        seconds=812.4,
+        recipe_hash="9f2c41d07be3a5",
+        parameters=9_812_431,
+        data_fingerprint="c07e11aa52d94b",
+        selected=Selected(by="validation", step=steps * 2 // 3, score=0.8412),
+        tasks={},
+    )
+    per_image = {}
     for task in tasks:
         masks = task == "lungs"
-        results["kinds"][task] = "masks" if masks else "multilabel" if multilabel else "multiclass"
-        results["classes"][task] = list(structures if masks else classes)
-        results["budgets"][task] = {
-            "labeled": 10 if masks else 100,
-            "unlabeled": 90 if masks else 900,
-            "val": 25,
-            "labeled_classes": {} if masks else dict.fromkeys(classes, 100 // len(classes)),
-        }
-        results["tasks"][task], results["counts"][task], results["sources"][task] = {}, {}, {}
+        results.kinds[task] = "masks" if masks else "multilabel" if multilabel else "multiclass"
+        results.classes[task] = list(structures if masks else classes)
+        results.budgets[task] = Budget(
+            labeled=10 if masks else 100,
+            unlabeled=90 if masks else 900,
+            val=25,
+            labeled_classes={} if masks else dict.fromkeys(classes, 100 // len(classes)),
+        )
+        results.tasks[task], results.counts[task], results.sources[task] = {}, {}, {}
         for domain, (source, count, skill) in DOMAINS.items():
             ids = np.array([f"{source}/patient{index:04d}" for index in range(count)])
             if masks:
                 arrays, values, counts = _masks(rng, ids, list(structures), list(classes), skill)
-                rows += [(task, domain, name_, "dice", value) for name_, value in zip(ids, values["dice"], strict=True)]
-                rows += [
-                    (task, domain, name_, "jaccard", value) for name_, value in zip(ids, values["jaccard"], strict=True)
-                ]
                 metrics = {key: _mean(column) for key, column in values.items()} | {"average_hausdorff": 3.21 / skill}
+                columns = {key: torch.tensor(column, dtype=torch.float64) for key, column in values.items()}
+                per_image[task, domain] = (tuple(ids), Scores({}, columns, {}))
             else:
                 arrays, metrics = _labels(rng, count, list(classes), skill, multilabel=multilabel)
                 counts = {"images": count}
-            np.savez_compressed(folder / "predictions" / f"{task}.{domain}.npz", ids=ids, **arrays)
-            results["tasks"][task][domain], results["counts"][task][domain] = metrics, counts
-            results["sources"][task][domain] = source
-    _write(folder, results, rows, tasks, rng)
+            np.savez_compressed(run.predictions_of(task, domain), ids=ids, **arrays)
+            results.tasks[task][domain], results.counts[task][domain] = metrics, counts
+            results.sources[task][domain] = source
+        results.metrics[task] = {
+            metric: MetricFacts(higher_is_better=metric not in DISTANCES, unit="px" if metric in DISTANCES else "")
+            for metric in results.tasks[task]["in_domain"]
+        }
+    write_model(run.results, results)
+    write_per_image(run.per_image, per_image)
+    _write_the_rest(run, results, rng)
     return folder
 
 
-def _write(folder: Path, results: dict[str, Any], rows: list, tasks: Sequence[str], rng: np.random.Generator) -> None:
-    (folder / "results.json").write_text(json.dumps(_null(results), indent=1))
-    with (folder / "per_image.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("task", "domain", "id", "metric", "value"), *rows])
-    split = {"seed": 3, "tasks": {}}
-    for task in tasks:
-        parts, start = {"source": results["sources"][task]["in_domain"]}, 0
-        for part in ("labeled", "unlabeled", "val"):
-            size = results["budgets"][task][part]
+def _write_the_rest(run: RunFolder, results: Results, rng: np.random.Generator) -> None:
+    splits = {}
+    for task, budget in results.budgets.items():
+        sizes, start = {"labeled": budget.labeled, "unlabeled": budget.unlabeled, "val": budget.val}, 0
+        parts = {}
+        for part, size in sizes.items():
             parts[part] = [f"{task}{index}" for index in range(start, start + size)]
             start += size
-        parts["test"] = {
-            domain: {"source": domain, "ids": [f"{domain}{index}" for index in range(count)]}
+        test = {
+            domain: DomainPart(source=domain, ids=[f"{domain}{index}" for index in range(count)])
             for domain, (_, count, _) in DOMAINS.items()
         }
-        split["tasks"][task] = parts
-    (folder / "split.json").write_text(json.dumps(split))
-    environment = {
-        "python": "3.11.2",
-        "versions": {"torch": "2.14.1", "ssmtl": "0.1.0", "numpy": "2.4.6"},
-        "device": {"kind": "cuda", "name": "NVIDIA A100-SXM4-40GB", "count": 1},
-        "commit": "4f1d9e2c7ab04411bd0f3e63d85c0b7c1a6ad3f0",
-        "command": "ssmtl run recipes/multimix.yaml --sources recipes/sources/cxr.yaml --set seed=3 --out runs/"
-        + "m" * 40,
-    }
-    (folder / "environment.json").write_text(json.dumps(environment))
+        splits[task] = TaskSplit(source=results.sources[task]["in_domain"], test=test, **parts)
+    write_split_file(run.split, splits, 3, {"chex": results.data_fingerprint})
+    environment = Environment(
+        ssmtl="0.1.0",
+        python="3.11.2",
+        versions={"torch": "2.14.1", "numpy": "2.4.6"},
+        device="cuda:0",
+        threads=8,
+        commit="4f1d9e2c7ab04411bd0f3e63d85c0b7c1a6ad3f0",
+        command=["ssmtl", "run", "recipes/multimix.yaml", "--set", "seed=3", "--out", "runs/" + "m" * 40],
+    )
+    write_model(run.environment, environment)
     recipe = {
-        "name": results["name"],
+        "name": results.name,
         "seed": 3,
         "image": {"size": SIDE, "channels": 1},
         "tasks": {
             task: {
                 "source": "chex",
-                "labeled": results["budgets"][task]["labeled"],
+                "labeled": budget.labeled,
                 "batch": 10,
                 "strategies": [{"use": "cross_entropy"}],
             }
-            for task in tasks
+            for task, budget in results.budgets.items()
         },
-        "train": {"steps": results["steps"], "select_by": "validation"},
+        "train": {"steps": results.steps, "select_by": "validation"},
     }
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
-    (folder / "metrics.jsonl").write_text(
-        "".join(json.dumps(_null(event)) + "\n" for event in _events(results, tasks, rng))
-    )
+    run.recipe.write_text(yaml_file.dump(recipe))
+    log = RunLog(run.log)
+    for event in _events(results, list(results.budgets), rng):
+        (log.step_ended if isinstance(event, StepEnded) else log.evaluated)(event)
 
 
-def _events(results: dict[str, Any], tasks: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    steps = results["steps"]
+def _events(results: Results, tasks: Sequence[str], rng: np.random.Generator) -> list[StepEnded | Evaluated]:
+    events: list[StepEnded | Evaluated] = []
+    steps = results.steps
     for step in range(1, steps + 1):
         done = step / steps
         losses, diagnostics, values = {}, {}, {}
@@ -145,30 +151,12 @@ def _events(results: dict[str, Any], tasks: Sequence[str], rng: np.random.Genera
                 "lungs.dice": 1 - 0.9 * math.exp(-4 * done) - 0.05,
                 "lungs.average_hausdorff": 9 * math.exp(-3 * done) + 1,
             }
-        events.append(
-            {
-                "event": "step",
-                "step": step,
-                "total": sum(losses.values()),
-                "losses": losses,
-                "diagnostics": diagnostics,
-                "learning_rate": 1e-4 if done < 0.8 else 1e-5,
-                "rows_per_second": 800 + 60 * rng.random(),
-                "seconds": step * 1.3,
-            }
-        )
+        rate, speed = 1e-4 if done < 0.8 else 1e-5, 800 + 60 * rng.random()
+        events.append(StepEnded(step, sum(losses.values()), losses, diagnostics, rate, speed, step * 1.3))
         if step % max(1, steps // 6) == 0:
             noisy = {key: value + 0.02 * rng.normal() for key, value in values.items()}
-            events.append(
-                {
-                    "event": "evaluated",
-                    "step": step,
-                    "part": "validation",
-                    "values": noisy,
-                    "score": 0.5 + done / 3,
-                    "best": step <= results["selected"]["step"],
-                }
-            )
+            best = step <= results.selected.step
+            events.append(Evaluated(step, "validation", noisy, 0.5 + done / 3, best))
     return events
 
 
@@ -274,10 +262,3 @@ def _auroc(scores: np.ndarray, positive: np.ndarray) -> float:
 
 def _mean(values: list[float]) -> float:
     return float(np.nanmean(values))
-
-
-def _null(value: Any) -> Any:
-    """NaN as null, as a run writes it."""
-    if isinstance(value, dict):
-        return {key: _null(one) for key, one in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value

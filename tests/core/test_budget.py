@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_examples import example
 
+from ssmtl.contracts.head import Output
 from ssmtl.data.budget import choose, is_labeled
 from ssmtl.errors import DataError
-from ssmtl.head import Output
 
 TWO = Output("multiclass", ("a", "b"))
 MASKS = Output("masks", ("lung",))

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ssmtl.backbone import Pyramid
 from ssmtl.builtins.cross_entropy import CrossEntropy
 from ssmtl.builtins.identity import Identity
 from ssmtl.builtins.pooled_linear import PooledLinear
 from ssmtl.builtins.soft_dice import SoftDice
-from ssmtl.data.draws import Draws
-from ssmtl.head import Output
-from ssmtl.view import Batch, View
+from ssmtl.contracts.backbone import Pyramid
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.view import Batch, View
 
 PYRAMID = Pyramid((4, 6), (1, 2))
 CLASSES = Output("multiclass", ("a", "b", "c"))
@@ -29,7 +29,7 @@ def loss(strategy, logits, targets, progress=0.5):
 
 def test_identity_gives_what_it_got():
     images, masks = torch.rand(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
-    found = Identity()(images, masks, Draws.of([0, 1], 0))
+    found = Identity()(images, masks, RandomStream.of([0, 1], 0))
     assert found[0] is images
     assert found[1] is masks
 

@@ -8,10 +8,10 @@ import pytest
 from made_examples import Picture, example
 from PIL import Image
 
+from ssmtl.contracts.source import Example
 from ssmtl.data.cache import cache_folder, decode
 from ssmtl.data.images import ImageFile
 from ssmtl.errors import DataError
-from ssmtl.source import Example
 
 
 @pytest.fixture(autouse=True)

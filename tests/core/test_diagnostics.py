@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmtl import pseudo_label_quality
-from ssmtl.gradients import gradient_cosines
+from ssmtl.training.gradients import gradient_cosines
 
 NAMES = ("normal", "pneumonia")
 

@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ssmtl.data.draws import Draws, key, permutation
+from ssmtl.contracts.random_stream import RandomStream, key, permutation
 
 SAMPLES = np.arange(20_000, dtype=np.uint64)
 
 
 def test_the_same_names_give_the_same_numbers_whatever_was_drawn_before():
-    draws = Draws.of(SAMPLES[:5], 0, "task", 3, "labeled/weak")
-    first = draws.uniform("flip", 3)
-    draws.uniform("crop", 7)
+    stream = RandomStream.of(SAMPLES[:5], 0, "task", 3, "labeled/weak")
+    first = stream.uniform("flip", 3)
+    stream.uniform("crop", 7)
     torch.rand(3)
     np.random.rand(3)
-    assert torch.equal(draws.uniform("flip", 3), first)
-    assert torch.equal(Draws.of(SAMPLES[:5], 0, "task", 3, "labeled/weak").uniform("flip", 3), first)
+    assert torch.equal(stream.uniform("flip", 3), first)
+    assert torch.equal(RandomStream.of(SAMPLES[:5], 0, "task", 3, "labeled/weak").uniform("flip", 3), first)
 
 
 def test_numbers_never_change_between_versions():
     assert key(0, "a") == 2108628075801455809
-    found = Draws.of([0, 1], 0, "task").uniform("flip")[:, 0].tolist()
+    found = RandomStream.of([0, 1], 0, "task").uniform("flip")[:, 0].tolist()
     assert found == [0.19472932815551758, 0.7594007849693298]
     assert permutation(6, 0, "a").tolist() == [2, 5, 4, 1, 3, 0]
 
@@ -32,27 +32,29 @@ def test_numbers_never_change_between_versions():
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8), st.data())
 def test_a_row_does_not_depend_on_its_batch(samples, data):
     place = data.draw(st.integers(0, len(samples) - 1))
-    whole = Draws.of(np.array(samples, dtype=np.uint64), 1, "step", 2)
-    alone = Draws.of(np.array(samples[place : place + 1], dtype=np.uint64), 1, "step", 2)
+    whole = RandomStream.of(np.array(samples, dtype=np.uint64), 1, "step", 2)
+    alone = RandomStream.of(np.array(samples[place : place + 1], dtype=np.uint64), 1, "step", 2)
     assert torch.equal(whole.uniform("x", 4)[place], alone.uniform("x", 4)[0])
     assert torch.equal(whole[place : place + 1].uniform("x"), alone.uniform("x"))
 
 
 def test_a_longer_draw_begins_as_a_shorter_one():
-    draws = Draws.of(SAMPLES[:4], 0)
-    assert torch.equal(draws.uniform("x", 5)[:, :2], draws.uniform("x", 2))
+    stream = RandomStream.of(SAMPLES[:4], 0)
+    assert torch.equal(stream.uniform("x", 5)[:, :2], stream.uniform("x", 2))
 
 
 @pytest.mark.parametrize("other", [(1, "t", 0, "v"), (0, "u", 0, "v"), (0, "t", 1, "v"), (0, "t", 0, "w")])
 def test_seed_task_step_and_view_each_matter(other):
-    first, second = (Draws.of(SAMPLES, *context).uniform("x")[:, 0].numpy() for context in ((0, "t", 0, "v"), other))
+    first, second = (
+        RandomStream.of(SAMPLES, *context).uniform("x")[:, 0].numpy() for context in ((0, "t", 0, "v"), other)
+    )
     assert not (first == second).mean() > 0.001
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.03
 
 
 def test_names_rows_and_columns_are_uncorrelated():
-    draws = Draws.of(SAMPLES, 0, "t")
-    table = np.concatenate([draws.uniform("x", 4).numpy(), draws.uniform("y", 4).numpy()], axis=1)
+    stream = RandomStream.of(SAMPLES, 0, "t")
+    table = np.concatenate([stream.uniform("x", 4).numpy(), stream.uniform("y", 4).numpy()], axis=1)
     correlation = np.corrcoef(table.T) - np.eye(8)
     assert np.abs(correlation).max() < 0.03
     assert abs(np.corrcoef(table[:-1, 0], table[1:, 0])[0, 1]) < 0.03
@@ -61,7 +63,7 @@ def test_names_rows_and_columns_are_uncorrelated():
 @pytest.mark.parametrize("seed", range(5))
 def test_numbers_are_uniform_in_0_1(seed):
     """Consecutive samples, as in a row of images; p-values of a right generator are seldom this small."""
-    values = Draws.of(SAMPLES, seed, "t").uniform("x", 2).numpy().ravel()
+    values = RandomStream.of(SAMPLES, seed, "t").uniform("x", 2).numpy().ravel()
     assert values.min() >= 0
     assert values.max() < 1
     assert values.dtype == np.float32
@@ -70,7 +72,7 @@ def test_numbers_are_uniform_in_0_1(seed):
 
 
 def test_pairs_fill_the_square():
-    pairs = Draws.of(SAMPLES, 0, "t").uniform("x", 2).numpy()
+    pairs = RandomStream.of(SAMPLES, 0, "t").uniform("x", 2).numpy()
     assert stats.chisquare(np.histogram2d(*pairs.T, 20, [[0, 1], [0, 1]])[0].ravel()).pvalue > 1e-3
 
 

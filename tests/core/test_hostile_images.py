@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssmtl.contracts.source import Example
 from ssmtl.data.cache import decode
 from ssmtl.data.images import ImageFile
 from ssmtl.errors import DataError
-from ssmtl.source import Example
 
 NOISE = np.random.default_rng(0).integers(0, 255, (40, 30), np.uint8)
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field, PositiveInt
 
 from ssmtl.errors import PluginError
-from ssmtl.options import build, check_options, options_model
+from ssmtl.registry.options import build, check_options, options_model
 
 
 class Inner(BaseModel):

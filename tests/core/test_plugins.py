@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ssmtl import hookimpl, plugins
+from ssmtl import hookimpl
 from ssmtl.errors import PluginError
-from ssmtl.plugins import find_plugins, load_plugins
-from ssmtl.registry import Entry, Origin, Registry
+from ssmtl.registry import plugins
+from ssmtl.registry.plugins import find_plugins, load_plugins
+from ssmtl.registry.registry import Entry, Origin, Registry
 
 GOOD = """
 from ssmtl import hookimpl
@@ -114,7 +115,7 @@ def test_a_registry():
 
 
 def test_a_plugin_whose_commands_fail_is_named(monkeypatch):
-    import ssmtl.plugins
+    import ssmtl.registry.plugins
 
     class Broken:
         @staticmethod
@@ -122,11 +123,11 @@ def test_a_plugin_whose_commands_fail_is_named(monkeypatch):
         def ssmtl_commands(app):
             raise ValueError("no command")
 
-    found = ssmtl.plugins.find_plugins(installed=False)
+    found = ssmtl.registry.plugins.find_plugins(installed=False)
     found.manager.register(Broken, "broken")
     found.origins["broken"] = Origin("broken", "some-package")
-    monkeypatch.setattr(ssmtl.plugins, "find_plugins", lambda: found)
+    monkeypatch.setattr(ssmtl.registry.plugins, "find_plugins", lambda: found)
     with pytest.raises(
         PluginError, match=r"broken \(some-package\) failed in ssmtl_commands: ValueError\('no command'\)"
     ):
-        ssmtl.plugins.add_commands(None)
+        ssmtl.registry.plugins.add_commands(None)

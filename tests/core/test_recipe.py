@@ -5,12 +5,12 @@ import copy
 import pytest
 import yaml
 
-from ssmtl import yaml_file
-from ssmtl.assemble import assemble
 from ssmtl.errors import RecipeError
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe import Ramp, StrategyEntry
-from ssmtl.recipe_file import RecipeText, read
+from ssmtl.experiment.assemble import assemble
+from ssmtl.recipe import yaml_file
+from ssmtl.recipe.components import Ramp, StrategyEntry
+from ssmtl.recipe.load import RecipeText, read
+from ssmtl.registry.plugins import load_plugins
 
 PLUGINS = load_plugins()
 SHIPPED = PLUGINS["recipe"]

@@ -12,13 +12,13 @@ from PIL import Image
 from scipy.stats import mannwhitneyu
 
 from ssmtl.errors import RunError
-from ssmtl.report import write_figures, write_report
-from ssmtl.report.bland_altman import agreement
-from ssmtl.report.curves import smoothed
-from ssmtl.report.finished_run import FinishedRun
-from ssmtl.report.masks import dice
-from ssmtl.report.roc import area, draw_roc, roc_curve
-from ssmtl.report.summary import duration
+from ssmtl.reports import write_figures, write_report
+from ssmtl.reports.run.bland_altman import agreement
+from ssmtl.reports.run.curves import smoothed
+from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.reports.run.masks import dice
+from ssmtl.reports.run.roc import area, draw_roc, roc_curve
+from ssmtl.reports.run.summary import duration
 from tests.core.made_up_run import make_up_run
 
 EVIL = "<script>alert(1)</script>"
@@ -121,7 +121,7 @@ def test_the_page_tells_what_was_done_and_what_it_is_worth(run: Path, page: Page
         "single run with seed 3",
         "One run is not evidence",
         "empty reference",
-        "NVIDIA A100-SXM4-40GB",
+        "cuda:0",
         "normal: 50, pneumonia: 50",
         results["recipe_hash"],
         results["data_fingerprint"],
@@ -160,7 +160,7 @@ def test_every_string_of_the_run_is_escaped(tmp_path: Path) -> None:
     (folder / "results.json").write_text(
         json.dumps(results | {"recipe_hash": EVIL, "selected": {"by": EVIL, "step": 4}})
     )
-    (folder / "environment.json").write_text(json.dumps({EVIL: {EVIL: [EVIL]}}))
+    (folder / "environment.json").write_text(json.dumps({"ssmtl": EVIL, EVIL: {EVIL: [EVIL]}}))
     (folder / "predictions" / "diagnosis.in_domain.npz").rename(folder / "predictions" / "<b> $x.in_domain.npz")
     (folder / "predictions" / "lungs.cross_domain.npz").unlink()
     source = write_report(folder).read_text(encoding="utf-8")

@@ -2,53 +2,101 @@
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from test_recipe import PLUGINS, small
 from torch import nn
 
+from ssmtl.contracts.head import Output
 from ssmtl.errors import RunError
-from ssmtl.evaluate import Predictions, score, selection_score
+from ssmtl.evaluation.predict import Predictions
+from ssmtl.evaluation.score import score
+from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import Evaluated, StepEnded
-from ssmtl.head import Output
-from ssmtl.journal import Journal, without_nan
-from ssmtl.options import options_model
-from ssmtl.recipe_file import read
-from ssmtl.schema import PLACES, recipe_schema
-from ssmtl.weights import load_weights, save_weights
+from ssmtl.json_file import without_nan
+from ssmtl.model.weights import load_weights, save_weights
+from ssmtl.recipe.json_schema import PLACES, recipe_schema
+from ssmtl.recipe.load import read
+from ssmtl.registry.options import options_model
+from ssmtl.runs.log import RunLog
 
 
-def task(kind="multiclass", name="t", **metrics):
-    return SimpleNamespace(name=name, output=Output(kind, ("a", "b")), metrics=metrics)
+@dataclass(frozen=True)
+class Made:
+    """A metric with these values."""
+
+    values: Mapping[str, float | torch.Tensor]
+    higher_is_better: bool | None = True
+    selects: bool = False
+    unit: str = ""
+
+    def __call__(self, probabilities, targets):
+        return {name: torch.as_tensor(value) for name, value in self.values.items()}
+
+    def __hash__(self):
+        return id(self)
 
 
-def test_values_an_image_are_kept_and_averaged():
+def scores(*metrics):
+    task = SimpleNamespace(metrics=dict(enumerate(metrics)))
+    return score(task, Predictions(("a", "b", "c", "d"), torch.zeros(4, 2), torch.zeros(4)))
+
+
+def test_values_of_single_images_are_kept_and_averaged():
     values = torch.tensor([0.0, 0.5, 1.0, 1.0])
-    metrics = {
-        "one": lambda p, t: {"dice": values, "count": torch.tensor(3)},
-        "two": lambda p, t: {"f1": values.amax()},
-    }
-    found = score(task(**metrics), Predictions(("a", "b", "c", "d"), torch.zeros(4, 2), torch.zeros(4)))
+    one, two = Made({"dice": values, "count": torch.tensor(3)}), Made({"f1": values.amax()})
+    found = scores(one, two)
     assert found.values == {"dice": 0.625, "count": 3.0, "f1": 1.0}
     assert list(found.per_image) == ["dice"]
     assert found.per_image["dice"] is values
+    assert found.metrics == {"dice": one, "count": one, "f1": two}
 
 
-def test_the_selection_score_is_the_mean_over_tasks():
-    tasks = (task(x=1), task("masks", "lungs", y=1), task(name="silent"))
-    values = {"t": {"accuracy": 0.1, "auroc": 0.8}, "lungs": {"ssim": 0.9, "dice": 0.6}}
-    assert selection_score(values, tasks) == pytest.approx(0.7)
+def test_the_selection_score_is_the_mean_over_tasks_of_what_selects():
+    diagnosis = scores(Made({"accuracy": 0.1}), Made({"auroc": 0.8, "auroc_b": 0.3}, selects=True))
+    lungs = scores(Made({"ssim": 0.9}), Made({"dice": 0.6}, selects=True))
+    assert selection_score([diagnosis, lungs]) == pytest.approx(0.7)
 
 
-def test_the_first_metric_selects_where_the_usual_one_is_not_asked_for():
-    assert selection_score({"t": {"f1": 0.4, "accuracy": 0.9}}, (task(x=1),)) == 0.4
+def test_the_first_metric_selects_where_none_claims_to():
+    assert selection_score([scores(Made({"f1": 0.4}), Made({"accuracy": 0.9}))]) == pytest.approx(0.4)
 
 
 def test_a_score_that_is_no_number_counts_as_zero():
-    values = {"t": {"auroc": math.nan}, "lungs": {"dice": 0.6}}
-    assert selection_score(values, (task(x=1), task("masks", "lungs", y=1))) == pytest.approx(0.3)
+    assert selection_score([scores(Made({"auroc": math.nan})), scores(Made({"dice": 0.6}))]) == pytest.approx(0.3)
+
+
+@given(st.floats(0, 1000), st.floats(0, 1000))
+def test_less_is_better_where_the_metric_says_so(one, other):
+    near, far = (selection_score([scores(Made({"distance": value}, False))]) for value in sorted((one, other)))
+    assert 0 < far <= near <= 1
+
+
+def test_a_count_selects_nothing():
+    count = Made({"empty": 3.0}, None)
+    assert selection_score([scores(count)]) is None
+    assert selection_score([scores(count, Made({"dice": 0.5}))]) == pytest.approx(0.5)
+
+
+def test_every_shipped_metric_says_what_more_of_it_means():
+    """As a reader of a table takes it; `dice` and `auroc` select."""
+    facts = {}
+    for name, entry in PLUGINS["metric"].items():
+        kind = "masks" if "masks" in entry.make.accepts else "multiclass"
+        metric = entry.make(Output(kind, ("a", "b")))
+        facts[name] = (metric.higher_is_better, metric.unit, metric.selects)
+    assert facts.pop("average_hausdorff") == (False, "px", False)
+    assert facts.pop("empty_masks") == (None, "masks", False)
+    assert {name: selects for name, (_, _, selects) in facts.items() if selects} == {"dice": True, "auroc": True}
+    assert {(better, unit) for better, unit, _ in facts.values()} == {(True, "")}
+    spaced = PLUGINS["metric"]["average_hausdorff"].make(Output("masks", ("a",)), spacing=(0.5, 0.5))
+    assert spaced.unit == "mm"
 
 
 def test_json_has_no_nan():
@@ -58,10 +106,10 @@ def test_json_has_no_nan():
     assert found == {"a": None, "b": [1.5, None, [None, None]], "c": {"d": 0.0, "e": "nan", "f": True}}
 
 
-def test_the_journal_is_one_object_a_line(tmp_path):
-    journal = Journal(tmp_path / "metrics.jsonl")
-    journal.step_ended(StepEnded(1, math.nan, {"t.ce": math.inf}, {}, 1e-4, 30.0, 0.5))
-    journal.evaluated(Evaluated(1, "validation", {"t.auroc": math.nan}, None))
+def test_the_log_has_one_object_on_each_line(tmp_path):
+    log = RunLog(tmp_path / "metrics.jsonl")
+    log.step_ended(StepEnded(1, math.nan, {"t.ce": math.inf}, {}, 1e-4, 30.0, 0.5))
+    log.evaluated(Evaluated(1, "validation", {"t.auroc": math.nan}, None))
     text = (tmp_path / "metrics.jsonl").read_text()
     assert "NaN" not in text
     first, second = (json.loads(line) for line in text.splitlines())

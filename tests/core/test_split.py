@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_examples import example
 
+from ssmtl.contracts.head import Output
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles, list_sources
-from ssmtl.data.split import read_split, split_tasks, write_split
+from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split_file import write_split_file
 from ssmtl.errors import DataError
-from ssmtl.head import Output
-from ssmtl.recipe import SourceEntry, TaskSpec
+from ssmtl.recipe.models import SourceEntry, TaskSpec
 
 OUTPUT = Output("multiclass", ("a", "b"))
 LUNGS = Output("masks", ("lung",))
@@ -129,7 +130,7 @@ def test_pools_of_a_task_do_not_leak():
     source = listed()
     train = patients_of(source, found.labeled + found.unlabeled)
     assert not train & patients_of(source, found.val)
-    assert not train & patients_of(source, found.test["in"][1])
+    assert not train & patients_of(source, found.test["in"].ids)
     assert len(found.labeled) == 10
 
 
@@ -157,7 +158,7 @@ def test_disjoint_tasks_of_one_source_share_no_patient_in_any_part():
     source = listed(200)
     found = split_tasks(tasks, files(s=source), 0, select=True)
     seen = {
-        name: patients_of(source, (*part.labeled, *part.unlabeled, *part.val, *part.test["in"][1]))
+        name: patients_of(source, (*part.labeled, *part.unlabeled, *part.val, *part.test["in"].ids))
         for name, part in found.items()
     }
     assert not seen["t"] & seen["lungs"]
@@ -167,8 +168,8 @@ def test_disjoint_tasks_of_one_source_share_no_patient_in_any_part():
 def test_a_source_nobody_trains_on_is_a_test_set_as_a_whole():
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT)}
     found = split_tasks(tasks, files(s=listed(), u=listed(60)), 0, select=True)["t"]
-    assert len(found.test["out"][1]) == 60
-    assert len(found.test["in"][1]) < 40
+    assert len(found.test["out"].ids) == 60
+    assert len(found.test["in"].ids) < 40
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT), "lungs": (spec("u"), LUNGS)}
     data = files(s=listed(), u=listed(60))
     found = split_tasks(tasks, data, 0, select=True)
-    write_split(tmp_path / "split.json", found, 0, {"s": "f"})
+    write_split_file(tmp_path / "split.json", found, 0, {"s": "f"})
     specs = {name: task for name, (task, _) in tasks.items()}
     assert read_split(tmp_path / "split.json", specs, data) == found
     assert read_split(tmp_path / "split.json", {"t": specs["t"]}, data) == {"t": found["t"]}
@@ -207,19 +208,22 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content.pop("tasks"), "is no split file"),
+        (lambda content: content.pop("tasks"), "split.json: tasks: is missing"),
         (lambda content: content["tasks"].update(tt=content["tasks"].pop("t")), "no task 't' .*did you mean 'tt'"),
         (lambda content: content["tasks"]["t"].update(source="u"), "split over 'u', the recipe has 's'"),
         (lambda content: content["tasks"]["t"]["labeled"].append("ghost"), "no image 'ghost'"),
-        (lambda content: content["tasks"]["t"].update(labeled=3), "is no split file"),
+        (lambda content: content["tasks"]["t"].update(labeled=3), r"split.json: tasks.t.labeled: .*list, found 3"),
         (lambda content: content["tasks"]["t"].update(labeled=[]), "no labelled image"),
-        (lambda content: content["tasks"]["t"]["val"].append(5), r"ids and sources should be text, found \[5\]"),
+        (
+            lambda content: content["tasks"]["t"]["val"].append(5),
+            r"tasks.t.val\.\d+: should be text, found 5",
+        ),
         (lambda content: content["tasks"]["t"]["test"]["in"]["ids"].append("ghost"), "no image 'ghost'"),
     ],
 )
 def test_a_split_file_of_something_else(tmp_path, change, message):
     task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60)), tmp_path / "split.json"
-    write_split(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0, {})
+    write_split_file(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0, {})
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))

@@ -8,18 +8,18 @@ import torch
 from made_examples import example
 from test_recipe import small
 
-from ssmtl.assemble import assemble
 from ssmtl.builtins.identity import Identity
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.view import Batch, View
 from ssmtl.data.cache import decode
-from ssmtl.data.dataset import task_data
-from ssmtl.data.split import TaskSplit
-from ssmtl.fused import Prepared, gather, outputs_of
-from ssmtl.head import Output
-from ssmtl.model import evaluation_mode
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import RecipeText
-from ssmtl.render import Shard, render
-from ssmtl.view import Batch, View
+from ssmtl.data.rows import task_data
+from ssmtl.data.split_file import DomainPart, TaskSplit
+from ssmtl.experiment.assemble import assemble
+from ssmtl.model.multi_task_model import evaluation_mode
+from ssmtl.recipe.load import RecipeText
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.training.fused import StrategyBatch, gather, outputs_of
+from ssmtl.training.render import Shard, render
 
 WEAK, STRONG = View("labeled", "weak"), View("labeled", "strong")
 UNLABELED, AGAIN = View("unlabeled", "weak"), View("unlabeled", "weak", 1)
@@ -30,8 +30,8 @@ PLUGINS = load_plugins()
 class Noise:
     """Adds the row's first draw, so that the draw can be read off the image; keeps masks."""
 
-    def __call__(self, images, masks, draws):
-        return (images / 2 + draws.uniform("noise")[:, :, None, None] / 2), masks
+    def __call__(self, images, masks, stream):
+        return (images / 2 + stream.uniform("noise")[:, :, None, None] / 2), masks
 
 
 def task(output, views, batch=6, unlabeled_batch=None):
@@ -49,8 +49,9 @@ def task(output, views, batch=6, unlabeled_batch=None):
 def data(tmp_path):
     def make(output):
         examples = [example(number, "ab"[number % 2], masks=("lung",), grey=10 * number) for number in range(20)]
-        ids = tuple(found.id for found in examples)
-        split = TaskSplit("s", ids[:8], ids, ids[:3], {"in": ("s", ids[10:])})
+        ids = [found.id for found in examples]
+        test = {"in": DomainPart(source="s", ids=ids[10:])}
+        split = TaskSplit(source="s", labeled=ids[:8], unlabeled=ids, val=ids[:3], test=test)
         return task_data(split, output, {"s": examples}, {"s": decode(examples, 16, 1, ("lung",), folder=tmp_path)})
 
     return make
@@ -64,12 +65,12 @@ def test_views_of_one_pool_are_row_aligned_and_draws_differ(data):
     batch, truth = render(task(CLASSES, ALL, unlabeled_batch=9), data(CLASSES), 0, 3, CPU, Shard())
     assert {len(batch.images[view]) for view in (WEAK, STRONG)} == {6}
     assert {len(batch.images[view]) for view in (UNLABELED, AGAIN)} == {9}
-    noise = batch.draws[WEAK].uniform("noise")[:, :, None, None]
+    noise = batch.streams[WEAK].uniform("noise")[:, :, None, None]
     assert torch.allclose(batch.images[WEAK], batch.images[STRONG] / 2 + noise / 2)
     assert torch.equal(batch.targets[WEAK], batch.targets[STRONG])
     greys = (batch.images[STRONG][:, 0, 0, 0] * 255 / 10).round().long()
     assert torch.equal(batch.targets[STRONG], greys % 2), "labels belong to their images"
-    assert not torch.equal(batch.draws[UNLABELED].uniform("x"), batch.draws[AGAIN].uniform("x"))
+    assert not torch.equal(batch.streams[UNLABELED].uniform("x"), batch.streams[AGAIN].uniform("x"))
     assert set(batch.targets) == {WEAK, STRONG}, "no strategy sees labels of unlabelled rows"
     assert set(truth) == {UNLABELED, AGAIN}
 
@@ -101,7 +102,7 @@ def test_masks_follow_labelled_images_only(data):
 
 
 def part(name, images, strategy="s"):
-    return Prepared(SimpleNamespace(name=name), SimpleNamespace(name=strategy), Batch(images, {}, {}))
+    return StrategyBatch(SimpleNamespace(name=name), SimpleNamespace(name=strategy), Batch(images, {}, {}))
 
 
 def test_strategies_share_the_rows_of_a_view_that_they_leave_alone():

@@ -8,9 +8,9 @@ from torch import nn
 
 from ssmtl.builtins.fixed import Fixed
 from ssmtl.builtins.uncertainty import Uncertainty
-from ssmtl.ema import Ema
-from ssmtl.recipe import Optimizer, Schedule
-from ssmtl.schedule import in_steps, make_optimizer, rate_at
+from ssmtl.model.ema import Ema
+from ssmtl.recipe.training import Optimizer, Schedule
+from ssmtl.training.schedule import in_steps, make_optimizer, rate_at
 
 
 def rates(steps=100, epoch=10, **options):

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ssmtl import Strategy, hookimpl
-from ssmtl.view import View
+from ssmtl.contracts.view import View
 
 FAIL = os.environ.get("FAIL", "")
 

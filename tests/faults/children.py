@@ -40,8 +40,8 @@ TIMES = {"seconds", "rows_per_second"}
 
 def tiny(recipe, *more):
     """Arguments of `ssmtl run` for a run of a second or two."""
-    from ssmtl.plugins import load_plugins
-    from ssmtl.recipe_file import read
+    from ssmtl.recipe.load import read
+    from ssmtl.registry.plugins import load_plugins
 
     tasks = read(recipe, load_plugins()["recipe"]).content["tasks"]
     overrides = [*TINY, *(override for task in tasks for override in BUDGETS[task]), *more]
@@ -134,12 +134,12 @@ OPERATIONS = 120
 """File operations on the run's folder from the start of such a run to its results, about; after a resume, fewer."""
 
 
-def random_moment(draws, run):
+def random_moment(stream, run):
     """For `command(first=…)`: kill −9 a moment after a file operation of what is left of the run before its report."""
     checkpoints = sorted((run / "checkpoints").glob("step-*"))
     done = int(checkpoints[-1].name[-8:]) if checkpoints else 0
-    count = draws.randint(1, max(12, round(OPERATIONS * (1 - done / STEPS))))
-    return killed_at(f"{run.name}/", count, delay=draws.choice([0.0, draws.uniform(0.001, 0.2)]))
+    count = stream.randint(1, max(12, round(OPERATIONS * (1 - done / STEPS))))
+    return killed_at(f"{run.name}/", count, delay=stream.choice([0.0, stream.uniform(0.001, 0.2)]))
 
 
 def facts_of(run):

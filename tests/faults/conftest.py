@@ -55,12 +55,12 @@ class Films:
     """Forty images of two classes, and a recipe for them."""
 
     def __init__(self, folder):
-        draws = np.random.default_rng(0)
+        stream = np.random.default_rng(0)
         self.paths = []
         for number in range(40):
             path = folder / ("ill" if number % 2 else "healthy") / f"film {number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(draws.integers(0, 255, (40, 40), np.uint8)).save(path)
+            Image.fromarray(stream.integers(0, 255, (40, 40), np.uint8)).save(path)
             self.paths.append(path)
         self.recipe = folder.parent / "films.yaml"
         self.recipe.write_text(FILMS.format(root=folder.name))

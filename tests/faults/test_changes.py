@@ -114,9 +114,9 @@ def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, mak
     assert whole.code == 0, whole.out
 
     def first():
-        import ssmtl.listeners
+        import ssmtl.runs.callbacks
 
-        before = ssmtl.listeners.First.step_ended
+        before = ssmtl.runs.callbacks.Telling.step_logged
 
         def vanish(self, step):
             if step.step == 2:
@@ -124,7 +124,7 @@ def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, mak
                 films.change(3)
             before(self, step)
 
-        ssmtl.listeners.First.step_ended = vanish
+        ssmtl.runs.callbacks.Telling.step_logged = vanish
 
     ended = command([*arguments, "--out", tmp_path / "run"], tmp_path / "log", first=first)
     assert ended.code == 0, ended.out

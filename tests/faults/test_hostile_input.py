@@ -13,8 +13,8 @@ import yaml
 from children import command, tiny
 from PIL import Image
 
-from ssmtl import yaml_file
 from ssmtl.errors import RecipeError
+from ssmtl.recipe import yaml_file
 
 ROOT = Path(__file__).parents[2]
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -5,7 +5,7 @@ import random
 import pytest
 from children import assert_same, command, killed_at, random_moment, tiny
 
-from ssmtl.plugins import load_plugins
+from ssmtl.registry.plugins import load_plugins
 
 RECIPES = ["multimix", "enc_mm", "supervised_tuned"]
 """MixMatch's mixing and the moving average among them."""
@@ -43,10 +43,10 @@ def killed_and_resumed(arguments, tmp_path, first):
     "recipe", ["multimix", *(pytest.param(name, marks=pytest.mark.slow) for name in [*RECIPES[1:], *OTHERS])]
 )
 def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tmp_path):
-    draws = random.Random(recipe)
+    stream = random.Random(recipe)
     cut, log = tmp_path / "cut", tmp_path / "log"
     for _ in range(2):
-        killed = command([*tiny(recipe), "--out", cut, "--resume", "auto"], log, first=random_moment(draws, cut))
+        killed = command([*tiny(recipe), "--out", cut, "--resume", "auto"], log, first=random_moment(stream, cut))
         assert killed.code == -9, killed.out
     again = command([*tiny(recipe), "--out", cut, "--resume", "auto"], log)
     assert again.code == 0, again.out

@@ -34,7 +34,7 @@ def test_what_it_holds(wheel):
     ):
         assert f"ssmtl/recipes/{name}.yaml" in names
     for suffix in (".html.j2", ".css", ".js"):
-        assert any(name.startswith("ssmtl/report/") and name.endswith(suffix) for name in names)
+        assert any(name.startswith("ssmtl/reports/") and name.endswith(suffix) for name in names)
     assert any(name.endswith("LICENSE") for name in names)
     assert "ssmtl/py.typed" in names
 

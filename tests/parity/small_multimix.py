@@ -6,12 +6,12 @@ import torch
 from lightning_fabric import Fabric
 
 from ssmtl import Folders
-from ssmtl.assemble import assemble
-from ssmtl.data.prepare import prepare
-from ssmtl.engine import training_step
-from ssmtl.learner import make_learner
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import read
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import prepare
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.training.engine import training_step
+from ssmtl.training.train_state import make_train_state
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -51,44 +51,42 @@ def prepared_of(*overrides, seed=None):
     return experiment, prepare(experiment, plugins, Folders()), plugins
 
 
-def learner_of(*overrides, seed=None, fabric=None):
+def state_of(*overrides, seed=None, fabric=None):
     experiment, prepared, _ = prepared_of(*overrides, seed=seed)
     precision = "32-true" if experiment.recipe.train.precision == "32" else experiment.recipe.train.precision
     fabric = fabric or Fabric(accelerator="cpu", devices=1, precision=precision)
-    return make_learner(fabric, experiment, prepared.tasks)
+    return make_train_state(fabric, experiment, prepared.tasks)
 
 
-def weights_of(learner):
+def weights_of(state):
     """Every trained number: of the model, the balancer and the strategies."""
-    found = {name: tensor.detach().clone() for name, tensor in learner.experiment.model.state_dict().items()}
-    return found | {
-        f"extra.{place}": extra.detach().clone() for place, extra in enumerate(learner.outside.parameters())
-    }
+    found = {name: tensor.detach().clone() for name, tensor in state.experiment.model.state_dict().items()}
+    return found | {f"extra.{place}": extra.detach().clone() for place, extra in enumerate(state.outside.parameters())}
 
 
-def train(learner, steps, start=0):
-    return [training_step(learner, step, diagnose=True) for step in range(start, steps)]
+def train(state, steps, start=0):
+    return [training_step(state, step, diagnose=True) for step in range(start, steps)]
 
 
 def train_and_save(fabric, folder, runs):
     """In each of several processes: every run's weights and totals, and the rows that were drawn."""
-    import ssmtl.engine
+    import ssmtl.training.engine
 
     torch.set_num_threads(1)
     for name, overrides, steps in runs:
-        learner = learner_of(*overrides, fabric=fabric)
+        state = state_of(*overrides, fabric=fabric)
         drawn = []
-        render = ssmtl.engine.render
+        render = ssmtl.training.engine.render
 
         def recorded(task, data, *arguments, render=render, drawn=drawn):
             batch, truth = render(task, data, *arguments)
             drawn.append((task.name, {str(view): images.clone() for view, images in batch.images.items()}))
             return batch, truth
 
-        ssmtl.engine.render = recorded
+        ssmtl.training.engine.render = recorded
         try:
-            numbers = train(learner, steps)
+            numbers = train(state, steps)
         finally:
-            ssmtl.engine.render = render
-        found = {"weights": weights_of(learner), "totals": [step.total for step in numbers], "drawn": drawn}
+            ssmtl.training.engine.render = render
+        found = {"weights": weights_of(state), "totals": [step.total for step in numbers], "drawn": drawn}
         torch.save(found, Path(folder) / f"{name}.{fabric.global_rank}.pt")

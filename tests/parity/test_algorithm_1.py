@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from small_multimix import CONFIDENT, NO_DROPOUT, learner_of
+from small_multimix import CONFIDENT, NO_DROPOUT, state_of
 from torch.nn import functional as F
 
 from ssmtl import View
-from ssmtl.engine import training_step
-from ssmtl.render import Shard, render
+from ssmtl.training.engine import training_step
+from ssmtl.training.render import Shard, render
 
 LABELED_WEAK, UNLABELED_WEAK = View("labeled", "weak"), View("unlabeled", "weak")
 STRONG = View("unlabeled", "strong")
@@ -23,21 +23,21 @@ CASES = {
 }
 
 
-def rendered(learner, step=STEP):
+def rendered(state, step=STEP):
     """The views of each task, as the engine renders them."""
-    seed, device = learner.experiment.recipe.seed, torch.device("cpu")
+    seed, device = state.experiment.recipe.seed, torch.device("cpu")
     return {
-        task.name: render(task, learner.data[task.name], seed, step, device, Shard())[0]
-        for task in learner.experiment.tasks
+        task.name: render(task, state.data[task.name], seed, step, device, Shard())[0]
+        for task in state.experiment.tasks
     }
 
 
 def stepped(*overrides):
     """The learner before and after one step, and the step's numbers."""
-    learner = learner_of(*NO_DROPOUT, *overrides)
-    before = copy.deepcopy(learner.experiment.model)
-    numbers = training_step(learner, STEP)
-    return learner, before, numbers
+    state = state_of(*NO_DROPOUT, *overrides)
+    before = copy.deepcopy(state.experiment.model)
+    numbers = training_step(state, STEP)
+    return state, before, numbers
 
 
 def close(model, gradients, losses, numbers, tolerance=1e-5):
@@ -57,11 +57,11 @@ def gradients_of(model, total):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_fused_step_is_separate_passes_of_each_view(case):
-    learner, model, numbers = stepped(*CASES[case])
+    state, model, numbers = stepped(*CASES[case])
     model.train()
     losses, total = {}, 0.0
-    for task in learner.experiment.tasks:
-        batch = rendered(learner)[task.name]
+    for task in state.experiment.tasks:
+        batch = rendered(state)[task.name]
 
         def predict(images, *, weights, training, task=task):
             assert (weights, training) == ("student", True)
@@ -75,7 +75,7 @@ def test_the_fused_step_is_separate_passes_of_each_view(case):
             losses[f"{task.name}.{term.name}"] = loss.detach()
             total = total + term.entry.weight_at(0.0) * loss
     torch.testing.assert_close(total.detach(), numbers.total, atol=1e-5, rtol=1e-5)
-    close(learner.experiment.model, gradients_of(model, total), losses, numbers)
+    close(state.experiment.model, gradients_of(model, total), losses, numbers)
 
 
 class PlainMultiMix:
@@ -156,8 +156,8 @@ class PlainMultiMix:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_fused_step_is_algorithm_1(case):
-    learner, model, numbers = stepped(*CASES[case])
-    views = rendered(learner)
+    state, model, numbers = stepped(*CASES[case])
+    views = rendered(state)
     threshold = 0.5 if CONFIDENT in CASES[case] else 0.7
     normalized = "tasks.lungs.bridge.normalize=none" not in CASES[case]
     losses = PlainMultiMix(model, normalized).losses(views["diagnosis"], views["lungs"], threshold)
@@ -171,30 +171,30 @@ def test_the_fused_step_is_algorithm_1(case):
     assert set(losses) == set(numbers.losses)
     torch.testing.assert_close(total.detach(), numbers.total, atol=1e-5, rtol=1e-5)
     found = {name: loss.detach() for name, loss in losses.items()}
-    close(learner.experiment.model, gradients_of(model, total), found, numbers)
+    close(state.experiment.model, gradients_of(model, total), found, numbers)
     if threshold == 0.5:
         assert losses["diagnosis.fixmatch"] > 0
 
 
 def test_the_step_moves_the_weights_as_adam_does():
-    learner, model, _ = stepped(CONFIDENT)
-    gradients = {name: parameter.grad for name, parameter in learner.experiment.model.named_parameters()}
+    state, model, _ = stepped(CONFIDENT)
+    gradients = {name: parameter.grad for name, parameter in state.experiment.model.named_parameters()}
     for name, parameter in model.named_parameters():
         parameter.grad = gradients[name].clone()
     torch.optim.Adam(model.parameters(), 0.01).step()
-    for name, parameter in learner.experiment.model.named_parameters():
+    for name, parameter in state.experiment.model.named_parameters():
         torch.testing.assert_close(parameter, dict(model.named_parameters())[name])
 
 
 def test_one_encoder_pass_over_the_rows_that_need_a_gradient():
-    learner = learner_of(*NO_DROPOUT, CONFIDENT)
+    state = state_of(*NO_DROPOUT, CONFIDENT)
     passes = []
 
     def record(module, inputs, _output):
         passes.append((len(inputs[0]), module.training, torch.is_grad_enabled()))
 
-    learner.experiment.model.backbone.register_forward_hook(record)
-    numbers = training_step(learner, 0)
+    state.experiment.model.backbone.register_forward_hook(record)
+    numbers = training_step(state, 0)
     teacher, fused, saliency = (4, True, False), (16, True, True), (8, False, True)
     assert passes == [teacher, fused, saliency]
     assert numbers.rows == 16

@@ -1,21 +1,18 @@
 """Each departure of the authors' public script does what is said of it, and nothing else."""
 
-import json
-
-import pytest
 import torch
-from small_multimix import NO_DROPOUT, learner_of, prepared_of, train, weights_of
+from small_multimix import prepared_of, state_of, train, weights_of
 
-from ssmtl.evaluate import predict
-from ssmtl.model import evaluation_mode
+from ssmtl.evaluation.predict import predict
+from ssmtl.model.multi_task_model import evaluation_mode
 
 CPU = torch.device("cpu")
 
 
 def after(*overrides, steps=3):
-    learner = learner_of(*overrides)
-    numbers = train(learner, steps)
-    return learner, weights_of(learner), numbers
+    state = state_of(*overrides)
+    numbers = train(state, steps)
+    return state, weights_of(state), numbers
 
 
 def same(one, other):
@@ -31,32 +28,17 @@ def test_a_softmax_over_one_channel_teaches_nothing():
     assert not same(softmax[1], after()[1])
 
 
-def test_decoding_all_rows_costs_work_and_changes_nothing_without_dropout():
-    own, everyone = after(*NO_DROPOUT), after(*NO_DROPOUT, "train.decode_all_rows=true")
-    for one, other in zip(own[2], everyone[2], strict=True):
-        assert one.total.item() == pytest.approx(other.total.item(), rel=1e-5)
-    rows = []
-    decoder = everyone[0].experiment.model.heads["lungs"]
-    decoder.register_forward_hook(lambda module, inputs, output: rows.append(len(output)))
-    train(everyone[0], 4, start=3)
-    assert rows == [4 * 3 + 4 * 2 - 4], "labelled and strong films too; weak ones carry no gradient"
-
-
-def test_dropout_left_on_is_the_backbones_alone_and_draws_the_same_each_time():
-    experiment, prepared, _ = prepared_of("train.test_dropout=true")
+def test_dropout_left_on_is_the_encoders_alone_and_draws_the_same_each_time():
+    experiment, data, _ = prepared_of("backbone.always_dropout=true")
     model, task = experiment.model, experiment.tasks[1]
-    rows = prepared.tasks["lungs"].val
-    modes = []
-    model.backbone.register_forward_hook(lambda module, inputs, output: modes.append(module.training))
-    heads = []
-    model.heads["lungs"].register_forward_hook(lambda module, inputs, output: heads.append(module.training))
+    rows = data.tasks["lungs"].val
+    before = torch.random.get_rng_state()
     first, second = (predict(model, task, rows, CPU).probabilities for _ in range(2))
     assert torch.equal(first, second)
-    assert True in modes, "the film's own pass"
-    assert False in modes, "the saliency pass is in evaluation mode"
-    assert heads == [False] * len(heads)
+    assert torch.equal(before, torch.random.get_rng_state()), "an evaluation moves no generator"
     plain, _, _ = prepared_of()
     assert not torch.equal(first, predict(plain.model, plain.tasks[1], rows, CPU).probabilities)
+    assert same(after("backbone.always_dropout=true")[1], after()[1]), "it changes evaluation alone"
 
 
 def test_films_that_are_not_normalized_are_those_of_their_task_whoever_looks_at_them():
@@ -74,25 +56,21 @@ def test_films_that_are_not_normalized_are_those_of_their_task_whoever_looks_at_
     assert len(values) >= 4
 
 
-def test_the_first_checkpoint_is_the_one_that_is_kept(tmp_path):
-    from ssmtl import Folders
-    from ssmtl.run import Job, execute
-
-    experiment, prepared, plugins = prepared_of("train.select_by=first", "train.evaluate_every=4")
-    results = execute(Job(experiment.recipe, tmp_path / "run", Folders()), plugins, experiment, prepared)
-    assert results["selected"] == {"by": "first", "step": 4, "score": results["selected"]["score"]}
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    steps = [json.loads(line)["step"] for line in lines if '"validation"' in line]
-    assert steps == [4, 8, 10]
+def test_a_shorter_training_gives_the_weights_that_a_longer_one_has_then():
+    """Which is how the recipe says that the first epoch's weights stay."""
+    short, long = state_of("train.steps=4"), state_of("train.steps=10")
+    train(short, 4)
+    train(long, 4)
+    assert same(weights_of(short), weights_of(long))
 
 
 def test_the_angle_between_the_tasks_is_logged_and_changes_nothing():
-    learner, other = learner_of(), learner_of()
-    from ssmtl.engine import training_step
+    state, other = state_of(), state_of()
+    from ssmtl.training.engine import training_step
 
-    compared = [training_step(learner, step, compare=True) for step in range(3)]
+    compared = [training_step(state, step, compare=True) for step in range(3)]
     for step in range(3):
         training_step(other, step)
-    assert same(weights_of(learner), weights_of(other))
+    assert same(weights_of(state), weights_of(other))
     for numbers in compared:
         assert -1 <= numbers.diagnostics["gradient_cosine.diagnosis.lungs"].item() <= 1

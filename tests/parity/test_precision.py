@@ -7,31 +7,31 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_multimix import CONFIDENT, NO_DROPOUT, SMALL, learner_of, recipe_of, train, weights_of
+from small_multimix import CONFIDENT, NO_DROPOUT, SMALL, recipe_of, state_of, train, weights_of
 
 from ssmtl.errors import RunError
-from ssmtl.run import make_fabric
+from ssmtl.runs.execute import make_fabric
 
 
 def test_bf16_trains_finite_float32_weights_that_stay_near_those_of_float32():
     runs = []
     for precision in ("32", "bf16-mixed"):
-        learner = learner_of(*NO_DROPOUT, CONFIDENT, f"train.precision={precision!r}", "optimizer.lr=0.001")
-        start = weights_of(learner)
-        numbers = train(learner, 3)
+        state = state_of(*NO_DROPOUT, CONFIDENT, f"train.precision={precision!r}", "optimizer.lr=0.001")
+        start = weights_of(state)
+        numbers = train(state, 3)
         assert all(step.total.isfinite() for step in numbers)
-        assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights_of(learner).values())
-        assert any(not torch.equal(value, start[name]) for name, value in weights_of(learner).items())
+        assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights_of(state).values())
+        assert any(not torch.equal(value, start[name]) for name, value in weights_of(state).items())
         runs.append(numbers[0].total)
     assert runs[0] != runs[1], "the passes are not in bfloat16"
     torch.testing.assert_close(*runs, rtol=0.05, atol=0.05)
 
 
 def test_bf16_encodes_in_bfloat16_but_for_the_saliency():
-    learner = learner_of("train.precision=bf16-mixed")
+    state = state_of("train.precision=bf16-mixed")
     kinds = []
-    learner.experiment.model.backbone.blocks[0][0].register_forward_hook(lambda *found: kinds.append(found[2].dtype))
-    train(learner, 1)
+    state.experiment.model.backbone.blocks[0][0].register_forward_hook(lambda *found: kinds.append(found[2].dtype))
+    train(state, 1)
     teacher, fused, saliency = torch.bfloat16, torch.bfloat16, torch.float32
     assert kinds == [teacher, fused, saliency]
 

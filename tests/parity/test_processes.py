@@ -14,17 +14,17 @@ from small_multimix import (
     CONFIDENT,
     NO_DROPOUT,
     SMALL,
-    learner_of,
     prepared_of,
     recipe_of,
+    state_of,
     train,
     train_and_save,
     weights_of,
 )
 
 from ssmtl.errors import RunError
-from ssmtl.learner import make_learner
-from ssmtl.run import make_fabric
+from ssmtl.runs.execute import make_fabric
+from ssmtl.training.train_state import make_train_state
 
 WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
 PLAIN = (*NO_DROPOUT, CONFIDENT, "optimizer={use: sgd, lr: 0.05}")
@@ -53,7 +53,7 @@ def test_both_ranks_have_the_same_parameters(ranks, run):
 
 
 def test_the_parameters_have_moved_also_those_of_the_balancer(ranks):
-    start, end = weights_of(learner_of(*WHOLE)), ranks["whole"][0]["weights"]
+    start, end = weights_of(state_of(*WHOLE)), ranks["whole"][0]["weights"]
     extras = [name for name in start if name.startswith("extra.")]
     assert len(extras) == 2
     assert all(not torch.equal(start[name], end[name]) for name in extras)
@@ -62,18 +62,18 @@ def test_the_parameters_have_moved_also_those_of_the_balancer(ranks):
 
 @pytest.mark.parametrize("run", ["whole", "plain"])
 def test_the_ranks_rows_are_those_of_one_process(ranks, run, monkeypatch):
-    import ssmtl.engine
+    import ssmtl.training.engine
 
-    learner, drawn = learner_of(*SETTINGS[run]), []
-    render = ssmtl.engine.render
+    state, drawn = state_of(*SETTINGS[run]), []
+    render = ssmtl.training.engine.render
 
     def recorded(task, *arguments):
         batch, truth = render(task, *arguments)
         drawn.append((task.name, {str(view): images for view, images in batch.images.items()}))
         return batch, truth
 
-    monkeypatch.setattr(ssmtl.engine, "render", recorded)
-    train(learner, STEPS[run])
+    monkeypatch.setattr(ssmtl.training.engine, "render", recorded)
+    train(state, STEPS[run])
     assert len(drawn) == 2 * STEPS[run]
     for (task, alone), (first, half), (second, rest) in zip(
         drawn, *(rank["drawn"] for rank in ranks[run]), strict=True
@@ -85,9 +85,9 @@ def test_the_ranks_rows_are_those_of_one_process(ranks, run, monkeypatch):
 
 @pytest.mark.parametrize(("run", "sets", "steps"), RUNS[1:])
 def test_the_averaged_gradient_is_the_single_processes(ranks, run, sets, steps):
-    learner = learner_of(*sets)
-    totals = [numbers.total for numbers in train(learner, steps)]
-    for name, value in weights_of(learner).items():
+    state = state_of(*sets)
+    totals = [numbers.total for numbers in train(state, steps)]
+    for name, value in weights_of(state).items():
         torch.testing.assert_close(ranks[run][0]["weights"][name], value, atol=1e-4, rtol=1e-4, msg=name)
     if run == "plain":
         for whole, *halves in zip(totals, *(rank["totals"] for rank in ranks[run]), strict=True):
@@ -138,7 +138,7 @@ def test_a_batch_that_does_not_divide_is_refused(key):
     experiment, prepared, _ = prepared_of(f"{key}=5")
     pool = "unlabeled" if key.endswith("unlabeled_batch") else "(un)?labeled"
     with pytest.raises(RunError, match=f"task 'lungs': 5 {pool} rows a step do not divide among 2 devices"):
-        make_learner(SimpleNamespace(global_rank=0, world_size=2), experiment, prepared.tasks)
+        make_train_state(SimpleNamespace(global_rank=0, world_size=2), experiment, prepared.tasks)
 
 
 def test_one_process_more_than_the_machine_has_devices_is_refused():

@@ -4,10 +4,10 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
-from small_multimix import learner_of, train, weights_of
+from small_multimix import state_of, train, weights_of
 
 from ssmtl.errors import RunError
-from ssmtl.state import numbers_of, restore, tensors_of
+from ssmtl.training.saved_state import numbers_of, restore, tensors_of
 
 STRATEGIES = "tasks.diagnosis.strategies"
 KINDS = {
@@ -40,7 +40,7 @@ def assert_goes_on_alike(make):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_state_is_all_that_is_needed(kind):
-    assert_goes_on_alike(lambda: learner_of(*KINDS[kind]))
+    assert_goes_on_alike(lambda: state_of(*KINDS[kind]))
 
 
 def test_the_loss_scale_of_16_bits():
@@ -49,16 +49,16 @@ def test_the_loss_scale_of_16_bits():
     def make():
         scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
         fabric = Fabric(accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
-        return learner_of("train.precision=16-mixed", fabric=fabric)
+        return state_of("train.precision=16-mixed", fabric=fabric)
 
     assert_goes_on_alike(make)
-    learner = make()
-    train(learner, 3)
-    assert numbers_of(learner)["precision"]["scale"] != 8.0
+    state = make()
+    train(state, 3)
+    assert numbers_of(state)["precision"]["scale"] != 8.0
 
 
 def test_the_state_of_another_model_is_refused():
-    small, other = learner_of(), learner_of("backbone.widths=[4, 4, 8, 8, 16]")
+    small, other = state_of(), state_of("backbone.widths=[4, 4, 8, 8, 16]")
     train(small, 1)
     with pytest.raises(RunError, match="of another model"):
         restore(other, tensors_of(small), numbers_of(small))

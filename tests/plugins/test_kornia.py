@@ -14,8 +14,8 @@ from scipy import ndimage
 from torch import Tensor
 
 import ssmtl_kornia
-from ssmtl import Draws
-from ssmtl.options import build, check_options
+from ssmtl import RandomStream
+from ssmtl.registry.options import build, check_options
 from ssmtl_kornia import geometry
 from ssmtl_kornia.operations import INTENSITY, Operation, step
 from ssmtl_kornia.strong import KorniaStrong
@@ -50,8 +50,8 @@ def blobs(rows: int, structures: int, height: int, width: int, seed: int = 0) ->
     return torch.from_numpy(ndimage.gaussian_filter(noise, (0, 0, 4, 4)) > 0).float()
 
 
-def draws_of(rows: int, stage: int = 0) -> Draws:
-    return Draws.of(range(rows), 0, "task", stage, "unlabeled/strong")
+def draws_of(rows: int, stage: int = 0) -> RandomStream:
+    return RandomStream.of(range(rows), 0, "task", stage, "unlabeled/strong")
 
 
 # The contract.
@@ -87,9 +87,9 @@ def test_a_row_does_not_depend_on_the_others(name: str, shape: Any, seed: int, d
     """To the last bit: a hair's difference before `posterize` would be a grey level after it."""
     rows = 12
     images, masks = pictures(rows, *shape[1:], seed), blobs(rows, 1, *shape[2:], seed)
-    draws = draws_of(rows, seed)
+    stream = draws_of(rows, seed)
     chosen = torch.tensor(data.draw(st.lists(st.integers(0, rows - 1), min_size=1, max_size=rows)))
-    whole, part = EVERY[name](images, masks, draws), EVERY[name](images[chosen], masks[chosen], draws[chosen])
+    whole, part = EVERY[name](images, masks, stream), EVERY[name](images[chosen], masks[chosen], stream[chosen])
     assert torch.equal(whole[0][chosen], part[0])
     assert torch.equal(whole[1][chosen], part[1])
 

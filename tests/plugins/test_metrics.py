@@ -14,7 +14,7 @@ from torchmetrics.functional.segmentation import dice_score
 
 import ssmtl_metrics
 from ssmtl import DataError, Output, SsmtlError
-from ssmtl.options import build, check_options
+from ssmtl.registry.options import build, check_options
 
 METRICS = ssmtl_metrics.ssmtl_metrics()
 OVERLAP = ("dice", "jaccard", "precision", "recall")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ssmtl import Batch, Draws, Output, View
-from ssmtl.options import check_options
+from ssmtl import Batch, Output, RandomStream, View
+from ssmtl.registry.options import check_options
 from ssmtl_mixmatch.mixmatch import GUESS, MixMatch
 from ssmtl_mixmatch.mixup import mix, own_share, partners
 from ssmtl_mixmatch.sharpen import sharpen
@@ -27,8 +27,8 @@ def batch_of(views=2, seed=0, labeled=4, unlabeled=6, same=False, multilabel=Fal
     if same:
         images |= dict.fromkeys(order, images[order[0]])
     labels = torch.randint(3, (labeled,), generator=generator)
-    draws = {view: Draws.of(range(len(rows)), seed, str(view)) for view, rows in images.items()}
-    return Batch(images, {LABELED: torch.nn.functional.one_hot(labels, 3).float() if multilabel else labels}, draws)
+    stream = {view: RandomStream.of(range(len(rows)), seed, str(view)) for view, rows in images.items()}
+    return Batch(images, {LABELED: torch.nn.functional.one_hot(labels, 3).float() if multilabel else labels}, stream)
 
 
 class Network(torch.nn.Module):
@@ -68,7 +68,7 @@ def test_sharpening_of_certainty_stays_certain():
 
 
 def test_shares_follow_the_folded_beta_distribution():
-    share = own_share([Draws.of(range(4000), "beta")], 0.75).double().numpy()
+    share = own_share([RandomStream.of(range(4000), "beta")], 0.75).double().numpy()
     assert share.min() >= 0.5
     folded = lambda x: 2 * stats.beta(0.75, 0.75).cdf(x) - 1  # noqa: E731
     assert stats.kstest(share, folded).pvalue > 0.01
@@ -77,9 +77,9 @@ def test_shares_follow_the_folded_beta_distribution():
 @given(seed=seeds)
 @some
 def test_a_mixed_row_is_nearer_its_own_and_stays_in_range(seed):
-    draws = [Draws.of(range(5), seed, "a"), Draws.of(range(7), seed, "b")]
+    stream = [RandomStream.of(range(5), seed, "a"), RandomStream.of(range(7), seed, "b")]
     rows = torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(seed))
-    partner, share = partners(draws), own_share(draws, 0.75)
+    partner, share = partners(stream), own_share(stream, 0.75)
     assert sorted(partner.tolist()) == list(range(12))
     mixed = mix(rows, partner, share)
     assert mixed.min() >= 0
@@ -103,8 +103,8 @@ def straight_line(batch, network, views, temperature, alpha, weight, ramp, progr
     q /= q.sum(1, keepdims=True)
     rows, targets, where, share, sort = [], [], [], [], []
     for view in order:
-        uniform = batch.draws[view].uniform("mixmatch share")[:, 0].tolist()
-        sort += batch.draws[view].uniform("mixmatch partner")[:, 0].tolist()
+        uniform = batch.streams[view].uniform("mixmatch share")[:, 0].tolist()
+        sort += batch.streams[view].uniform("mixmatch partner")[:, 0].tolist()
         for i, image in enumerate(batch.images[view].double().numpy()):
             rows.append(image)
             targets.append(np.eye(3)[batch.targets[view][i]] if view is LABELED else q[i])
@@ -140,7 +140,7 @@ def test_targets_are_distributions_without_gradient(multilabel):
     strategy = MixMatch(Output("multilabel" if multilabel else "multiclass", OUTPUT.classes))
     before = {view: rows.clone() for view, rows in batch.images.items()}
     ready = strategy.prepare(batch, network)
-    assert set(ready.images) == strategy.views == set(ready.draws)
+    assert set(ready.images) == strategy.views == set(ready.streams)
     for view, rows in batch.images.items():
         assert torch.equal(rows, before[view])
         assert ready.images[view].shape == rows.shape
@@ -176,7 +176,7 @@ def test_the_weight_ramps_linearly():
 def test_the_draws_alone_decide():
     first, again, other = (
         MixMatch(OUTPUT).prepare(batch, Network())
-        for batch in (batch_of(), batch_of(), Batch(**{**vars(batch_of()), "draws": batch_of(seed=1).draws}))
+        for batch in (batch_of(), batch_of(), Batch(**{**vars(batch_of()), "draws": batch_of(seed=1).streams}))
     )
     assert all(torch.equal(first.images[view], again.images[view]) for view in first.images)
     assert not all(torch.equal(first.images[view], other.images[view]) for view in first.images)

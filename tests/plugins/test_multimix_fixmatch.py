@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssmtl import Batch, Draws, Output, View
+from ssmtl import Batch, Output, RandomStream, View
 from ssmtl_multimix.fixmatch import FixMatch
 
 THREE, MANY = Output("multiclass", ("a", "b", "c")), Output("multilabel", ("a", "b", "c"))
@@ -16,7 +16,7 @@ seeds, thresholds = st.integers(0, 2**31), st.floats(0, 1)
 
 def batch_of(rows):
     images = {view: torch.full((rows, 1, 4, 4), number / 2) for number, view in enumerate((WEAK, STRONG))}
-    return Batch(images, {}, {view: Draws.of(range(rows), 0, str(view)) for view in images})
+    return Batch(images, {}, {view: RandomStream.of(range(rows), 0, str(view)) for view in images})
 
 
 class Teacher:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ssmtl import Backbone, Pyramid
 from ssmtl.builtins.pooled_linear import PooledLinear
-from ssmtl.model import MultiTaskModel
+from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl_multimix.controls import ImageOnlyBridge, RandomMapBridge
 from ssmtl_multimix.decoder import MultiMixDecoder
 from ssmtl_multimix.saliency import SaliencyBridge

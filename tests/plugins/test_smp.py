@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssmtl import Output, Pyramid
-from ssmtl.options import check_options
+from ssmtl.registry.options import check_options
 from ssmtl_smp.decoder import SmpDecoder
 
 NARROW = {"unet": 4, "unetplusplus": 4, "linknet": 8, "fpn": 32}

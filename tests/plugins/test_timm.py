@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssmtl import SsmtlError
-from ssmtl.options import build
+from ssmtl.registry.options import build
 from ssmtl_timm.encoder import TimmEncoder
 
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tiny_runs import arguments, tasks_of
 
-from ssmtl.plugins import load_plugins
+from ssmtl.registry.plugins import load_plugins
 
 RECIPES = ["multimix", "umtl", "enc_mm"]
 VARIANTS = sorted(name for name in load_plugins()["recipe"] if "/" not in name and name not in RECIPES)

@@ -5,10 +5,10 @@ import copy
 import pytest
 
 from ssmtl import View
-from ssmtl.assemble import assemble
-from ssmtl.plan import plan_of
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import RecipeText, find_sources, read, shipped_folder
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.plan import plan_of
+from ssmtl.recipe.load import RecipeText, find_sources, read, shipped_folder
+from ssmtl.registry.plugins import load_plugins
 
 PLUGINS = load_plugins()
 RECIPES = sorted(PLUGINS["recipe"])

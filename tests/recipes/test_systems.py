@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import read
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
 
 PLUGINS = load_plugins()
 GONE = "not there"
@@ -52,9 +52,9 @@ AUTHORS_DEPARTURES = {
     "tasks.lungs.bridge.normalize": (GONE, "none"),
     "tasks.lungs.strategies.kl_consistency.distribution": (GONE, "softmax"),
     "train.evaluate_every": (50, 100),
-    "train.select_by": ("validation", "first"),
-    "train.test_dropout": (False, True),
-    "train.decode_all_rows": (False, True),
+    "train.select_by": ("validation", "last"),
+    "train.steps": (400, 100),
+    "backbone.always_dropout": (GONE, True),
 }
 
 DIFFERENCES = {

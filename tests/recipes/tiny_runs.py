@@ -1,7 +1,7 @@
 """Arguments of the smallest run of each shipped recipe."""
 
-from ssmtl.plugins import load_plugins
-from ssmtl.recipe_file import read
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
 
 TINY = (
     "image.size=32",

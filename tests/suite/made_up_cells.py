@@ -8,6 +8,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from made_up_run import make_up_run
 
+from ssmtl.json_file import write_model
+from ssmtl.runs.folder import RunFolder
 from ssmtl.suite.rows import CELL_COLUMNS, COLUMNS, _csv
 
 SYSTEMS = {
@@ -47,20 +49,20 @@ def cell(folder, listed, system, labels, seed):
     """One made-up run; returns its rows."""
     name = f"{system}_{'-'.join(map(str, labels.values()))}_s{seed}"
     run = make_up_run(folder / "cells" / name, name=system, tasks=tuple(labels), steps=60)
-    path = run / "results.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
+    made = RunFolder(run).read_results()
     for task, count in labels.items():
-        found["budgets"][task]["labeled"] = count
-    path.write_text(json.dumps(found), encoding="utf-8")
+        made.budgets[task].labeled = count
+    write_model(RunFolder(run).results, made)
     asked = " ".join(f"{task}={count}" for task, count in labels.items())
     listed.append((name, system, "made", seed, asked, "finished", 3.5, 1, ""))
     came = (name, "recipe", "split", "code", "commit", "versions")
     return [
         (
-            system, asked, "made", seed, task, labels[task], domain, found["sources"][task][domain], metric,
-            "" if value is None else value, found["counts"][task][domain]["images"], 40, *came,
+            system, asked, "made", seed, task, labels[task], domain, made.sources[task][domain], metric,
+            str(made.metrics[task][metric].higher_is_better).lower(), made.metrics[task][metric].unit,
+            value, made.counts[task][domain]["images"], 40, *came,
         )
-        for task, domains in found["tasks"].items()
+        for task, domains in made.tasks.items()
         for domain, metrics in domains.items()
         for metric, value in metrics.items()
     ]  # fmt: skip

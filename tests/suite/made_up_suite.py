@@ -4,7 +4,10 @@ import csv
 import json
 
 import numpy as np
+import torch
 
+from ssmtl.evaluation.per_image import write_per_image
+from ssmtl.evaluation.score import Scores
 from ssmtl.suite.rows import COLUMNS
 
 IMAGES = 24
@@ -36,7 +39,7 @@ def write_cell(folder, cell, system, seed, gain):
     (place / "predictions").mkdir(parents=True)
     tasks = {"diagnosis": 100} if system == "enc" else {"diagnosis": 100, "lungs": 10}
     budgets = " ".join(f"{task}={count}" for task, count in tasks.items())
-    ids = [f"film{number:03d}" for number in range(IMAGES)]
+    ids = [f"image{number:03d}" for number in range(IMAGES)]
     targets = np.arange(IMAGES) % 2
     positive = np.clip(0.4 + 0.2 * targets + gain * (2 * targets - 1) + random.normal(0, 0.2, IMAGES), 0, 1)
     np.savez(
@@ -45,9 +48,11 @@ def write_cell(folder, cell, system, seed, gain):
     )  # fmt: skip
     np.savez(place / "predictions" / "lungs.in_domain.npz", ids=np.array(ids))
     dice = np.clip(0.6 + gain + random.normal(0, 0.05, IMAGES), 0, 1)
-    lines = [["lungs", "in_domain", one, "dice", f"{value:.6g}"] for one, value in zip(ids, dice, strict=True)]
-    with (place / "per_image.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["task", "domain", "id", "metric", "value"], *(lines if "lungs" in tasks else [])])
+    right = torch.as_tensor((positive > 0.5) == targets).double()
+    scores = {("diagnosis", "in_domain"): (tuple(ids), Scores({}, {"accuracy": right}, {}))}
+    if "lungs" in tasks:
+        scores["lungs", "in_domain"] = (tuple(ids), Scores({}, {"dice": torch.as_tensor(dice)}, {}))
+    write_per_image(place / "per_image.csv", scores)
     pairs = positive[targets == 1][:, None] - positive[targets == 0][None]
     values = {
         "accuracy": np.mean((positive > 0.5) == targets),
@@ -58,7 +63,15 @@ def write_cell(folder, cell, system, seed, gain):
     shared = {"system": system, "budgets": budgets, "sources": "made", "seed": seed, "domain": "in_domain"}
     shared |= {"source": "made", "images": IMAGES, "step": 5, "cell": cell}
     return [
-        {**shared, "task": task, "labeled": count, "metric": metric, "value": f"{values[metric]:.6g}"}
+        {
+            **shared,
+            "task": task,
+            "labeled": count,
+            "metric": metric,
+            "value": f"{values[metric]:.6g}",
+            "higher_is_better": str(metric != "average_hausdorff").lower(),
+            "unit": "px" if metric == "average_hausdorff" else "",
+        }
         for task, count in tasks.items()
         for metric in METRICS[task]
     ]

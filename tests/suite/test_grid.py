@@ -7,7 +7,7 @@ from small_suite import GRID, TINY, suite_file
 
 from ssmtl import Folders
 from ssmtl.errors import RecipeError
-from ssmtl.plugins import load_plugins
+from ssmtl.registry.plugins import load_plugins
 from ssmtl.suite.grid import Maker, cells_of
 from ssmtl.suite.suite_file import read_suite
 
@@ -67,7 +67,7 @@ def test_its_name_changes_with_recipe_split_and_code_and_with_nothing_else(tmp_p
     assert plain == name(title="another", names={"enc": "E"})
     assert plain != name(set={**TINY, "optimizer.lr": 0.25})
     assert plain != name(set={**TINY, "sources.chex.images": 90})
-    monkeypatch.setattr("ssmtl.suite.grid.code_version", lambda plugins: "other")
+    monkeypatch.setattr("ssmtl.suite.grid.code_version", lambda plugins, recipe: "other")
     assert plain != name()
 
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 from ssmtl.errors import RunError
 from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap, mean_of, minus
+from ssmtl.suite.cell import folder_of
 from ssmtl.suite.compare import compare, paired_t
 from ssmtl.suite.per_image import statistic_of
 from ssmtl.suite.significance import holm
@@ -117,7 +118,7 @@ def suite(tmp_path_factory):
 def test_the_statistic_of_every_image_once_is_the_metric(suite):
     with (suite / "results.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            found = statistic_of(suite / "cells" / row["cell"], row["task"], row["domain"], row["metric"])
+            found = statistic_of(folder_of(suite, row["cell"]), row["task"], row["domain"], row["metric"])
             if row["metric"] == "average_hausdorff":
                 assert found is None
             else:

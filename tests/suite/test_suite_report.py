@@ -8,10 +8,10 @@ from made_up_cells import HOSTILE, SYSTEMS, made_up_cells
 from PIL import Image
 
 from ssmtl.errors import RunError
-from ssmtl.report import write_suite_report
-from ssmtl.report.suite.budgets import _points
-from ssmtl.report.suite.figures import SUBJECTS
-from ssmtl.report.suite.finished_suite import FinishedSuite
+from ssmtl.reports import write_suite_report
+from ssmtl.reports.suite.budgets import _points
+from ssmtl.reports.suite.figures import SUBJECTS
+from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.suite.tables import write_tables
 
 COMPARE = [

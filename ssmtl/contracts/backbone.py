@@ -1,0 +1,41 @@
+"""The contract of a backbone: images in, a feature pyramid out."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from ssmtl.contracts.shapes import Features, Images
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """What a backbone promises about its features, finest level first.
+
+    :param channels: channels of each level.
+    :param strides: input pixels per feature pixel of each level, ascending.
+    :param image_channels: channels of the images.
+    """
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    image_channels: int = 1
+
+    def widened(self, level: int, by: int) -> "Pyramid":
+        """The same pyramid with `by` more channels at `level`."""
+        channels = list(self.channels)
+        channels[level] += by
+        return replace(self, channels=tuple(channels))
+
+
+class Backbone(nn.Module, ABC):
+    """Backbone(image_channels, /, *, options): shared by all tasks.
+
+    `pyramid` says what `forward` returns. Images arrive normalised.
+    """
+
+    pyramid: Pyramid
+
+    @abstractmethod
+    def forward(self, images: Images) -> Features:
+        """One tensor a level of `pyramid`, each of shape (rows, channels, height / stride, width / stride)."""

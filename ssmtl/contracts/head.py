@@ -1,0 +1,41 @@
+"""The contract of a task head: a feature pyramid in, logits out."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ssmtl.contracts.shapes import Features, Logits
+
+Kind = Literal["multiclass", "multilabel", "masks"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a head's logits mean.
+
+    :param kind: `multiclass` (softmax over classes, one label an image), `multilabel` (sigmoid each, any number
+        of labels an image) or `masks` (sigmoid each, one mask a structure).
+    :param classes: names of the classes or structures, in channel order.
+    """
+
+    kind: Kind
+    classes: tuple[str, ...]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities of the same shape as `logits`; channels are axis 1."""
+        return logits.softmax(1) if self.kind == "multiclass" else logits.sigmoid()
+
+
+class Head(nn.Module, ABC):
+    """Head(pyramid, /, *, options): one task's last layers.
+
+    `output` says what the logits mean; a softmax head has two or more classes.
+    """
+
+    output: Output
+
+    @abstractmethod
+    def forward(self, features: Features) -> Logits:
+        """Shape (rows, classes), or (rows, structures, height, width) for masks, at the size of the image."""

@@ -1,0 +1,54 @@
+"""Views: which augmented pictures of which pool a strategy asks for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.shapes import Images
+
+
+@dataclass(frozen=True, order=True)
+class View:
+    """A value: two strategies that ask for the same view share its rows.
+
+    Views of one pool are row-aligned: row i of the weak and of the strong view is the same image.
+
+    :param pool: which images.
+    :param augment: a name under the task's `augment:`.
+    :param repeat: numbers independent repetitions of the same augmentation.
+    """
+
+    pool: Literal["labeled", "unlabeled"]
+    augment: str
+    repeat: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.pool}/{self.augment}" + (f"/{self.repeat}" if self.repeat else "")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows that one strategy sees in one step.
+
+    :param images: shape (rows, channels, height, width), float32 in [0, 1], by view.
+    :param targets: by view, for labelled views: class indices (rows,) int64, multi-hot (rows, classes) float, or
+        masks (rows, structures, height, width) float 0/1. `prepare` may set others (pseudo-labels).
+    :param draws: randomness of each view's rows, a pure function of (seed, task, sample, step, view).
+    """
+
+    images: Mapping[View, Images]
+    targets: Mapping[View, Tensor]
+    streams: Mapping[View, RandomStream]
+
+    def keep(self, views: Iterable[View], targets: Mapping[View, Tensor] | None = None) -> "Batch":
+        """The same batch with these views only, and with `targets` set or replaced."""
+        chosen = frozenset(views)
+        known = {**self.targets, **(targets or {})}
+        return Batch(
+            {view: rows for view, rows in self.images.items() if view in chosen},
+            {view: target for view, target in known.items() if view in chosen},
+            {view: streams for view, streams in self.streams.items() if view in chosen},
+        )

@@ -1,0 +1,115 @@
+"""The rows of one task: decoded images, targets and identities, by part."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.source import Example
+from ssmtl.data.cache import Decoded
+from ssmtl.data.split_file import TaskSplit
+from ssmtl.errors import DataError, nearest
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some images of one source, with what one task knows of them.
+
+    :param ids: names of the images. :param keys: 64-bit identities for the draws.
+    :param targets: class indices (-1: unknown) or multi-hot rows; None for masks, which are read with the images.
+    :param channels: the task's structures among the decoded masks.
+    """
+
+    ids: tuple[str, ...]
+    keys: NDArray[np.uint64]
+    decoded: Decoded
+    places: NDArray[np.int64]
+    targets: Tensor | None
+    channels: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def images(self, rows: NDArray[np.int64] | slice) -> UInt8[Tensor, "rows channels height width"]:
+        """uint8 images."""
+        return torch.from_numpy(np.ascontiguousarray(self.decoded.images[self.places[rows]]))
+
+    def target(self, rows: NDArray[np.int64] | slice) -> Tensor:
+        """Class indices, multi-hot rows, or uint8 masks."""
+        if self.targets is not None:
+            return self.targets[rows]
+        assert self.decoded.masks is not None
+        return torch.from_numpy(np.ascontiguousarray(self.decoded.masks[self.places[rows]][:, self.channels]))
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only."""
+
+    labeled: Rows
+    unlabeled: Rows
+    val: Rows
+    test: Mapping[str, Rows]
+
+
+def task_data(
+    split: TaskSplit, output: Output, examples: Mapping[str, Sequence[Example]], decoded: Mapping[str, Decoded]
+) -> TaskData:
+    """The task's rows, as the split names them."""
+
+    def rows(source: str, ids: Sequence[str]) -> Rows:
+        return rows_of(source, ids, output, examples[source], decoded[source])
+
+    tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
+    own = split.source
+    return TaskData(rows(own, split.labeled), rows(own, split.unlabeled), rows(own, split.val), tests)
+
+
+def rows_of(source: str, ids: Sequence[str], output: Output, examples: Sequence[Example], decoded: Decoded) -> Rows:
+    """The rows with these ids, with the targets of a head of this output.
+
+    :raises DataError: for a label that is no class of the head.
+    """
+    finder = {example.id: place for place, example in enumerate(examples)}
+    places = np.array([finder[name] for name in ids], dtype=np.int64)
+    masks = output.kind == "masks"
+    targets = None if masks else _labels([examples[place] for place in places], output, source)
+    keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
+    channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
+    return Rows(tuple(ids), keys, decoded, places, targets, channels)
+
+
+def _identity(source: str, name: str) -> int:
+    text = f"{source}\x1f{name}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def _labels(examples: Sequence[Example], output: Output, source: str) -> Tensor:
+    if output.kind == "multilabel":
+        known = [[float(name in (example.labels or ())) for name in output.classes] for example in examples]
+        return torch.tensor(known, dtype=torch.float32).reshape(len(examples), len(output.classes))
+    return torch.tensor([_class(example, output, source) for example in examples], dtype=torch.int64)
+
+
+def _class(example: Example, output: Output, source: str) -> int:
+    if not example.labels:
+        return -1
+    if len(example.labels) > 1:
+        labels = ", ".join(sorted(example.labels))
+        raise DataError(
+            f"the source '{source}': {example.id} has several labels ({labels}); "
+            "the head has one label an image (multilabel: false)"
+        )
+    (label,) = example.labels
+    if label not in output.classes:
+        raise DataError(
+            f"the source '{source}': {example.id} is labelled '{label}', which is no class of the head "
+            f"({nearest(label, output.classes)}); rename it with 'labels:' in the sources file"
+        )
+    return output.classes.index(label)

@@ -1,0 +1,1 @@
+"""Predictions and what the metrics say of them."""

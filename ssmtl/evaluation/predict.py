@@ -1,0 +1,42 @@
+"""The predictions of one task on one evaluation set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmtl.data.rows import Rows
+from ssmtl.experiment.task import Task
+from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
+
+BATCH = 64
+"""Rows of one forward pass in evaluation; it changes speed and memory, no result."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """:param probabilities: (rows, classes) or (rows, structures, height, width).
+
+    :param targets: as `Metric` takes them.
+    """
+
+    ids: tuple[str, ...]
+    probabilities: Tensor
+    targets: Tensor
+
+
+@torch.no_grad()
+def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Predictions:
+    """Probabilities and references on the CPU. `no_grad`, not `inference_mode`: a bridge may differentiate."""
+    probabilities, targets = [], []
+    with evaluation_mode(model):
+        for start in range(0, len(rows), BATCH):
+            part = np.arange(start, min(start + BATCH, len(rows)))
+            images = rows.images(part).to(device).float() / 255
+            logits = model.logits(task.name, images).float()
+            probabilities.append(task.output.probabilities(logits).cpu())
+            targets.append(rows.target(part))
+    references = torch.cat(targets)
+    masks = task.output.kind == "masks"
+    return Predictions(rows.ids, torch.cat(probabilities), references.float() if masks else references)

@@ -1,0 +1,1 @@
+"""From a recipe to what is trained: components, plan, data."""

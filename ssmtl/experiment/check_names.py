@@ -1,0 +1,46 @@
+"""The names in a recipe: of components, of their options, and from one part of it to another."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ssmtl.errors import Problem, nearest
+from ssmtl.recipe.models import Recipe, TaskSpec
+from ssmtl.registry.options import check_options
+from ssmtl.registry.plugins import Plugins
+
+
+def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
+    """Every name that is not known, with its place and the nearest one that is; and options that do not fit."""
+    problems: list[Problem] = []
+    for where, kind, component in recipe.components():
+        registry = plugins[kind]
+        if component.use in registry:
+            problems += check_options(registry[component.use].make, component.use, component.options, where)
+        else:
+            what, hint = f"no {kind} is called '{component.use}'", registry.missing(component.use)
+            problems.append(Problem(f"{where}.use", what, hint))
+    for name, source in recipe.sources.items():
+        problems += _named(source.disjoint_from, recipe.sources, "source", f"sources.{name}.disjoint_from")
+    for name, task in recipe.tasks.items():
+        problems += _task(name, task, recipe)
+    if recipe.train.select_by == "validation" and not any(task.metrics for task in recipe.tasks.values()):
+        what, hint = "no task has metrics to select by", "name some, or set select_by: last"
+        problems.append(Problem("train.select_by", what, hint))
+    return problems
+
+
+def _task(name: str, task: TaskSpec, recipe: Recipe) -> list[Problem]:
+    where = f"tasks.{name}"
+    problems = _named(task.source, recipe.sources, "source", f"{where}.source")
+    problems += _named(task.disjoint_from, recipe.tasks, "task", f"{where}.disjoint_from")
+    if task.disjoint_from == name:
+        problems.append(Problem(f"{where}.disjoint_from", "a task cannot be disjoint from itself"))
+    for domain, source in task.evaluate_on.items():
+        problems += _named(source, recipe.sources, "source", f"{where}.evaluate_on.{domain}")
+    return problems
+
+
+def _named(name: str | None, known: Mapping[str, Any], what: str, where: str) -> list[Problem]:
+    if name is None or name in known:
+        return []
+    return [Problem(where, f"no {what} is called '{name}'", nearest(name, known))]

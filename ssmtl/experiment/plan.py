@@ -1,0 +1,97 @@
+"""What a run is going to do, as data: printed by `ssmtl check` and `ssmtl run`, kept in the run folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ssmtl.data.rows import TaskData
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.task import Task
+from ssmtl.recipe.components import Ramp
+
+BYTES_A_FLOAT = 4
+"""Size of a float32."""
+
+
+def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) -> dict[str, Any]:
+    """Tasks, views, rows of one pass, parameters; with `data`, the numbers of images too."""
+    recipe = experiment.recipe
+    parameters = sum(parameter.numel() for parameter in experiment.model.parameters())
+    tasks = {task.name: _task(task, data[task.name] if data is not None else None) for task in experiment.tasks}
+    rows = experiment.rows
+    return {
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "recipe_hash": recipe.digest(),
+        "image": f"{recipe.image.channels} × {recipe.image.size} × {recipe.image.size}",
+        "backbone": recipe.backbone.use,
+        "balancer": recipe.balancer.use,
+        "parameters": parameters,
+        "steps": recipe.train.steps,
+        "rows_per_pass": rows,
+        "megabytes": round(_bytes_of_a_pass(experiment, rows) / 1e6),
+        "optimizer": f"{recipe.optimizer.use}, learning rate {recipe.optimizer.lr:g}, {recipe.schedule.use}",
+        "select_by": recipe.train.select_by,
+        "ema": recipe.train.ema,
+        "tasks": tasks,
+    }
+
+
+def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
+    spec = task.spec
+    plan: dict[str, Any] = {
+        "source": spec.source,
+        "kind": task.output.kind,
+        "classes": list(task.output.classes),
+        "head": spec.head.use,
+        "bridge": spec.bridge.use if spec.bridge else None,
+        "labeled": spec.labeled,
+        "strategies": {term.name: _weight(term.entry.weight) for term in task.terms},
+        "views": {str(view): task.rows(view.pool) for view in task.views},
+        "unlabeled_includes_labeled": spec.unlabeled_includes_labeled,
+        "evaluate_on": dict(spec.evaluate_on),
+    }
+    if data is not None:
+        images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled), "val": len(data.val)}
+        images.update({domain: len(rows) for domain, rows in data.test.items()})
+        plan["images"] = images
+        plan["labeled_classes"] = labeled_classes(task, data)
+    return plan
+
+
+def labeled_classes(task: Task, data: TaskData) -> dict[str, int]:
+    """How many labelled images each class has; empty for masks."""
+    targets = data.labeled.targets
+    if targets is None:
+        return {}
+    counts = targets.bincount(minlength=len(task.output.classes)) if targets.ndim == 1 else targets.sum(0)
+    return {name: int(count) for name, count in zip(task.output.classes, counts, strict=True)}
+
+
+def _weight(weight: float | Ramp) -> str:
+    return f"0 → {weight.to:g} over {weight.until:.0%}" if isinstance(weight, Ramp) else f"{weight:g}"
+
+
+def _bytes_of_a_pass(experiment: Experiment, rows: int) -> int:
+    """A rough guess: outputs of every leaf module for one image, times rows, kept for the backward pass."""
+    elements = 0
+
+    def count(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
+        nonlocal elements
+        if isinstance(output, torch.Tensor):
+            elements += output.numel()
+
+    image = experiment.recipe.image
+    leaves = [module for module in experiment.model.modules() if not list(module.children())]
+    handles = [module.register_forward_hook(count) for module in leaves]
+    training = experiment.model.training
+    experiment.model.eval()
+    with torch.no_grad():
+        experiment.model(
+            {task.name: torch.full((1, image.channels, image.size, image.size), 0.5) for task in experiment.tasks}
+        )
+    experiment.model.train(training)
+    for handle in handles:
+        handle.remove()
+    return elements * BYTES_A_FLOAT * rows // max(1, len(experiment.tasks))

@@ -1,0 +1,117 @@
+"""From an experiment to its data: list, split, decode."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ssmtl.contracts.folders import Folders
+from ssmtl.contracts.source import Example, Source
+from ssmtl.data.cache import Decoded, Progress, decode, no_progress
+from ssmtl.data.pool import SourceFiles, list_sources
+from ssmtl.data.rows import TaskData, task_data
+from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split_file import TaskSplit
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.recipe.models import Recipe
+from ssmtl.registry.options import build
+from ssmtl.registry.plugins import Plugins
+
+
+@dataclass(frozen=True)
+class ExperimentData:
+    """The data of an experiment.
+
+    :param skipped: by source, the images that did not decode and why (`on_error: skip`).
+    :param fingerprints: by source, of all its content.
+    """
+
+    tasks: Mapping[str, TaskData]
+    splits: Mapping[str, TaskSplit]
+    skipped: Mapping[str, Mapping[str, str]]
+    fingerprints: Mapping[str, str]
+
+
+def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> Source:
+    """The source that the recipe calls `name`."""
+    entry = recipe.sources[name]
+    source: Source = build(plugins["source"][entry.use].make, entry.use, entry.options, folders)
+    return source
+
+
+def prepare(
+    experiment: Experiment,
+    plugins: Plugins,
+    folders: Folders,
+    *,
+    split_file: Path | None = None,
+    progress: Progress = no_progress,
+) -> ExperimentData:
+    """List the sources, split them or read a split, decode what is needed.
+
+    :raises DataError: for everything that can be wrong with data.
+    """
+    recipe = experiment.recipe
+    files = list_files(recipe, lambda name: make_source(recipe, plugins, folders, name))
+    splits = _split(experiment, files, split_file)
+    structures = _structures(experiment)
+    decoded: dict[str, Decoded] = {}
+    for name in sorted(_wanted(recipe)):
+        entry = recipe.sources[name]
+        size, channels, skip = recipe.image.size, recipe.image.channels, entry.on_error == "skip"
+        decoded[name] = decode(files.examples[name], size, channels, structures[name], skip=skip, progress=progress)
+    if any(found.skipped for found in decoded.values()):
+        files, decoded = _without_skipped(files, decoded)
+        splits = _split(experiment, files, split_file)
+    data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
+    skipped = {name: found.skipped for name, found in decoded.items() if found.skipped}
+    return ExperimentData(data, splits, skipped, {name: found.fingerprint for name, found in decoded.items()})
+
+
+def list_files(recipe: Recipe, make: Callable[[str], Source]) -> SourceFiles:
+    """The examples of the sources that the tasks name; no image is opened.
+
+    :param make: a source by its name in the recipe.
+    :raises DataError: as the sources do.
+    """
+    specs = recipe.tasks
+    disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
+    return list_sources(recipe.sources, _wanted(recipe), make, disjoint, recipe.seed)
+
+
+def _wanted(recipe: Recipe) -> set[str]:
+    return {source for spec in recipe.tasks.values() for source in (spec.source, *spec.evaluate_on.values())}
+
+
+def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) -> dict[str, TaskSplit]:
+    recipe = experiment.recipe
+    if split_file is None and recipe.split is not None:
+        split_file = Path(recipe.split)
+    if split_file is not None:
+        return read_split(split_file, {task.name: task.spec for task in experiment.tasks}, files)
+    tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
+    return split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
+
+
+def _structures(experiment: Experiment) -> dict[str, tuple[str, ...]]:
+    """By source, the structures that some task wants."""
+    wanted: dict[str, list[str]] = {name: [] for name in experiment.recipe.sources}
+    for task in experiment.tasks:
+        if task.output.kind == "masks":
+            for source in {task.spec.source, *task.spec.evaluate_on.values()}:
+                wanted[source] += [name for name in task.output.classes if name not in wanted[source]]
+    return {name: tuple(found) for name, found in wanted.items()}
+
+
+def _without_skipped(files: SourceFiles, decoded: Mapping[str, Decoded]) -> tuple[SourceFiles, dict[str, Decoded]]:
+    """The same without the images that did not decode."""
+    kept: dict[str, tuple[Example, ...]] = {}
+    rows: dict[str, Decoded] = {}
+    for name, examples in files.examples.items():
+        skipped = decoded[name].skipped if name in decoded else {}
+        places = [place for place, example in enumerate(examples) if example.id not in skipped]
+        kept[name] = tuple(examples[place] for place in places)
+        if name in decoded:
+            found = decoded[name]
+            masks = None if found.masks is None else found.masks[places]
+            rows[name] = replace(found, images=found.images[places], masks=masks) if skipped else found
+    return SourceFiles(kept, files.entries), rows

@@ -1,0 +1,38 @@
+"""A task of an assembled experiment: a frozen record, no behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ssmtl.contracts.augmentation import Augmentation
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.metric import Metric
+from ssmtl.contracts.strategy import Strategy
+from ssmtl.contracts.view import View
+from ssmtl.recipe.components import StrategyEntry
+from ssmtl.recipe.models import TaskSpec
+
+
+@dataclass(frozen=True)
+class Term:
+    """One strategy of a task. `name` is what it uses, numbered if the task uses it twice."""
+
+    name: str
+    strategy: Strategy
+    entry: StrategyEntry
+
+
+@dataclass(frozen=True)
+class Task:
+    """:param views: the union of what the strategies asked for, in order."""
+
+    name: str
+    spec: TaskSpec
+    output: Output
+    augment: Mapping[str, Augmentation]
+    terms: tuple[Term, ...]
+    metrics: Mapping[str, Metric]
+    views: tuple[View, ...]
+
+    def rows(self, pool: str) -> int:
+        """Rows drawn from a pool in one step."""
+        return self.spec.batch if pool == "labeled" else self.spec.unlabeled_batch or self.spec.batch

@@ -1,0 +1,1 @@
+"""The network: backbone, heads and bridges together, its average, its weights on disk."""

@@ -1,0 +1,111 @@
+"""The model: one encoder pass over the rows of all tasks, and the frozen predictor that bridges consult."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ssmtl.contracts.backbone import Backbone
+from ssmtl.contracts.bridge import Bridge, FrozenPredictor
+from ssmtl.contracts.head import Head, Output
+from ssmtl.contracts.shapes import Features, Images, Logits
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Dropout off and statistics fixed; each submodule's previous flag comes back, also after an error."""
+    flags = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in flags:
+            part.training = training
+
+
+class MultiTaskModel(nn.Module):
+    """A shared backbone, and a head with an optional bridge for each task.
+
+    :param normalize: by task, mean and std: its images in [0, 1] become (x − mean) / std before the backbone; one value
+        a channel.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        heads: Mapping[str, Head],
+        bridges: Mapping[str, Bridge],
+        normalize: Mapping[str, tuple[list[float], list[float]]],
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(heads)
+        self.bridges = nn.ModuleDict(bridges)
+        for task, (mean, std) in normalize.items():
+            self.register_buffer(f"mean_{task}", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+            self.register_buffer(f"std_{task}", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, images: Mapping[str, Images]) -> dict[str, Logits]:
+        """Logits by task for the rows of each task; the rows of all tasks are encoded in one pass."""
+        encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
+        logits, start = {}, 0
+        for task, rows in images.items():
+            own = slice(start, start + len(rows))
+            logits[task] = self._decode(task, rows, tuple(level[own] for level in encoded))
+            start = own.stop
+        return logits
+
+    def logits(self, task: str, images: Images) -> Logits:
+        """Logits of one task for its own images, in the mode that the modules are in."""
+        return self._logits(task, images, images_of=task)
+
+    def predictor(self, task: str, images_of: str | None = None) -> FrozenPredictor:
+        """The task's frozen predictor: evaluation mode, float32, differentiable in the images.
+
+        It leaves parameter gradients alone as long as it is differentiated with `torch.autograd.grad`.
+
+        :param images_of: the task whose images it is shown, if not its own: normalising belongs to the images.
+        """
+        return _FrozenPredictor(self, task, images_of or task)
+
+    def output(self, task: str) -> Output:
+        """What the task's logits mean."""
+        head = self.heads[task]
+        assert isinstance(head, Head)
+        return head.output
+
+    def _logits(self, task: str, images: Images, images_of: str) -> Logits:
+        return self._decode(task, images, self._encode(self._normalized(images_of, images)))
+
+    def _normalized(self, task: str, images: Images) -> Images:
+        return (images - self.get_buffer(f"mean_{task}")) / self.get_buffer(f"std_{task}")
+
+    def _encode(self, images: Images) -> Features:
+        features: Features = self.backbone(images)
+        return features
+
+    def _decode(self, task: str, images: Images, features: Features) -> Logits:
+        if task in self.bridges:
+            bridge = self.bridges[task]
+            assert isinstance(bridge, Bridge)
+            guides = {name: self.predictor(name, images_of=task) for name in bridge.reads}
+            features = bridge(images, features, guides)
+        logits: Tensor = self.heads[task](features)
+        return logits
+
+
+@dataclass(frozen=True)
+class _FrozenPredictor:
+    model: MultiTaskModel
+    task: str
+    images_of: str
+
+    @property
+    def output(self) -> Output:
+        return self.model.output(self.task)
+
+    def __call__(self, images: Images) -> Logits:
+        with evaluation_mode(self.model), torch.autocast(images.device.type, enabled=False):
+            return self.model._logits(self.task, images.float(), self.images_of)

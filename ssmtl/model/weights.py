@@ -1,0 +1,60 @@
+"""Weights on disk, as safetensors, written whole or not at all."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ssmtl.atomic_file import sync
+from ssmtl.errors import RunError
+
+
+def save_weights(path: Path, model: nn.Module, facts: Mapping[str, str]) -> None:
+    """:param facts: kept in the file's header as JSON, such as the step and the recipe's hash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write_tensors(temporary, model.state_dict(), facts)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
+    """The file is on the disk when this returns.
+
+    One key of facts, since safetensors orders several at random and the same weights must give the same bytes.
+
+    :raises OSError: for a full disk among others.
+    """
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    try:
+        save_file(plain, path, metadata={"ssmtl": json.dumps(dict(facts), sort_keys=True)})
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written: {error}") from error
+    sync(path)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """:raises RunError: if the file is missing or damaged."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"the weights {path} cannot be read: {error}") from error
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """:raises RunError: if the file is missing, damaged, or of another model."""
+    tensors = read_tensors(path)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(
+            f"the weights {path} are not of this recipe's model: {str(error).splitlines()[-1].strip()}"
+        ) from error

@@ -1,0 +1,47 @@
+"""A component in a recipe: by name, with its options."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+
+
+class RecipePart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+class Component(RecipePart):
+    """A component by name; every key besides `use` belongs to the component."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, protected_namespaces=())
+    use: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The component's own keys."""
+        return dict(self.model_extra or {})
+
+
+def as_component(named: "str | Component") -> "Component":
+    """A metric may stand as its name alone."""
+    return Component(use=named) if isinstance(named, str) else named
+
+
+class Ramp(RecipePart):
+    """A weight that grows linearly from 0 to `to` within the first `until` of the training."""
+
+    to: NonNegativeFloat
+    until: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    def at(self, progress: float) -> float:
+        """The weight when `progress` of the training is done."""
+        return self.to * min(progress / self.until, 1.0)
+
+
+class StrategyEntry(Component):
+    """A strategy and the weight of its loss."""
+
+    weight: NonNegativeFloat | Ramp = 1.0
+
+    def weight_at(self, progress: float) -> float:
+        """The weight when `progress` of the training is done."""
+        return self.weight.at(progress) if isinstance(self.weight, Ramp) else self.weight

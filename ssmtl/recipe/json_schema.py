@@ -1,0 +1,70 @@
+"""The JSON Schema of recipes, with the options of every component that is installed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ssmtl.recipe.components import Component, StrategyEntry
+from ssmtl.recipe.models import Recipe, SourceEntry
+from ssmtl.registry.options import options_model
+from ssmtl.registry.plugins import Plugins
+from ssmtl.registry.registry import Registry
+
+PLACES: dict[str, str] = {
+    "backbone": "Recipe.backbone",
+    "balancer": "Recipe.balancer",
+    "head": "TaskSpec.head",
+    "bridge": "TaskSpec.bridge",
+    "augmentation": "TaskSpec.augment",
+    "strategy": "TaskSpec.strategies",
+    "metric": "TaskSpec.metrics",
+    "source": "Recipe.sources",
+}
+"""Where components of each kind stand in a recipe."""
+
+CORE: dict[str, type[Component]] = {"strategy": StrategyEntry, "source": SourceEntry}
+"""Kinds whose entries have keys of the core's beside `use`."""
+
+
+def recipe_schema(plugins: Plugins) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12). `sources` may also be the path of a sources file."""
+    schema = Recipe.model_json_schema()
+    definitions: dict[str, Any] = schema["$defs"]
+    for kind in PLACES:
+        core = CORE.get(kind, Component)
+        definitions[kind] = {"anyOf": _components(plugins[kind], core, definitions)}
+    properties, task = schema["properties"], definitions["TaskSpec"]["properties"]
+    for kind in ("backbone", "balancer"):
+        properties[kind] = {"$ref": f"#/$defs/{kind}"}
+    properties["sources"] = {
+        "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"$ref": "#/$defs/source"}}]
+    }
+    task["head"] = {"$ref": "#/$defs/head"}
+    task["bridge"] = {"anyOf": [{"$ref": "#/$defs/bridge"}, {"type": "null"}]}
+    task["augment"] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/augmentation"}}
+    task["strategies"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/strategy"}}
+    task["metrics"] = {
+        "type": "array",
+        "items": {"anyOf": [{"enum": list(plugins["metric"])}, {"$ref": "#/$defs/metric"}]},
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ssmtl recipe"}
+
+
+def _components(registry: Registry, core: type[Component], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    shared = core.model_json_schema(ref_template="#/$defs/{model}")
+    definitions.update(shared.pop("$defs", {}))
+    result = []
+    for entry in registry.values():
+        make: Callable[..., Any] = entry.make
+        options = options_model(make, entry.name).model_json_schema(ref_template="#/$defs/{model}")
+        definitions.update(options.pop("$defs", {}))
+        result.append(
+            {
+                "type": "object",
+                "title": entry.name,
+                "description": (make.__doc__ or "").strip().split("\n")[0],
+                "properties": {**shared["properties"], **options.get("properties", {}), "use": {"const": entry.name}},
+                "required": ["use", *options.get("required", [])],
+                "additionalProperties": False,
+            }
+        )
+    return result

@@ -1,0 +1,188 @@
+"""From a recipe's file or name, a sources file and `--set` to a `Recipe`."""
+
+import copy
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ssmtl.builtins.shipped_recipes import shipped_folder
+from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.recipe import yaml_file
+from ssmtl.recipe.models import Recipe
+from ssmtl.registry.registry import Registry
+from ssmtl.validation_errors import problems_of
+
+UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
+"""What pydantic puts into a place to say which member of a union of types it tried."""
+
+
+@dataclass(frozen=True)
+class RecipeText:
+    """A recipe's plain data, with overrides and sources put in, and the file it came from."""
+
+    content: dict[str, Any]
+    where: str
+
+    def validated(self) -> Recipe:
+        """:raises RecipeError: with every mistake of form."""
+        recipe, problems = self.parsed()
+        if recipe is None or problems:
+            raise RecipeError(problems)
+        return recipe
+
+    def parsed(self) -> tuple[Recipe | None, list[Problem]]:
+        """Every mistake of form; and the recipe, without the keys that are wrong if it stands without them."""
+        try:
+            return Recipe.model_validate_json(json.dumps(self.content, default=str)), []
+        except ValidationError as error:
+            problems = _distinct(list(problems_of(error, "", Recipe)))
+            rest = _without(self.content, [problem.where.split(".") for problem in problems])
+        named = [Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in problems]
+        try:
+            return Recipe.model_validate_json(json.dumps(rest, default=str)), named
+        except ValidationError:
+            return None, named
+
+
+def _without(content: dict[str, Any], places: list[list[str]]) -> dict[str, Any]:
+    """The content without the values at these places, so that what is left can be checked too."""
+    result = copy.deepcopy(content)
+    for *parents, last in places:
+        place: Any = result
+        for part in parents:
+            place = place.get(part) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(last, None)
+    return result
+
+
+def read(
+    recipe: str,
+    shipped: Registry,
+    *,
+    sources: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+) -> RecipeText:
+    """Find, read and overlay a recipe.
+
+    :param recipe: a file, or the name of a shipped recipe.
+    :param sources: a sources file, or the name of a shipped one, in the place of the recipe's own.
+    :param overrides: `a.b=c`, where c is YAML; list items are addressed by number or by what they `use`.
+    :raises RecipeError: if a file is missing or not YAML, or an override names a place that is not there.
+    """
+    path = _find(recipe, shipped)
+    content = yaml_file.read_mapping(path)
+    wanted = sources if sources is not None else content.get("sources")
+    if isinstance(wanted, str):
+        place = find_sources(wanted, path if sources is None else None)
+        content["sources"] = yaml_file.read_mapping(place)
+    for override in overrides:
+        content = _overridden(content, override)
+    if seed is not None:
+        content["seed"] = seed
+    return RecipeText(content, str(path))
+
+
+def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
+    """The Python files that the recipe names, from its own folder on; their places become absolute in the recipe.
+
+    :raises RecipeError: if it names some and `allow` is not set, or one is not there.
+    """
+    named = text.content.get("plugins")
+    if not named or not isinstance(named, list):
+        return []
+    if not allow:
+        listed = ", ".join(str(name) for name in named)
+        raise RecipeError(
+            [
+                Problem(
+                    f"{text.where}: plugins",
+                    f"names Python code to run ({listed:.200})",
+                    "read it; then allow it with --allow-local-plugins",
+                )
+            ]
+        )
+    found = [(Path(text.where).parent / str(name)).resolve() for name in named]
+    for path in found:
+        if not path.is_file():
+            raise RecipeError([Problem(f"{text.where}: plugins", f"no file {path}")])
+    text.content["plugins"] = [str(path) for path in found]
+    return found
+
+
+def _find(recipe: str, shipped: Registry) -> Path:
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    if recipe in shipped:
+        found = shipped[recipe].make
+        return found if isinstance(found, Path) else Path(str(found))
+    kind = "no such file" if path.suffix in (".yaml", ".yml") else "neither a file nor the name of a shipped recipe"
+    raise RecipeError([Problem(recipe, kind, nearest(path.stem, shipped))])
+
+
+def find_sources(wanted: str, recipe: Path | None = None) -> Path:
+    """A sources file: beside the recipe, from here, or shipped.
+
+    :raises RecipeError: if there is none.
+    """
+    shipped = shipped_folder()
+    places = [Path(wanted), shipped / wanted, shipped / "sources" / f"{wanted}.yaml"]
+    if recipe is not None:
+        places.insert(0, recipe.parent / wanted)
+    for place in places:
+        if place.is_file():
+            return place
+    known = [path.stem for path in (shipped / "sources").glob("*.yaml")]
+    raise RecipeError([Problem(wanted, "no such sources file", nearest(Path(wanted).stem, known))])
+
+
+def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise RecipeError([Problem(f"--set {override}", "should be KEY=VALUE, such as train.steps=100")])
+    value = yaml_file.parse(text, f"--set {override}") if text else None
+    result = copy.deepcopy(content)
+    place: Any = result
+    *parents, last = name.split(".")
+    for position, part in enumerate(parents):
+        place = _step(place, part, f"--set {override}: {'.'.join(parents[: position + 1])}")
+    if isinstance(place, list):
+        place[_index(place, last, f"--set {override}")] = value
+    else:
+        place[last] = value
+    return result
+
+
+def _step(place: Any, part: str, where: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, where)]
+    if place.get(part) is None:
+        place[part] = {}
+    if not isinstance(place[part], dict | list):
+        raise RecipeError([Problem(where, f"is {place[part]!r}, which has no keys")])
+    return place[part]
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    if part.isdigit() and int(part) < len(items):
+        return int(part)
+    uses = [item.get("use") if isinstance(item, Mapping) else item for item in items]
+    if part in uses:
+        return uses.index(part)
+    raise RecipeError([Problem(where, f"no item '{part}' in the list", nearest(part, [str(use) for use in uses]))])
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    """A union of types gives one message a member; keep the first of each place."""
+    kept: dict[str, Problem] = {}
+    for problem in problems:
+        place = ".".join(part for part in problem.where.split(".") if not UNION_MEMBER.fullmatch(part))
+        kept.setdefault(place, Problem(place, problem.what, problem.hint))
+    return list(kept.values())

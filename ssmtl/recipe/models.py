@@ -1,0 +1,167 @@
+"""The recipe as frozen, forbidding models: what may stand in the YAML file."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from ssmtl.recipe.components import Component, RecipePart, StrategyEntry, as_component
+from ssmtl.recipe.training import Optimizer, Schedule, Train
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SourceEntry(Component):
+    """A source, and what the core does with it.
+
+    :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
+        such part itself.
+    :param labels: renames class names; null drops a label.
+    :param disjoint_from: another source: patients found in both go to one of them only; `share` of them to this one.
+    :param on_error: what an image that does not decode does.
+    """
+
+    val: Share | PositiveInt | None = None
+    test: Share | PositiveInt | None = None
+    labels: dict[str, str | None] = {}
+    disjoint_from: str | None = None
+    share: Share = 0.5
+    on_error: Literal["stop", "skip"] = "stop"
+
+
+class ImageSpec(RecipePart):
+    """Images are resized to size × size.
+
+    The model normalises them as (x − mean) / std, one value a channel or one for all.
+    """
+
+    size: Annotated[int, Field(ge=16, le=8192)] = 64
+    channels: Literal[1, 3] = 1
+    mean: list[float] = [0.5]
+    std: list[PositiveFloat] = [0.25]
+
+    @model_validator(mode="after")
+    def _lengths(self) -> "ImageSpec":
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise ValueError(f"'{name}' has {len(getattr(self, name))} values for {self.channels} channels")
+        return self
+
+
+class Normalize(RecipePart):
+    """Of one task's images, in the place of the recipe's; see `ImageSpec`."""
+
+    mean: Annotated[list[float], Field(min_length=1)]
+    std: Annotated[list[PositiveFloat], Field(min_length=1)]
+
+
+def _checked_names(named: dict[str, Any]) -> dict[str, Any]:
+    """They become parts of file names."""
+    for name in named:
+        if not name or len(name) > 60 or not all(character.isalnum() or character in "_-" for character in name):
+            raise ValueError(f"the name {name!r:.80} should be made of up to 60 letters, digits, '_' and '-'")
+    return named
+
+
+class TaskSpec(RecipePart):
+    """One task.
+
+    :param labeled: how many images of the train part keep their labels: a number, a share, `all`, or a number a class.
+    :param unlabeled_includes_labeled: whether the unlabelled pool holds the labelled images too, as in FixMatch.
+    :param unlabeled_batch: unlabelled rows a step; as many as labelled ones if not given.
+    :param evaluate_on: domain name to source name; a task's own source stands for its test part.
+    :param normalize: if this task's images are normalised otherwise than `image` says.
+    :param disjoint_from: another task, whose patients this task must not see.
+    """
+
+    source: str
+    labeled: NonNegativeInt | Annotated[float, Field(gt=0, le=1)] | Literal["all"] | dict[str, NonNegativeInt] = "all"
+    unlabeled_includes_labeled: bool = True
+    batch: PositiveInt = 10
+    unlabeled_batch: PositiveInt | None = None
+    disjoint_from: str | None = None
+    evaluate_on: dict[str, str] = {}
+    bridge: Component | None = None
+    head: Component
+    normalize: Normalize | None = None
+    augment: dict[str, Component] = {}
+    strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
+    metrics: list[str | Component] = []
+
+    def components(self) -> Iterator[tuple[str, str, Component]]:
+        """Every component of the task: where it stands, its kind, and itself."""
+        yield "head", "head", self.head
+        if self.bridge is not None:
+            yield "bridge", "bridge", self.bridge
+        for name, augmentation in self.augment.items():
+            yield f"augment.{name}", "augmentation", augmentation
+        for number, strategy in enumerate(self.strategies):
+            yield f"strategies.{number}", "strategy", strategy
+        for number, metric in enumerate(self.metrics):
+            yield f"metrics.{number}", "metric", as_component(metric)
+
+    @field_validator("evaluate_on")
+    @classmethod
+    def _domains(cls, named: dict[str, str]) -> dict[str, str]:
+        return _checked_names(named)
+
+    @field_validator("labeled", mode="before")
+    @classmethod
+    def _labeled(cls, value: object) -> object:
+        counts = isinstance(value, dict) and value and all(type(n) is int and n >= 0 for n in value.values())
+        share = type(value) is float and 0 < value <= 1
+        if not (counts or share or value == "all" or (type(value) is int and value > 0)):
+            raise ValueError("should be a number of images, a share between 0 and 1, 'all', or a number for each class")
+        return value
+
+
+class Recipe(RecipePart):
+    """A whole experiment.
+
+    :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    seed: NonNegativeInt = 0
+    image: ImageSpec = ImageSpec()
+    sources: dict[str, SourceEntry]
+    split: str | None = None
+    plugins: list[str] = []
+    backbone: Component
+    tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
+    balancer: Component = Component(use="fixed")
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    train: Train = Train()
+
+    @model_validator(mode="after")
+    def _channels(self) -> "Recipe":
+        for name, task in self.tasks.items():
+            for key in ("mean", "std") if task.normalize else ():
+                if len(getattr(task.normalize, key)) not in (1, self.image.channels):
+                    raise ValueError(f"'{key}' of tasks.{name}.normalize should have one value, or one a channel")
+        return self
+
+    @field_validator("tasks", "sources")
+    @classmethod
+    def _names(cls, named: dict[str, Any]) -> dict[str, Any]:
+        return _checked_names(named)
+
+    def components(self) -> Iterator[tuple[str, str, Component]]:
+        """Every component: where it stands, its kind, and itself."""
+        yield "backbone", "backbone", self.backbone
+        yield "balancer", "balancer", self.balancer
+        for name, source in self.sources.items():
+            yield f"sources.{name}", "source", source
+        for name, task in self.tasks.items():
+            yield from ((f"tasks.{name}.{place}", kind, component) for place, kind, component in task.components())
+
+    def content(self) -> dict[str, Any]:
+        """The recipe as plain data, every default written out."""
+        return self.model_dump(mode="json")
+
+    def digest(self) -> str:
+        """A hash of the resolved recipe."""
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,77 @@
+"""How a recipe is trained: optimiser, learning rate, length, selection, machine."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
+from ssmtl.recipe.components import RecipePart
+
+
+class Optimizer(RecipePart):
+    """:param betas: of Adam and AdamW. :param momentum: of SGD."""
+
+    use: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: PositiveFloat = 1e-4
+    weight_decay: NonNegativeFloat = 0.0
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = True
+
+
+Duration = PositiveInt | Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+(steps?|epochs?)\s*$")]
+"""Steps, or '8 epochs': an epoch is one pass over the largest task's training images, labelled or not."""
+
+Minutes = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+minutes?\s*$")]
+"""Such as '10 minutes'."""
+
+
+class Schedule(RecipePart):
+    """The learning rate over time, after a linear warm-up.
+
+    :param every, gamma: of `step`: the rate is multiplied by gamma each time.
+    :param floor: of `cosine`: share of the initial rate at the end.
+    """
+
+    use: Literal["constant", "step", "cosine"] = "constant"
+    warmup: NonNegativeInt = 0
+    every: Duration = 1000
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Train(RecipePart):
+    """How long, on what, and which weights are kept.
+
+    :param ema: decay of the exponential moving average of the weights, evaluated instead of the raw ones.
+    :param clip: largest norm of the gradient.
+    :param select_by: `validation`: weights with the best mean validation score over the tasks; `last`: the last ones.
+        Never by the test part.
+    :param gradient_cosine_every: steps between two logs of the angle between the tasks' gradients, in 32-bit
+        precision; null: never.
+    :param checkpoint_every: how often the state is saved that `--resume` goes on from: steps, epochs or minutes.
+    :param keep_checkpoints: how many of the last are kept.
+    :param on_nonfinite: what a step does whose loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
+    :param max_skipped: skipped steps before the run stops all the same.
+    :param timeout: seconds that a process waits for the others before it gives up (`devices` above 1).
+    """
+
+    steps: PositiveInt = 1000
+    evaluate_every: PositiveInt = 100
+    log_every: PositiveInt = 10
+    select_by: Literal["validation", "last"] = "validation"
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    clip: PositiveFloat | None = None
+    gradient_cosine_every: PositiveInt | None = 50
+    checkpoint_every: Duration | Minutes = "10 minutes"
+    keep_checkpoints: PositiveInt = 2
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    max_skipped: PositiveInt = 10
+    timeout: PositiveInt = 600
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: PositiveInt = 1
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _precision(cls, value: object) -> object:
+        return str(value) if type(value) is int else value

@@ -1,0 +1,1 @@
+"""Plugins, what they offer under which name, and which options it takes."""

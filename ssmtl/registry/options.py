@@ -1,0 +1,59 @@
+"""A component's keyword-only parameters become its recipe schema.
+
+Positional-only parameters come from the engine; keyword-only parameters come from the recipe. An author writes an
+ordinary typed constructor; this module reads the signature and builds the forbidding pydantic model.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ssmtl.errors import PluginError, Problem
+from ssmtl.validation_errors import problems_of
+
+
+def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
+    """The schema of a component's options.
+
+    :raises PluginError: if a keyword-only parameter has no annotation, or the constructor takes `**anything`.
+    """
+    function = make.__init__ if inspect.isclass(make) else make
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(make).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            raise PluginError(f"'{name}' takes **{parameter.name}: a component names each of its options")
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        if parameter.name not in hints:
+            raise PluginError(f"the option '{parameter.name}' of '{name}' has no type annotation")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (hints[parameter.name], default)
+    config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False, protected_namespaces=()
+    )
+    return create_model(name, __config__=config, **fields)
+
+
+def check_options(make: Callable[..., Any], name: str, options: Mapping[str, Any], where: str) -> list[Problem]:
+    """What is wrong with `options`, each with its key under `where`."""
+    model = options_model(make, name)
+    try:
+        _validated(model, options)
+    except ValidationError as error:
+        return list(problems_of(error, where, model))
+    return []
+
+
+def build(make: Callable[..., Any], name: str, options: Mapping[str, Any], *engine: Any) -> Any:
+    """The component: `engine` goes to the positional parameters, validated `options` to the keyword-only ones."""
+    model = _validated(options_model(make, name), options)
+    return make(*engine, **{field: getattr(model, field) for field in type(model).model_fields})
+
+
+def _validated(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+    """Strict, yet in JSON's types: a YAML list is a tuple where one is wanted, and the string "5" is no number."""
+    return model.model_validate_json(json.dumps(options, default=str))

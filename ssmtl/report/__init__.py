@@ -1,7 +1,0 @@
-"""Figures and a self-contained page, for one finished run or for a suite: reads a folder, writes into it."""
-
-from ssmtl.report.figures import write_figures
-from ssmtl.report.page import write_report
-from ssmtl.report.suite.page import write_suite_report
-
-__all__ = ["write_figures", "write_report", "write_suite_report"]

@@ -1,0 +1,7 @@
+"""Figures and a self-contained page, for one finished run or for a suite: reads a folder, writes into it."""
+
+from ssmtl.reports.run.figures import write_figures
+from ssmtl.reports.run.page import write_report
+from ssmtl.reports.suite.page import write_suite_report
+
+__all__ = ["write_figures", "write_report", "write_suite_report"]

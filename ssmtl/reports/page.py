@@ -1,0 +1,63 @@
+"""What the page of a run and that of a suite have in common: one HTML file that needs nothing else."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ssmtl.reports.saved_figure import SavedFigure
+
+SCRIPT = "page.js"
+PIXELS_PER_INCH = 96  # of CSS
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the page. :param source: a data URI. :param width: in CSS pixels."""
+
+    source: str
+    link: str
+    caption: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """Figures of one subject; if there are none, what they need."""
+
+    heading: str
+    pictures: Sequence[Picture]
+    needs: str
+
+
+def render(template: str, **content: Any) -> str:
+    """The template with every string of `content` escaped, and with the hash of the one script that may run."""
+    environment = Environment(
+        loader=PackageLoader("ssmtl.reports", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Style and script are included verbatim: they are ours and hold nothing of the run.
+    script = resources.files("ssmtl.reports").joinpath(SCRIPT).read_text(encoding="utf-8")
+    script_hash = base64.b64encode(hashlib.sha256(script.rstrip("\n").encode()).digest()).decode()
+    return environment.get_template(template).render(script_hash=script_hash, **content)
+
+
+def picture(figure: SavedFigure) -> Picture:
+    """The figure as a data URI."""
+    content = base64.b64encode(figure.path.read_bytes()).decode()
+    file = quote(f"{figure.path.parent.name}/{figure.path.name}")
+    return Picture(f"data:image/png;base64,{content}", file, figure.caption, round(figure.width * PIXELS_PER_INCH))
+
+
+def link(folder: Path, name: str) -> str:
+    """Where the page finds a file or folder beside it."""
+    return quote(name) + ("/" if (folder / name).is_dir() else "")

@@ -1,0 +1,60 @@
+"""All figures of a run, drawn and saved."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssmtl.reports.drawing import Drawing
+from ssmtl.reports.run.bland_altman import draw_bland_altman
+from ssmtl.reports.run.curves import draw_curves
+from ssmtl.reports.run.dice_spread import draw_dice
+from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.reports.run.masks import draw_masks
+from ssmtl.reports.run.roc import draw_roc
+from ssmtl.reports.run.saliency import draw_saliency
+from ssmtl.reports.saved_figure import SavedFigure, save_drawing
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kind of figure: its heading in the page, who draws it, and what a run must hold for it."""
+
+    heading: str
+    draw: Callable[[FinishedRun], Iterator[Drawing]]
+    needs: str
+
+
+SUBJECTS = (
+    Subject("Training", draw_curves, "metrics.jsonl"),
+    Subject(
+        "Receiver operating characteristic",
+        draw_roc,
+        "probabilities and targets of a classification task in predictions/",
+    ),
+    Subject("Sample masks", draw_masks, "sample images, masks and probabilities of a mask task in predictions/"),
+    Subject("Dice over images", draw_dice, "Dice in per_image.csv"),
+    Subject(
+        "Agreement of foreground area", draw_bland_altman, "foreground pixel counts of a mask task in predictions/"
+    ),
+    Subject("Saliency", draw_saliency, "sample saliency maps in predictions/"),
+)
+
+
+def write_figures(run: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
+    """Draw everything the run folder holds data for into its `figures/`.
+
+    :param formats: suffixes that matplotlib knows, such as 'png', 'svg', 'pdf'.
+    :raises RunError: if `run` is no folder or holds a damaged file.
+    """
+    finished = FinishedRun.read(run)
+    taken: set[str] = set()
+    saved = [figure for subject in SUBJECTS for figure in save_figures(finished, subject, taken, formats)]
+    return [figure.path for figure in saved]
+
+
+def save_figures(
+    run: FinishedRun, subject: Subject, taken: set[str], formats: Sequence[str] = ("png",)
+) -> Iterator[SavedFigure]:
+    """Draw and save the figures of one subject, one in memory at a time; names already `taken` get a number."""
+    for drawing in subject.draw(run):
+        yield from save_drawing(drawing, run.folder.path, taken, formats)

@@ -1,0 +1,91 @@
+"""A run folder, read into memory: what is missing is empty, what cannot be read is an error."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ssmtl.data.split_file import SplitFile
+from ssmtl.errors import RecipeError, RunError
+from ssmtl.evaluation.per_image import PerImage, read_per_image
+from ssmtl.evaluation.stored_predictions import StoredPredictions, read_predictions
+from ssmtl.recipe import yaml_file
+from ssmtl.reports.domains import in_order
+from ssmtl.runs.files import Environment, Results
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.log import EVALUATED, STEP, read_log
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run left behind, finished or not.
+
+    :param recipe: the text of recipe.yaml. :param results, split, environment: None if there is no such file.
+    :param steps: the records of logged steps in metrics.jsonl, in order. :param evaluations: those of evaluations.
+    """
+
+    folder: RunFolder
+    results: Results | None
+    recipe: str
+    split: SplitFile | None
+    environment: Environment | None
+    steps: tuple[Mapping[str, Any], ...]
+    evaluations: tuple[Mapping[str, Any], ...]
+    per_image: PerImage
+    predictions: tuple[StoredPredictions, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """:raises RunError: if `path` is no folder, or one of its files is damaged."""
+        if not path.is_dir():
+            raise RunError(f"{path}: not a run folder")
+        folder = RunFolder(path)
+        records = read_log(folder.log) if folder.log.is_file() else []
+        return cls(
+            folder=folder,
+            results=folder.read_results() if folder.results.is_file() else None,
+            recipe=folder.recipe.read_text(encoding="utf-8", errors="replace") if folder.is_started else "",
+            split=folder.read_split() if folder.split.is_file() else None,
+            environment=folder.read_environment() if folder.environment.is_file() else None,
+            steps=tuple(record for record in records if record.get("event") == STEP),
+            evaluations=tuple(record for record in records if record.get("event") == EVALUATED),
+            per_image=read_per_image(folder.per_image) if folder.per_image.is_file() else {},
+            predictions=_predictions(folder),
+        )
+
+    @property
+    def name(self) -> str:
+        """The recipe's name, else the folder's."""
+        told = self.results.name if self.results else self._recipe_value("name")
+        return str(told or self.folder.path.resolve().name)
+
+    @property
+    def seed(self) -> str:
+        """The seed as text; '?' if no file tells."""
+        seed = self.results.seed if self.results else self._recipe_value("seed")
+        return "?" if seed is None else str(seed)
+
+    def class_names(self, task: str, count: int) -> list[str]:
+        """`count` names of the task's classes or structures, numbered where the run does not name them."""
+        names = self.results.classes.get(task, []) if self.results else []
+        return names if len(names) == count else [f"class {index}" for index in range(count)]
+
+    def unit(self, task: str, metric: str) -> str:
+        """Of the metric's values; empty for a share, or if the run does not tell."""
+        facts = self.results.metrics.get(task, {}).get(metric) if self.results else None
+        return facts.unit if facts else ""
+
+    def _recipe_value(self, key: str) -> Any:
+        try:
+            recipe = yaml_file.parse(self.recipe, str(self.folder.recipe))
+        except RecipeError:
+            return None
+        return recipe.get(key) if isinstance(recipe, dict) else None
+
+
+def _predictions(folder: RunFolder) -> tuple[StoredPredictions, ...]:
+    """Tasks as their files are sorted, domains in their usual order."""
+    stored = [read_predictions(path) for path in sorted(folder.predictions.glob("*.npz"))]
+    tasks = list(dict.fromkeys(item.task for item in stored))
+    order = {domain: place for place, domain in enumerate(in_order(item.domain for item in stored))}
+    return tuple(sorted(stored, key=lambda item: (tasks.index(item.task), order[item.domain])))

@@ -1,0 +1,67 @@
+"""The page of a run, drawn from what its folder holds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssmtl.atomic_file import write_text
+from ssmtl.reports.page import Section, link, picture, render
+from ssmtl.reports.run import tables
+from ssmtl.reports.run.figures import SUBJECTS, save_figures
+from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.reports.run.summary import summarise
+from ssmtl.runs.folder import RunFolder, damaged
+
+TEMPLATE = "run/page.html.j2"
+
+
+def write_report(run: Path) -> Path:
+    """Draw the figures of the run folder `run` into its `figures/`, and write `report.html` beside them.
+
+    :raises RunError: if `run` is no folder or holds a damaged file.
+    """
+    folder = RunFolder(run)
+    with damaged(run):
+        finished = FinishedRun.read(run)
+        taken: set[str] = set()
+        sections = [
+            Section(
+                subject.heading, [picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs
+            )
+            for subject in SUBJECTS
+        ]
+        page = _render(finished, sections)
+    write_text(folder.report, page)
+    return folder.report
+
+
+def _render(run: FinishedRun, sections: Sequence[Section]) -> str:
+    return render(
+        TEMPLATE,
+        name=run.name,
+        seed=run.seed,
+        summary=summarise(run),
+        metrics=list(tables.metrics(run)),
+        evaluated=[tables.counts(run), tables.spread(run)],
+        data=[tables.budgets(run), tables.split(run)],
+        environment=tables.environment(run),
+        sections=sections,
+        recipe=run.recipe,
+        recipe_hash=run.results.recipe_hash if run.results else "",
+        data_fingerprint=run.results.data_fingerprint if run.results else "",
+        files=[
+            (link(run.folder.path, path.name), path.name, what) for path, what in _files(run.folder) if path.exists()
+        ],
+    )
+
+
+def _files(folder: RunFolder) -> Sequence[tuple[Path, str]]:
+    return (
+        (folder.recipe, "the recipe, resolved: what to run to repeat this"),
+        (folder.results, "every number of this page"),
+        (folder.log, "losses and validation metrics by step"),
+        (folder.per_image, "metrics of each test image"),
+        (folder.split, "which images were labelled, unlabelled, validation, test"),
+        (folder.environment, "versions, device, commit, command"),
+        (folder.predictions, "probabilities, targets and samples (NumPy archives)"),
+        (folder.figures, "the figures of this page, one file each"),
+    )

@@ -1,0 +1,78 @@
+"""Receiver operating characteristics of classification tasks, a curve a domain."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ssmtl.evaluation.stored_predictions import StoredPredictions
+from ssmtl.reports.drawing import GREY, SMALL, Drawing, label, panels, plain, styles
+from ssmtl.reports.run.finished_run import FinishedRun
+
+
+def draw_roc(run: FinishedRun) -> Iterator[Drawing]:
+    """A drawing for each classification task; a panel a class, or one panel if there are two classes."""
+    by_task: dict[str, list[StoredPredictions]] = {}
+    for item in run.predictions:
+        if "probabilities" in item and "targets" in item and len(item["targets"]):
+            by_task.setdefault(item.task, []).append(item)
+    for task, items in by_task.items():
+        yield _task(run, task, items)
+
+
+def roc_curve(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates, from (0, 0) to (1, 1), a point a distinct score (ties make a slope).
+
+    :param scores: (n,), higher is more positive. :param positive: (n,) bool, with both values among them.
+    """
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.diff(scores[order]) != 0, True)
+    hits = np.cumsum(positive[order])[last]
+    alarms = np.cumsum(~positive[order])[last]
+    return np.append(0.0, alarms / alarms[-1]), np.append(0.0, hits / hits[-1])
+
+
+def area(false_rate: np.ndarray, true_rate: np.ndarray) -> float:
+    """The area under a curve, by trapezia."""
+    return float(np.trapezoid(true_rate, false_rate))
+
+
+def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Drawing:
+    count = items[0]["probabilities"].shape[1]
+    names = run.class_names(task, count)
+    binary = count == 2 and items[0]["targets"].ndim == 1
+    shown = [1] if binary else list(range(count))
+    columns = min(3, len(shown))
+    figure, axes = panels(
+        len(shown), columns=columns, height=3.4 if columns < 3 else 2.5, width=3.6 * columns if columns < 3 else 7.2
+    )
+    for axis, index in zip(axes, shown, strict=True):
+        axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=":")
+        for item, (domain, colour, dashes) in zip(items, styles([item.domain for item in items]), strict=True):
+            scores, positive = _one_class(item, index)
+            words = f"{plain(domain, 24)} ({int(positive.sum())}+, {int((~positive).sum())}−)"
+            if not positive.any() or positive.all():
+                axis.plot([], [], color=colour, linestyle=dashes, label=f"{words}: not defined")
+                continue
+            false_rate, true_rate = roc_curve(scores, positive)
+            words = f"{words}: AUROC {area(false_rate, true_rate):.3f}"
+            axis.plot(false_rate, true_rate, color=colour, linestyle=dashes, linewidth=1.4, label=words)
+        axis.set_aspect("equal")
+        axis.set_xlim(-0.02, 1.02)
+        axis.set_ylim(-0.02, 1.02)
+        against = f"{names[1]} against {names[0]}" if binary else f"{names[index]} against the rest"
+        label(axis, title=against, x="false positive rate (1 − specificity)", y="true positive rate (sensitivity)")
+        axis.legend(fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="lower right", handlelength=1.6)
+    caption = (
+        f"{task}: receiver operating characteristic on each test domain, with the number of positive and negative "
+        "images and the area under the curve (AUROC). The diagonal is chance."
+    )
+    return Drawing(f"roc.{task}", caption, figure)
+
+
+def _one_class(item: StoredPredictions, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of one class and whether it is true; images of unknown target (negative, or neither 0 nor 1) drop out."""
+    scores, targets = item["probabilities"][:, index].astype(float), item["targets"]
+    known = targets >= 0 if targets.ndim == 1 else np.isin(targets[:, index], (0, 1))
+    known = known & np.isfinite(scores)
+    positive = targets == index if targets.ndim == 1 else targets[:, index] == 1
+    return scores[known], positive[known]

@@ -1,0 +1,112 @@
+"""The tables of a run's page."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ssmtl.reports.domains import FIRST_DOMAINS, in_order
+from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
+from ssmtl.suite.layout import head_of
+
+
+def metrics(run: FinishedRun) -> Iterator[PageTable]:
+    """Per task, one row per metric and one column per domain; with both usual domains also their difference."""
+    for task, by_domain in run.results.tasks.items() if run.results else ():
+        domains = in_order(by_domain)
+        if not domains:
+            continue
+        sources = run.results.sources.get(task, {}) if run.results else {}
+        columns = ["metric", *(f"{domain} ({sources[domain]})" if domain in sources else domain for domain in domains)]
+        both = all(domain in by_domain for domain in FIRST_DOMAINS)
+        rows = []
+        for metric in dict.fromkeys(metric for domain in domains for metric in by_domain[domain]):
+            head = head_of(metric, run.unit(task, metric))
+            row = [TableCell(head), *(decimal(by_domain[domain].get(metric)) for domain in domains)]
+            if both:
+                inside, outside = (by_domain[domain].get(metric, math.nan) for domain in FIRST_DOMAINS)
+                row.append(decimal(outside - inside, signed=True))
+            rows.append(row)
+        kind = run.results.kinds.get(task) if run.results else None
+        yield PageTable(f"{task} ({kind})" if kind else task, [*columns, "cross − in"] if both else columns, rows)
+
+
+def spread(run: FinishedRun) -> PageTable:
+    """Quantiles over images of each metric that has a value for each image."""
+    rows = []
+    for (task, domain, metric), by_image in run.per_image.items():
+        values = np.array(list(by_image.values()))
+        known = values[np.isfinite(values)]
+        quantiles = np.quantile(known, [0.0, 0.25, 0.5, 0.75, 1.0]) if len(known) else [math.nan] * 5
+        numbers = [whole(len(known)), whole(len(values) - len(known)), *(decimal(value) for value in quantiles)]
+        head = head_of(metric, run.unit(task, metric))
+        rows.append([TableCell(task), TableCell(domain), TableCell(head), *numbers])
+    columns = ["task", "domain", "metric", "defined", "undefined", "minimum", "Q1", "median", "Q3", "maximum"]
+    note = (
+        "Images on which the metric is defined, and their quartiles. This is the spread between images of one run; "
+        "it says nothing of other seeds."
+    )
+    return PageTable("Spread over images", columns, rows, note)
+
+
+def counts(run: FinishedRun) -> PageTable:
+    """How many images were evaluated, and how many references were empty."""
+    by_task = run.results.counts if run.results else {}
+    keys = list(dict.fromkeys(key for domains in by_task.values() for one in domains.values() for key in one))
+    rows = [
+        [TableCell(task), TableCell(domain), *(whole(domains[domain].get(key)) for key in keys)]
+        for task, domains in by_task.items()
+        for domain in in_order(domains)
+    ]
+    columns = ["task", "domain", *(key.replace("_", " ") for key in keys)]
+    return PageTable("Evaluated images", columns, rows, f"{UNDEFINED}: not counted for this task.")
+
+
+def budgets(run: FinishedRun) -> PageTable:
+    """How many images of each task the training might use, and how."""
+    rows = []
+    for task, budget in run.results.budgets.items() if run.results else ():
+        named = ", ".join(f"{name}: {whole(count).text}" for name, count in budget.labeled_classes.items())
+        sizes = (whole(budget.labeled), whole(budget.unlabeled), whole(budget.val))
+        rows.append([TableCell(task), *sizes, TableCell(named or UNDEFINED)])
+    return PageTable("Label budgets", ["task", "labelled", "unlabelled", "validation", "labelled, by class"], rows)
+
+
+def split(run: FinishedRun) -> PageTable:
+    """Sizes of the parts named in split.json, and how many ids the validation part shares with each other part."""
+    rows = []
+    for task, parts in run.split.tasks.items() if run.split else ():
+        ids = {"labeled": set(parts.labeled), "unlabeled": set(parts.unlabeled), "val": set(parts.val)}
+        both = [whole(len(ids["val"] & ids[part])) for part in ("labeled", "unlabeled")]
+        tests = ", ".join(f"{domain}: {len(part.ids)}" for domain, part in parts.test.items())
+        sizes = (whole(len(part)) for part in ids.values())
+        rows.append([TableCell(task), *sizes, *both, TableCell(tests or UNDEFINED)])
+    columns = [
+        "task",
+        "labelled",
+        "unlabelled",
+        "validation",
+        "in validation and labelled",
+        "in validation and unlabelled",
+        "test domains",
+    ]
+    note = "Counted from the ids in split.json. The two columns of shared images should be 0."
+    return PageTable(f"Split (seed {run.split.seed})" if run.split else "Split", columns, rows, note)
+
+
+def environment(run: FinishedRun) -> PageTable:
+    """What ran where: environment.json, one row per value."""
+    facts = run.environment.model_dump() if run.environment else {}
+    rows = [[TableCell(key), TableCell(value)] for key, value in _leaves(facts, "")]
+    return PageTable("Environment", ["what", "value"], rows)
+
+
+def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        yield key, " ".join(str(one) for one in value)
+    else:
+        yield key, UNDEFINED if value is None else str(value)

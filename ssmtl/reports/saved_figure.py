@@ -1,0 +1,39 @@
+"""A figure on disk."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssmtl.reports.drawing import Drawing
+
+DOTS_PER_INCH = 150
+
+
+@dataclass(frozen=True)
+class SavedFigure:
+    """A figure on disk. :param width: in inches."""
+
+    path: Path
+    caption: str
+    width: float
+
+
+def save_drawing(
+    drawing: Drawing, folder: Path, taken: set[str], formats: Sequence[str] = ("png",)
+) -> Iterator[SavedFigure]:
+    """Save one drawing into the folder's `figures/`, a file a format."""
+    name = _file_name(drawing.name, taken)
+    for suffix in formats:
+        path = folder / "figures" / f"{name}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        drawing.figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Date": None} if suffix == "svg" else None)
+        yield SavedFigure(path, drawing.caption, float(drawing.figure.get_figwidth()))
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """`name` with nothing but letters, digits, dots, dashes and underscores, and not yet taken."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "figure"
+    unique = next(one for one in (safe, *(f"{safe}-{count}" for count in range(2, 1000))) if one not in taken)
+    taken.add(unique)
+    return unique

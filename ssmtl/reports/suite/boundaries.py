@@ -1,0 +1,103 @@
+"""Predicted and reference boundaries, systems side by side; and the masks themselves (figures 4 and 8 of the paper)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from ssmtl.evaluation.stored_predictions import StoredPredictions
+from ssmtl.reports.drawing import SMALL, Drawing, pictures, plain
+from ssmtl.reports.run.masks import NEEDED, PREDICTED, REFERENCE, THRESHOLD, boundary, dice
+from ssmtl.reports.suite.finished_suite import FinishedSuite, item_of, places_of
+
+IMAGES, ACROSS = 3, 6
+
+
+def draw_boundaries(suite: FinishedSuite) -> Iterator[Drawing]:
+    """Drawings for each sources file, task and domain: a row an image, a column a system."""
+    yield from _drawings(suite, "boundaries")
+
+
+def draw_gallery(suite: FinishedSuite) -> Iterator[Drawing]:
+    """The same images with reference and predicted masks as they are."""
+    yield from _drawings(suite, "gallery")
+
+
+def _drawings(suite: FinishedSuite, kind: str) -> Iterator[Drawing]:
+    for sources in suite.sources:
+        cells = suite.main(sources)
+        for place in places_of(cells, *NEEDED):
+            items = {name: item_of(runs[0], place, *NEEDED) for name, runs in cells.items()}
+            found = {suite.results.label(name): item for name, item in items.items() if item is not None}
+            found = _same_images(found)
+            names = list(found)
+            across = ACROSS if kind == "boundaries" else ACROSS - 2
+            for start in range(0, len(names) if kind == "boundaries" else min(len(names), across), across):
+                part = {name: found[name] for name in names[start : start + across]}
+                if kind == "gallery":
+                    picked = suite.focus(place[0], [name for name in cells if items[name] is not None], across)
+                    labels = [suite.results.label(name) for name in picked]
+                    part = {name: found[name] for name in labels if name in found}
+                yield _sheet(kind, f"{sources}.{place[0]}.{place[1]}", start // across, part)
+
+
+def _same_images(found: dict[str, StoredPredictions]) -> dict[str, StoredPredictions]:
+    """Those that show the first one's images."""
+    ids = [tuple(item["sample_ids"]) for item in found.values()]
+    return {name: item for name, item in found.items() if tuple(item["sample_ids"]) == ids[0]}
+
+
+def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPredictions]) -> Drawing:
+    first = next(iter(items.values()))
+    rows = min(IMAGES, len(first["sample_images"]))
+    chosen = np.linspace(0, len(first["sample_images"]) - 1, rows).round().astype(int)
+    extra = 2 if kind == "gallery" else 0
+    aspect = first["sample_images"].shape[1] / first["sample_images"].shape[2]
+    figure, frames = pictures(rows, len(items) + extra, aspect, titled=1, below=0.28 if not extra else 0.05)
+    for row, image in enumerate(chosen):
+        line = frames[row]
+        if extra:
+            line[0].imshow(first["sample_images"][image], cmap="gray", vmin=0, vmax=255)
+            line[1].imshow(first["sample_masks"][image, 0], cmap="gray", vmin=0, vmax=1)
+        for frame, item in zip(line[extra:], items.values(), strict=True):
+            _picture(frame, item, int(image), bool(extra))
+    titles = ["image", "reference"][:extra] + list(items)
+    for frame, title in zip(frames[0], titles, strict=True):
+        frame.set_title(_two_lines(title), fontsize=SMALL, linespacing=1.1)
+    if not extra:
+        handles = [
+            Line2D([], [], color=REFERENCE, linewidth=1.6),
+            Line2D([], [], color=PREDICTED, linewidth=1.6, linestyle="--"),
+        ]
+        names = ["reference", "prediction"]
+        figure.legend(handles, names, loc="lower center", borderaxespad=0.1, ncols=2, fontsize=SMALL, frameon=False)
+    drawn = "masks, white where the probability is above" if extra else "boundaries over the image at the probability"
+    caption = (
+        f"{where.replace('.', ', ').replace('_', ' ')}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced, "
+        "not chosen by result; the first seed of each system; the number is the image's Dice."
+    )
+    return Drawing(f"{kind}.{where}.{number + 1}", caption, figure)
+
+
+def _picture(frame: Axes, item: StoredPredictions, image: int, filled: bool) -> None:
+    reference, probability = item["sample_masks"][image, 0] > 0, item["sample_probabilities"][image, 0].astype(float)
+    if filled:
+        frame.imshow(probability > THRESHOLD, cmap="gray", vmin=0, vmax=1)
+    else:
+        frame.imshow(item["sample_images"][image], cmap="gray", vmin=0, vmax=255)
+        boundary(frame, reference.astype(float), REFERENCE, "solid")
+        boundary(frame, probability, PREDICTED, "dashed")
+    score = dice(reference, probability > THRESHOLD)
+    said = f"{score:.3f}" if np.isfinite(score) else "both empty"
+    box = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.0}
+    frame.text(0.03, 0.03, said, transform=frame.transAxes, fontsize=SMALL - 0.5, color="white", bbox=box)
+
+
+def _two_lines(title: str) -> str:
+    """Broken near its middle, if it is long."""
+    words = plain(title, 40).split(" ")
+    if len(title) <= 16 or len(words) == 1:
+        return " ".join(words)
+    cut = min(range(1, len(words)), key=lambda at: abs(len(" ".join(words[:at])) - len(" ".join(words[at:]))))
+    return f"{' '.join(words[:cut])}\n{' '.join(words[cut:])}"

@@ -1,0 +1,81 @@
+"""What the strategies told while training: losses, mask rates, pseudo-labels, the angle between gradients."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ssmtl.reports.drawing import SMALL, WIDTH, Drawing, label, panels, plain, styles
+from ssmtl.reports.run.curves import smoothed
+from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
+from ssmtl.reports.table import number
+
+SYSTEMS = 7
+WINDOW = 9
+"""Logged steps of the running mean, for what is logged often."""
+
+Series = dict[int, list[float]]
+"""By step, a value a seed."""
+
+
+def draw_diagnostics(suite: FinishedSuite) -> Iterator[Drawing]:
+    """A drawing for each sources file: a panel a quantity, a line a system."""
+    for sources in suite.sources:
+        cells = suite.main(sources)
+        series: dict[str, dict[str, Series]] = {}
+        for name, runs in cells.items():
+            for quantity, found in _series(runs).items():
+                series.setdefault(quantity, {})[name] = found
+        if series:
+            yield _panels(suite, sources, dict(sorted(series.items())))
+
+
+def _series(runs: list[CellRun]) -> dict[str, Series]:
+    found: dict[str, Series] = {}
+    for run in runs:
+        for record in run_of(run.folder).steps:
+            for quantity, value in _told(record).items():
+                if np.isfinite(number(value)):
+                    found.setdefault(quantity, {}).setdefault(int(record["step"]), []).append(number(value))
+    return found
+
+
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record.get("diagnostics", {}), **record.get("losses", {})}
+
+
+def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str, Series]]) -> Drawing:
+    users = [name for name in suite.results.systems if any(name in found for found in series.values())]
+    shown = suite.focus("", users, SYSTEMS)
+    quantities = [quantity for quantity, found in series.items() if any(name in found for name in shown)]
+    figure, axes = panels(len(quantities), 3, 1.6, WIDTH)
+    handles: dict[str, Any] = {}
+    for axis, quantity in zip(axes, quantities, strict=True):
+        for name, colour, dashes in styles(shown):
+            points = series[quantity].get(name)
+            if points:
+                steps = np.array(sorted(points))
+                values = np.array([np.mean(points[int(step)]) for step in steps])
+                values = smoothed(list(values), WINDOW) if len(values) > 3 * WINDOW else values
+                (line,) = axis.plot(steps, values, color=colour, linestyle=dashes, linewidth=1.2)
+                handles.setdefault(plain(suite.results.label(name), 40), line)
+        axis.locator_params(nbins=4)
+        axis.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
+        axis.yaxis.get_offset_text().set_fontsize(SMALL)
+        label(axis, title=_title(quantity), x="optimiser step")
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)
+    caption = (
+        f"{sources}: what the strategies told while training, mean over seeds; a running mean over {WINDOW} logged "
+        "steps where a quantity is logged often. Rates, accuracies, precisions and recalls are shares of the batch's "
+        "rows; they use the true labels of unlabelled images, which no loss sees. A gradient cosine below 0 means "
+        f"that two tasks pull the encoder apart. At most {SYSTEMS} systems."
+    )
+    return Drawing(f"diagnostics.{sources}", caption, figure)
+
+
+def _title(quantity: str) -> str:
+    """Two lines: who told it, and what."""
+    first, *rest = quantity.replace("_", " ").split(".")
+    if first == "gradient cosine":
+        return f"{first}\n{', '.join(rest)}"
+    return f"{first}: {rest[0]}\n{', '.join(rest[1:]) or 'unweighted loss'}"

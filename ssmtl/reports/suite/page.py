@@ -1,0 +1,93 @@
+"""A suite's page: one HTML file that needs nothing else."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+from ssmtl.atomic_file import write_text
+from ssmtl.reports.page import Section, link, picture, render
+from ssmtl.reports.saved_figure import save_drawing
+from ssmtl.reports.suite import tables
+from ssmtl.reports.suite.figures import SUBJECTS, SuiteSubject
+from ssmtl.reports.suite.finished_suite import FinishedSuite
+
+TEMPLATE = "suite/page.html.j2"
+FEW = 3
+"""Seeds below which a page warns."""
+
+FILES = {
+    "results.csv": "every number: a row a metric of each cell",
+    "cells.csv": "a row a cell: status, seconds, error",
+    "tables": "means and spreads, as Markdown, CSV and LaTeX; significance",
+    "figures": "the figures of this page, one file each",
+    "cells": "the run folders",
+    "logs": "what the workers printed",
+}
+
+
+def write_suite_report(folder: Path) -> Path:
+    """Draw the figures of the suite's folder into its `figures/`, and write `report.html` beside them.
+
+    :raises RunError: if `folder` is no suite's, or holds a damaged file.
+    """
+    suite = FinishedSuite.read(folder)
+    taken: set[str] = set()
+    path = folder / "report.html"
+    write_text(path, _page(suite, [_section(suite, subject, taken) for subject in SUBJECTS]))
+    return path
+
+
+def _section(suite: FinishedSuite, subject: SuiteSubject, taken: set[str]) -> Section:
+    drawings = subject.draw(suite) if suite.cells else iter(())
+    saved = [figure for drawing in drawings for figure in save_drawing(drawing, suite.folder, taken)]
+    return Section(subject.heading, [picture(figure) for figure in saved], subject.needs)
+
+
+def _page(suite: FinishedSuite, sections: list[Section]) -> str:
+    told = suite.results.told
+    significance = tables.significance(suite)
+    return render(
+        TEMPLATE,
+        name=told["name"],
+        title=told.get("title") or told["name"],
+        note=told.get("note", ""),
+        summary=_summary(suite),
+        warning=_warning(suite),
+        results=list(tables.results(suite)),
+        significance=significance,
+        cells=tables.cells(suite),
+        sections=sections,
+        settings=json.dumps(told, indent=1, ensure_ascii=False),
+        files=[
+            (link(suite.folder, name), name, what) for name, what in FILES.items() if (suite.folder / name).exists()
+        ],
+    )
+
+
+def _summary(suite: FinishedSuite) -> str:
+    """What was run, with which code."""
+    counts = Counter(row["status"] for row in suite.listed)
+    done = ", ".join(f"{counts[status]} {status}" for status in ("finished", "failed", "running", "waiting"))
+    seeds = len({cell.seed for cell in suite.cells})
+    rows = suite.results.rows
+    made = {key: sorted({str(row[key]) for row in _raw(suite)}) for key in ("code", "commit", "versions")}
+    ran = f"{len(suite.listed)} cells: {done}. {len(suite.results.systems)} systems, {seeds} seeds"
+    came = "; ".join(f"{key} {', '.join(values)}" for key, values in made.items() if any(values))
+    return f"{ran}, {len(rows)} numbers. {came}." if rows else f"{ran}. Nothing is finished yet."
+
+
+def _raw(suite: FinishedSuite) -> list[dict[str, str]]:
+    with (suite.folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _warning(suite: FinishedSuite) -> str:
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for cell in suite.cells:
+        seeds.setdefault((cell.system, str(cell.budgets)), set()).add(cell.seed)
+    few = {system for (system, _), found in seeds.items() if len(found) < FEW}
+    if not few:
+        return ""
+    names = ", ".join(suite.results.label(name) for name in suite.results.systems if name in few)
+    return f"Fewer than {FEW} seeds: {names}. Conclude nothing from differences that involve them."

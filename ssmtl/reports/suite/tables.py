@@ -1,0 +1,145 @@
+"""The tables of a suite's page."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from ssmtl.reports.suite.finished_suite import FinishedSuite
+from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
+from ssmtl.suite.aggregate import aggregated
+from ssmtl.suite.footnotes import Footnotes
+from ssmtl.suite.layout import Layout, Line, Place, layouts
+from ssmtl.suite.reference import Reference
+
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def results(suite: FinishedSuite) -> Iterator[PageTable]:
+    """For each sources file, domain and task: a row for each system and budgets, our number and the published one."""
+    reference = Reference.read(suite.results.told.get("reference"))
+    for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
+        for task in layout.tasks:
+            yield _task(suite, layout, task)
+
+
+def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
+    notes = Footnotes()
+    columns = [column for column in layout.columns if column[0] == task]
+    lines = [line for line in layout.lines if task in line.labeled]
+    seeds = {cell.name: cell.seed for cell in suite.cells}
+    heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", "runs", *(metric for _, metric in columns)]
+    rows = [
+        [
+            TableCell(line.label),
+            *(_labels(line, name) for name in layout.tasks),
+            whole(line.n),
+            _runs(line, task, seeds),
+            *(_place(line.places.get(column), notes) for column in columns),
+        ]
+        for line in lines
+    ]
+    flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
+    published = any(place.published for line in lines for place in line.places.values())
+    said = "Mean ± standard deviation over n seeds; the runs are linked by seed."
+    if published:
+        said += " In parentheses: the published number, of other films at another scale."
+    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources})"
+    return PageTable(title, heads, rows, " ".join([said, *flags]))
+
+
+def _labels(line: Line, task: str) -> TableCell:
+    asked = line.labeled.get(task, "")
+    return TableCell(asked or UNDEFINED, float(asked) if asked.isdigit() else math.inf if asked else math.nan)
+
+
+def _place(place: Place | None, notes: Footnotes) -> TableCell:
+    if place is None:
+        return TableCell("", math.nan)
+    mark = notes.mark(place).translate(RAISED)
+    theirs = f" ({place.theirs}{mark})" if place.theirs else ""
+    return TableCell(place.ours + theirs, place.summary.mean)
+
+
+def _runs(line: Line, task: str, seeds: Mapping[str, int]) -> TableCell:
+    cells = next(place.summary.cells for (name, _), place in line.places.items() if name == task)
+    links = [(str(seeds[cell]), f"cells/{quote(cell)}/") for cell in cells]
+    return TableCell("", float(len(links)), links)
+
+
+def significance(suite: FinishedSuite) -> PageTable | None:
+    """`tables/significance.csv`, if the suite asks for comparisons."""
+    path = suite.folder / "tables" / "significance.csv"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    rows = [
+        [
+            TableCell(f"{row['task']}, {row['domain'].replace('_', ' ')}: {row['metric']}"),
+            TableCell(f"{suite.results.label(row['system'])} − {suite.results.label(row['against'])}"),
+            TableCell(row["budgets"]),
+            decimal(row["difference"], signed=True),
+            decimal(row["low"], signed=True),
+            decimal(row["high"], signed=True),
+            _p(row["p_boot"]),
+            _p(row["p_boot_holm"]),
+            _p(row["p_t"]),
+            _p(row["p_t_holm"]),
+            whole(row["seeds"]),
+        ]
+        for row in found
+    ]
+    heads = [
+        "metric",
+        "difference of",
+        "budgets",
+        "difference",
+        "low",
+        "high",
+        "p images",
+        "Holm",
+        "p seeds",
+        "Holm",
+        "n",
+    ]
+    note = (
+        "Low and high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images "
+        "is its two-sided p. P seeds: Student's t, paired over n seeds. Holm: corrected for all rows of this table. A "
+        "small p over images says that other films would agree; a small p over seeds, that other labels and initial "
+        "weights would."
+    )
+    return PageTable("Significance", heads, rows, note)
+
+
+def _p(text: str) -> TableCell:
+    value = float(text) if text else math.nan
+    return TableCell("< 0.001" if value < 0.001 else UNDEFINED if math.isnan(value) else f"{value:.3f}", value)
+
+
+def cells(suite: FinishedSuite) -> PageTable:
+    """What was run and what was not."""
+    rows = [
+        [
+            TableCell(row["system"]),
+            TableCell(row["budgets"] or UNDEFINED),
+            TableCell(row["sources"]),
+            whole(row["seed"]),
+            TableCell(row["status"]),
+            _seconds(row["seconds"]),
+            _folder(suite.folder, row["cell"]),
+            TableCell(row["error"]),
+        ]
+        for row in suite.listed
+    ]
+    return PageTable("Cells", ["system", "budgets", "sources", "seed", "status", "seconds", "run", "error"], rows)
+
+
+def _seconds(text: str) -> TableCell:
+    return TableCell(f"{float(text):.0f}", float(text)) if text else TableCell(UNDEFINED, math.nan)
+
+
+def _folder(suite: Path, cell: str) -> TableCell:
+    there = (suite / "cells" / cell).is_dir()
+    return TableCell(UNDEFINED, 0.0, [("folder", f"cells/{quote(cell)}/")] if there else [])

@@ -1,0 +1,66 @@
+"""A table of a page, as text; numbers keep their full value for sorting."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+UNDEFINED = "–"
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """:param order: what the column is sorted by if it is a column of numbers; NaN sorts last.
+
+    :param links: texts and addresses, in the place of the text.
+    """
+
+    text: str
+    order: float | None = None
+    links: Sequence[tuple[str, str]] = ()
+
+    @property
+    def key(self) -> str:
+        """`order` for the page: empty if not defined."""
+        return "" if self.order is None or math.isnan(self.order) else repr(self.order)
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """:param note: what a reader must know to read the numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[TableCell]]
+    note: str = ""
+
+
+def decimal(value: object, signed: bool = False) -> TableCell:
+    """A measured number with three decimals, or four digits if it is large."""
+    measured = number(value)
+    if math.isnan(measured):
+        return TableCell(UNDEFINED, math.nan)
+    text = f"{measured:+.3f}" if signed else f"{measured:.3f}"
+    text = (
+        f"{measured:+.4g}" if signed and abs(measured) >= 1000 else f"{measured:.4g}" if abs(measured) >= 1000 else text
+    )
+    return TableCell(text.replace("-", "−"), measured)
+
+
+def whole(value: object) -> TableCell:
+    """A count, with thin spaces between thousands."""
+    counted = number(value)
+    return (
+        TableCell(UNDEFINED, math.nan)
+        if not math.isfinite(counted)
+        else TableCell(f"{counted:,.0f}".replace(",", "\u202f"), counted)
+    )
+
+
+def number(value: object) -> float:
+    """`value` as a float; NaN for null, text and all else that is no number."""
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan

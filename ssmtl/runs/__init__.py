@@ -1,0 +1,1 @@
+"""One run: its folder, what is written there and when."""

@@ -1,0 +1,142 @@
+"""The states that a run can go on from: a folder each, written whole or not at all, with checksums."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ssmtl.atomic_file import publish, write_text
+from ssmtl.errors import RunError, warn
+from ssmtl.model.weights import read_tensors, write_tensors
+from ssmtl.runs.folder import RunFolder
+
+FORMAT = 2
+"""Raised when an older checkpoint can no longer be read."""
+
+STATE, FACTS, BEST = "state.safetensors", "checkpoint.json", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """:param step: optimiser steps done. :param facts: plain data. :param folder: where it lies."""
+
+    step: int
+    facts: Mapping[str, Any]
+    folder: Path
+
+    def tensors(self) -> dict[str, Tensor]:
+        """:raises RunError: if the file vanished since it was checked."""
+        return read_tensors(self.folder / STATE)
+
+
+class Checkpoints:
+    """The checkpoints of one run, in `RUN/checkpoints/step-00000100` and so on.
+
+    :param keep: how many of the last are kept.
+    """
+
+    def __init__(self, run: RunFolder, keep: int) -> None:
+        self.folder, self.best, self.keep = run.checkpoints, run.weights("best"), keep
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
+        """Write one, then remove what is too old. The best weights so far are part of it.
+
+        :raises OSError: if it cannot be written; those before are left as they are.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        place = self._place(step)
+        building = self.folder / f".{place.name}.part"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
+        try:
+            write_tensors(building / STATE, tensors, {"step": str(step)})
+            if self.best.is_file():
+                _link(self.best, building / BEST)
+            files = {file.name: _checksum(file) for file in sorted(building.iterdir())}
+            content = {"format": FORMAT, "step": step, **facts, "files": files}
+            write_text(building / FACTS, json.dumps({"content": content, "checksum": _digest(content)}, indent=1))
+            if place.exists():  # damaged, or of a run that went another way
+                _remove(place)
+            publish(building, place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        for old in self._places()[self.keep :]:
+            _remove(old)
+        return place
+
+    def whole(self) -> Iterator[Checkpoint]:
+        """The last first. One that is not whole is named in a warning and passed over."""
+        for place in self._places():
+            try:
+                yield self._read(place)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RunError) as error:
+                warn(f"the checkpoint {place} is damaged and passed over: {error}")
+
+    def at(self, step: int) -> Checkpoint:
+        """That of this step, which is known to be whole."""
+        return self._read(self._place(step))
+
+    def put_back_best(self, checkpoint: Checkpoint) -> None:
+        """The best weights become those that were the best at the checkpoint."""
+        saved = checkpoint.folder / BEST
+        if not saved.is_file():
+            self.best.unlink(missing_ok=True)
+            return
+        self.best.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.best.with_name(f".{BEST}.part")
+        temporary.unlink(missing_ok=True)
+        _link(saved, temporary)
+        os.replace(temporary, self.best)
+        temporary.unlink(missing_ok=True)  # two names of one file: the system renames nothing
+
+    def _place(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def _places(self) -> list[Path]:
+        """The last first."""
+        return sorted(self.folder.glob("step-*"), reverse=True)
+
+    def _read(self, place: Path) -> Checkpoint:
+        written = json.loads((place / FACTS).read_text(encoding="utf-8"))
+        content = written["content"]
+        if written["checksum"] != _digest(content):
+            raise ValueError(f"{FACTS} is not as it was written")
+        if content["format"] != FORMAT:
+            raise RunError(f"its format is {content['format']}; this version reads format {FORMAT}")
+        for name, checksum in content["files"].items():
+            if name not in (STATE, BEST):
+                raise ValueError(f"{FACTS} names the file {name!r}")
+            if _checksum(place / name) != checksum:
+                raise ValueError(f"{name} is not as it was written")
+        return Checkpoint(content["step"], content, place)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for the file, which is never written to but replaced; a copy where the disk has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _remove(place: Path) -> None:
+    """Renamed first: what a killed process leaves of it is not taken for a checkpoint."""
+    going = place.with_name(f".{place.name}.old")
+    shutil.rmtree(going, ignore_errors=True)
+    place.rename(going)
+    shutil.rmtree(going, ignore_errors=True)

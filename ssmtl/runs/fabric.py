@@ -1,0 +1,25 @@
+"""The device, the precision and the processes of a run."""
+
+from datetime import timedelta
+
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+
+from ssmtl.errors import RunError
+from ssmtl.recipe.models import Recipe
+
+
+def make_fabric(recipe: Recipe) -> Fabric:
+    """:raises RunError: if this machine lacks the device, or the device the precision."""
+    train = recipe.train
+    several = DDPStrategy(start_method="spawn", timeout=timedelta(seconds=train.timeout))
+    strategy = "auto" if train.devices == 1 else several
+    precision = "32-true" if train.precision == "32" else train.precision
+    try:
+        if precision == "16-mixed" and Fabric(accelerator=train.device, devices=1).device.type == "cpu":
+            raise ValueError("a CPU has no 16-mixed (Fabric would take bf16-mixed); set it to bf16-mixed or 32")
+        return Fabric(accelerator=train.device, devices=train.devices, strategy=strategy, precision=precision)
+    except Exception as error:
+        raise RunError(
+            f"train: device {train.device}, devices {train.devices}, precision {train.precision}: {error}"
+        ) from error

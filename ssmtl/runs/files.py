@@ -1,0 +1,78 @@
+"""What stands in the JSON files of a run folder: one model for each, used for writing and for reading."""
+
+from typing import Any
+
+from ssmtl.json_file import FileModel, Id, Number
+
+
+class Selected(FileModel):
+    """Which weights are reported. :param score: their validation score; None if nothing was validated."""
+
+    by: str
+    step: int
+    score: Number | None = None
+
+
+class Budget(FileModel):
+    """How many images of a task the training might use, and how."""
+
+    labeled: int
+    unlabeled: int
+    unlabeled_includes_labeled: bool = True
+    val: int
+    labeled_classes: dict[str, int] = {}
+
+
+class MetricFacts(FileModel):
+    """Of one name in `Results.tasks`; see `Metric`."""
+
+    higher_is_better: bool | None
+    unit: str
+
+
+class Results(FileModel):
+    """results.json.
+
+    :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks.
+    :param metrics: by task and metric. :param validation: by task and metric, of the selected weights.
+    :param sources: by task and domain. :param skipped: by source and image, why it was left out.
+    """
+
+    name: str
+    seed: int
+    steps: int = 0
+    selected: Selected
+    recipe_hash: str
+    data_fingerprint: str = ""
+    parameters: int = 0
+    tasks: dict[str, dict[str, dict[str, Number]]]
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    metrics: dict[str, dict[str, MetricFacts]] = {}
+    validation: dict[str, dict[str, Number]] = {}
+    budgets: dict[str, Budget] = {}
+    kinds: dict[str, str] = {}
+    classes: dict[str, list[str]] = {}
+    sources: dict[str, dict[str, str]] = {}
+    skipped: dict[str, dict[Id, str]] = {}
+    steps_skipped: int = 0
+    seconds: float = 0.0
+
+
+class Environment(FileModel):
+    """environment.json: where and how a run was made.
+
+    :param commit: of the code, with '+' if files differ from it; None outside a checkout.
+    :param resumed: the same of each time that the run was resumed.
+    """
+
+    ssmtl: str
+    commit: str | None = None
+    python: str = ""
+    platform: str = ""
+    device: str = ""
+    threads: int = 0
+    versions: dict[str, str] = {}
+    plugins: dict[str, str] = {}
+    command: list[str] = []
+    data_folder: str = ""
+    resumed: list[dict[str, Any]] = []

@@ -1,0 +1,132 @@
+"""A run folder: where each file lies, and how it is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssmtl.data.split_file import SplitFile, read_split_file
+from ssmtl.errors import RunError
+from ssmtl.json_file import read_model
+from ssmtl.recipe import yaml_file
+from ssmtl.recipe.load import RecipeText
+from ssmtl.runs.files import Environment, Results
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run, whether its files are there or not."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe; the last file of a run's start, so that it marks one that has begun."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def split(self) -> Path:
+        return self.path / "split.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """Written when all is evaluated, so that it marks a run that came to its end."""
+        return self.path / "results.json"
+
+    @property
+    def per_image(self) -> Path:
+        return self.path / "per_image.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def nonfinite(self) -> Path:
+        """Batches whose loss or gradient was not finite."""
+        return self.path / "nonfinite"
+
+    def weights(self, which: str) -> Path:
+        """:param which: best or last."""
+        return self.path / "weights" / f"{which}.safetensors"
+
+    def predictions_of(self, task: str, domain: str) -> Path:
+        return self.predictions / f"{task}.{domain}.npz"
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it holds a run, finished or not."""
+        return self.recipe.is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it holds a run that came to its end."""
+        return self.results.is_file()
+
+    def check_free(self) -> None:
+        """:raises RunError: if the folder holds a run, or it or a folder above it is a file."""
+        for path in (self.path, *self.path.parents):
+            if path.is_file():
+                raise RunError(f"{path} is a file; --out names the run's folder")
+        for path in (self.recipe, self.log, self.results):
+            if path.exists():
+                raise RunError(
+                    f"{self.path} already holds a run ({path.name}); resume it with --resume {self.path}, "
+                    "give another --out, or remove it"
+                )
+
+    def read_recipe(self) -> RecipeText:
+        """:raises RunError: if the folder holds no run. :raises RecipeError: if its recipe is damaged."""
+        if not self.is_started:
+            raise RunError(f"{self.path} holds no run to resume (no {self.recipe.name})")
+        return RecipeText(yaml_file.read_mapping(self.recipe), str(self.recipe))
+
+    def read_split(self) -> SplitFile:
+        """:raises RunError: naming the key that is not as it should be."""
+        return read_split_file(self.split, RunError)
+
+    def read_results(self) -> Results:
+        """:raises RunError: naming the key that is not as it should be."""
+        return read_model(self.results, Results)
+
+    def read_environment(self) -> Environment:
+        """:raises RunError: naming the key that is not as it should be."""
+        return read_model(self.environment, Environment)
+
+
+@contextmanager
+def damaged(folder: Path) -> Iterator[None]:
+    """What else can be wrong in a run's files shows where they are used.
+
+    :raises RunError: naming the folder.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, EOFError) as error:
+        raise RunError(
+            f"a file of {folder} is damaged, or of another version: {error!r:.300} (--debug shows the traceback)"
+        ) from error

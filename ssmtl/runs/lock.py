@@ -1,0 +1,26 @@
+"""One process at a time works on a run folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from ssmtl.errors import RunError
+from ssmtl.runs.folder import RunFolder
+
+
+@contextmanager
+def run_lock(folder: RunFolder) -> Iterator[None]:
+    """Held while the context lasts; the system frees it when the process dies, however it does.
+
+    :raises RunError: if another process holds it.
+    """
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(f"another process works on {folder.path}; wait for it, or give another --out") from error
+    try:
+        yield
+    finally:
+        lock.release()

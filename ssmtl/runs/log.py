@@ -1,0 +1,85 @@
+"""metrics.jsonl: one JSON object on a line for every logged step and every evaluation."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ssmtl.atomic_file import sync
+from ssmtl.errors import RunError
+from ssmtl.events import Evaluated, StepEnded
+from ssmtl.json_file import without_nan
+
+STEP, EVALUATED, SKIPPED = "step", "evaluated", "skipped"
+"""What a record is of, under its key `event`."""
+
+
+class RunLog:
+    """Not one of the observers: a line that cannot be written ends the run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+
+    def step_ended(self, step: StepEnded) -> None:
+        """Note a logged step."""
+        self._write({"event": STEP, **asdict(step)})
+
+    def evaluated(self, result: Evaluated) -> None:
+        """Note an evaluation."""
+        self._write({"event": EVALUATED, **asdict(result)})
+
+    def skipped(self, step: int, what: tuple[str, ...]) -> None:
+        """Note a step that changed nothing, since `what` was not finite."""
+        self._write({"event": SKIPPED, "step": step, "broken": what})
+
+    def length(self) -> int:
+        """Bytes, all of them on the disk."""
+        sync(self.path)
+        return self.path.stat().st_size
+
+    def cut(self, length: int) -> None:
+        """Forget what was written after these bytes.
+
+        :raises RunError: if there are fewer.
+        """
+        size = self.path.stat().st_size
+        if size < length:
+            raise RunError(f"{self.path} has lost its end: {size} bytes, and the checkpoint was made at {length}")
+        os.truncate(self.path, length)
+
+    def _write(self, record: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(without_nan(record)) + "\n")
+
+
+def read_log(path: Path) -> list[Mapping[str, Any]]:
+    """The records; a last line cut short by a killed run is left out.
+
+    :raises RunError: for another line that is no JSON.
+    """
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    records: list[Mapping[str, Any]] = []
+    for position, line in enumerate(lines, start=1):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            if position < len(lines):
+                raise RunError(f"{path}: line {position} is not valid JSON: {error}") from error
+    return records
+
+
+def last_step(path: Path) -> int:
+    """The last step that was logged, from the end of the file alone; 0 before the first."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+            lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b'{"event"')]
+        return int(json.loads(lines[-1])["step"])
+    except (OSError, IndexError, ValueError, KeyError):
+        return 0

@@ -1,0 +1,64 @@
+"""Telling what happens: to the run's log first, then to the plugins that observe, none of which can end the run."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pluggy
+
+from ssmtl.errors import warn
+from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+from ssmtl.runs.log import RunLog
+
+
+class Observers:
+    """An observer that raises is named once and left out; a log that cannot be written ends the run."""
+
+    def __init__(self, manager: pluggy.PluginManager, log: RunLog) -> None:
+        self.manager, self.log = manager, log
+        self.failed: set[str] = set()
+
+    def run_started(self, run: RunStarted) -> None:
+        """Before the first step."""
+        self._tell("run_started", run=run)
+
+    def step_ended(self, step: StepEnded) -> None:
+        """A logged step."""
+        self.log.step_ended(step)
+        self._tell("step_ended", step=step)
+
+    def evaluated(self, result: Evaluated) -> None:
+        """Validation, or a domain at the end."""
+        self.log.evaluated(result)
+        self._tell("evaluated", result=result)
+
+    def checkpoint_saved(self, saved: CheckpointSaved) -> None:
+        """Weights, or a state to resume from."""
+        self._tell("checkpoint_saved", saved=saved)
+
+    def run_ended(self, run: RunEnded) -> None:
+        """After results.json is written."""
+        self._tell("run_ended", run=run)
+
+    def _tell(self, hook: str, **event: Any) -> None:
+        for implementation in getattr(self.manager.hook, f"ssmtl_{hook}").get_hookimpls():
+            name = implementation.plugin_name
+            if name in self.failed:
+                continue
+            try:
+                implementation.function(**event)
+            except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run goes on
+                self.failed.add(name)
+                warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r}")
+
+
+@contextmanager
+def observing(manager: pluggy.PluginManager, added: Sequence[object], log: RunLog) -> Iterator[Observers]:
+    """The manager's own observers, and these while the context lasts."""
+    for observer in added:
+        manager.register(observer)
+    try:
+        yield Observers(manager, log)
+    finally:
+        for observer in added:
+            manager.unregister(observer)

@@ -1,0 +1,55 @@
+"""One process of a run, from its last checkpoint to its results."""
+
+from lightning_fabric import Fabric
+
+from ssmtl.events import RunEnded, RunStarted
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.plan import plan_of
+from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.json_file import write_model
+from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.callbacks import NonFiniteSteps, RunClock, Telling
+from ssmtl.runs.checkpointing import Checkpointing, resume_along
+from ssmtl.runs.code_version import code_version
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.observers import Observers
+from ssmtl.runs.results import final_results
+from ssmtl.runs.signals import StopRequest
+from ssmtl.runs.validation import Validation
+from ssmtl.training.engine import fit
+from ssmtl.training.train_state import make_train_state
+
+
+def train_first(
+    folder: RunFolder, fabric: Fabric, plugins: Plugins, experiment: Experiment, data: ExperimentData,
+    observers: Observers, stop: StopRequest,
+) -> bool:  # fmt: skip
+    """Train in the process that validates, writes, saves and tells; False: stopped before the end, and saved."""
+    recipe = experiment.recipe
+    state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
+    plan = plan_of(experiment, data.tasks)
+    validation = Validation(folder, state, observers)
+    origin = {
+        "recipe_hash": recipe.digest(),
+        "data_fingerprints": dict(data.fingerprints),
+        "code_version": code_version(plugins, recipe),
+    }
+    checkpointing = Checkpointing(folder, state, validation, clock, origin)
+    done = checkpointing.resume()
+    observers.run_started(RunStarted(recipe.name, folder.path, recipe.train.steps, plan))
+    nonfinite = NonFiniteSteps(folder, state, checkpointing.save)
+    if not fit(state, (nonfinite, Telling(observers, clock), validation, checkpointing), stop.asked, done):
+        return False
+    results = final_results(folder, state, data, validation, plan["parameters"])
+    results.seconds = round(clock.seconds(), 1)
+    write_model(folder.results, results)
+    observers.run_ended(RunEnded(folder.path, results.model_dump(), results.seconds))
+    return True
+
+
+def train_along(
+    folder: RunFolder, fabric: Fabric, experiment: Experiment, data: ExperimentData, stop: StopRequest
+) -> None:
+    """As `train_first`, in every other process."""
+    state = make_train_state(fabric, experiment, data.tasks)
+    fit(state, (NonFiniteSteps(folder, state),), stop.asked, resume_along(folder, state))

@@ -1,0 +1,71 @@
+"""The end of a run: the selected weights on every domain."""
+
+from ssmtl.data.rows import TaskData
+from ssmtl.evaluation.per_image import write_per_image
+from ssmtl.evaluation.predict import predict
+from ssmtl.evaluation.score import count_images, score
+from ssmtl.evaluation.stored_predictions import write_predictions
+from ssmtl.events import Evaluated
+from ssmtl.experiment.plan import labeled_classes
+from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.experiment.task import Task
+from ssmtl.model.weights import load_weights
+from ssmtl.runs.files import Budget, MetricFacts, Results, Selected
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.validation import Validation
+from ssmtl.training.train_state import TrainState
+
+
+def final_results(
+    folder: RunFolder, state: TrainState, data: ExperimentData, validation: Validation, parameters: int
+) -> Results:
+    """Evaluate the selected weights on every domain, write what the figures need, and say what was found."""
+    experiment, model = state.experiment, validation.model
+    recipe, tasks, device = experiment.recipe, experiment.tasks, state.fabric.device
+    load_weights(folder.weights("best"), model)
+    results = Results(
+        name=recipe.name,
+        seed=recipe.seed,
+        steps=recipe.train.steps,
+        selected=Selected(by=recipe.train.select_by, step=validation.best_step, score=validation.best_score),
+        recipe_hash=recipe.digest(),
+        data_fingerprint=", ".join(f"{name} {found}" for name, found in data.fingerprints.items()),
+        parameters=parameters,
+        tasks={},
+        validation={task: dict(values) for task, values in validation.best_values.items()},
+        budgets={task.name: _budget(task, data.tasks[task.name]) for task in tasks},
+        kinds={task.name: task.output.kind for task in tasks},
+        classes={task.name: list(task.output.classes) for task in tasks},
+        sources={task.name: dict(task.spec.evaluate_on) for task in tasks},
+        skipped={source: dict(why) for source, why in data.skipped.items()},
+        steps_skipped=state.skipped,
+    )
+    per_image = {}
+    for task in tasks:
+        for domain, rows in data.tasks[task.name].test.items():
+            predictions = predict(model, task, rows, device)
+            scores = score(task, predictions)
+            results.tasks.setdefault(task.name, {})[domain] = dict(scores.values)
+            results.counts.setdefault(task.name, {})[domain] = count_images(
+                task.output.kind, predictions.probabilities, predictions.targets
+            )
+            results.metrics[task.name] = {
+                name: MetricFacts(higher_is_better=metric.higher_is_better, unit=metric.unit)
+                for name, metric in scores.metrics.items()
+            }
+            per_image[task.name, domain] = (predictions.ids, scores)
+            write_predictions(folder.predictions_of(task.name, domain), model, task, rows, predictions, device)
+            flat = {f"{task.name}.{name}": value for name, value in scores.values.items()}
+            validation.observers.evaluated(Evaluated(validation.best_step, domain, flat))
+    write_per_image(folder.per_image, per_image)
+    return results
+
+
+def _budget(task: Task, data: TaskData) -> Budget:
+    return Budget(
+        labeled=len(data.labeled),
+        unlabeled=len(data.unlabeled),
+        unlabeled_includes_labeled=task.spec.unlabeled_includes_labeled,
+        val=len(data.val),
+        labeled_classes=labeled_classes(task, data),
+    )

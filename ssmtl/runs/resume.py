@@ -1,0 +1,71 @@
+"""Which run to go on with, and whether it is still the same run."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ssmtl.errors import RunError
+from ssmtl.recipe.models import Recipe
+from ssmtl.runs.folder import RunFolder
+
+FREE = re.compile(r"train\.(checkpoint_every|keep_checkpoints|timeout)|sources\.[^.]+\.root")
+"""What may change: it changes no number. Data that moved are compared by their content."""
+
+ADDITIVE = re.compile(r"train\.(steps|evaluate_every|log_every|on_nonfinite|max_skipped|device|devices)")
+"""What may change with `--force`."""
+
+
+def find_unfinished(runs: Path, recipe: Recipe) -> RunFolder | None:
+    """The last folder in `runs` with an unfinished run of this very recipe."""
+    for folder in map(RunFolder, sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ()):
+        if folder.is_started and not folder.is_finished:
+            parsed, problems = folder.read_recipe().parsed()
+            if parsed is not None and not problems and parsed.digest() == recipe.digest():
+                return folder
+    return None
+
+
+def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
+    """:raises RunError: listing what differs from the run's recipe and is neither free nor allowed by `force`."""
+    before = folder.read_recipe().validated()
+    refused = []
+    for key, was, now in _differences(before.content(), recipe.content()):
+        if FREE.fullmatch(key) or (force and ADDITIVE.fullmatch(key)):
+            continue
+        refused.append(f"{key}: was {was}, is {now}" + (" (--force allows it)" if ADDITIVE.fullmatch(key) else ""))
+    if recipe.train.steps < before.train.steps:
+        refused.append(f"train.steps: {recipe.train.steps} is less than the {before.train.steps} of the run")
+    if refused:
+        listed = "\n  ".join(refused)
+        raise RunError(f"{folder.path} is a run of another recipe:\n  {listed}\nStart a new one with another --out")
+
+
+def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:
+    """:raises RunError: naming the sources whose content is not what it was when the run began."""
+    before = folder.read_split().fingerprints
+    refused = [
+        f"source '{name}': its content was {before.get(name)}, is {now}"
+        for name, now in fingerprints.items()
+        if before.get(name) != now
+    ]
+    if refused:
+        listed = "\n  ".join(refused)
+        raise RunError(
+            f"the data changed since {folder.path} was started:\n  {listed}\nPut them back, or start a new run with "
+            "another --out"
+        )
+
+
+def _differences(before: Any, after: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Key, value before and value after, wherever two plain data differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        pairs = [(str(key), before.get(key), after.get(key)) for key in dict.fromkeys([*before, *after])]
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = [(str(number), *pair) for number, pair in enumerate(zip(before, after, strict=True))]
+    else:
+        if before != after:
+            yield place, before, after
+        return
+    for key, one, other in pairs:
+        yield from _differences(one, other, f"{place}.{key}" if place else key)

@@ -1,0 +1,59 @@
+"""SIGTERM and SIGINT ask a run to save and stop; a second SIGINT ends it at once."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ssmtl.errors import SsmtlError
+
+STOPPED = 75
+"""Exit code of a process that saved its state and stopped: sysexits.h's 'temporary failure, try again'."""
+
+
+class StoppedError(SsmtlError):
+    """A run that was asked to stop, and can be resumed."""
+
+
+class StopRequest:
+    """Whether somebody asked this process to stop.
+
+    :param forward: ask the processes that this one started, too.
+    """
+
+    def __init__(self, forward: bool = False) -> None:
+        self.requested, self.forward = False, forward
+
+    def asked(self) -> bool:
+        """Whether it did happen so far."""
+        return self.requested
+
+    def on_signal(self, number: int, _frame: FrameType | None = None) -> None:
+        """A signal handler."""
+        for child in multiprocessing.active_children() if self.forward else ():
+            child.terminate()  # SIGTERM
+        if self.requested and number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        self.requested = True
+
+
+@contextmanager
+def listening(forward: bool = False) -> Iterator[StopRequest]:
+    """While the context lasts. Outside the main thread there are no handlers, and nobody asks.
+
+    :param forward: for a process that only waits for others.
+    """
+    request = StopRequest(forward)
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request.on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""A suite from its file to its rows and tables."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+from ssmtl.atomic_file import write_text
+from ssmtl.contracts.folders import Folders
+from ssmtl.errors import RunError, nearest
+from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.signals import STOPPED
+from ssmtl.suite.cell import Cell, outcome_of
+from ssmtl.suite.executor import Executor
+from ssmtl.suite.grid import cells_of
+from ssmtl.suite.rows import write_rows
+from ssmtl.suite.suite_file import Suite, described, read_suite
+from ssmtl.suite.work import FAILED, FINISHED, Work, note
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """A suite, its cells, and its folder."""
+
+    suite: Suite
+    file: Path
+    folder: Path
+    cells: tuple[Cell, ...]
+
+    def open(self) -> "SuiteRun":
+        """Make the folder and note what the suite is.
+
+        :raises RunError: if the folder cannot be written.
+        """
+        try:
+            (self.folder / "cells").mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / "suite.json", json.dumps(described(self.suite, self.file), indent=1))
+        except OSError as error:
+            raise RunError(f"the suite's folder {self.folder} cannot be written: {error.strerror}") from error
+        return self
+
+    def chosen(self, only: Sequence[str]) -> list[Cell]:
+        """The cells whose system or name fits one of the patterns; all of them without any.
+
+        :raises RunError: for a pattern that fits none.
+        """
+        for pattern in only:
+            if not any(_fits(cell, pattern) for cell in self.cells):
+                raise RunError(f"--only {pattern}: no such system or cell ({nearest(pattern, self.suite.systems)})")
+        return [cell for cell in self.cells if not only or any(_fits(cell, pattern) for pattern in only)]
+
+    def unfinished(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Those that are still to be run; a failed cell is one of them."""
+        return [cell for cell in cells if outcome_of(self.folder, cell.name).status != "finished"]
+
+    def write_rows(self) -> None:
+        """The rows of what is finished so far."""
+        with self.locked():
+            write_rows(self.folder, self.cells)
+
+    def locked(self) -> FileLock:
+        """Held by whoever writes what stands beside the cells."""
+        return FileLock(self.folder / ".lock")
+
+
+def _fits(cell: Cell, pattern: str) -> bool:
+    return fnmatchcase(cell.system, pattern) or fnmatchcase(cell.name, pattern)
+
+
+def open_suite(file: Path, folder: Path | None, plugins: Plugins, folders: Folders) -> SuiteRun:
+    """:param folder: None: runs/bench/NAME.
+
+    :raises RecipeError, DataError: as the recipes and the data do.
+    """
+    torch.set_num_threads(1)  # for checks on tiny inputs; more would only wait for the cells that run beside this
+    suite = read_suite(file)
+    cells = cells_of(suite, plugins, folders, file.parent)
+    return SuiteRun(suite, file, folder or Path("runs") / "bench" / suite.name, tuple(cells))
+
+
+def run_cells(
+    work: Sequence[Work],
+    executor: Executor,
+    started: Callable[[Work], None],
+    ended: Callable[[Work, bool], None],
+    idle: Callable[[], None],
+) -> int:
+    """Run the work; a worker that dies is noted as failed. Returns how many cells failed."""
+    failures = 0
+
+    def finished(one: Work, code: int) -> None:
+        nonlocal failures
+        if code not in (FINISHED, FAILED, STOPPED):
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            note(one, status="failed", error=f"the worker died ({how}); see logs/{one.cell}.log", seconds=0)
+        failures += code != FINISHED
+        ended(one, code == FINISHED)
+
+    executor.run(work, started, finished, idle)
+    return failures

@@ -1,0 +1,24 @@
+"""Who is told of the training, in each process."""
+
+from typing import Protocol
+
+from ssmtl.events import StepEnded
+
+
+class Callback(Protocol):
+    """Steps count from 1. A callback says what it needs and leaves the rest as it is here: nothing is done."""
+
+    def step_logged(self, event: StepEnded) -> None:
+        """A step whose numbers are logged; before `after_step`."""
+        return
+
+    def not_finite(self, step: int, what: tuple[str, ...]) -> None:
+        """The step changed nothing, since `what` was NaN or infinite; raises to end the training."""
+        return
+
+    def after_step(self, step: int, *, last: bool) -> None:
+        """After every step, also one that changed nothing.
+
+        :param last: whether no step follows in this process.
+        """
+        return

@@ -1,0 +1,89 @@
+"""A loss or a gradient that is not finite: whose it is, and the batch that made it, saved."""
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ssmtl.atomic_file import write_text
+from ssmtl.data.rows import Rows
+from ssmtl.data.sampler import rows_at
+from ssmtl.errors import SsmtlError
+from ssmtl.experiment.task import Task
+from ssmtl.model.weights import write_tensors
+from ssmtl.training.render import render
+from ssmtl.training.train_state import TrainState
+
+
+class NotFiniteError(SsmtlError):
+    """:param what: the losses or gradients that are NaN or infinite, named."""
+
+    def __init__(self, what: tuple[str, ...]) -> None:
+        super().__init__(", ".join(what))
+        self.what = what
+
+
+def check_losses(state: TrainState, total: Tensor, losses: Mapping[str, Tensor]) -> None:
+    """The strategies' losses, by 'task.strategy', and what the balancer made of them.
+
+    :raises NotFiniteError: in every process, if the total of one is NaN or infinite.
+    """
+    what: tuple[str, ...] = ()
+    if not torch.isfinite(total):
+        named = tuple(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
+        what = named or (f"the balancer's total = {total.item()}",)
+    if state.agreed(bool(what)):
+        raise NotFiniteError(what or ("a loss in another process",))
+
+
+def check_gradients(state: TrainState) -> None:
+    """Gradients are equal in all processes by now. Under 16-bit precision the loss scale deals with them.
+
+    :raises NotFiniteError: naming the first parameters whose gradient is NaN or infinite.
+    """
+    if state.experiment.recipe.train.precision == "16-mixed":
+        return
+    modules = (state.experiment.model, state.outside)
+    parameters = [pair for module in modules for pair in module.named_parameters()]
+    gradients = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
+    norms = torch._foreach_norm(list(gradients.values())) if gradients else ()
+    if not norms or torch.isfinite(torch.stack([norm.float() for norm in norms]).sum()):
+        return
+    broken = (name for name, norm in zip(gradients, norms, strict=True) if not torch.isfinite(norm))
+    if what := tuple(f"the gradient of {name}" for name in islice(broken, 3)):
+        raise NotFiniteError(what)
+
+
+def ids_of(state: TrainState, task: Task, step: int) -> dict[str, list[str]]:
+    """By pool, the images of step `step` (from 0) in this process."""
+    seed = state.experiment.recipe.seed
+    ids: dict[str, list[str]] = {}
+    for pool in sorted({view.pool for view in task.views}):
+        rows: Rows = getattr(state.data[task.name], pool)
+        chosen = state.shard.of(rows_at(step, task.rows(pool), len(rows), seed, task.name, pool))
+        ids[pool] = [rows.ids[place] for place in chosen]
+    return ids
+
+
+def save_batch(folder: Path, state: TrainState, step: int, what: tuple[str, ...]) -> Path:
+    """Write `step-….json` and its tensors into `folder`: what every task saw in step `step` (from 0). The JSON's path.
+
+    The batch is made again, since it is a pure function of the seed and the step.
+    """
+    experiment, shard = state.experiment, state.shard
+    tensors: dict[str, Tensor] = {}
+    for task in experiment.tasks:
+        data, seed = state.data[task.name], experiment.recipe.seed
+        batch, _ = render(task, data, seed, step, torch.device("cpu"), shard)
+        tensors |= {f"{task.name}/{view}/images": images for view, images in batch.images.items()}
+        tensors |= {f"{task.name}/{view}/targets": targets for view, targets in batch.targets.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"step-{step + 1:08d}" + (f"-process-{shard.rank}" if shard.world > 1 else "")
+    write_tensors(folder / f"{name}.safetensors", tensors, {"step": str(step + 1)})
+    ids = {task.name: ids_of(state, task, step) for task in experiment.tasks}
+    path = folder / f"{name}.json"
+    write_text(path, json.dumps({"step": step + 1, "broken": what, "ids": ids}, indent=1))
+    return path

@@ -1,0 +1,59 @@
+"""Render: the rows of one task in one step, every requested view once, on the device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.view import Batch, View
+from ssmtl.data.rows import Rows, TaskData
+from ssmtl.data.sampler import rows_at
+from ssmtl.experiment.task import Task
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One process's part of every batch: rows `rank`, `rank` + 1, … of `world` equal runs."""
+
+    rank: int = 0
+    world: int = 1
+
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """This process's run of the rows."""
+        each = len(rows) // self.world
+        return rows[self.rank * each : (self.rank + 1) * each]
+
+
+@torch.no_grad()
+def render(
+    task: Task, data: TaskData, seed: int, step: int, device: torch.device, shard: Shard
+) -> tuple[Batch, Mapping[View, Tensor]]:
+    """The batch with every view of the task, and the true classes of its unlabelled rows, for diagnostics only.
+
+    Which rows, and how each is augmented, is a pure function of (seed, task, sample, step, view).
+    """
+    images, targets, streams, truth = {}, {}, {}, {}
+    for pool in sorted({view.pool for view in task.views}):
+        rows: Rows = getattr(data, pool)
+        chosen = shard.of(rows_at(step, task.rows(pool), len(rows), seed, task.name, pool))
+        pictures = rows.images(chosen).to(device).float() / 255
+        masked = task.output.kind == "masks"
+        known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
+        for view in (view for view in task.views if view.pool == pool):
+            streams[view] = RandomStream.of(rows.keys[chosen], seed, task.name, step, str(view), device=device)
+            masks = known.float() if masked and known is not None else None
+            images[view], warped = task.augment[view.augment](pictures, masks, streams[view])
+            if pool == "unlabeled":
+                if known is not None:
+                    truth[view] = known
+            elif masked:
+                assert warped is not None
+                targets[view] = warped
+            else:
+                assert known is not None
+                targets[view] = known
+    return Batch(images, targets, streams), truth

@@ -1,0 +1,89 @@
+"""What changes while training, on its device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ssmtl.data.rows import TaskData
+from ssmtl.errors import RunError
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.model.ema import Ema
+from ssmtl.training.render import Shard
+from ssmtl.training.schedule import make_optimizer
+
+
+@dataclass
+class TrainState:
+    """What changes while training.
+
+    :param model: as Fabric wrapped it; `experiment.model` is the same module inside.
+    :param outside: what holds parameters or buffers outside the model: balancer and strategies.
+    :param skipped: steps so far that changed nothing, since something was not finite.
+    """
+
+    fabric: Fabric
+    experiment: Experiment
+    data: Mapping[str, TaskData]
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    ema: Ema | None
+    outside: nn.ModuleList
+    shard: Shard
+    skipped: int = 0
+
+    def agreed(self, answer: bool) -> bool:
+        """Whether any process says so; the same in all of them."""
+        if self.shard.world == 1:
+            return answer
+        highest = self.fabric.all_reduce(torch.tensor(float(answer), device=self.fabric.device), reduce_op="max")
+        assert isinstance(highest, Tensor)
+        return bool(highest.item())
+
+
+def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
+    """Moves the experiment to Fabric's device and wraps it.
+
+    :raises RunError: if a batch does not divide among the processes.
+    """
+    shard = Shard(fabric.global_rank, fabric.world_size)
+    for task in experiment.tasks:
+        for pool in {view.pool for view in task.views}:
+            if task.rows(pool) % shard.world:
+                raise RunError(
+                    f"task '{task.name}': {task.rows(pool)} {pool} rows a step do not divide "
+                    f"among {shard.world} devices"
+                )
+    outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
+    fabric.to_device(outside)
+    train = experiment.recipe.train
+    parameters = [*experiment.model.parameters(), *outside.parameters()]
+    optimizer = make_optimizer(parameters, experiment.recipe.optimizer, fused=train.precision != "16-mixed")
+    fabric.to_device(experiment.model)
+    ema = Ema(experiment.model, train.ema) if train.ema is not None else None
+    model, optimizer = fabric.setup(experiment.model, optimizer)
+    return TrainState(fabric, experiment, data, model, optimizer, ema, outside, shard)
+
+
+def average_outside(state: TrainState) -> None:
+    """Gradients outside the model, which DDP does not know of, become the mean over the processes."""
+    for parameter in state.outside.parameters() if state.shard.world > 1 else ():
+        if parameter.grad is not None:
+            reduced = state.fabric.all_reduce(parameter.grad, reduce_op="mean")
+            assert isinstance(reduced, Tensor)
+            parameter.grad = reduced
+
+
+def steps_per_epoch(state: TrainState) -> int:
+    """Steps of one pass over the largest task's training images, labelled or not, whatever its strategies use.
+
+    So a schedule in epochs is the same for a method and for its supervised baseline.
+    """
+    passes = []
+    for task in state.experiment.tasks:
+        data = state.data[task.name]
+        images = {*data.labeled.ids, *data.unlabeled.ids}
+        passes.append(-(-len(images) // task.spec.batch))
+    return max(passes)
