@@ -13,12 +13,14 @@ def report(
     """Draw the figures and write the page of a run or of a suite again."""
     from ssmtl.errors import RunError
     from ssmtl.reports import write_report, write_suite_report
+    from ssmtl.runs.folder import RunFolder
+    from ssmtl.suite.suite_file import RECORD
     from ssmtl.suite.tables import write_tables
 
-    if (folder / "suite.json").is_file():
+    if (folder / RECORD).is_file():
         write_tables(folder)
         page = write_suite_report(folder)
-    elif any((folder / name).is_file() for name in ("results.json", "metrics.jsonl")):
+    elif RunFolder(folder).results.is_file() or RunFolder(folder).log.is_file():
         page = write_report(folder)
     else:
         raise RunError(f"{folder} is neither a run's folder (results.json) nor a suite's (suite.json)")

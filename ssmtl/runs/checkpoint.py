@@ -13,7 +13,9 @@ from torch import Tensor
 
 from ssmtl.atomic_file import publish, write_text
 from ssmtl.errors import RunError, warn
+from ssmtl.json_file import without_nan
 from ssmtl.model.weights import read_tensors, write_tensors
+from ssmtl.runs.files import CheckpointFacts
 from ssmtl.runs.folder import RunFolder
 
 FORMAT = 2
@@ -24,10 +26,9 @@ STATE, FACTS, BEST = "state.safetensors", "checkpoint.json", "best.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """:param step: optimiser steps done. :param facts: plain data. :param folder: where it lies."""
+    """:param facts: the content of its checkpoint.json. :param folder: where it lies."""
 
-    step: int
-    facts: Mapping[str, Any]
+    facts: CheckpointFacts
     folder: Path
 
     def tensors(self) -> dict[str, Tensor]:
@@ -44,22 +45,22 @@ class Checkpoints:
     def __init__(self, run: RunFolder, keep: int) -> None:
         self.folder, self.best, self.keep = run.checkpoints, run.weights("best"), keep
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
+    def save(self, tensors: Mapping[str, Tensor], facts: CheckpointFacts) -> Path:
         """Write one, then remove what is too old. The best weights so far are part of it.
 
         :raises OSError: if it cannot be written; those before are left as they are.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        place = self._place(step)
+        place = self._place(facts.step)
         building = self.folder / f".{place.name}.part"
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir()
         try:
-            write_tensors(building / STATE, tensors, {"step": str(step)})
+            write_tensors(building / STATE, tensors, {"step": str(facts.step)})
             if self.best.is_file():
                 _link(self.best, building / BEST)
-            files = {file.name: _checksum(file) for file in sorted(building.iterdir())}
-            content = {"format": FORMAT, "step": step, **facts, "files": files}
+            facts.files = {file.name: _checksum(file) for file in sorted(building.iterdir())}
+            content = without_nan(facts.model_dump())
             write_text(building / FACTS, json.dumps({"content": content, "checksum": _digest(content)}, indent=1))
             if place.exists():  # damaged, or of a run that went another way
                 _remove(place)
@@ -109,12 +110,13 @@ class Checkpoints:
             raise ValueError(f"{FACTS} is not as it was written")
         if content["format"] != FORMAT:
             raise RunError(f"its format is {content['format']}; this version reads format {FORMAT}")
-        for name, checksum in content["files"].items():
+        facts = CheckpointFacts.model_validate(content)
+        for name, checksum in facts.files.items():
             if name not in (STATE, BEST):
                 raise ValueError(f"{FACTS} names the file {name!r}")
             if _checksum(place / name) != checksum:
                 raise ValueError(f"{name} is not as it was written")
-        return Checkpoint(content["step"], content, place)
+        return Checkpoint(facts, place)
 
 
 def _checksum(path: Path) -> str:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from ssmtl.errors import RunError, warn
 from ssmtl.events import CheckpointSaved
 from ssmtl.runs.callbacks import RunClock
-from ssmtl.runs.checkpoint import Checkpoint, Checkpoints
+from ssmtl.runs.checkpoint import FORMAT, Checkpoint, Checkpoints
+from ssmtl.runs.files import CheckpointFacts
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.validation import Validation
 from ssmtl.training.callback import Callback
@@ -21,12 +21,13 @@ from ssmtl.training.train_state import TrainState, steps_per_epoch
 class Checkpointing(Callback):
     """Saves the state of model, log, best weights and time where it is due; in the first process.
 
-    :param origin: what must be known of data and code to tell later whether the same run goes on.
+    :param fingerprints: by source, of its content. :param code: the code version.
     """
 
     def __init__(
-        self, folder: RunFolder, state: TrainState, validation: Validation, clock: RunClock, origin: Mapping[str, Any]
-    ) -> None:
+        self, folder: RunFolder, state: TrainState, validation: Validation, clock: RunClock,
+        fingerprints: Mapping[str, str], code: str,
+    ) -> None:  # fmt: skip
         self.state, self.validation, self.clock = state, validation, clock
         self.observers, self.log = validation.observers, validation.observers.log
         train = state.experiment.recipe.train
@@ -34,7 +35,8 @@ class Checkpointing(Callback):
         self.saved_step, self.last_saved = 0, time.monotonic()
         self.minutes = in_minutes(train.checkpoint_every)
         self.steps = None if self.minutes else in_steps(train.checkpoint_every, steps_per_epoch(state))
-        self.origin = {**origin, "torch": torch.__version__, "threads": torch.get_num_threads()}
+        self.fingerprints = dict(fingerprints)
+        self.code = code
 
     def resume(self) -> int:
         """Go back to the last whole checkpoint that the log reaches to, if there is one; the steps done."""
@@ -44,9 +46,9 @@ class Checkpointing(Callback):
         else:
             self._warn_of_changes(checkpoint)
             self.checkpoints.put_back_best(checkpoint)
-            self.validation.restore(checkpoint.facts["best"])
-            self.clock.before, self.saved_step = checkpoint.facts["seconds"], checkpoint.step
-        done = self.state.fabric.broadcast(checkpoint.step if checkpoint else 0)
+            self.validation.best = checkpoint.facts.best
+            self.clock.before, self.saved_step = checkpoint.facts.seconds, checkpoint.facts.step
+        done = self.state.fabric.broadcast(checkpoint.facts.step if checkpoint else 0)
         if checkpoint is not None:
             restore_from(checkpoint, self.state)
         return int(done)
@@ -65,22 +67,28 @@ class Checkpointing(Callback):
         """
         if step == self.saved_step:
             return
-        facts = {
-            **self.origin,
-            "numbers": numbers_of(self.state),
-            "best": self.validation.saved(),
-            "log_bytes": self.log.length(),
-            "skipped": self.state.skipped,
-            "seconds": round(self.clock.seconds(), 1),
-        }
-        path = self.checkpoints.save(step, tensors_of(self.state), facts)
+        facts = CheckpointFacts(
+            format=FORMAT,
+            step=step,
+            recipe_hash=self.state.experiment.recipe.digest(),
+            data_fingerprints=self.fingerprints,
+            code_version=self.code,
+            torch=torch.__version__,
+            threads=torch.get_num_threads(),
+            numbers=numbers_of(self.state),
+            best=self.validation.best,
+            log_bytes=self.log.length(),
+            skipped=self.state.skipped,
+            seconds=round(self.clock.seconds(), 1),
+        )
+        path = self.checkpoints.save(tensors_of(self.state), facts)
         self.saved_step, self.last_saved = step, time.monotonic()
         self.observers.checkpoint_saved(CheckpointSaved(step, "state", path))
 
     def _newest(self) -> Checkpoint | None:
         for checkpoint in self.checkpoints.whole():
             try:
-                self.log.cut(checkpoint.facts["log_bytes"])
+                self.log.cut(checkpoint.facts.log_bytes)
             except RunError as error:
                 warn(f"{error}; the checkpoint {checkpoint.folder} is passed over")
                 continue
@@ -88,8 +96,13 @@ class Checkpointing(Callback):
         return None
 
     def _warn_of_changes(self, checkpoint: Checkpoint) -> None:
-        for name in ("code_version", "torch", "threads"):
-            was, now = checkpoint.facts[name], self.origin[name]
+        facts = checkpoint.facts
+        made_by = {
+            "code_version": (facts.code_version, self.code),
+            "torch": (facts.torch, torch.__version__),
+            "threads": (facts.threads, torch.get_num_threads()),
+        }
+        for name, (was, now) in made_by.items():
             if was != now:
                 warn(
                     f"{name} was {was} at the checkpoint and is {now} now: the last bits of the run's numbers may "
@@ -107,5 +120,5 @@ def resume_along(folder: RunFolder, state: TrainState) -> int:
 
 def restore_from(checkpoint: Checkpoint, state: TrainState) -> None:
     """Put the checkpoint's tensors and numbers back."""
-    restore(state, checkpoint.tensors(), checkpoint.facts["numbers"])
-    state.skipped = checkpoint.facts["skipped"]
+    restore(state, checkpoint.tensors(), checkpoint.facts.numbers)
+    state.skipped = checkpoint.facts.skipped

@@ -58,6 +58,37 @@ class Results(FileModel):
     seconds: float = 0.0
 
 
+class BestSoFar(FileModel):
+    """The best validation score of a run so far, and the values by task and metric that it is of."""
+
+    score: Number | None = None
+    step: int = 0
+    values: dict[str, dict[str, Number]] = {}
+
+
+class CheckpointFacts(FileModel):
+    """checkpoint.json, beside the tensors of the state.
+
+    :param step: optimiser steps done. :param numbers: of the state, besides the tensors.
+    :param log_bytes: length of metrics.jsonl. :param skipped: steps that were not finite. :param seconds: so far.
+    :param files: by name, the SHA-256 of the files beside it.
+    """
+
+    format: int
+    step: int
+    recipe_hash: str
+    data_fingerprints: dict[str, str]
+    code_version: str
+    torch: str
+    threads: int
+    numbers: dict[str, Any]
+    best: BestSoFar
+    log_bytes: int
+    skipped: int
+    seconds: float
+    files: dict[str, str] = {}
+
+
 class Environment(FileModel):
     """environment.json: where and how a run was made.
 

@@ -29,12 +29,8 @@ def train_first(
     state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
     plan = plan_of(experiment, data.tasks)
     validation = Validation(folder, state, observers)
-    origin = {
-        "recipe_hash": recipe.digest(),
-        "data_fingerprints": dict(data.fingerprints),
-        "code_version": code_version(plugins, recipe),
-    }
-    checkpointing = Checkpointing(folder, state, validation, clock, origin)
+    code = code_version(plugins, recipe)
+    checkpointing = Checkpointing(folder, state, validation, clock, data.fingerprints, code)
     done = checkpointing.resume()
     observers.run_started(RunStarted(recipe.name, folder.path, recipe.train.steps, plan))
     nonfinite = NonFiniteSteps(folder, state, checkpointing.save)

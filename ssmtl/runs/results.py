@@ -27,12 +27,12 @@ def final_results(
         name=recipe.name,
         seed=recipe.seed,
         steps=recipe.train.steps,
-        selected=Selected(by=recipe.train.select_by, step=validation.best_step, score=validation.best_score),
+        selected=Selected(by=recipe.train.select_by, step=validation.best.step, score=validation.best.score),
         recipe_hash=recipe.digest(),
         data_fingerprint=", ".join(f"{name} {found}" for name, found in data.fingerprints.items()),
         parameters=parameters,
         tasks={},
-        validation={task: dict(values) for task, values in validation.best_values.items()},
+        validation=validation.best.values,
         budgets={task.name: _budget(task, data.tasks[task.name]) for task in tasks},
         kinds={task.name: task.output.kind for task in tasks},
         classes={task.name: list(task.output.classes) for task in tasks},
@@ -56,7 +56,7 @@ def final_results(
             per_image[task.name, domain] = (predictions.ids, scores)
             write_predictions(folder.predictions_of(task.name, domain), model, task, rows, predictions, device)
             flat = {f"{task.name}.{name}": value for name, value in scores.values.items()}
-            validation.observers.evaluated(Evaluated(validation.best_step, domain, flat))
+            validation.observers.evaluated(Evaluated(validation.best.step, domain, flat))
     write_per_image(folder.per_image, per_image)
     return results
 

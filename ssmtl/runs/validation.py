@@ -1,13 +1,11 @@
 """Validation while training, and the two sets of weights that are kept."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import Scores, score
 from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import CheckpointSaved, Evaluated
 from ssmtl.model.weights import save_weights
+from ssmtl.runs.files import BestSoFar
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
 from ssmtl.training.callback import Callback
@@ -20,18 +18,8 @@ class Validation(Callback):
     def __init__(self, folder: RunFolder, state: TrainState, observers: Observers) -> None:
         self.folder, self.state, self.observers = folder, state, observers
         self.recipe = state.experiment.recipe
-        self.best_score: float | None = None
-        self.best_step = 0
-        self.best_values: Mapping[str, Mapping[str, float]] = {}
+        self.best = BestSoFar()
         self.model = state.ema.model if state.ema else state.experiment.model
-
-    def saved(self) -> dict[str, Any]:
-        """What a checkpoint must keep, as plain data."""
-        return {"score": self.best_score, "step": self.best_step, "values": self.best_values}
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Put back what `saved` gave."""
-        self.best_score, self.best_step, self.best_values = saved["score"], saved["step"], saved["values"]
 
     def after_step(self, step: int, *, last: bool) -> None:
         """Evaluate on validation images; save the weights if they are the best, and if they are the last."""
@@ -42,12 +30,12 @@ class Validation(Callback):
         scores = self._scores()
         number = selection_score(scores.values())
         if train.select_by == "validation":
-            best = number is not None and (self.best_score is None or number > self.best_score)
+            best = number is not None and (self.best.score is None or number > self.best.score)
         else:
             best = ended
-        values = {task: one.values for task, one in scores.items()}
+        values = {task: dict(one.values) for task, one in scores.items()}
         if best:
-            self.best_score, self.best_step, self.best_values = number, step, values
+            self.best = BestSoFar(score=number, step=step, values=values)
             self._save("best", step)
         if ended:
             self._save("last", step)

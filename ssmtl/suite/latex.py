@@ -19,11 +19,11 @@ def as_latex(layout: Layout, results: SuiteResults) -> str:
     heads += layout.heads
     body = [_line(line, layout, notes) for line in layout.lines]
     published = any(place.published for line in layout.lines for place in line.places.values())
-    said = [*NOTES, *([PUBLISHED] if published else []), results.told.get("note", "")]
+    said = [*NOTES, *([PUBLISHED] if published else []), results.suite.note]
     below = [escaped(text) for text in said if text]
     below += [rf"\textsuperscript{{{number}}} {escaped(text)}" for text, number in notes.texts.items()]
     return "\n".join([
-        f"% {results.told['name']}: {layout.sources}, {layout.domain}",
+        f"% {results.suite.name}: {layout.sources}, {layout.domain}",
         rf"\begin{{tabular}}{{{form}}}",
         r"\toprule",
         " & ".join(heads[:-len(layout.columns)] + [escaped(head) for head in heads[-len(layout.columns):]]) + r" \\",

@@ -13,10 +13,10 @@ def as_markdown(layout: Layout, results: SuiteResults) -> str:
     rule = ["---", *["---:"] * (len(heads) - 1)]
     lines = [_row(heads), _row(rule), *(_line(line, layout, notes) for line in layout.lines)]
     published = any(place.published for line in layout.lines for place in line.places.values())
-    said = [*NOTES, *([PUBLISHED] if published else []), results.told.get("note", "")]
+    said = [*NOTES, *([PUBLISHED] if published else []), results.suite.note]
     below = [text for text in said if text]
     flags = [f"<sup>{number}</sup> {_safe(text)}" for text, number in notes.texts.items()]
-    title = f"## {results.told['name']}: {layout.sources}, {layout.domain.replace('_', ' ')}"
+    title = f"## {results.suite.name}: {layout.sources}, {layout.domain.replace('_', ' ')}"
     return "\n".join(
         [title, "", *lines, "", *(f"{_safe(text)}  " for text in below), *(["", *flags] if flags else []), ""]
     )

@@ -1,14 +1,14 @@
 """A suite's folder, read: what it is, and the rows of its finished cells."""
 
 import csv
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ssmtl.errors import RunError, nearest
+from ssmtl.json_file import read_model
+from ssmtl.suite.suite_file import RECORD, SuiteRecord
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class SuiteResults:
-    """:param told: the content of suite.json."""
+    """:param suite: the content of suite.json."""
 
     folder: Path
-    told: Mapping[str, Any]
+    suite: SuiteRecord
     rows: tuple[ResultRow, ...]
 
     @property
     def systems(self) -> list[str]:
         """Those with rows, in the suite's order."""
-        return [name for name in self.told["systems"] if any(row.system == name for row in self.rows)]
+        return [name for name in self.suite.systems if any(row.system == name for row in self.rows)]
 
     def label(self, system: str) -> str:
         """How tables call the system."""
-        return str(self.told.get("names", {}).get(system, system))
+        return self.suite.names.get(system, system)
 
     def known(self, system: str) -> str:
         """:raises RunError: if the suite has no rows of the system."""
@@ -62,14 +62,16 @@ class SuiteResults:
 def read_results(folder: Path) -> SuiteResults:
     """:raises RunError: if `folder` is no suite's, or nothing was finished in it."""
     try:
-        told = json.loads((folder / "suite.json").read_text(encoding="utf-8"))
+        if not (folder / RECORD).is_file():
+            raise FileNotFoundError(2, "no such file", RECORD)
+        suite = read_model(folder / RECORD, SuiteRecord)
         with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
             rows = tuple(_row(found) for found in csv.DictReader(file))
     except FileNotFoundError as error:
         raise RunError(f"{folder} is no folder of a suite: it has no {Path(error.filename).name}") from error
     except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{folder}: suite.json or results.csv cannot be read: {error!r}") from error
-    return SuiteResults(folder, told, rows)
+        raise RunError(f"{folder}: results.csv cannot be read: {error!r}") from error
+    return SuiteResults(folder, suite, rows)
 
 
 def _row(found: Mapping[str, str]) -> ResultRow:

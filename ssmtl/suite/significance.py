@@ -20,10 +20,10 @@ def write_significance(path: Path, results: SuiteResults) -> Path:
     """A row a comparison; Holm's correction over all rows of the table."""
     found = [
         comparison
-        for asked in results.told["compare"]
-        for task, others in asked["against"].items()
+        for asked in results.suite.compare
+        for task, others in asked.against.items()
         for other in others
-        for comparison in comparisons(results, asked["system"], other, task, asked["metrics"].get(task, ()))
+        for comparison in comparisons(results, asked.system, other, task, asked.metrics.get(task, ()))
     ]
     over_seeds = holm([one.p_t for one in found])
     over_images = holm([one.interval.p if one.interval else math.nan for one in found])

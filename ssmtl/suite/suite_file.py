@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.json_file import FileModel
 from ssmtl.recipe import yaml_file
 from ssmtl.validation_errors import problems_of
 
@@ -16,18 +17,22 @@ Settings = dict[str, Any]
 """Dotted keys of a recipe, as after `--set`, and their values. What names a task concerns the systems that have it."""
 
 
-class _Part(BaseModel):
+RECORD = "suite.json"
+"""Marks a suite's folder."""
+
+
+class SuitePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Variant(_Part):
+class Variant(SuitePart):
     """A system that is a recipe with settings of its own."""
 
     recipe: str
     set: Settings = {}
 
 
-class Grid(_Part):
+class Grid(SuitePart):
     """Systems × budgets × seeds × sources.
 
     :param budgets: labelled images by task; every combination, each system with the tasks that it has.
@@ -40,7 +45,7 @@ class Grid(_Part):
     sources: list[str] | None = None
 
 
-class Compare(_Part):
+class Compare(SuitePart):
     """What is tested for significance: one system against others, by task, in the task's metrics."""
 
     system: str
@@ -48,7 +53,7 @@ class Compare(_Part):
     metrics: dict[str, list[str]]
 
 
-class Suite(_Part):
+class Suite(SuitePart):
     """A grid of runs.
 
     :param sources: sources files, or names of shipped ones.
@@ -115,7 +120,22 @@ def read_suite(path: Path) -> Suite:
     return suite
 
 
-def described(suite: Suite, path: Path) -> dict[str, Any]:
-    """The suite as plain data for its folder: systems listed, the reference's place made absolute."""
+class SuiteRecord(FileModel):
+    """suite.json: what a suite's folder tells of the suite, beside all else that stands in its file.
+
+    :param systems: in the order of the grids. :param reference: an absolute path.
+    """
+
+    name: str
+    title: str = ""
+    note: str = ""
+    names: dict[str, str] = {}
+    systems: list[str]
+    compare: list[Compare] = []
+    reference: str | None = None
+
+
+def record_of(suite: Suite, path: Path) -> SuiteRecord:
+    """:param path: of the suite's file."""
     reference = str((path.parent / suite.reference).resolve()) if suite.reference else None
-    return suite.model_dump(mode="json") | {"systems": suite.systems, "reference": reference}
+    return SuiteRecord(**suite.model_dump(mode="json") | {"systems": suite.systems, "reference": reference})

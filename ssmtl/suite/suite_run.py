@@ -1,6 +1,5 @@
 """A suite from its file to its rows and tables."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,16 +8,16 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from ssmtl.atomic_file import write_text
 from ssmtl.contracts.folders import Folders
 from ssmtl.errors import RunError, nearest
+from ssmtl.json_file import write_model
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import write_rows
-from ssmtl.suite.suite_file import Suite, described, read_suite
+from ssmtl.suite.suite_file import RECORD, Suite, read_suite, record_of
 from ssmtl.suite.work import FAILED, FINISHED, Work, note
 
 
@@ -38,7 +37,7 @@ class SuiteRun:
         """
         try:
             (self.folder / "cells").mkdir(parents=True, exist_ok=True)
-            write_text(self.folder / "suite.json", json.dumps(described(self.suite, self.file), indent=1))
+            write_model(self.folder / RECORD, record_of(self.suite, self.file))
         except OSError as error:
             raise RunError(f"the suite's folder {self.folder} cannot be written: {error.strerror}") from error
         return self

@@ -26,7 +26,7 @@ def write_tables(folder: Path) -> list[Path]:
     :raises RunError: if it is no suite's folder. :raises DataError: if the published numbers cannot be read.
     """
     results = read_results(folder)
-    reference = Reference.read(results.told.get("reference"))
+    reference = Reference.read(results.suite.reference)
     summaries = aggregated(results.rows)
     texts = {"summary.csv": _summary(summaries, reference)}
     for layout in layouts(results, summaries, reference):
@@ -40,7 +40,7 @@ def write_tables(folder: Path) -> list[Path]:
 
 def _significance(results: SuiteResults) -> list[Path]:
     path = results.folder / "tables" / "significance.csv"
-    return [write_significance(path, results)] if results.told.get("compare") else []
+    return [write_significance(path, results)] if results.suite.compare else []
 
 
 def _summary(summaries: list[Summary], reference: Reference) -> str:

@@ -168,7 +168,7 @@ def test_without_any_whole_checkpoint_it_starts_again(run, whole):
 def test_a_log_that_lost_its_end_costs_a_checkpoint(run, whole):
     log = run / "metrics.jsonl"
     facts = json.loads((run / "checkpoints" / "step-00000009" / "checkpoint.json").read_text())["content"]
-    log.write_bytes(log.read_bytes()[: facts["journal"] - 10])
+    log.write_bytes(log.read_bytes()[: facts["log_bytes"] - 10])
     ended = resumed(run)
     assert ended.code == 0, ended.out
     assert "has lost its end" in ended.out

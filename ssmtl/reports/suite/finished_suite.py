@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from ssmtl.errors import RunError
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.runs.files import Results
 from ssmtl.suite.results import SuiteResults, read_results
+from ssmtl.suite.suite_file import Compare
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,9 @@ class FinishedSuite:
         return cls(folder, results, listed, tuple(cells))
 
     @property
-    def compared(self) -> Mapping[str, Any]:
-        """The suite's first comparison; empty without one."""
-        asked: list[Mapping[str, Any]] = self.results.told.get("compare") or [{}]
-        return asked[0]
+    def compared(self) -> Compare | None:
+        """The suite's first comparison, if it asks for one."""
+        return next(iter(self.results.suite.compare), None)
 
     @property
     def sources(self) -> list[str]:
@@ -86,7 +86,8 @@ class FinishedSuite:
     def focus(self, task: str, systems: list[str], most: int) -> list[str]:
         """At most `most` of the systems: the first compared one and its rivals for this task before others."""
         asked = self.compared
-        wanted = dict.fromkeys([asked.get("system", ""), *asked.get("against", {}).get(task, ()), *systems])
+        first = [asked.system, *asked.against.get(task, ())] if asked else []
+        wanted = dict.fromkeys([*first, *systems])
         picked = [name for name in wanted if name in systems][:most]
         return [name for name in systems if name in picked]
 

@@ -45,20 +45,20 @@ def _section(suite: FinishedSuite, subject: SuiteSubject, taken: set[str]) -> Se
 
 
 def _page(suite: FinishedSuite, sections: list[Section]) -> str:
-    told = suite.results.told
+    record = suite.results.suite
     significance = tables.significance(suite)
     return render(
         TEMPLATE,
-        name=told["name"],
-        title=told.get("title") or told["name"],
-        note=told.get("note", ""),
+        name=record.name,
+        title=record.title or record.name,
+        note=record.note,
         summary=_summary(suite),
         warning=_warning(suite),
         results=list(tables.results(suite)),
         significance=significance,
         cells=tables.cells(suite),
         sections=sections,
-        settings=json.dumps(told, indent=1, ensure_ascii=False),
+        settings=json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False),
         files=[
             (link(suite.folder, name), name, what) for name, what in FILES.items() if (suite.folder / name).exists()
         ],

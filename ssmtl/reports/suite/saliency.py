@@ -12,7 +12,7 @@ def draw_saliency(suite: FinishedSuite) -> Iterator[Drawing]:
     """The first seed of the compared system, else of the system with maps for the most tasks."""
     for sources in suite.sources:
         cells = [runs[0] for runs in suite.main(sources).values()]
-        cells = [cell for cell in cells if cell.system == suite.compared.get("system")] or cells
+        cells = [cell for cell in cells if suite.compared and cell.system == suite.compared.system] or cells
         best = max(cells, key=_tasks, default=None)
         for drawing in of_one_run(run_of(best.folder)) if best is not None else ():
             who = f"{suite.results.label(best.system)}, seed {best.seed}, {sources}. " if best is not None else ""

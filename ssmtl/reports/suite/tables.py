@@ -18,7 +18,7 @@ RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def results(suite: FinishedSuite) -> Iterator[PageTable]:
     """For each sources file, domain and task: a row for each system and budgets, our number and the published one."""
-    reference = Reference.read(suite.results.told.get("reference"))
+    reference = Reference.read(suite.results.suite.reference)
     for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
         for task in layout.tasks:
             yield _task(suite, layout, task)
