@@ -2,16 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick lint clean
+# Test files go to as many processes as there are cores, each with one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+.PHONY: demo test slow lint clean
 
 demo: .venv/installed
 	$(BIN)/ssmtl run recipes/multimix.yaml
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
 
-quick: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+slow: .venv/installed
+	$(PYTEST) -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check

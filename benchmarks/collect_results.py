@@ -1,6 +1,6 @@
-"""What is committed of a suite's folder:  python benchmarks/collect_results.py SUITE_FOLDER NAME
+"""Copy what is committed from a suite's folder:  python benchmarks/collect_results.py SUITE_FOLDER NAME
 
-Rows, cells, tables and what the suite says of itself; no images, no weights.
+Rows, cells, tables and a part of suite.json; no images, no weights.
 """
 
 import json
@@ -13,14 +13,14 @@ KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names",
 
 
 def collect(suite: Path, name: str) -> None:
-    """Copy into `results/NAME`, in the place of what is there."""
+    """Copy into `results/NAME`, replacing what is there."""
     folder = RESULTS / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(suite / "tables", folder / "tables")
     for file in ("results.csv", "cells.csv"):
         shutil.copy(suite / file, folder / file)
-    told = json.loads((suite / "suite.json").read_text(encoding="utf-8"))
-    text = json.dumps({key: told[key] for key in KEYS}, indent=1)
+    record = json.loads((suite / "suite.json").read_text(encoding="utf-8"))
+    text = json.dumps({key: record[key] for key in KEYS}, indent=1)
     (folder / "suite.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """RESULTS.md from its template and the committed tables:  python benchmarks/results_page.py
 
-The template's own text has no measured number: each is asked for by name, so that it has a row in a committed CSV.
+The template's own text has no measured number: each is looked up by name, so it has a row in a committed CSV file.
 """
 
 import csv
@@ -26,13 +26,13 @@ COLUMNS = (
     ("auroc", "cross_domain"),
     ("dice", "cross_domain"),
 )
-"""Of the table of systems: metric and domain."""
+"""Metric and domain of each column in the table of systems."""
 
 Rows = list[dict[str, str]]
 
 
 class Suite:
-    """The tables of one suite, asked by name."""
+    """The committed tables of one suite, for look-up by name."""
 
     def __init__(self, name: str) -> None:
         folder = RESULTS / name
@@ -44,9 +44,9 @@ class Suite:
         self.names: dict[str, str] = json.loads((folder / "suite.json").read_text(encoding="utf-8"))["names"]
 
     def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
-        """'0.903 ± 0.009'; of one seed, '0.903'."""
-        found = self._summary(system, metric, domain, labels)
-        return _number(found["mean"]) + (f" ± {_number(found['std'])}" if found["std"] else "")
+        """'0.903 ± 0.009'; '0.903' for a single seed."""
+        row = self._summary(system, metric, domain, labels)
+        return _number(row["mean"]) + (f" ± {_number(row['std'])}" if row["std"] else "")
 
     def seeds(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """The value of each seed."""
@@ -55,19 +55,19 @@ class Suite:
         return ", ".join(_number(row["value"]) for row in self.rows if _fits(row, keys))
 
     def n(self, system: str, metric: str = "", domain: str = "in_domain", labels: str | None = None) -> str:
-        """How many seeds."""
+        """The number of seeds."""
         return self._summary(system, metric, domain, labels)["n"]
 
     def line(self, system: str, labels: str | None = None) -> str:
-        """A row of the table of systems: n, then each of COLUMNS where there is one."""
+        """One row of the table of systems: name, n, then the mean for each of COLUMNS that has one."""
         cells = [self.names.get(system, system), self.n(system, labels=labels)]
         for metric, domain in COLUMNS:
-            found = self._found(system, metric, domain, labels)
-            cells.append(self.mean(system, metric, domain, labels) if found else "")
+            known = self.has(system, metric, domain, labels)
+            cells.append(self.mean(system, metric, domain, labels) if known else "")
         return f"| {' | '.join(cells)} |"
 
     def test(self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
-        """The difference of two systems with both tests, in words."""
+        """The difference between two systems with both tests, in words."""
         keys = {"system": system, "against": against, "metric": metric, "domain": domain}
         rows = [row for row in self.tests if _fits(row, keys)]
         (row,) = [row for row in rows if all(_budgets(row)[task] == (labels or MAIN[task]) for task in _budgets(row))]
@@ -77,7 +77,7 @@ class Suite:
         return f"{_signed(row['difference'])} [{interval}], {over_images}, {over_seeds}"
 
     def paired(self, one: str, other: str, metric: str, domain: str = "in_domain") -> str:
-        """The mean difference over the seeds that both have, at the labels of the main comparison."""
+        """The mean difference over their common seeds, at the labels of the main comparison."""
         ours, theirs = (self._values(name, metric, domain) for name in (one, other))
         both = sorted(set(ours) & set(theirs))
         return _signed(str(statistics.fmean(ours[seed] - theirs[seed] for seed in both)))
@@ -92,27 +92,27 @@ class Suite:
         return self._summary(system, metric, domain, None)["reference_mean"]
 
     def has(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> bool:
-        """Whether such a row is there."""
-        return bool(self._found(system, metric, domain, labels))
+        """Whether there is such a row."""
+        return bool(self._summaries(system, metric, domain, labels))
 
     def hours(self) -> str:
-        """Of all finished cells, one thread each."""
+        """Hours of all finished cells, one thread each."""
         return f"{sum(float(row['seconds']) for row in self.cells if row['status'] == 'finished') / 3600:.1f}"
 
     def count(self, status: str) -> int:
-        """Cells of that status."""
+        """The number of cells with that status."""
         return sum(row["status"] == status for row in self.cells)
 
-    def _found(self, system: str, metric: str, domain: str, labels: str | None) -> Rows:
+    def _summaries(self, system: str, metric: str, domain: str, labels: str | None) -> Rows:
         own = [row for row in self.summary if row["system"] == system and row["domain"] == domain]
         own = [row for row in own if row["metric"] == metric or not metric]
         return [row for row in own if _budgets(row).get(row["task"]) == (labels or MAIN[row["task"]])]
 
     def _summary(self, system: str, metric: str, domain: str, labels: str | None) -> dict[str, str]:
-        found = self._found(system, metric, domain, labels)
-        if not found:
+        rows = self._summaries(system, metric, domain, labels)
+        if not rows:
             raise KeyError(f"no row: {system} {metric} {domain} {labels}")
-        return found[0]
+        return rows[0]
 
 
 def _rows(path: Path) -> Rows:

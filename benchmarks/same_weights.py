@@ -1,16 +1,17 @@
-"""Whether this checkout trains to the very weights of another commit, and plans every shipped recipe alike:
+"""Whether this checkout trains to the same weights as another commit, and makes the same plan of every shipped recipe:
 
     python benchmarks/same_weights.py REVISION
 
-Three recipes are trained for 30 steps at 32 pixels by the code of the commit and by that of this checkout, each in
-processes of its own with one thread, and every tensor of the last weights is compared bit by bit. `ssmtl check` of
-every recipe of the commit is compared as text, but for the recipe's hash. Exit code 1 if anything differs.
+Three recipes are trained for 30 steps at 32 pixels by the code of the commit and by that of this checkout, each in a
+process of its own with one thread, and every tensor of the last weights is compared bit by bit. The plan that
+`ssmtl check` prints for every recipe of the commit is compared as data, except for the recipe's hash. Exit code 1 if
+anything differs.
 """
 
 import argparse
 import difflib
+import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,25 +23,47 @@ from safetensors.torch import load_file
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ("multimix", "enc_mm", "supervised_tuned")
 SHORT = ("image.size=32", "train.steps=30", "train.evaluate_every=15")
-COMMAND = [sys.executable, "-c", "from ssmtl.cli.main import main; main()"]
+COMMAND = [sys.executable, "-P", "-c", "from ssmtl.cli.main import main; main()"]
 
 
-def ssmtl(code: Path, *arguments: str) -> str:
-    """What the command prints when it is run from the sources in `code`."""
-    environment = {**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{code / 'plugins'}", "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryDirectory() as empty:
-        done = subprocess.run(
-            [*COMMAND, *arguments], capture_output=True, text=True, env=environment | {"COLUMNS": "140"}, cwd=empty
-        )
-        done.stdout = done.stdout.replace(empty, "HERE").replace(str(code), "CODE")
+PLANS = """
+import json, sys
+try:
+    from ssmtl.experiment.assemble import assemble
+    from ssmtl.experiment.plan import plan_of
+    from ssmtl.recipe.load import read
+    from ssmtl.registry.plugins import load_plugins
+except ImportError:  # before the core had rooms
+    from ssmtl.assemble import assemble
+    from ssmtl.plan import plan_of
+    from ssmtl.plugins import load_plugins
+    from ssmtl.recipe_file import read
+plugins = load_plugins()
+plans = {name: plan_of(assemble(read(name, plugins["recipe"]).validated(), plugins)) for name in sys.argv[1:]}
+json.dump({name: {key: plan[key] for key in plan if key != "recipe_hash"} for name, plan in plans.items()}, sys.stdout)
+"""
+
+
+def environment_of(code: Path) -> dict[str, str]:
+    """In which Python imports ssmtl from the sources in `code`."""
+    return {**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{code / 'plugins'}", "OMP_NUM_THREADS": "1"}
+
+
+def ssmtl(code: Path, *arguments: str) -> None:
+    """Run the command from the sources in `code`."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, env=environment_of(code))
     if done.returncode:
         raise SystemExit(f"{code}: ssmtl {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
-    return done.stdout
 
 
 def plans(code: Path, recipes: list[str]) -> dict[str, str]:
-    """By recipe, its plan without the recipe's hash."""
-    return {name: re.sub(r"recipe [0-9a-f]{16}", "recipe …", ssmtl(code, "check", name)) for name in recipes}
+    """By recipe, what `ssmtl check` plans, as JSON without the recipe's hash: its words may change."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PLANS, *recipes], capture_output=True, text=True, env=environment_of(code)
+    )
+    if done.returncode:
+        raise SystemExit(f"{code}: no plans:\n{done.stderr}")
+    return {name: json.dumps(plan, indent=1) for name, plan in json.loads(done.stdout).items()}
 
 
 def weights(code: Path, recipe: str, folder: Path) -> dict[str, torch.Tensor]:
@@ -51,7 +74,7 @@ def weights(code: Path, recipe: str, folder: Path) -> dict[str, torch.Tensor]:
 
 
 def differing(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> list[str]:
-    """Names of the tensors that only one has, or whose bits differ."""
+    """Names of the tensors that differ, or that only one side has."""
     return [
         name
         for name in sorted({*before, *after})
@@ -88,8 +111,8 @@ def main() -> None:
                 names = differing(one, two)
                 wrong += bool(names)
                 elements = sum(tensor.numel() for tensor in one.values())
-                said = f"DIFFER in {', '.join(names[:5])}" if names else "bit-identical"
-                print(f"{recipe}: {len(one)} tensors, {elements:,} numbers: {said}", flush=True)
+                outcome = f"DIFFER in {', '.join(names[:5])}" if names else "bit-identical"
+                print(f"{recipe}: {len(one)} tensors, {elements:,} numbers: {outcome}", flush=True)
         finally:
             subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", other], check=False)
     sys.exit(1 if wrong else 0)

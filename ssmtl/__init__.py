@@ -1,6 +1,6 @@
 """ssmtl: semi-supervised multi-task learning in PyTorch, as plugins around one visible loop.
 
-These are the names a plugin may import. They load on first use, so that `import ssmtl` costs nothing.
+These are the names a plugin may import. They load on first use, so `import ssmtl` stays cheap.
 """
 
 from importlib import import_module
@@ -29,7 +29,7 @@ _HOME = {
     "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
     "model.input_gradient": ("input_gradient",),
 }
-"""By module, what a plugin may import from `ssmtl`."""
+"""The names a plugin may import from `ssmtl`, by module."""
 
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

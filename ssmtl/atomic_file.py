@@ -1,4 +1,4 @@
-"""Writing files and folders whole or not at all, and so that a power cut does not undo it."""
+"""Atomic, durable writes: a file or folder is written whole or not at all, and survives a power cut."""
 
 import os
 import shutil
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Whole or not at all: a reader sees the old content or the new.
+    """Write atomically: a reader sees the old content or the new.
 
-    Bytes of file names that are no text become `\\udcff` and the like.
+    Bytes of a file name that are not valid UTF-8 are written as escapes such as `\\udcff`.
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -33,7 +33,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has the file's content, or the folder's names."""
+    """Wait until the file's content, or the folder's list of names, is on disk."""
     if os.name == "nt" and path.is_dir():
         return  # Windows has no such call for folders
     descriptor = os.open(path, os.O_RDONLY)
@@ -44,9 +44,9 @@ def sync(path: Path) -> None:
 
 
 def publish(building: Path, place: Path) -> None:
-    """Give a finished folder its name; its files and its name are on the disk when this returns.
+    """Rename a finished folder into place; its files and its name are on disk when this returns.
 
-    :raises OSError: if `place` is there already.
+    :raises OSError: if `place` already exists.
     """
     for file in building.iterdir():
         sync(file)

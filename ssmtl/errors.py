@@ -1,4 +1,4 @@
-"""The exceptions a user can meet. Each is shown as text, with exit code 2, and no traceback."""
+"""The exceptions a user may see. Each is shown as plain text, with exit code 2 and no traceback."""
 
 import difflib
 import warnings
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 
 class SsmtlError(Exception):
-    """Something the user can mend: what, where, what was expected."""
+    """Something the user can fix: the message says what, where, and what was expected."""
 
 
 class SsmtlWarning(UserWarning):
-    """Something the user should know; the run goes on."""
+    """Something the user should know; the run continues."""
 
 
 def warn(message: str) -> None:
-    """As a `SsmtlWarning`, which the command line shows as one line."""
+    """Issue an `SsmtlWarning`, which the command line shows as one line."""
     warnings.warn(message, SsmtlWarning, stacklevel=3)
 
 
 LONGEST = 1500
-"""Characters of a message that may quote what it found."""
+"""Maximum length, in characters, of a message that may quote its input."""
 
 
 class DataError(SsmtlError):
@@ -31,16 +31,16 @@ class DataError(SsmtlError):
 
 
 class PluginError(SsmtlError):
-    """A plugin that cannot be loaded, or two plugins that offer one name."""
+    """A plugin that cannot be loaded, or two plugins that offer the same name."""
 
 
 class RunError(SsmtlError):
-    """A run folder that cannot be used as asked, or a training that cannot go on."""
+    """A run folder that cannot be used as requested, or training that cannot continue."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a recipe: `where` is file and key, `hint` what to write instead."""
+    """One mistake in a recipe: `where` is the file and key, `hint` what to write instead."""
 
     where: str
     what: str
@@ -51,7 +51,7 @@ class Problem:
 
 
 class RecipeError(SsmtlError):
-    """A recipe that cannot be run, with every mistake that was found."""
+    """A recipe that cannot be run, with every mistake in it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -59,12 +59,12 @@ class RecipeError(SsmtlError):
 
 
 def first_line(error: BaseException) -> str:
-    """What it says, without the native stack that some libraries add; its name if it says nothing."""
+    """The first line of its message, without the native stack that some libraries add; its repr if it has none."""
     return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a name that is not known: the nearest one, else all of them."""
+    """A hint for an unknown name: the closest known one, or else all of them."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.55)
     if close:

@@ -1,4 +1,4 @@
-"""Frozen records given to observers."""
+"""Frozen records passed to observers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """:param step: 1-based. :param losses: unweighted, by 'task.strategy'. :param seconds: since the training began."""
+    """:param step: 1-based. :param losses: unweighted, by 'task.strategy'. :param seconds: since training began."""
 
     step: int
     total: float
@@ -42,7 +42,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class CheckpointSaved:
-    """:param which: 'best' or 'last' weights, or 'state': a checkpoint that a run goes on from."""
+    """:param which: 'best' or 'last' weights, or 'state': a checkpoint that a run can resume from."""
 
     step: int
     which: str

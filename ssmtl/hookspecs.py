@@ -1,7 +1,7 @@
 """Every extension point, on one screen.
 
-Providers return mappings and have no side effects; observers get frozen facts and return nothing.
-No hook can change the mathematics: a recipe plus the versions explains a run.
+Providers return mappings and have no side effects; observers receive frozen records and return nothing.
+No hook can change the mathematics: the recipe and the versions explain a run.
 """
 
 from collections.abc import Callable, Mapping

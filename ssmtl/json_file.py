@@ -1,4 +1,4 @@
-"""JSON files that have a model: written whole or not at all, and read with one error that names file and key."""
+"""JSON files with a pydantic model: written whole or not at all; a read error names the file and the key."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from ssmtl.validation_errors import problems_of
 
 
 class FileModel(BaseModel):
-    """Keys that a later version may have added are kept."""
+    """Unknown keys, which a later version may have added, are kept."""
 
     model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
 
@@ -25,10 +25,10 @@ def _text(value: object) -> object:
 
 
 Id = Annotated[Any, AfterValidator(_text)]
-"""Of an image: a string, also one that stands for a file name whose bytes are no text."""
+"""An image's id: a string, possibly with surrogate escapes for a file name that is not valid UTF-8."""
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
-"""A float that may be NaN, which is null in the file."""
+"""A float that may be NaN, stored as null."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -36,25 +36,25 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_model(path: Path, model: type[Model], error: type[SsmtlError] = RunError) -> Model:
     """The file's content.
 
-    :raises SsmtlError: of the type `error`, naming the file and the key that is not as the model says.
+    :raises SsmtlError: of the type `error`, naming the file and the key that does not match the model.
     """
     try:
         return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as found:
-        raise error(f"{path} cannot be read: {found.strerror or found}") from found
-    except ValidationError as found:
-        raise error(f"{path}: {next(problems_of(found, '', model))}") from found
-    except (ValueError, RecursionError) as found:
-        raise error(f"{path}: not valid JSON: {found}") from found
+    except OSError as cause:
+        raise error(f"{path} cannot be read: {cause.strerror or cause}") from cause
+    except ValidationError as cause:
+        raise error(f"{path}: {next(problems_of(cause, '', model))}") from cause
+    except (ValueError, RecursionError) as cause:
+        raise error(f"{path}: not valid JSON: {cause}") from cause
 
 
 def write_model(path: Path, model: BaseModel) -> None:
-    """Whole or not at all; the same content gives the same bytes."""
+    """Written whole or not at all; the same content gives the same bytes."""
     write_text(path, json.dumps(without_nan(model.model_dump()), indent=1))
 
 
 def without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for both."""
+    """JSON has neither NaN nor infinity: both become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""pydantic's errors as ours: a key path, what was found, what was expected, the nearest known name."""
+"""Translates pydantic's errors: the key path, the value given, what was expected, the closest known name."""
 
 import inspect
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ssmtl.errors import Problem, nearest
 def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> Iterator[Problem]:
     """One problem for each error, with its key under `where`.
 
-    :param model: what was validated; it tells the names that are known.
+    :param model: the model validated against; it supplies the known names.
     """
     for item in error.errors(include_url=False):
         path = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "lax-or-strict"))]
@@ -28,7 +28,7 @@ def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> I
 
 
 def _fields_at(model: Any, path: tuple[int | str, ...]) -> list[str]:
-    """The field names of the model that `path` leads to, as far as annotations tell."""
+    """The field names of the model that `path` leads to, as far as the annotations show."""
     for part in path:
         annotation = model.model_fields[part].annotation if _is_model(model) and part in model.model_fields else model
         model = next((inner for inner in _inner(annotation) if _is_model(inner)), model)

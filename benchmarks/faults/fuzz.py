@@ -1,9 +1,9 @@
-"""Wrong input by the thousand: each is accepted, or refused with one clear error; never a traceback, a hang, or a mess.
+"""Thousands of malformed inputs: each is accepted, or refused with one clear error; never a traceback or a hang.
 
     python benchmarks/faults/fuzz.py --count 10000 --seed 0 --out benchmarks/faults/results/fuzz.csv
 
-Each goes through the real commands, in this process. Run folders are few, since each is drawn or trained. A line of the
-CSV a kind.
+Each goes through the real commands, in this process, and must leave no files behind. Run folders are few, since each
+is reported on, evaluated or trained. The CSV has one line per kind.
 """
 
 import argparse
@@ -55,7 +55,7 @@ class HangError(Exception):
 
 
 def called(*arguments: object) -> tuple[int, str]:
-    """Exit code and what was shown."""
+    """The exit code and the output of a command."""
     out = io.StringIO()
     sys.argv = ["ssmtl", *map(str, arguments)]
     code = 0
@@ -71,7 +71,7 @@ def called(*arguments: object) -> tuple[int, str]:
 
 
 def verdict(code: int, shown: str) -> str:
-    """'accepted', 'refused', or what is wrong."""
+    """'accepted', 'refused', or what went wrong."""
     if "Traceback" in shown or "Internal error" in shown:
         return "internal: " + " ".join(shown[shown.find("Internal error") :].split())[:300]
     if code == 0:
@@ -82,29 +82,28 @@ def verdict(code: int, shown: str) -> str:
 
 
 class Fuzz:
-    """Inputs of every kind, each a function of the seed and its number."""
+    """Inputs of every kind, each determined by the seed and its number."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
         plugins = load_plugins()["recipe"]
         self.names = [name for name in plugins if "/" not in name]
         self.recipes = {name: read(name, plugins, overrides=self._small(name)).content for name in self.names}
-        self.films = self._films()
+        self.images = self._image_folder()
         (folder / "recipe.yaml").touch()
         self.run: Path | None = None
 
     def one(self, kind: str, number: int) -> tuple[str, str]:
-        """The verdict on one input, and how to see it again."""
-        draws = random.Random(f"{self.seed} {kind} {number}")
+        """The verdict on one input, and how to reproduce it."""
+        rng = random.Random(f"{self.seed} {kind} {number}")
         before = self._listing()
         try:
-            found = getattr(self, "_" + kind.replace(" ", "_"))(draws)
+            outcome, shown = getattr(self, "_" + kind.replace(" ", "_"))(rng)
         except HangError:
-            found = "hang", ""
-        verdict_, shown = found
+            outcome, shown = "hang", ""
         if self._listing() != before and kind != "run folders":
             return "left something behind", shown
-        return verdict_, shown
+        return outcome, shown
 
     def _listing(self) -> list[str]:
         return sorted(os.listdir(self.folder))
@@ -117,90 +116,85 @@ class Fuzz:
         path = self.folder / "recipe.yaml"
         path.write_bytes(content)
         code, shown = called("check", path)
-        found = verdict(code, shown)
-        path_kept = content.decode("utf-8", "replace") if found not in ("accepted", "refused") else ""
+        outcome = verdict(code, shown)
+        kept = content.decode("utf-8", "replace") if outcome not in ("accepted", "refused") else ""
         path.write_bytes(b"")
-        return found, path_kept
+        return outcome, kept
 
-    def _recipe_values(self, draws: random.Random) -> tuple[str, str]:
-        content = self.recipes[draws.choice(self.names)]
-        return self._check(make.as_yaml(make.mutated(content, draws, draws.randrange(1, 4))))
+    def _recipe_values(self, rng: random.Random) -> tuple[str, str]:
+        content = self.recipes[rng.choice(self.names)]
+        return self._check(make.as_yaml(make.mutated(content, rng, rng.randrange(1, 4))))
 
-    def _recipe_text(self, draws: random.Random) -> tuple[str, str]:
-        content = make.as_yaml(self.recipes[draws.choice(self.names)])
-        return self._check(make.spoiled(content, draws, draws.randrange(1, 6)))
+    def _recipe_text(self, rng: random.Random) -> tuple[str, str]:
+        content = make.as_yaml(self.recipes[rng.choice(self.names)])
+        return self._check(make.spoiled(content, rng, rng.randrange(1, 6)))
 
-    def _overrides(self, draws: random.Random) -> tuple[str, str]:
-        name = draws.choice(self.names)
-        key = draws.choice(KEYS)
-        value = draws.choice(
-            [json.dumps(draws.choice(make.JUNK)), str(draws.choice(make.JUNK)), "[", "{a: b", "&a [*a]", ""]
-        )
-        text = (
-            f"{key}={value}"
-            if draws.random() < 0.9
-            else make.spoiled(key.encode(), draws, 2).decode("utf-8", "replace")
-        )
+    def _overrides(self, rng: random.Random) -> tuple[str, str]:
+        name = rng.choice(self.names)
+        key = rng.choice(KEYS)
+        value = rng.choice([json.dumps(rng.choice(make.JUNK)), str(rng.choice(make.JUNK)), "[", "{a: b", "&a [*a]", ""])
+        text = f"{key}={value}" if rng.random() < 0.9 else make.spoiled(key.encode(), rng, 2).decode("utf-8", "replace")
         small = [part for one in self._small(name) for part in ("--set", one)]
         code, shown = called("check", name, *small, "--set", text)
         return verdict(code, shown), f"{name} --set {text!r}"
 
-    def _films(self) -> Path:
+    def _image_folder(self) -> Path:
         folder = self.folder / "films"
         folder.mkdir()
         noise = np.random.default_rng(0)
         lines = ["image,label,lung,patient,split"]
         for number in range(12):
-            picture = Image.fromarray(noise.integers(0, 255, (24, 24), np.uint8))
-            picture.save(folder / f"film{number}.png")
+            image = Image.fromarray(noise.integers(0, 255, (24, 24), np.uint8))
+            image.save(folder / f"film{number}.png")
             Image.fromarray((noise.integers(0, 2, (24, 24)) * 255).astype(np.uint8)).save(folder / f"mask{number}.png")
             part = ["train", "train", "val", "test"][number % 4]
             lines.append(f"film{number}.png,{'ill' if number % 2 else 'well'},mask{number}.png,p{number},{part}")
         (folder / "manifest.csv").write_text("\n".join(lines))
         return folder
 
-    def _manifests(self, draws: random.Random) -> tuple[str, str]:
-        """Listed, split and decoded, as `ssmtl run` does before it trains."""
+    def _manifests(self, rng: random.Random) -> tuple[str, str]:
+        """List, split and decode, as `ssmtl run` does before it trains."""
         from ssmtl.contracts.folders import Folders
         from ssmtl.errors import SsmtlError
         from ssmtl.experiment.assemble import assemble
         from ssmtl.experiment.prepare import prepare
 
-        table = self.films / "manifest.csv"
+        table = self.images / "manifest.csv"
         whole = table.read_bytes()
         source = "{use: manifest, root: films, label: label, mask: lung}"
-        every = dict.fromkeys(("chex", "jsrt", "nihx", "mcu"), source)
         overrides = [
             *(one for one in self._small("umtl") if not one.startswith("sources.")),
-            *(f"sources.{name}={found}" for name, found in every.items()),
+            *(f"sources.{name}={source}" for name in ("chex", "jsrt", "nihx", "mcu")),
             "tasks.diagnosis.head.classes=[well, ill]", "tasks.diagnosis.labeled=2", "tasks.lungs.labeled=2",
             "tasks.diagnosis.batch=2", "tasks.lungs.batch=2",
         ]  # fmt: skip
         plugins = load_plugins()
-        if not hasattr(self, "films_experiment"):
-            self.films_experiment = assemble(read("umtl", plugins["recipe"], overrides=overrides).validated(), plugins)
-        changed = make.spoiled(whole, draws, draws.randrange(1, 5))
-        if draws.random() < 0.3:
+        if not hasattr(self, "manifest_experiment"):
+            self.manifest_experiment = assemble(
+                read("umtl", plugins["recipe"], overrides=overrides).validated(), plugins
+            )
+        changed = make.spoiled(whole, rng, rng.randrange(1, 5))
+        if rng.random() < 0.3:
             changed = changed.replace(
-                b"film3.png", draws.choice([b"../films/film3.png", b"/etc/passwd", b".", b"film3.png\x00"])
+                b"film3.png", rng.choice([b"../films/film3.png", b"/etc/passwd", b".", b"film3.png\x00"])
             )
         table.write_bytes(changed)
         signal.alarm(PATIENCE)
         try:
-            prepare(self.films_experiment, plugins, Folders(self.folder))
-            found = "accepted"
+            prepare(self.manifest_experiment, plugins, Folders(self.folder))
+            outcome = "accepted"
         except SsmtlError as error:
-            found = "refused" if str(error) and len(str(error)) < 2000 else f"unclear: {error}"
+            outcome = "refused" if str(error) and len(str(error)) < 2000 else f"unclear: {error}"
         except HangError:
             raise
-        except Exception as error:  # noqa: BLE001 - that is what is looked for
-            found = f"internal: {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - this is what the fuzz looks for
+            outcome = f"internal: {type(error).__name__}: {error}"
         finally:
             signal.alarm(0)
             table.write_bytes(whole)
-        return found, changed.decode("utf-8", "replace")
+        return outcome, changed.decode("utf-8", "replace")
 
-    def _run_folders(self, draws: random.Random) -> tuple[str, str]:
+    def _run_folders(self, rng: random.Random) -> tuple[str, str]:
         if self.run is None:
             self.run = self.folder / "run"
             ended = command(
@@ -212,33 +206,33 @@ class Fuzz:
         files = [
             path for path in sorted(copy.rglob("*")) if path.is_file() and path.suffix not in (".html", ".png", "")
         ]
-        path = draws.choice(files)
-        if path.suffix == ".json" and draws.random() < 0.6:
-            changed = make.mutated(json.loads(path.read_text()), draws, draws.randrange(1, 4))
+        path = rng.choice(files)
+        if path.suffix == ".json" and rng.random() < 0.6:
+            changed = make.mutated(json.loads(path.read_text()), rng, rng.randrange(1, 4))
             path.write_text(json.dumps(changed, default=str))
-        elif path.suffix == ".jsonl" and draws.random() < 0.6:
+        elif path.suffix == ".jsonl" and rng.random() < 0.6:
             lines = path.read_text().splitlines()
-            place = draws.randrange(len(lines))
-            lines[place] = json.dumps(make.mutated(json.loads(lines[place]), draws, 2), default=str)
+            place = rng.randrange(len(lines))
+            lines[place] = json.dumps(make.mutated(json.loads(lines[place]), rng, 2), default=str)
             path.write_text("\n".join(lines) + "\n")
         else:
-            path.write_bytes(make.spoiled(path.read_bytes(), draws, draws.randrange(1, 4)))
-        how = draws.choice([("report", copy), ("evaluate", copy), ("run", "--resume", copy)])
+            path.write_bytes(make.spoiled(path.read_bytes(), rng, rng.randrange(1, 4)))
+        how = rng.choice([("report", copy), ("evaluate", copy), ("run", "--resume", copy)])
         if how[0] == "run":
             (copy / "results.json").unlink(missing_ok=True)
         code, shown = called(*how)
-        found = verdict(code, shown)
+        outcome = verdict(code, shown)
         kept = (
             ""
-            if found in ("accepted", "refused")
+            if outcome in ("accepted", "refused")
             else f"{how[:2]} {path.relative_to(copy)}: {path.read_bytes()[:1500]!r}"
         )
         shutil.rmtree(copy)
-        return found, kept
+        return outcome, kept
 
 
 def fuzz(count: int, seed: int, kinds: list[str], out: Path | None) -> int:
-    """How many inputs were neither accepted nor refused."""
+    """Run the campaign; returns how many inputs were neither accepted nor refused."""
     torch.set_num_threads(1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _hang)
@@ -248,17 +242,19 @@ def fuzz(count: int, seed: int, kinds: list[str], out: Path | None) -> int:
         (Path(place) / "input").mkdir()
         inputs = Fuzz(Path(place) / "input", seed)
         for kind in kinds:
-            began, found = time.perf_counter(), Counter()
+            began, outcomes = time.perf_counter(), Counter()
             number_of = max(1, round(count * SHARES[kind]))
             for number in range(number_of):
                 what, shown = inputs.one(kind, number)
-                found[what if what in ("accepted", "refused") else "wrong"] += 1
+                outcomes[what if what in ("accepted", "refused") else "wrong"] += 1
                 if what not in ("accepted", "refused"):
                     print(f"== {kind} {number}: {what}\n{shown[:3000]}", flush=True)
             seconds = time.perf_counter() - began
-            lines.append([kind, number_of, found["accepted"], found["refused"], found["wrong"], round(seconds)])
-            print(f"{kind}: {dict(found)} in {seconds:.0f} s", flush=True)
-            wrong += found["wrong"]
+            lines.append(
+                [kind, number_of, outcomes["accepted"], outcomes["refused"], outcomes["wrong"], round(seconds)]
+            )
+            print(f"{kind}: {dict(outcomes)} in {seconds:.0f} s", flush=True)
+            wrong += outcomes["wrong"]
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("w", newline="") as file:
@@ -278,5 +274,5 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", choices=list(SHARES))
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    sys.exit(1 if fuzz(asked.count, asked.seed, asked.kind or list(SHARES), asked.out) else 0)
+    arguments = parser.parse_args()
+    sys.exit(1 if fuzz(arguments.count, arguments.seed, arguments.kind or list(SHARES), arguments.out) else 0)

@@ -1,11 +1,11 @@
-"""Kill −9 at random moments, then go on: does the run end bit for bit as the uninterrupted one?
+"""Kill −9 at random moments, then resume: does the run end bit for bit like an uninterrupted one?
 
     python benchmarks/faults/kill.py --kills 42 --seed 0 --out benchmarks/faults/results/kills.csv
 
-Tiny runs on the phantom, a checkpoint every three steps. The moment is up to 0.2 s after one of the file operations of
-what is left of the run. Each run is killed again and again until the recipe's share of
-the kills is used up, then left to end. A line of the CSV a kill: when, what the process was about to do, and how the
-run ended.
+Tiny runs on the phantom, with a checkpoint every three steps. A kill comes up to 0.2 s after a random one of the file
+operations that are left to the run. Each recipe's runs are killed until its share of the kills is used up; the last run
+is then left to finish. The CSV has one line per kill: when, what the process was doing, and whether the run ended the
+same.
 """
 
 import argparse
@@ -31,11 +31,11 @@ RECIPES = {
     "multimix_author_code": ("train.clip=1.0",),
     "unet": ("optimizer={use: sgd, lr: 0.01}",),
 }
-"""With MixMatch, moving average, uncertainty balancer, schedules, clipping and SGD among them."""
+"""They cover MixMatch, moving average, uncertainty balancer, schedules, clipping and SGD."""
 
 
 def campaign(kills: int, seed: int, folder: Path) -> list[dict[str, object]]:
-    """A row a kill."""
+    """One row per kill."""
     rows: list[dict[str, object]] = []
     shares = [kills // len(RECIPES) + (place < kills % len(RECIPES)) for place in range(len(RECIPES))]
     for (recipe, settings), share in zip(RECIPES.items(), shares, strict=True):
@@ -43,21 +43,21 @@ def campaign(kills: int, seed: int, folder: Path) -> list[dict[str, object]]:
         whole, cut, log = folder / f"{recipe}-whole", folder / f"{recipe}-cut", folder / "log"
         first = command([*arguments, "--out", whole], log)
         assert first.code == 0, first.out
-        draws = random.Random(f"{seed} {recipe}")
+        rng = random.Random(f"{seed} {recipe}")
         own: list[dict[str, object]] = []
         runs = 0
         while len(own) < share:
-            if (cut / "results.json").is_file():  # only the report is left: to its end, and a new run
+            if (cut / "results.json").is_file():  # only the report is left: finish, compare, start a new run
                 last = command([*arguments, "--out", cut, "--resume", "auto"], log)
                 assert last.code == 0, last.out
                 assert_same(whole, cut)
                 shutil.rmtree(cut)
                 runs += 1
-            ended = command([*arguments, "--out", cut, "--resume", "auto"], log, first=random_moment(draws, cut))
+            ended = command([*arguments, "--out", cut, "--resume", "auto"], log, first=random_moment(rng, cut))
             if ended.code == -9:
                 facts = {"after": round(ended.seconds, 2), "during": _during(cut), "step_logged": _step(cut)}
                 own.append({"recipe": recipe, "kill": len(own) + 1, **facts})
-            elif ended.code == 0:  # it came to its end before the kill: compared, and begun again
+            elif ended.code == 0:  # finished before the kill: compare, start a new run
                 assert_same(whole, cut)
                 shutil.rmtree(cut)
                 runs += 1
@@ -85,7 +85,7 @@ def _step(run: Path) -> int:
 
 
 def _during(run: Path) -> str:
-    """What the files tell of the moment."""
+    """What the run was doing, by its files."""
     if not (run / "recipe.yaml").is_file():
         return "before the first step"
     if list(run.rglob(".*.part")):
@@ -102,16 +102,16 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     with tempfile.TemporaryDirectory() as place:
         os.environ["SSMTL_CACHE"] = str(Path(place) / "cache")
-        found = campaign(asked.kills, asked.seed, Path(place))
-    if asked.out is not None:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        with asked.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+        rows = campaign(options.kills, options.seed, Path(place))
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        with options.out.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(found)
-    sys.exit(0 if all(row["identical"] for row in found) else 1)
+            writer.writerows(rows)
+    sys.exit(0 if all(row["identical"] for row in rows) else 1)

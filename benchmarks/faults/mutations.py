@@ -1,4 +1,4 @@
-"""Wrong input, made at random: values, structures and bytes."""
+"""Malformed input, made at random: values, structures and bytes."""
 
 import copy
 import json
@@ -17,8 +17,8 @@ JUNK = [
 ]  # fmt: skip
 
 
-def mutated(content: Any, draws: random.Random, count: int) -> Any:
-    """Plain data with `count` changes."""
+def mutated(content: Any, rng: random.Random, count: int) -> Any:
+    """A copy of plain data with `count` random changes."""
     result = copy.deepcopy(content)
     for _ in range(count):
         place = result
@@ -27,50 +27,50 @@ def mutated(content: Any, draws: random.Random, count: int) -> Any:
             keys = list(place) if isinstance(place, dict) else list(range(len(place)))
             if not keys:
                 break
-            key = draws.choice(keys)
+            key = rng.choice(keys)
             path.append(key)
-            if isinstance(place[key], dict | list) and place[key] and draws.random() < 0.75:
+            if isinstance(place[key], dict | list) and place[key] and rng.random() < 0.75:
                 place = place[key]
                 continue
             break
         if not path:
-            return draws.choice(JUNK)
-        kind = draws.random()
+            return rng.choice(JUNK)
+        kind = rng.random()
         key = path[-1]
         if kind < 0.6:
-            place[key] = copy.deepcopy(draws.choice(JUNK))
+            place[key] = copy.deepcopy(rng.choice(JUNK))
         elif kind < 0.75:
             del place[key]
         elif isinstance(place, dict) and kind < 0.85:
-            place[draws.choice(["use", "weight", "source", "steps", str(key) + "x", "", "é", 3])] = place.pop(key)
+            place[rng.choice(["use", "weight", "source", "steps", str(key) + "x", "", "é", 3])] = place.pop(key)
         elif isinstance(place, dict):
-            place[draws.choice(["extra", "labeled", "seed", "bridge", "normalize", "plugins"])] = draws.choice(JUNK)
+            place[rng.choice(["extra", "labeled", "seed", "bridge", "normalize", "plugins"])] = rng.choice(JUNK)
         else:
             place.insert(key, copy.deepcopy(place[key]))
     return result
 
 
-def spoiled(content: bytes, draws: random.Random, count: int) -> bytes:
-    """Bytes with `count` changes."""
+def spoiled(content: bytes, rng: random.Random, count: int) -> bytes:
+    """Bytes with `count` random changes."""
     result = bytearray(content)
     for _ in range(count):
-        place = draws.randrange(len(result) + 1)
-        kind = draws.random()
+        place = rng.randrange(len(result) + 1)
+        kind = rng.random()
         if kind < 0.35 and place < len(result):
-            result[place] = draws.randrange(256)
+            result[place] = rng.randrange(256)
         elif kind < 0.55:
-            result[place:place] = draws.choice(
+            result[place:place] = rng.choice(
                 [b"\n", b" ", b":", b"- ", b"{", b"]", b"&a ", b"*a", b"\t", b"\xff", b"%", b"!!", b"'"]
             )
         elif kind < 0.7:
-            del result[place : place + draws.randrange(1, 30)]
+            del result[place : place + rng.randrange(1, 30)]
         elif kind < 0.8:
             del result[place:]
         elif kind < 0.9:
-            start = draws.randrange(len(result) + 1)
-            result[place:place] = result[start : start + draws.randrange(60)]
+            start = rng.randrange(len(result) + 1)
+            result[place:place] = result[start : start + rng.randrange(60)]
         else:
-            result[place:place] = draws.choice(JUNK_BYTES)
+            result[place:place] = rng.choice(JUNK_BYTES)
     return bytes(result)
 
 
@@ -81,7 +81,7 @@ JUNK_BYTES = [
 
 
 def as_yaml(content: Any) -> bytes:
-    """As a recipe's text; what YAML cannot hold is left to JSON, which is YAML too."""
+    """As the text of a recipe; what YAML cannot represent is written as JSON, which is YAML too."""
     try:
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode("utf-8", "surrogatepass")
     except (yaml.YAMLError, TypeError, ValueError):

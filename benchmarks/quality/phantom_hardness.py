@@ -1,4 +1,4 @@
-"""How hard the phantom is: what plain supervised networks reach on it by number of labels, and a contact sheet.
+"""How hard the phantom is: scores of plain supervised networks by number of labels, and a contact sheet.
 
 python benchmarks/quality/phantom_hardness.py                    # AUROC and Dice: minutes on one core
 python benchmarks/quality/phantom_hardness.py --sheet docs/images/phantom.png
@@ -27,7 +27,7 @@ TEST = 400
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Two convolutions 3x3, each with InstanceNorm and LeakyReLU 0.2: the block of MultiMix, table 4."""
+    """Two 3×3 convolutions, each with InstanceNorm and LeakyReLU 0.2: the block of MultiMix, table 4."""
 
     def once(before: int) -> list[nn.Module]:
         return [nn.Conv2d(before, outputs, 3, padding=1), nn.InstanceNorm2d(outputs), nn.LeakyReLU(0.2)]
@@ -36,7 +36,7 @@ def double_conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Classifier(nn.Module):
-    """Five blocks, each with dropout and a maxpool, global average pool, linear: logits of shape (rows,)."""
+    """Five blocks, each with dropout and max pooling; global average pooling; linear: logits of shape (rows,)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Classifier(nn.Module):
 
 
 class UNet(nn.Module):
-    """The same blocks with four maxpools and skips: logits of shape (rows, 1, height, width)."""
+    """The same blocks with four poolings and skip connections: logits of shape (rows, 1, height, width)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class UNet(nn.Module):
         return logits
 
 
-def films(domain: DomainName, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def radiographs(domain: DomainName, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Images in [0, 1] (count, 1, SIZE, SIZE), classes (count,), masks (count, 1, SIZE, SIZE)."""
     examples = Phantom(Folders(), domain=domain, images=count, size=SIZE, seed=seed).examples()
     images = torch.from_numpy(np.stack([example.image.read() for example in examples]))[:, None].float() / 255
@@ -80,23 +80,23 @@ def films(domain: DomainName, count: int, seed: int) -> tuple[Tensor, Tensor, Te
 
 
 def lungs(example: Example) -> np.ndarray:
-    """The lungs' mask, boolean."""
+    """The mask of the lungs, boolean."""
     assert example.masks is not None
     return example.masks["lung"][0].read() > 0
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Half of them mirrored, all displaced by up to 4 pixels."""
+    """The images, half of them mirrored, all shifted by up to 4 pixels."""
     flips = torch.rand(len(images), generator=generator) < 0.5
     padded = F.pad(torch.where(flips[:, None, None, None], images.flip(3), images), (4, 4, 4, 4), mode="replicate")
-    dy, dx = (int(draw) for draw in torch.randint(0, 9, (2,), generator=generator))
+    dy, dx = (int(shift) for shift in torch.randint(0, 9, (2,), generator=generator))
     return padded[:, :, dy : dy + SIZE, dx : dx + SIZE]
 
 
 def train(
     network: nn.Module, loss: Callable[[Tensor, torch.Generator], Tensor], rows: int, steps: int, batch: int, seed: int
 ) -> None:
-    """`steps` Adam steps at 5e-4, halved towards the end; `loss` is given the rows of a batch."""
+    """`steps` Adam steps with a cosine schedule from 5e-4 to 5e-5; `loss` gets the row indices of a batch."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=5e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=5e-5)
@@ -110,7 +110,7 @@ def train(
 
 
 def auroc(scores: Tensor, classes: Tensor) -> float:
-    """The chance that a diseased film scores higher than a normal one (Mann and Whitney's statistic)."""
+    """The probability that a diseased image scores above a normal one (the Mann–Whitney statistic)."""
     order = scores.argsort().argsort().double() + 1
     ill = classes > 0.5
     count = float(ill.sum())
@@ -118,15 +118,15 @@ def auroc(scores: Tensor, classes: Tensor) -> float:
 
 
 def dice(predicted: Tensor, masks: Tensor) -> float:
-    """Mean over the images of 2 |A and B| / (|A| + |B|)."""
+    """The mean over images of 2|A∩B| / (|A|+|B|)."""
     both = (predicted * masks).sum((1, 2, 3))
     return float((2 * both / (predicted.sum((1, 2, 3)) + masks.sum((1, 2, 3)))).mean())
 
 
 def classify(budgets: Sequence[int], steps: int, batch: int, seed: int) -> None:
     """Print AUROC and accuracy on chex and nihx by number of labels."""
-    images, classes, _ = films("chex", max(budgets), seed)
-    tests = {name: films(name, TEST, seed + 1000) for name in ("chex", "nihx")}
+    images, classes, _ = radiographs("chex", max(budgets), seed)
+    tests = {name: radiographs(name, TEST, seed + 1000) for name in ("chex", "nihx")}
     for name, (x, y, _) in tests.items():
         print(f"{name}: AUROC of the mean brightness {auroc(x.mean((1, 2, 3)), y):.3f}")
     for budget in budgets:
@@ -149,9 +149,9 @@ def classify(budgets: Sequence[int], steps: int, batch: int, seed: int) -> None:
 
 def segment(budget: int, steps: int, seed: int) -> None:
     """Print Dice on jsrt and mcu of the mean mask and of a U-Net trained with `budget` masks."""
-    images, _, masks = films("jsrt", budget, seed)
-    tests = {name: films(name, 100, seed + 1000) for name in ("jsrt", "mcu")}
-    mean = (films("jsrt", 200, seed + 2000)[2].mean(0, keepdim=True) > 0.5).float()
+    images, _, masks = radiographs("jsrt", budget, seed)
+    tests = {name: radiographs(name, 100, seed + 1000) for name in ("jsrt", "mcu")}
+    mean = (radiographs("jsrt", 200, seed + 2000)[2].mean(0, keepdim=True) > 0.5).float()
     torch.manual_seed(seed)
     network, start = UNet(), time.perf_counter()
 
@@ -163,15 +163,15 @@ def segment(budget: int, steps: int, seed: int) -> None:
 
     train(network, loss, budget, steps, 5, seed)
     with torch.no_grad():
-        found = {name: (network(x) > 0).float() for name, (x, _, _) in tests.items()}
+        predicted = {name: (network(x) > 0).float() for name, (x, _, _) in tests.items()}
     for name, (_, _, target) in tests.items():
         print(f"{name}: Dice of the mean mask {dice(mean.expand_as(target), target):.3f}", end="")
-        print(f", of a U-Net with {budget} masks, {steps} steps {dice(found[name], target):.3f}", end="")
+        print(f", of a U-Net with {budget} masks, {steps} steps {dice(predicted[name], target):.3f}", end="")
         print(f" ({time.perf_counter() - start:.0f} s)", flush=True)
 
 
 def contact_sheet(path: Path, columns: int = 8, size: int = 152) -> None:
-    """Rows: the domains; left half normal, right half pneumonia; each fourth with its lungs outlined."""
+    """One row per domain; left half normal, right half pneumonia; lungs outlined in every fourth image."""
     rows = []
     for domain in get_args(DomainName):
         examples = Phantom(Folders(), domain=domain, images=40 * columns, size=size).examples()
@@ -185,21 +185,21 @@ def contact_sheet(path: Path, columns: int = 8, size: int = 152) -> None:
 
 
 def grey(example: Example) -> np.ndarray:
-    """The film in three channels, with a separating line."""
+    """The image in three channels, with a separating line."""
     image = np.stack([np.asarray(example.image.read())] * 3, axis=-1)
     image[:, -1] = image[-1] = 60
     return image
 
 
 def outlined(example: Example) -> np.ndarray:
-    """The film with its lungs' outlines in yellow."""
+    """The image with its lungs outlined in yellow."""
     image, mask = grey(example), lungs(example)
     image[mask & ~binary_erosion(mask)] = (255, 200, 0)
     return image
 
 
 def main() -> None:
-    """The command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=int, nargs="*", default=[100, 800])
     parser.add_argument("--steps", type=int, default=400)

@@ -1,4 +1,4 @@
-"""Weak and strong augmentation with kornia's operators; the sampling, one draw a sample, is ours."""
+"""Weak and strong augmentation with kornia's operators; random parameters, drawn for each sample, are our own."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -1,12 +1,12 @@
 """Operations on grey levels.
 
-Each takes images (rows, channels, height, width) in [0, 1], any number of channels, and a strength (rows,) in [0, 1],
-and returns new images in [0, 1]. At strength 0 all but `autocontrast` and `equalize`, which have no strength, leave
-8-bit images as they are; at strength 1 they reach the far end of the range in FixMatch's list of transformations
-(Sohn et al., NeurIPS 2020, appendix). The near end is always "unchanged", so that strength scales.
+Each takes images (rows, channels, height, width) in [0, 1], with any number of channels, and strengths (rows,) in
+[0, 1], and returns new images in [0, 1]. At strength 0 all but `autocontrast` and `equalize`, which have no strength,
+leave 8-bit images unchanged; at strength 1 they reach the far end of the range in FixMatch's list of transformations
+(Sohn et al., NeurIPS 2020, appendix). Strength 0 is always "unchanged", so that strengths are comparable.
 
-A row must come out the same whatever else is in the batch, to the last bit: an operation that rounds to grey levels
-would turn a difference of 1e-8 into a whole level. Two of kornia's functions fail that and are written out here.
+A row's result must not depend on the rest of the batch, to the last bit: an operation that rounds to grey levels would
+turn a difference of 1e-8 into a whole level. Two of kornia's functions fail this and are reimplemented here.
 """
 
 import torch
@@ -19,21 +19,21 @@ from ssmtl import Images
 
 
 def autocontrast(images: Images, _: Tensor) -> Images:
-    """Stretch each channel to the full range [0, 1]; a flat channel stays as it is, as in PIL."""
+    """Stretch each channel to the full range [0, 1]; a flat channel stays unchanged, as in PIL."""
     flat = images.amax((-2, -1), keepdim=True) == images.amin((-2, -1), keepdim=True)
     return torch.where(flat, images, enhance.normalize_min_max(images).clamp(0, 1))
 
 
 def brightness(images: Images, strength: Tensor) -> Images:
-    """Blend with black: factor from 1 down to 0.05."""
+    """Blend with black; factor from 1 down to 0.05."""
     return enhance.adjust_brightness_accumulative(images, 1 - 0.95 * strength)
 
 
 def contrast(images: Images, strength: Tensor) -> Images:
-    """Blend with the image's mean grey level: factor from 1 down to 0.05.
+    """Blend with the image's mean grey level; factor from 1 down to 0.05.
 
-    kornia's `adjust_contrast_with_mean_subtraction`, but summed row by row: its mean over all pixels is split over
-    threads in a way that depends on the number of rows, and on grey images 0.8 and 0.9 give different results.
+    kornia's `adjust_contrast_with_mean_subtraction`, but averaged line by line: kornia's mean over all pixels is split
+    over threads in a way that depends on the number of rows, and its versions 0.8 and 0.9 differ on grey images.
     """
     grey = rgb_to_grayscale(images) if images.shape[1] == 3 else images.mean(1, keepdim=True)
     mean = grey.mean(-1, keepdim=True).mean(-2, keepdim=True)
@@ -41,7 +41,7 @@ def contrast(images: Images, strength: Tensor) -> Images:
 
 
 def equalize(images: Images, _: Tensor) -> Images:
-    """Equalise each channel's histogram of 256 levels. Below about 257 pixels this does nothing, as in PIL."""
+    """Equalise each channel's histogram of 256 levels. Images below about 257 pixels stay unchanged, as in PIL."""
     return enhance.equalize(_grey_levels(images))
 
 
@@ -52,10 +52,10 @@ def posterize(images: Images, strength: Tensor) -> Images:
 
 
 def sharpness(images: Images, strength: Tensor) -> Images:
-    """Blend with a blurred copy, which keeps the border pixels: factor from 1 (unchanged) down to 0.05.
+    """Blend with a blurred copy, which keeps the border pixels; factor from 1 (unchanged) down to 0.05.
 
-    PIL's and kornia's 3 x 3 kernel (ones, 5 in the middle, over 13) by average pooling: kornia's convolution rounds
-    differently from one batch size to another, and is 3 to 5 times slower on a CPU.
+    The 3 x 3 kernel of PIL and kornia (ones, 5 in the middle, divided by 13) by average pooling: kornia's convolution
+    rounds differently for different batch sizes, and is 3 to 5 times slower on a CPU.
     """
     middle = images[..., 1:-1, 1:-1]
     blurred = images.clone()
@@ -64,7 +64,7 @@ def sharpness(images: Images, strength: Tensor) -> Images:
 
 
 def solarize(images: Images, strength: Tensor) -> Images:
-    """Invert the levels from a threshold on: from 256 (none) down to 0 (all) of 255."""
+    """Invert the grey levels at or above a threshold; from 256 (none) down to 0 (all), of 255."""
     return enhance.solarize(images, (1 - strength) * (256 / 255))
 
 
@@ -73,5 +73,5 @@ def _blend(degenerate: Tensor, images: Images, factor: Tensor) -> Images:
 
 
 def _grey_levels(images: Images) -> Images:
-    """The nearest of 256 levels: kornia cuts fractions off, and a level that rounding left a hair too low drops one."""
+    """The nearest of 256 levels: kornia truncates, so a value that rounding left slightly too low loses a level."""
     return (images * 255).round() / 255

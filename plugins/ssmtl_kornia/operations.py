@@ -1,4 +1,4 @@
-"""The pool of operations, and one step of it: to each sample its own operation."""
+"""The pool of operations, and one step that applies one of them to each sample."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -23,7 +23,7 @@ Operation = Literal[
     "translate_x",
     "translate_y",
 ]
-"""MultiMix's GAug pool, in the paper's order, without its flip and crop: the weak part always does those."""
+"""MultiMix's GAug pool, in the paper's order, without its flip and crop, which the weak part always does."""
 
 INTENSITY: Mapping[str, Callable[[Images, Tensor], Images]] = {
     "autocontrast": intensity.autocontrast,
@@ -34,7 +34,7 @@ INTENSITY: Mapping[str, Callable[[Images, Tensor], Images]] = {
     "sharpness": intensity.sharpness,
     "solarize": intensity.solarize,
 }
-"""The operations that leave masks alone."""
+"""The operations that leave masks unchanged."""
 
 
 def step(
@@ -42,8 +42,8 @@ def step(
 ) -> tuple[Images, Masks | None]:
     """Apply operation `names[i]` to sample i: the samples of one operation are gathered, changed and put back.
 
-    :param levels: (rows,) in [-1, 1]; the sign is the direction of a geometric operation and nothing else.
-    :returns: new images in [0, 1] and new masks in {0, 1}; images are warped bilinearly, masks to the nearest pixel.
+    :param levels: (rows,) in [-1, 1]; the sign is the direction of a geometric operation and has no effect on others.
+    :returns: new images in [0, 1] and new masks in {0, 1}; images are warped bilinearly, masks with the nearest pixel.
     """
     images = images.clone()
     for name, operation in INTENSITY.items():

@@ -1,4 +1,4 @@
-"""The strong augmentation: the weak one, then operations of each sample's own."""
+"""The strong augmentation: the weak one, then random operations for each sample."""
 
 from typing import Annotated, get_args
 
@@ -16,15 +16,15 @@ class KorniaStrong:
     """Flip and crop as `kornia_weak`, then random operations of random strength, drawn for each sample.
 
     MultiMix's GAug (Haque et al., MELBA 2021, footnote 2), from FixMatch's RandAugment. The paper applies "a random
-    number of operations" and does not say how it draws them. Either `operations` are drawn from the pool with
-    replacement, as RandAugment does, or every operation of the pool is applied with a `probability`, in the pool's
-    order: then their number is random. Pixels that a warp brings in from outside are 0.
+    number of operations" and does not say how they are drawn. Either `operations` of them are drawn from the pool with
+    replacement, as in RandAugment, or each operation of the pool is applied with a `probability`, in the order of the
+    pool, so that their number is random. Pixels that a warp brings in from outside are 0.
 
-    :param operations: how many to a sample; 2, as in FixMatch, unless `probability` is given.
-    :param probability: of each operation of the pool, instead of `operations`.
-    :param magnitude: the greatest strength, in [0, 1]; each operation draws its strength uniformly up to it.
+    :param operations: number of operations per sample; 2, as in FixMatch, unless `probability` is given.
+    :param probability: probability of each operation of the pool, instead of `operations`.
+    :param magnitude: the greatest strength, in [0, 1]; the strength of each operation is drawn uniformly up to it.
     :param pad: as for `kornia_weak`.
-    :param horizontal_flip: as for `kornia_weak`; no other operation mirrors.
+    :param horizontal_flip: as for `kornia_weak`; no other operation flips images.
     :param only: the operations to choose from; all of them by default.
     :param without: operations to leave out, such as `solarize` where grey levels have a meaning.
     :raises ValueError: if both `operations` and `probability` are given, or an operation is unknown, or none is left.

@@ -12,17 +12,17 @@ from torch.nn import functional as F
 from ssmtl import Images, Masks, RandomStream
 
 Pad = Annotated[float, Field(ge=0, le=0.5)]
-"""A fraction of the side; reflection has no more than the picture to show."""
+"""A fraction of the side, at most half, since reflection has only the image itself to show."""
 
 
 class KorniaWeak:
-    """Mirror half of the samples, then pad each and crop it back to its size at a random place.
+    """Flip half of the samples, then pad each and crop it back to its size at a random position.
 
-    FixMatch section 2.3 (Sohn et al., NeurIPS 2020), which is MultiMix's WAug. Pixels move as they are: nothing is
-    interpolated, and masks (rows, structures, height, width) follow their images (rows, channels, height, width).
+    FixMatch section 2.3 (Sohn et al., NeurIPS 2020), which is MultiMix's WAug. Pixels move without
+    interpolation, and masks (rows, structures, height, width) follow their images (rows, channels, height, width).
 
-    :param horizontal_flip: false where left and right matter, as on chest X-rays.
-    :param pad: reflected on every side before the crop, as a fraction of that side; FixMatch uses 4 of 32 pixels.
+    :param horizontal_flip: false where left and right matter, as in chest X-rays.
+    :param pad: width of the reflected padding on every side, as a fraction of that side; FixMatch uses 4 of 32 pixels.
     """
 
     def __init__(self, *, horizontal_flip: bool = True, pad: Pad = 0.125) -> None:
@@ -35,17 +35,17 @@ class KorniaWeak:
         place = stream.uniform("crop", 2)
         return self._move(images, mirrored, place), None if masks is None else self._move(masks, mirrored, place)
 
-    def _move(self, pictures: Tensor, mirrored: Tensor, place: Tensor) -> Tensor:
+    def _move(self, images: Tensor, mirrored: Tensor, place: Tensor) -> Tensor:
         if self.horizontal_flip:
-            pictures = torch.where(mirrored[:, :, None, None], hflip(pictures), pictures)
-        return _crop(pictures, place, self.pad)
+            images = torch.where(mirrored[:, :, None, None], hflip(images), images)
+        return _crop(images, place, self.pad)
 
 
-def _crop(pictures: Tensor, place: Tensor, pad: float) -> Tensor:
-    """Each picture cut out of its reflected padding; `place` is (rows, 2), x and y in [0, 1) of the possible shifts."""
-    height, width = pictures.shape[-2:]
+def _crop(images: Tensor, place: Tensor, pad: float) -> Tensor:
+    """Each image cropped from its reflected padding; `place` (rows, 2) is x and y in [0, 1) of the possible shifts."""
+    height, width = images.shape[-2:]
     above, beside = round(pad * height), round(pad * width)
-    padded = F.pad(pictures, (beside, beside, above, above), mode="reflect")
+    padded = F.pad(images, (beside, beside, above, above), mode="reflect")
     left, top = (place * place.new_tensor([2 * beside + 1, 2 * above + 1])).floor().unbind(dim=1)
     boxes = bbox_generator(left, top, torch.full_like(left, width), torch.full_like(top, height))
     return crop_by_indices(padded, boxes, size=(height, width)).contiguous()

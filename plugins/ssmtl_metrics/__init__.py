@@ -1,4 +1,4 @@
-"""Metrics of labels and of masks, with one written policy for empty masks."""
+"""Metrics for labels and for masks, with one explicit policy for empty masks."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

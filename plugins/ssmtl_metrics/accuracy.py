@@ -9,12 +9,12 @@ from ssmtl_metrics.kinds import LABELS, Threshold, accepted, numbers
 
 
 class Accuracy:
-    """The share of images whose label is right, in [0, 1].
+    """The fraction of correct labels, in [0, 1].
 
-    Multi-class: 1 for an image whose most probable class is its label, else 0. Multi-label: the share of the image's
-    classes that are rightly given or denied. One value an image, so that runs can be compared image by image.
+    Multi-class: 1 for an image whose most probable class is its label, else 0. Multi-label: the fraction of classes
+    whose presence or absence is predicted correctly. One value per image, so that runs can be compared image by image.
 
-    :param threshold: of multi-label probabilities.
+    :param threshold: decision threshold for multi-label probabilities.
     """
 
     accepts = LABELS
@@ -27,7 +27,7 @@ class Accuracy:
         self.threshold = threshold
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Shape (rows,)."""
+        """`accuracy`, of shape (rows,)."""
         if self.output.kind == "multiclass":
             return {"accuracy": (numbers(probabilities).argmax(1) == targets).float()}
         right = (numbers(probabilities) > self.threshold) == (targets > 0.5)

@@ -14,9 +14,9 @@ from ssmtl_metrics.undefined import mean_of_defined
 class AUROC:
     """The probability that a positive scores above a negative, ties counting half, in [0, 1]; 0.5 is chance.
 
-    It judges the ranking, whatever the threshold. Two classes: the second is the positive one. More, and multi-label:
-    each against the rest, and their unweighted mean. A class all or none of the images have has no area: NaN with a
-    warning, where torchmetrics gives 0 — the worst score — to a model that could not have done otherwise.
+    It measures the ranking, independently of a threshold. Two classes: the second is the positive one. More classes,
+    and multi-label: each class against the rest, and their unweighted mean. If all images or no images have a class,
+    its area is undefined: NaN with a warning, where torchmetrics gives 0, the worst score, which no model could avoid.
     """
 
     accepts = LABELS
@@ -44,10 +44,10 @@ class AUROC:
 
 
 def area(scores: Float[Tensor, " rows"], positive: Tensor) -> Float[Tensor, ""]:
-    """The exact area (no binned thresholds), or 0 if one of the two groups is empty."""
+    """The exact area (thresholds are not binned), or 0 if there are no positives or no negatives."""
     from torchmetrics.functional.classification import binary_auroc
 
     if positive.all() or not positive.any():
         return torch.zeros(())
-    found: Tensor = binary_auroc(scores.double(), positive.long())
-    return found.float()
+    exact: Tensor = binary_auroc(scores.double(), positive.long())
+    return exact.float()

@@ -11,13 +11,13 @@ from ssmtl_metrics.undefined import mean_of_defined
 
 
 class BalancedAccuracy:
-    """The mean over classes of recall, in [0, 1]; always guessing one of C classes gives 1 / C.
+    """The mean recall over classes, in [0, 1]; always predicting the same one of C classes gives 1 / C.
 
-    Multi-class: mean of TP / (TP + FN) over the classes of the reference (torchmetrics' macro accuracy also counts a
-    0 for a class that is only predicted). Multi-label: mean over classes of (sensitivity + specificity) / 2. With fewer
-    than two classes in the reference it would be plain accuracy under another name, so it is NaN.
+    Multi-class: mean of TP / (TP + FN) over the classes in the reference (torchmetrics' macro accuracy also counts 0
+    for a class that is only predicted). Multi-label: mean of (sensitivity + specificity) / 2 over classes. With fewer
+    than two classes in the reference it would equal plain accuracy, so it is NaN.
 
-    :param threshold: of multi-label probabilities.
+    :param threshold: decision threshold for multi-label probabilities.
     """
 
     accepts = LABELS
@@ -30,7 +30,7 @@ class BalancedAccuracy:
         self.threshold = threshold
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """A scalar."""
+        """`balanced_accuracy`, a scalar."""
         counts = confusion(self.output, probabilities, targets, self.threshold)
         positives = counts.true_positives + counts.false_negatives
         negatives = counts.true_negatives + counts.false_positives

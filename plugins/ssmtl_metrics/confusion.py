@@ -1,4 +1,4 @@
-"""One-against-rest counts, from which the metrics of labels are made."""
+"""One-against-rest counts, from which the metrics for labels are computed."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ssmtl_metrics.kinds import numbers
 
 @dataclass(frozen=True)
 class Confusion:
-    """Images by class: those rightly and wrongly given it, rightly and wrongly denied it. Shape (classes,), float64."""
+    """Numbers of images for each class against the rest, of shape (classes,), float64."""
 
     true_positives: Float[Tensor, " classes"]
     false_positives: Float[Tensor, " classes"]
@@ -20,7 +20,7 @@ class Confusion:
 
 
 def confusion(output: Output, probabilities: Tensor, targets: Tensor, threshold: float) -> Confusion:
-    """Counts of the arg max (multi-class; `threshold` is not used) or of each class's own decision (multi-label)."""
+    """Counts for the arg max (multi-class; `threshold` is unused) or for a decision on each class (multi-label)."""
     from torchmetrics.functional.classification import (
         binary_stat_scores,
         multiclass_stat_scores,

@@ -6,15 +6,15 @@
 | empty      | not empty | 0                                | the image diagonal |
 | not empty  | empty     | 0                                | the image diagonal |
 
-Rightly finding nothing is right, and a missed or an invented structure is the worst case, never a dropped one: leaving
-such images out would reward a model for missing them.
+Correctly predicting an empty mask scores best. A missed or a falsely predicted structure scores worst and is never left
+out: leaving such images out would reward a model for its mistakes.
 """
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 RIGHTLY_EMPTY, WRONGLY_EMPTY = 1.0, 0.0
-"""The value of a share if both masks are empty, and if just one is."""
+"""The value of a ratio if both masks are empty, and if exactly one is."""
 
 
 def share(
@@ -25,19 +25,19 @@ def share(
 ) -> Float[Tensor, "rows structures"]:
     """part / whole, with the policy's value wherever a mask is empty.
 
-    :param predicted, reference: pixels of each mask.
+    :param predicted, reference: number of pixels in each mask.
     """
     values = (part / whole).where((predicted > 0) & (reference > 0), WRONGLY_EMPTY)
     return values.masked_fill((predicted == 0) & (reference == 0), RIGHTLY_EMPTY)
 
 
 def distance_if_empty(predicted: bool, reference: bool, diagonal: float) -> float | None:
-    """The policy's distance, or None if both masks have pixels (`predicted`, `reference`) and it is to be measured."""
+    """The policy's distance, or None if it is to be measured, as both masks have pixels (`predicted`, `reference`)."""
     if predicted and reference:
         return None
     return diagonal if predicted or reference else 0.0
 
 
 def is_empty(mask: Bool[Tensor, "rows structures height width"]) -> Bool[Tensor, "rows structures"]:
-    """Which masks have no pixel."""
+    """Which masks have no pixels."""
     return ~mask.flatten(2).any(2)

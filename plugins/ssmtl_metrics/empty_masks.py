@@ -11,12 +11,12 @@ from ssmtl_metrics.masks import binary
 
 
 class EmptyMasks:
-    """Counts of empty masks, over images and structures: how often the other metrics' policy for them decided.
+    """Counts of empty masks, over images and structures: how often the policy for them decided other metrics.
 
-    `empty_reference` and `empty_prediction` each include `both_empty`; their differences from it are the invented
-    and the missed structures.
+    `empty_reference` and `empty_prediction` each include `both_empty`; their differences from it count the falsely
+    predicted and the missed structures.
 
-    :param threshold: of probabilities.
+    :param threshold: decision threshold for probabilities.
     """
 
     accepts = MASKS
@@ -29,7 +29,7 @@ class EmptyMasks:
         self.threshold = threshold
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Scalars."""
+        """The three counts, as scalars."""
         predicted, reference = (is_empty(masks) for masks in binary(probabilities, targets, self.threshold))
         return {
             "empty_reference": reference.sum().float(),

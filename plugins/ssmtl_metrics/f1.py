@@ -13,10 +13,10 @@ from ssmtl_metrics.undefined import mean_of_defined
 class F1:
     """2 TP / (2 TP + FP + FN) of each class against the rest, and their mean ("macro"), in [0, 1].
 
-    The macro mean counts a rare class as much as a frequent one. A class that is neither in the reference nor
-    predicted has 0 / 0: NaN, and the mean leaves it out, as torchmetrics does for multi-class.
+    The macro mean gives a rare class the same weight as a frequent one. For a class that is neither in the reference
+    nor predicted, F1 is 0 / 0: NaN, and the mean leaves it out, as torchmetrics does for multi-class.
 
-    :param threshold: of multi-label probabilities.
+    :param threshold: decision threshold for multi-label probabilities.
     """
 
     accepts = LABELS

@@ -1,4 +1,4 @@
-"""The average Hausdorff distance of masks."""
+"""The average Hausdorff distance between masks."""
 
 import math
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ Spacing = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 class AverageHausdorff:
     """(mean_p d(p, ∂R) + mean_r d(r, ∂P)) / 2 over the boundary pixels p of prediction and r of reference; 0 is best.
 
-    The boundary of a mask is its pixels with one of four neighbours outside it, the image's border being outside.
-    The mean is less at the mercy of one stray pixel than the maximum or a percentile, and is what MultiMix reports.
-    Distances are in pixels of the evaluated size, so they are comparable only between equal sizes, or in the units
-    of `spacing`. Empty masks: 0 if both are, else the image diagonal, which no measured distance reaches.
+    The boundary of a mask consists of its pixels that have one of their four neighbours outside it; beyond the image is
+    outside. The mean depends less on a single stray pixel than the maximum or a percentile, and MultiMix reports it.
+    Distances are in mm with `spacing`, otherwise in pixels at the evaluated size, so comparable only between equal
+    sizes. Empty masks: 0 if both are empty, else the image diagonal, which no measured distance reaches.
 
-    :param threshold: of probabilities.
-    :param spacing: height and width of a pixel in mm; 1 and 1 leave the distances in pixels.
+    :param threshold: decision threshold for probabilities.
+    :param spacing: height and width of a pixel in mm; with 1 and 1 the distances are in pixels.
     """
 
     accepts = MASKS
@@ -42,17 +42,17 @@ class AverageHausdorff:
         self.unit = "px" if tuple(spacing) == (1.0, 1.0) else "mm"
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Shape (rows,): the mean over structures, and `average_hausdorff_<structure>` if there are more than one."""
+        """Shape (rows,): the mean over structures, and `average_hausdorff_<structure>` if there is more than one."""
         predicted, reference = (masks.flatten(0, 1).numpy() for masks in binary(probabilities, targets, self.threshold))
-        found = [
+        distances = [
             average_distance(ours, theirs, self.spacing) for ours, theirs in zip(predicted, reference, strict=True)
         ]
-        values = torch.tensor(found, dtype=torch.float32).reshape(targets.shape[:2])
+        values = torch.tensor(distances, dtype=torch.float32).reshape(targets.shape[:2])
         return named("average_hausdorff", values, self.output)
 
 
 def average_distance(predicted: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: Spacing) -> float:
-    """The average Hausdorff distance of two masks of shape (height, width)."""
+    """The average Hausdorff distance between two masks of shape (height, width)."""
     diagonal = math.hypot(predicted.shape[0] * spacing[0], predicted.shape[1] * spacing[1])
     given = distance_if_empty(bool(predicted.any()), bool(reference.any()), diagonal)
     if given is not None:
@@ -63,11 +63,11 @@ def average_distance(predicted: NDArray[np.bool_], reference: NDArray[np.bool_],
 
 
 def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of `mask` that have one of four neighbours outside it."""
+    """The pixels of `mask` that have one of their four neighbours outside it."""
     inner: NDArray[np.bool_] = ndimage.binary_erosion(mask)
     return mask & ~inner
 
 
 def directed(origin: NDArray[np.bool_], goal: NDArray[np.bool_], spacing: Spacing) -> float:
-    """The mean distance of the pixels of `origin` to the nearest one of `goal`."""
+    """The mean distance from the pixels of `origin` to the nearest pixel of `goal`."""
     return float(ndimage.distance_transform_edt(~goal, sampling=spacing)[origin].mean())

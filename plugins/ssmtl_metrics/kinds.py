@@ -1,4 +1,4 @@
-"""What a metric can be asked of, and the threshold it shares with the others."""
+"""The kinds of output that metrics accept, and the threshold option they share."""
 
 from typing import Annotated
 
@@ -11,21 +11,21 @@ LABELS: frozenset[Kind] = frozenset({"multiclass", "multilabel"})
 MASKS: frozenset[Kind] = frozenset({"masks"})
 
 Threshold = Annotated[float, Field(ge=0, lt=1)]
-"""A probability strictly above it is a positive, as in torchmetrics."""
+"""A probability strictly above the threshold is positive, as in torchmetrics."""
 
 
 def accepted(output: Output, metric: str, kinds: frozenset[Kind]) -> Output:
-    """`output`, if the metric is defined for its kind.
+    """`output`, provided that the metric is defined for its kind.
 
-    :raises ValueError: if not.
+    :raises ValueError: if it is not.
     """
     if output.kind not in kinds:
-        raise ValueError(f"the metric '{metric}' is of {' or '.join(sorted(kinds))} outputs, not of {output.kind}")
+        raise ValueError(f"the metric '{metric}' is for {' or '.join(sorted(kinds))} outputs, not for {output.kind}")
     return output
 
 
 def numbers(probabilities: Tensor) -> Tensor:
-    """`probabilities`, if none is NaN: a comparison would take NaN for a confident negative, and score it.
+    """`probabilities`, provided that none is NaN: a comparison would score NaN as a confident negative.
 
     :raises SsmtlError: if one is.
     """

@@ -1,4 +1,4 @@
-"""From probabilities to masks, and from values a structure to named results."""
+"""From probabilities to masks, and from a value for each structure to named results."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from ssmtl import Masks, Output
 from ssmtl_metrics.kinds import numbers
 
 REFERENCE = 0.5
-"""References are 0 or 1; this is halfway."""
+"""Threshold for references, which are 0 or 1."""
 
 Binary = Bool[Tensor, "rows structures height width"]
 
@@ -22,12 +22,12 @@ def binary(probabilities: Masks, targets: Masks, threshold: float) -> tuple[Bina
 
 
 def pixels(masks: Binary) -> Int[Tensor, "rows structures"]:
-    """The size of each mask. NumPy counts true values some thirty times faster than torch sums them."""
+    """The number of pixels in each mask. NumPy counts true values some thirty times faster than torch sums them."""
     return torch.tensor([np.count_nonzero(mask) for mask in masks.flatten(0, 1).numpy()]).reshape(masks.shape[:2])
 
 
 def named(metric: str, values: Float[Tensor, "rows structures"], output: Output) -> Mapping[str, Tensor]:
-    """By name, shape (rows,): the mean over structures, and each structure's if there are more than one."""
+    """Values by name, of shape (rows,): the mean over structures, and each structure's if there is more than one."""
     several = len(output.classes) > 1
     each = {f"{metric}_{name}": values[:, i] for i, name in enumerate(output.classes) if several}
     return {metric: values.mean(1)} | each

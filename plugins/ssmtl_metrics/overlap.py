@@ -1,4 +1,4 @@
-"""Shares of pixels: Dice, Jaccard, precision and recall of masks."""
+"""Overlap of pixels: Dice, Jaccard, precision and recall of masks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from ssmtl_metrics.masks import binary, named, pixels
 
 
 class _Overlap(ABC):
-    """Counts pixels of prediction P, reference R and of both, image by image and structure by structure.
+    """Counts the pixels of prediction P, of reference R and of both, for each image and structure.
 
-    An image weighs as much as any other, however large its structure: pooling pixels would let the large ones decide.
+    All images have the same weight, whatever the size of their structures: pooled pixels would favour large structures.
     """
 
     accepts = MASKS
@@ -28,7 +28,7 @@ class _Overlap(ABC):
         self.threshold = threshold
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Shape (rows,): the mean over structures, and `<metric>_<structure>` if there are more than one."""
+        """Shape (rows,): the mean over structures, and `<metric>_<structure>` if there is more than one."""
         predicted, reference = binary(probabilities, targets, self.threshold)
         sizes = pixels(predicted), pixels(reference)
         part, whole = self.ratio(pixels(predicted & reference), *sizes)
@@ -37,11 +37,11 @@ class _Overlap(ABC):
     @staticmethod
     @abstractmethod
     def ratio(both: Tensor, predicted: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-        """Part and whole, from the pixels of both, of the prediction and of the reference."""
+        """Numerator and denominator, from the numbers of pixels in both, in the prediction and in the reference."""
 
 
 class Dice(_Overlap):
-    """2 |P ∩ R| / (|P| + |R|), in [0, 1]: F1 of the pixels. `empty` says what an empty mask gives."""
+    """2 |P ∩ R| / (|P| + |R|), in [0, 1]: F1 of the pixels. The module `empty` has the policy for empty masks."""
 
     name = "dice"
     selects = True
@@ -52,7 +52,7 @@ class Dice(_Overlap):
 
 
 class Jaccard(_Overlap):
-    """|P ∩ R| / |P ∪ R|, in [0, 1]; it is D / (2 − D) of the image's Dice D, but not so of the means."""
+    """|P ∩ R| / |P ∪ R|, in [0, 1]; D / (2 − D) for an image with Dice D, but not for means."""
 
     name = "jaccard"
 
@@ -62,7 +62,7 @@ class Jaccard(_Overlap):
 
 
 class Precision(_Overlap):
-    """|P ∩ R| / |P|, in [0, 1]: the share of the prediction that is right; low where too much is drawn."""
+    """|P ∩ R| / |P|, in [0, 1]: the fraction of the prediction that is correct; low for oversegmentation."""
 
     name = "precision"
 
@@ -72,7 +72,7 @@ class Precision(_Overlap):
 
 
 class Recall(_Overlap):
-    """|P ∩ R| / |R|, in [0, 1]: the share of the reference that is found; low where too little is drawn."""
+    """|P ∩ R| / |R|, in [0, 1]: the fraction of the reference that is predicted; low for undersegmentation."""
 
     name = "recall"
 

@@ -14,26 +14,26 @@ from ssmtl_metrics.kinds import MASKS, Threshold, accepted
 from ssmtl_metrics.masks import binary, named
 
 WINDOW, SIGMA = 11, 1.5
-"""Wang et al. 2004: a Gaussian window of 11 × 11 pixels and standard deviation 1.5."""
+"""Wang et al. 2004: a Gaussian window of 11 × 11 pixels with standard deviation 1.5."""
 
 C1, C2 = 0.01**2, 0.03**2
-"""Wang et al. 2004: what keeps the fractions finite, for values in [0, 1]."""
+"""Wang et al. 2004: constants that keep the fractions finite, for values in [0, 1]."""
 
 CHUNK = 8
-"""Masks at a time, so that the intermediate maps stay in the processor's cache."""
+"""Number of masks processed at a time, so that the intermediate maps stay in the processor's cache."""
 
 
 class SSIM:
     """Mean structural similarity (Wang et al. 2004, equation 13) to the reference, for values in [0, 1]; in [-1, 1].
 
-    It is nearly blind to small structures, since background agrees with background: predicting nothing for a
-    30 × 30 object in 256 × 256 gives 0.98. Report it, do not select by it. The policy for empty masks does not apply,
-    as SSIM is defined for them: two empty masks give 1. The
-    values are torchmetrics' (a window at every pixel, the border reflected; scikit-image leaves the border out), whose
-    two-dimensional window takes several times as long.
+    It is nearly blind to small structures, since background agrees with background: an empty prediction for a 30 × 30
+    object in 256 × 256 pixels scores 0.98. Report it, but do not select by it. The policy for empty masks does not
+    apply, as SSIM is defined for them: two empty masks give 1. The values equal those of torchmetrics (a window at
+    every pixel, the border reflected; scikit-image leaves the border out), whose two-dimensional window is several
+    times slower.
 
-    :param on: `binary` compares the thresholded prediction, what is drawn; `probabilities` compares it as it is.
-    :param threshold: for `binary`.
+    :param on: `binary` compares the thresholded prediction with the reference, `probabilities` the probabilities.
+    :param threshold: decision threshold for `binary`.
     """
 
     accepts = MASKS
@@ -49,7 +49,7 @@ class SSIM:
         self.threshold = threshold
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
-        """Shape (rows,): the mean over structures, and `ssim_<structure>` if there are more than one.
+        """Shape (rows,): the mean over structures, and `ssim_<structure>` if there is more than one.
 
         :raises DataError: for images smaller than the window.
         """
@@ -77,7 +77,7 @@ def _of_chunk(ours: Tensor, theirs: Tensor) -> Float[Tensor, " masks"]:
 
 
 def _window_mean(images: Tensor) -> Tensor:
-    """The Gaussian-weighted mean of each window that lies inside the image, by rows and then by columns."""
+    """The Gaussian-weighted mean of each window that lies inside the image, first along rows, then along columns."""
     offsets = torch.arange(WINDOW) - WINDOW // 2
     weights = (-(offsets**2) / (2 * SIGMA**2)).exp()
     for axis in (1, 2):

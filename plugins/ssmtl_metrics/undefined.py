@@ -1,4 +1,4 @@
-"""What is done about classes for which a metric of labels is 0 / 0."""
+"""The policy for classes for which a metric for labels is 0 / 0."""
 
 import warnings
 
@@ -11,9 +11,9 @@ from ssmtl import Output
 def mean_of_defined(
     metric: str, values: Float[Tensor, " classes"], defined: Bool[Tensor, " classes"], output: Output
 ) -> tuple[Float[Tensor, ""], Float[Tensor, " classes"]]:
-    """The mean over classes for which the metric is defined, and the values with NaN for the other classes.
+    """The mean over the classes for which the metric is defined, and the values with NaN for the other classes.
 
-    A made-up 0 or 1 would look like a result, so it is NaN, with a warning that names the classes.
+    A made-up 0 or 1 would look like a result, so the value is NaN, with a warning that names the classes.
     """
     if not defined.all():
         missing = [name for name, known in zip(output.classes, defined.tolist(), strict=True) if not known]

@@ -14,25 +14,25 @@ from ssmtl_mixmatch.mixup import mix, own_share, partners
 from ssmtl_mixmatch.sharpen import sharpen
 
 GUESS = View("unlabeled", "mixmatch guess")
-"""Where `prepare` leaves the guesses before mixing among the targets, for `diagnose`; never rendered."""
+"""The key in the targets under which `prepare` keeps the unmixed guesses for `diagnose`; never rendered."""
 
 
 class MixMatch(Strategy):
-    """Guess labels from K views, sharpen, mix everything with everything, and fit what comes out.
+    """Guess labels from K views, sharpen them, mix labelled and unlabelled images, and train on the mixtures.
 
     Berthelot et al., "MixMatch: A Holistic Approach to Semi-Supervised Learning", NeurIPS 2019, algorithm 1 and
     equations (2) to (5): cross-entropy on the labelled rows plus `unlabeled_weight` times the mean squared difference
-    of *probabilities*, which are bounded and so forgive wrong guesses, on the unlabelled ones. It replaces
-    `cross_entropy` in a recipe: with both, labels would count twice. All rows pass the encoder together, so there is
-    no interleaving of batches. Multi-label outputs use each class's two outcomes.
+    of *probabilities*, which is bounded and so less sensitive to wrong guesses, on the unlabelled ones. It replaces
+    `cross_entropy` in a recipe: with both, labels would count twice. All rows pass through the encoder together, so
+    batches need no interleaving. Multi-label outputs use the two outcomes of each class.
 
-    :param views: augmentations K of each unlabelled image that are averaged to a guess.
-    :param temperature: of the sharpening; 1 leaves guesses as they are.
-    :param alpha: of Beta(α, α), from which each row (not each batch) draws how much of itself it keeps.
-    :param unlabeled_weight: λ_U. The paper's 75 is tuned for CIFAR-10; two-class data want about 1 to 10.
-    :param ramp: share of the training over which that weight grows linearly from 0.
+    :param views: number K of augmentations of each unlabelled image whose predictions are averaged to a guess.
+    :param temperature: temperature of the sharpening; 1 leaves the guesses unchanged.
+    :param alpha: parameter of Beta(α, α), from which the share that each row (not each batch) keeps of itself is drawn.
+    :param unlabeled_weight: λ_U. The paper's 75 is tuned for CIFAR-10; two-class data need about 1 to 10.
+    :param ramp: fraction of the training over which that weight grows linearly from 0.
     :param augment: name of the augmentation of labelled and unlabelled images.
-    :param teacher: who guesses: the trained weights, with dropout as published, or their moving average.
+    :param teacher: the weights that guess: the trained ones, with dropout as published, or their moving average.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
@@ -92,7 +92,7 @@ class MixMatch(Strategy):
         outputs: Mapping[View, Logits],
         truth: Mapping[View, Tensor],
     ) -> Mapping[str, Tensor]:
-        """`guess_confidence`, the mean probability of the likeliest outcome, and how often it is right."""
+        """`guess_confidence`, the mean probability of the most probable outcome, and how often it is right."""
         guess = batch.targets[GUESS]
         if self.output.kind == "multilabel":
             return {"guess_confidence": torch.maximum(guess, 1 - guess).mean()}
@@ -111,7 +111,7 @@ class MixMatch(Strategy):
         return sharpen(average, self.temperature, self.output.kind)
 
     def _distribution(self, labels: Tensor) -> Float[Tensor, "rows classes"]:
-        """Labels as targets: one-hot, or the multi-hot that they are."""
+        """Labels as targets: one-hot, or multi-hot as they are."""
         if self.output.kind == "multiclass":
             return F.one_hot(labels, len(self.output.classes)).float()
         return labels.float()

@@ -1,4 +1,4 @@
-"""MixUp as MixMatch has it: each row with a partner, and nearer to itself."""
+"""MixUp as in MixMatch: each row is mixed with a partner and stays nearer to itself."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from ssmtl import RandomStream
 
 
 def own_share(streams: Sequence[RandomStream], alpha: float) -> Float[Tensor, " rows"]:
-    """λ' = max(λ, 1 − λ) with λ ~ Beta(α, α), equations (8) and (9), one a row, by the inverse of the distribution."""
+    """λ' = max(λ, 1 − λ) with λ ~ Beta(α, α), equations (8) and (9), one per row, by inverting the distribution."""
     uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in streams])
     share = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy()))
     return torch.maximum(share, 1 - share).to(uniform)
 
 
 def partners(streams: Sequence[RandomStream]) -> Int[Tensor, " rows"]:
-    """The shuffle of all rows, labelled and unlabelled, as an index: the order of one random number a row."""
+    """A shuffle of all rows, labelled and unlabelled, as an index: the order of one random number per row."""
     return torch.cat([rows.uniform("mixmatch partner")[:, 0] for rows in streams]).argsort(stable=True)
 
 

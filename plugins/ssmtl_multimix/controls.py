@@ -12,11 +12,11 @@ from ssmtl_multimix.join import join, level_of
 
 
 class RandomMapBridge(Bridge):
-    """Noise in the place of the saliency map: does the saliency matter, or just two more channels?
+    """Noise in place of the saliency map: does the saliency matter, or only the two extra channels?
 
-    In training the noise is new each step; in evaluation it is a pure function of the image.
+    In training the noise is new at each step; in evaluation it is a pure function of the image.
 
-    :param stride: level that is widened, in input pixels per feature pixel.
+    :param stride: stride of the level that is widened, in input pixels per feature pixel.
     """
 
     def __init__(self, pyramid: Pyramid, /, *, stride: PositiveInt = 8) -> None:
@@ -30,9 +30,9 @@ class RandomMapBridge(Bridge):
 
 
 class ImageOnlyBridge(Bridge):
-    """The image alone, without a saliency map beside it: one channel an image channel.
+    """The image alone, without a saliency map: it adds the channels of the image only.
 
-    :param stride: level that is widened, in input pixels per feature pixel.
+    :param stride: stride of the level that is widened, in input pixels per feature pixel.
     """
 
     def __init__(self, pyramid: Pyramid, /, *, stride: PositiveInt = 8) -> None:
@@ -45,7 +45,7 @@ class ImageOnlyBridge(Bridge):
 
 
 def _noise_of(images: Images) -> Float[Tensor, "rows 1 height width"]:
-    """Uniform noise in [0, 1), seeded by each image's own sum."""
+    """Uniform noise in [0, 1), seeded by the sum of each image."""
     rows = []
     for image in images:
         generator = torch.Generator().manual_seed(int(image.double().sum().item() * 2**16))

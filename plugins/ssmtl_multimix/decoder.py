@@ -14,13 +14,13 @@ from ssmtl_multimix.blocks import DROPOUT, double_convolution
 class MultiMixDecoder(Head):
     """A double convolution for each level above the deepest, on the upsampled features beside the skip connection.
 
-    Haque et al. 2021, table 5: widths 128, 64, 32, 16; a last convolution to one channel a structure (1 × 1; the paper
-    gives no kernel). Upsampling is bilinear. With the saliency bridge at stride 8 the first block reads
-    256 + 128 + 2 channels. Logits are upsampled to the
-    image's size where the finest level is smaller.
+    Haque et al. 2021, table 5: widths 128, 64, 32, 16; a last convolution to one channel per structure (1 × 1; the
+    paper gives no kernel size). Upsampling is bilinear. With the saliency bridge at stride 8 the first block reads
+    256 + 128 + 2 channels. If the finest level is smaller than the image, the logits are upsampled to its size.
 
-    :param classes: names of the structures, a sigmoid each.
-    :param dropout: rate after each block.
+    :param classes: names of the structures, each with its own sigmoid.
+    :param dropout: dropout rate after each block.
+    :param widths: channels of the blocks, coarsest first; None: halving down to those of the finest level.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ssmtl import Backbone, Features, Images, Pyramid
-from ssmtl_multimix.blocks import DROPOUT, double_convolution
+from ssmtl_multimix.blocks import DROPOUT, Dropout, double_convolution
 
 
 class MultiMixEncoder(Backbone):
@@ -18,9 +18,9 @@ class MultiMixEncoder(Backbone):
     classification head's first step, since the decoder starts before it.
 
     :param widths: channels of the blocks.
-    :param dropout: rate after each block.
-    :param always_dropout: dropout in evaluation too, as the authors' public script leaves it on. It draws the same
-        each time, so that an evaluation can be repeated.
+    :param dropout: dropout rate after each block.
+    :param always_dropout: dropout in evaluation too, as the authors' public script leaves it on; off, as there, where
+        the images are differentiated (saliency). It drops the same each time, so that an evaluation can be repeated.
     """
 
     def __init__(
@@ -36,17 +36,23 @@ class MultiMixEncoder(Backbone):
         self.pyramid = Pyramid(tuple(widths), tuple(2**level for level in range(len(widths))), image_channels)
         inputs = (image_channels, *widths[:-1])
         self.blocks = nn.ModuleList(
-            double_convolution(before, after, dropout, always_dropout)
-            for before, after in zip(inputs, widths, strict=True)
+            double_convolution(before, after, dropout) for before, after in zip(inputs, widths, strict=True)
         )
-
         self.always_dropout = always_dropout
 
     def forward(self, images: Images) -> Features:
-        with torch.random.fork_rng(enabled=self.always_dropout and not self.training):
-            if self.always_dropout and not self.training:
-                torch.manual_seed(0)
+        if not self.always_dropout or self.training or images.requires_grad:
             return self._levels(images)
+        dropouts = [module for module in self.modules() if isinstance(module, Dropout)]
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            try:
+                for dropout in dropouts:
+                    dropout.train()
+                return self._levels(images)
+            finally:
+                for dropout in dropouts:
+                    dropout.eval()
 
     def _levels(self, images: Images) -> Features:
         levels, features = [], images

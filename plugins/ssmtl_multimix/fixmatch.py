@@ -12,17 +12,18 @@ from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, ps
 
 
 class FixMatch(Strategy):
-    """Pseudo-labels of weak views, where confident, are targets for strong views of the same images.
+    """Confident pseudo-labels from weak views are the targets for strong views of the same images.
 
     The second term of equation (1) of MultiMix (Haque et al. 2021), after FixMatch (Sohn et al. 2020): the mean over
     *all* unlabelled rows, confident or not, of the cross-entropy between the prediction on the strong view and the
-    arg max of the prediction on the weak one. For multi-label outputs each class stands for itself: a sigmoid above
-    the threshold is a positive, below one minus it a negative, anything between is left out.
+    arg max of the prediction on the weak one. For multi-label outputs each class is decided separately: a sigmoid
+    at or above the threshold is a positive, at or below one minus the threshold a negative, and between them it is
+    left out.
 
-    :param threshold: least confidence of a pseudo-label, in probability (0.7 in the paper).
+    :param threshold: smallest confidence of a pseudo-label, as a probability (0.7 in the paper).
     :param weak, strong: names of the augmentations.
-    :param teacher: whose predictions the pseudo-labels are: the trained weights, as published, or their moving average.
-    :param frozen: dropout off for the pseudo-labels; the paper leaves it on.
+    :param teacher: the weights that give the pseudo-labels: the trained ones, as published, or their moving average.
+    :param frozen: whether dropout is off for the pseudo-labels; the paper leaves it on.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})

@@ -17,7 +17,7 @@ def level_of(pyramid: Pyramid, stride: int) -> int:
 
 
 def join(features: Features, level: int, maps: Tensor) -> Features:
-    """Maps of shape (rows, channels, height, width), averaged down to the level's size, appended to its channels."""
+    """Maps of shape (rows, channels, height, width), averaged down to the level's size and appended to its channels."""
     height, width = features[level].shape[-2:]
     small = F.adaptive_avg_pool2d(maps, (height, width))
     widened = torch.cat([features[level], small.to(features[level].dtype)], dim=1)

@@ -14,15 +14,15 @@ from ssmtl import Batch, Kind, Logits, Output, Strategy, View
 class KLConsistency(Strategy):
     """KL(ŝ_l ‖ ŝ_u) between the predicted masks of labelled and of unlabelled images.
 
-    The second term of equation (2) of MultiMix (Haque et al. 2021), as the divergence of two Bernoulli variables a
-    pixel, a mean over pixels, structures and rows; both sides carry gradient.
+    The second term of equation (2) of MultiMix (Haque et al. 2021), as the divergence of two Bernoulli variables for
+    each pixel, averaged over pixels, structures and rows; gradients flow through both sides.
 
-    :param augment: which augmentation of the task the images get.
+    :param augment: the task's augmentation of the images.
     :param pairing: `as_printed` compares labelled row i with unlabelled row i, though they show different people
-        (the paper's text); with unequal batches, the rows that both have. `foreground_rate` compares the batch means
-        of the foreground maps: how often each pixel is inside, over the labelled and over the unlabelled rows.
+        (the paper's text); with unequal batches, only the rows that both have. `foreground_rate` compares the batch
+        means of the foreground maps: how often each pixel is inside, over the labelled and over the unlabelled rows.
     :param distribution: `bernoulli`, a structure's foreground against its background; or `softmax` over the channels,
-        as in the authors' public script, where the one channel's softmax is 1 everywhere and the divergence 0.
+        as in the authors' public script, where the softmax of the single channel is 1 and the divergence 0.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"masks"})
@@ -59,7 +59,7 @@ def bernoulli_kl(
     log_q: Float[Tensor, "..."],
     log_not_q: Float[Tensor, "..."],
 ) -> Float[Tensor, "..."]:
-    """p log(p / q) + (1 − p) log((1 − p) / (1 − q)) of logarithms, so that no probability rounds to 0 or 1."""
+    """p log(p / q) + (1 − p) log((1 − p) / (1 − q)) from logarithms, so that no probability rounds to 0 or 1."""
     return log_p.exp() * (log_p - log_q) + log_not_p.exp() * (log_not_p - log_not_q)
 
 

@@ -10,21 +10,21 @@ from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid, input_grad
 from ssmtl_multimix.join import join, level_of
 
 EPSILON = 1e-8
-"""Keeps the division by the largest gradient finite where every gradient is zero."""
+"""Keeps the division by the largest gradient finite if every gradient is zero."""
 
 
 class SaliencyBridge(Bridge):
-    """The classifier's input gradient, as one more picture for the segmentation decoder.
+    """The classifier's input gradient, as an additional input map for the segmentation decoder.
 
     Haque et al. 2021, equations (3) and (4): y = |∂ logit / ∂ x| of the guiding task's class, joined with the image
-    and brought down to the size of one level of the pyramid, where the decoder's first block reads it beside the
+    and averaged down to the size of one level of the pyramid, where the decoder's first block reads it beside the
     skip connection (table 5). The map is detached: no second derivative is taken.
 
     :param guided_by: the classification task whose saliency is used.
-    :param stride: level that is widened, in input pixels per feature pixel.
-    :param normalize: `max` divides each map by its largest value, so that its scale does not depend on how sure the
-        classifier is; `none` leaves it as it is, as published.
-    :param target: `predicted` differentiates each image's largest logit; a class name, that class's.
+    :param stride: stride of the level that is widened, in input pixels per feature pixel.
+    :param normalize: `max` divides each map by its largest value, so that its scale does not depend on the
+        classifier's confidence; `none` leaves it unchanged, as published.
+    :param target: `predicted` differentiates the largest logit of each image; a class name, the logit of that class.
     """
 
     def __init__(

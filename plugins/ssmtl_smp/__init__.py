@@ -1,4 +1,4 @@
-"""Decoders of segmentation-models-pytorch as a head."""
+"""Decoders of segmentation-models-pytorch as heads."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

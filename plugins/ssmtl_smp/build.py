@@ -10,17 +10,17 @@ Decoder = Literal["unet", "unetplusplus", "linknet", "fpn"]
 Norm = Literal["batchnorm", "instancenorm", "identity"]
 
 DEFAULT_WIDTH: dict[Decoder, int] = {"unet": 16, "unetplusplus": 16, "linknet": 32, "fpn": 128}
-"""segmentation-models-pytorch's own."""
+"""The defaults of segmentation-models-pytorch."""
 
 FPN_LEVELS, FPN_GROUPS = 4, 32
-"""How many levels its FPN reads, the coarsest ones, and the groups of its normalisation."""
+"""The number of levels that its FPN reads (the coarsest ones), and of groups in its normalisation."""
 
 
 def build(decoder: Decoder, channels: Sequence[int], blocks: int, width: int, norm: Norm) -> tuple[nn.Module, int]:
-    """A decoder, and the channels of what it returns.
+    """A decoder, and the number of channels that it returns.
 
-    :param channels: of the features it will get, finest first; it ignores all but the size of the first.
-    :param blocks: doublings from the coarsest level (not for `fpn`).
+    :param channels: channels of its input features, finest first; it uses only the size of the first.
+    :param blocks: number of doublings from the coarsest level (not for `fpn`).
     """
     from segmentation_models_pytorch.decoders.fpn.decoder import FPNDecoder
     from segmentation_models_pytorch.decoders.linknet.decoder import LinknetDecoder
@@ -49,11 +49,11 @@ def check(decoder: Decoder, strides: Sequence[int], width: int) -> None:
         raise ValueError(f"no decoder is called '{decoder}'; known: {', '.join(get_args(Decoder))}")
     if len(strides) < 2 or any(coarse != 2 * fine for fine, coarse in pairwise(strides)):
         raise ValueError(
-            f"smp_decoder needs two or more levels, each of twice the stride before it, found {tuple(strides)}"
+            f"smp_decoder needs two or more levels, each with twice the stride before it, found {tuple(strides)}"
         )
     if decoder == "fpn" and len(strides) < FPN_LEVELS:
         raise ValueError(f"fpn needs {FPN_LEVELS} levels, found {len(strides)}")
     if decoder == "unetplusplus" and len(strides) - (strides[0] == 1) < 2:
         raise ValueError(f"unetplusplus needs two or more doublings, found levels of strides {tuple(strides)}")
     if decoder == "fpn" and width % FPN_GROUPS:
-        raise ValueError(f"the width of fpn is a multiple of {FPN_GROUPS}, found {width}")
+        raise ValueError(f"the width of fpn must be a multiple of {FPN_GROUPS}, found {width}")

@@ -1,4 +1,4 @@
-"""segmentation-models-pytorch's decoders as a head."""
+"""segmentation-models-pytorch's decoders as heads."""
 
 from typing import Annotated
 
@@ -12,18 +12,18 @@ from ssmtl_smp.build import DEFAULT_WIDTH, Decoder, Norm, build, check
 
 
 class SmpDecoder(Head):
-    """A decoder of segmentation-models-pytorch, and a 3 × 3 convolution to one channel a structure.
+    """A decoder of segmentation-models-pytorch, and a 3 × 3 convolution to one channel per structure.
 
-    Those decoders expect the image before the features, and use nothing of it but its size: a tensor without channels
-    stands for it. Where the finest level has stride 2 or more there is one more block, without a skip connection.
-    `unetplusplus` ends in such a block always: at stride 1 the finest level joins its output before the convolution.
-    Logits have the size of the images: where the decoder ends coarser (`fpn`, or a finest stride of 4) they are
-    upsampled, bilinearly.
+    These decoders expect the image before the features but use only its size, so a tensor without channels stands in
+    for it. If the finest level has stride 2 or more there is one more block, without a skip connection. `unetplusplus`
+    always ends in such a block: at stride 1 the finest level joins its output before the convolution. Logits have the
+    size of the images: if the decoder ends coarser (`fpn`, or a finest stride of 4) they are upsampled bilinearly.
 
-    :param classes: names of the structures, a sigmoid each.
-    :param decoder: which.
-    :param width: channels of the decoder's finest level (U-Nets: double at each coarser one; `fpn`: all levels).
-    :param norm: of the decoder's blocks; `batchnorm` mixes the rows of a batch. `fpn` has its own, group norm.
+    :param classes: names of the structures, each with its own sigmoid.
+    :param decoder: the architecture.
+    :param width: channels of the decoder's finest level (U-Nets: doubled at each coarser one; `fpn`: at all levels).
+    :param norm: normalisation in the decoder's blocks; `batchnorm` mixes the rows of a batch. `fpn` always has group
+        norm.
     :raises ValueError: for a pyramid that the decoder cannot read.
     """
 

@@ -1,4 +1,4 @@
-"""Sources: the phantom, one reader per public data set's own folder layout, and two for anyone's files."""
+"""Sources: the phantom, one reader for the folder layout of each public data set, and two for your own files."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_sources() -> Mapping[str, Callable[..., "Source"]]:
-    """What a recipe's `use:` may name."""
+    """The sources that a recipe may name with `use:`."""
     from ssmtl_sources.busi import Busi
     from ssmtl_sources.chest_xray import ChestXray
     from ssmtl_sources.covid_chestxray import CovidChestxray

@@ -1,4 +1,4 @@
-"""The source `busi`: breast ultrasound, benign, malignant or normal, with lesions (Al-Dhabyani et al., 2020)."""
+"""The source `busi`: breast ultrasound (benign, malignant or normal) with lesion masks (Al-Dhabyani et al., 2020)."""
 
 import re
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ MASK = re.compile(r"(.+)_mask(?:_\d+)?")
 
 
 class Busi:
-    """`{benign,malignant,normal}/NAME (k).png` with `NAME (k)_mask.png`, `NAME (k)_mask_1.png`, ... united.
+    """Reads `{benign,malignant,normal}/NAME (k).png`; unites `NAME (k)_mask.png`, `NAME (k)_mask_1.png`, ...
 
-    :param root: the folder that holds the three, or the one that holds `Dataset_BUSI_with_GT`.
-    :param group: what counts as one patient, as none is known: images with one `dup_group` in `index.csv`, where
-        that file is there (near-duplicates, some under two labels), or each image by itself.
+    :param root: the folder that holds the three class folders, or the one that holds `Dataset_BUSI_with_GT`.
+    :param group: what counts as one patient, since patients are not known: images with the same `dup_group` in
+        `index.csv`, if that file exists (near-duplicates, some with two labels), or each image by itself.
     """
 
     def __init__(self, folders: Folders, /, *, root: str, group: Literal["dup_group", "image"] = "dup_group") -> None:
@@ -30,16 +30,16 @@ class Busi:
         self._group = group
 
     def examples(self) -> Sequence[Example]:
-        """Labels `benign`, `malignant`, `normal`; structure `lesion` (an all-black mask where normal).
+        """Labels `benign`, `malignant`, `normal`; structure `lesion` (the mask of a normal image is all black).
 
-        :raises DataError: if a class folder is missing, nothing is in them, or a mask has no image.
+        :raises DataError: if a class folder is missing, all are empty, or a mask has no image.
         """
         root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["Dataset_BUSI_with_GT"], CLASSES)
         groups: dict[str, str] = {}
         if self._group == "dup_group" and (root / "index.csv").is_file():
             table = read_table(root / "index.csv", ["image", "dup_group"])
             groups = {row["image"]: f"group {row['dup_group']}" for row in table.rows if row["dup_group"]}
-        found = []
+        examples = []
         for name in CLASSES:
             paths = images_in(root / name)
             images = {path.stem: path for path in paths if not MASK.fullmatch(path.stem)}
@@ -52,7 +52,7 @@ class Busi:
                     masks.setdefault(match[1], []).append(ImageFile(path))
             for stem, path in images.items():
                 image = relative(path, root)
-                found.append(
+                examples.append(
                     Example(
                         id=image,
                         patient=groups.get(image, image),
@@ -61,6 +61,6 @@ class Busi:
                         masks={"lesion": tuple(masks[stem])} if stem in masks else None,
                     )
                 )
-        if not found:
+        if not examples:
             raise DataError(f"{root}: no image in {', '.join(CLASSES)}")
-        return found
+        return examples

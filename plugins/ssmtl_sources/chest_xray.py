@@ -19,14 +19,14 @@ PATIENT = re.compile(r"(person\d+)_|((?:NORMAL\d*-)?IM-\d+)-")
 
 
 class ChestXray:
-    """`{train,val,test}/{NORMAL,PNEUMONIA}/*`, with `lung_masks/` mirroring that tree where there are lung masks.
+    """Reads `{train,val,test}/{NORMAL,PNEUMONIA}/*`, and lung masks from `lung_masks/`, which mirrors that tree.
 
     :param root: the folder that holds `train`, or the one that holds `chest_xray`.
-    :param parts: which official folders to read; None: all there are.
+    :param parts: which official folders to read; None: all that exist.
     :param only: `with_masks` leaves out images without a lung mask.
-    :param keep_split: each image keeps its official split; else the core splits all of them, by patient.
-    :param official_val: the official 16-image `val` folder is the validation set; else it counts as `train`, and
-        the core sets validation patients aside.
+    :param keep_split: whether each image keeps its official split; if not, the core splits all images by patient.
+    :param official_val: whether the official `val` folder of 16 images is the validation set; if not, it counts as
+        `train`, and the core sets validation patients aside.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class ChestXray:
         """
         root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["chest_xray"], PARTS)
         parts = self._parts if self._parts is not None else [part for part in PARTS if (root / part).is_dir()]
-        found = [
+        examples = [
             self._example(root, part, path)
             for part in PARTS
             if part in parts
             for folder in CLASSES
             for path in images_in(root / part / folder)
         ]
-        kept = [example for example in found if self._only == "all" or example.masks]
+        kept = [example for example in examples if self._only == "all" or example.masks]
         if not kept:
-            raise DataError(f"{root}: no image {'with a mask ' if found else ''}in {', '.join(parts) or 'no part'}")
+            raise DataError(f"{root}: no image {'with a mask ' if examples else ''}in {', '.join(parts) or 'no part'}")
         return kept
 
     def _example(self, root: Path, part: SplitName, path: Path) -> Example:
@@ -80,6 +80,6 @@ class ChestXray:
 
 
 def patient_of(stem: str) -> str:
-    """`person12_virus_46` → `person12`, `NORMAL2-IM-0529-0001` → `NORMAL2-IM-0529`; another name stands for itself."""
+    """`person12_virus_46` → `person12`, `NORMAL2-IM-0529-0001` → `NORMAL2-IM-0529`; leaves other names unchanged."""
     match = PATIENT.match(stem)
     return (match[1] or match[2]) if match else stem

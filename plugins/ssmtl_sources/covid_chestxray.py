@@ -1,4 +1,4 @@
-"""The source `covid_chestxray`: frontal X-rays collected from papers and web pages (Cohen et al., 2020), with lungs."""
+"""The source `covid_chestxray`: frontal X-rays from papers and web pages (Cohen et al., 2020), with lung masks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ UNKNOWN = frozenset({"", "todo", "unknown"})
 
 
 class CovidChestxray:
-    """`images/`, `annotations/`, and `index.csv` (columns image, ...) or the official `metadata.csv` (filename, ...).
+    """Reads `images/` and `annotations/` by `index.csv` (column `image`) or the official `metadata.csv` (`filename`).
 
-    :param root: the folder of the table, or the one that holds `covid-chestxray-dataset`.
-    :param masks: `v7`, drawn by people; `lungvae`, made by a model: never score against those.
+    :param root: the folder that holds the table, or the one that holds `covid-chestxray-dataset`.
+    :param masks: `v7`, drawn by people; `lungvae`, predicted by a model: never score against those.
     :param only: `with_masks` leaves out images without a mask.
     """
 
@@ -39,13 +39,14 @@ class CovidChestxray:
         self._only = only
 
     def examples(self) -> Sequence[Example]:
-        """One label, the last part of the finding (`COVID-19`), or none where unknown; structure `lung`.
+        """One label, the last part of the finding (`COVID-19`), or none if it is unknown; structure `lung`.
 
-        Lateral views and CT, and rows without a file, are left out.
-        :raises DataError: if the table, or every image of it, is missing.
+        Lateral views, CT and rows without a file are left out.
+
+        :raises DataError: if the table, or every image in it, is missing.
         """
-        found = self._folders.find(self._root, public_set=PUBLIC_SET)
-        root = set_folder(found, ["covid-chestxray-dataset", "covid_chestxray"], ["index.csv", "metadata.csv"])
+        folder = self._folders.find(self._root, public_set=PUBLIC_SET)
+        root = set_folder(folder, ["covid-chestxray-dataset", "covid_chestxray"], ["index.csv", "metadata.csv"])
         official = not (root / "index.csv").exists()
         image_column = "filename" if official else "image"
         table = read_table(

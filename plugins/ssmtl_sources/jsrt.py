@@ -1,4 +1,4 @@
-"""The source `jsrt`: 247 chest X-rays with and without a lung nodule (Shiraishi et al., 2000), and their SCR masks."""
+"""The source `jsrt`: 247 chest X-rays with or without a lung nodule (Shiraishi et al., 2000), and their SCR masks."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -25,13 +25,13 @@ SplitRule = Literal["none", "train_on_fold1", "train_on_fold2"]
 
 
 class Jsrt:
-    """`JPCLN001.IMG` ... `JPCNN093.IMG` (or PNG, JPEG copies) anywhere below `root`; SCR's `fold1/masks/left lung/` ...
+    """Reads `JPCLN001.IMG` ... `JPCNN093.IMG` (or PNG, JPEG copies) and SCR's `left lung/` etc. anywhere below `root`.
 
-    :param root: the folder of the images, or one above it.
-    :param masks: the folder, below root, that SCR's `left lung` etc. are somewhere in; None: anywhere in root.
-    :param invert: of raw `.IMG` files only: white bones, as radiologists see them. Copies in other formats are
-        taken as they are.
-    :param split: SCR's protocol: fold 1 is the odd numbers, fold 2 the even; none: the core splits.
+    :param root: the folder that holds the images, or a folder above it.
+    :param masks: a folder below `root` to search for SCR's `left lung` etc.; None: all of `root`.
+    :param invert: whether raw `.IMG` files are inverted, so that bones are white, as radiologists see them. Copies in
+        other formats are used as they are.
+    :param split: SCR's protocol: fold 1 holds the odd numbers, fold 2 the even ones; none: the core splits.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Jsrt:
 
     def examples(self) -> Sequence[Example]:
         """Labels `nodule`, `non-nodule`; structures `lung` (both), `left_lung`, `right_lung`, `heart`, `left_clavicle`,
-        `right_clavicle`, as far as there are files.
+        `right_clavicle`, as far as their files exist.
 
-        :raises DataError: if there is no image, one is there twice, or `masks` was named and holds none.
+        :raises DataError: if there is no image, an image exists twice, or the folder `masks` holds no masks.
         """
         root = self._folders.find(self._root, public_set=PUBLIC_SET)
         structures = self._structures(root)
-        found = []
+        examples = []
         for stem, path in _images(root).items():
             image: Pixels = RawImage(path, self._invert) if _is_raw(path) else ImageFile(path)
             own = {structure: files[stem] for structure, files in structures.items() if stem in files}
-            found.append(
+            examples.append(
                 Example(
                     id=relative(path, root),
                     patient=stem,
@@ -73,20 +73,20 @@ class Jsrt:
                     mask_scale=_mask_scale(path, own.values()),
                 )
             )
-        return found
+        return examples
 
     def _structures(self, root: Path) -> dict[str, dict[str, Path]]:
-        """Structure → stem → file, of both folds."""
+        """Structure → stem → file, from both folds."""
         base = root / self._masks if self._masks is not None else root
-        found = {}
+        files_of = {}
         for structure in STRUCTURES:
             folders = sorted(folder for folder in base.rglob(structure) if folder.is_dir())
             files = by_stem(path for folder in folders for path in images_in(folder) if NAME.fullmatch(path.stem))
             if files:
-                found[structure.replace(" ", "_")] = files
-        if self._masks is not None and not found:
+                files_of[structure.replace(" ", "_")] = files
+        if self._masks is not None and not files_of:
             raise DataError(f"{base} holds no folder {' or '.join(repr(name) for name in STRUCTURES)} with masks in it")
-        return found
+        return files_of
 
     def _split_of(self, stem: str) -> Literal["train", "test"] | None:
         if self._split == "none":
@@ -100,14 +100,14 @@ def _is_raw(path: Path) -> bool:
 
 
 def _images(root: Path) -> dict[str, Path]:
-    """Stem → file: the raw files if there are any, else their copies."""
+    """Stem → file: the raw files if there are any, otherwise their copies."""
     named = sorted(path for path in root.rglob("JPC*") if NAME.fullmatch(path.stem))
-    pictures = [path for path in named if not set(path.relative_to(root).parts[:-1]) & {*STRUCTURES, "masks"}]
-    raw = [path for path in pictures if _is_raw(path)]
-    found = by_stem(raw or [path for path in pictures if is_image(path)])
-    if not found:
+    images = [path for path in named if not set(path.relative_to(root).parts[:-1]) & {*STRUCTURES, "masks"}]
+    raw = [path for path in images if _is_raw(path)]
+    files = by_stem(raw or [path for path in images if is_image(path)])
+    if not files:
         raise DataError(f"{root} holds no JPCLN001.IMG ... JPCNN093.IMG (nor .png, .jpg). Get {PUBLIC_SET}")
-    return dict(sorted(found.items()))
+    return dict(sorted(files.items()))
 
 
 def _with_both_lungs(own: dict[str, Path]) -> dict[str, tuple[Pixels, ...]]:
@@ -118,7 +118,7 @@ def _with_both_lungs(own: dict[str, Path]) -> dict[str, tuple[Pixels, ...]]:
 
 
 def _mask_scale(image: Path, masks: Iterable[Path]) -> float:
-    """Width of the first mask over that of the image; of raw images, SCR's size over JSRT's."""
+    """Width of the first mask divided by that of the image; for raw images, SCR's size divided by JSRT's."""
     first = next(iter(masks), None)
     if first is None:
         return 1.0

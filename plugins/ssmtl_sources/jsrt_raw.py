@@ -1,4 +1,4 @@
-"""The raw files of the JSRT database: 2048 x 2048 numbers of 12 bits, two bytes each, the higher first; no header."""
+"""The raw files of the JSRT database: 2048 x 2048 values of 12 bits, two bytes each, high byte first; no header."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from ssmtl import DataError
 
 SIDE = 2048  # pixels
 BITS = 12
-STRAY = 0.01  # share of pixels that may exceed 12 bits before the bytes are taken to be in another order
+STRAY = 0.01  # fraction of pixels that may exceed 12 bits; beyond it the byte order is taken to be wrong
 
 
 @dataclass(frozen=True)
 class RawImage:
     """One `.IMG` file, as `ssmtl.Pixels`.
 
-    :param invert: low numbers become bright. In the files air is high, as film is dark there; inverted, bones are
-        white.
+    :param invert: low values become bright. In the files air has high values, as air is dark on film; after
+        inversion bones are white.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class RawImage:
         return str(self.path)
 
     def fingerprint(self) -> str:
-        """Hash (BLAKE2b) of the file's bytes, and whether they are inverted.
+        """Hash (BLAKE2b) of the file's bytes, and whether the image is inverted.
 
         :raises DataError: if the file cannot be read.
         """
@@ -38,9 +38,9 @@ class RawImage:
         return f"{digest}-{'inverted' if self.invert else 'as-stored'}"
 
     def read(self) -> NDArray[np.uint16]:
-        """uint16 of shape (2048, 2048); the 12 bits are spread over the full range of 16.
+        """uint16 of shape (2048, 2048); the 12 bits are scaled to the full range of 16.
 
-        :raises DataError: if the file is of another size, or its numbers are not of 12 bits.
+        :raises DataError: if the file has another size, or its values exceed 12 bits.
         """
         content = self._bytes()
         if len(content) != 2 * SIDE * SIDE:
@@ -50,7 +50,7 @@ class RawImage:
         stored = np.frombuffer(content, ">u2").reshape(SIDE, SIDE).astype(np.uint16)
         top = 2**BITS - 1
         if np.mean(stored > top) > STRAY:
-            raise DataError(f"{self.path} has numbers up to {stored.max()}; expected at most {top}, higher byte first")
+            raise DataError(f"{self.path} has values up to {stored.max()}; expected at most {top}, high byte first")
         grey = np.minimum(stored, top)
         if self.invert:
             grey = top - grey

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and which of two folders is a data set's own."""
+"""Which files of a folder are images, and which folder is the data set's own."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".t
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The image files directly inside, sorted by name; hidden files and other suffixes are passed over.
+    """The image files directly inside, sorted by name; hidden files and files with other suffixes are skipped.
 
     :raises DataError: if there is no such folder.
     """
@@ -19,27 +19,27 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """By its suffix; macOS's `._name` companions are none."""
+    """Whether the suffix is that of an image; macOS's `._name` companion files are not images."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     """File name without its suffix → file.
 
-    :raises DataError: naming both files, if two have one stem.
+    :raises DataError: if two files have the same stem; it names both.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
-        if path.stem in found:
-            raise DataError(f"{path} and {found[path.stem]} are both named '{path.stem}'; expected one of them")
-        found[path.stem] = path
-    return found
+        if path.stem in files:
+            raise DataError(f"{path} and {files[path.stem]} are both named '{path.stem}'; expected one of them")
+        files[path.stem] = path
+    return files
 
 
 def set_folder(root: Path, names: Iterable[str], holds: Iterable[str]) -> Path:
-    """`root`, or the first of its folders `names`, that holds at least one of the entries `holds`.
+    """The first of `root` and its subfolders `names` that holds at least one of the entries `holds`.
 
-    :raises DataError: saying what was expected inside.
+    :raises DataError: if there is none; it says what was expected.
     """
     wanted = list(holds)
     candidates = [root, *(root / name for name in names)]
@@ -50,10 +50,10 @@ def set_folder(root: Path, names: Iterable[str], holds: Iterable[str]) -> Path:
 
 
 def inside(root: Path, cell: str, outside: bool = False) -> Path:
-    """`root / cell`, which must lie below `root`, links followed.
+    """`root / cell`, which must lie below `root` once links are followed.
 
     :param outside: whether it may lie elsewhere.
-    :raises DataError: if it does not.
+    :raises DataError: if it lies elsewhere and may not.
     """
     path = root / cell
     if outside:
@@ -68,7 +68,7 @@ def inside(root: Path, cell: str, outside: bool = False) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether it is a file; a name that no file can have is none."""
+    """Whether it is a file; False for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -76,5 +76,5 @@ def is_there(path: Path) -> bool:
 
 
 def relative(path: Path, root: Path) -> str:
-    """The id of an image: its path below the root, with forward slashes."""
+    """The id of an image: its path relative to the root, with forward slashes."""
     return path.relative_to(root).as_posix()

@@ -1,4 +1,4 @@
-"""The source `manifest`: anyone's images, listed in a CSV table."""
+"""The source `manifest`: your own images, listed in a CSV table."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,18 +13,19 @@ YES, NO = ("1", "1.0"), ("0", "0.0")  # pandas writes 1.0 in a column with gaps
 
 
 class Manifest:
-    """A table with one line an image; paths start from the table's folder. An empty cell: not labelled for that task.
+    """A table with one line per image; paths are relative to its folder. An empty cell: not labelled for that task.
 
     :param root: the folder of the table.
     :param file: the table's name.
-    :param image: column of the image's path.
-    :param label: column of its class, or of several with `|` between.
-    :param labels: columns of 0 or 1, each named as its class; a line with any of them empty is not labelled.
-    :param mask: column of mask paths, `;` between those to unite; the column's name is the structure's.
+    :param image: column with the path of the image.
+    :param label: column with its class, or with several classes separated by `|`.
+    :param labels: columns of 0 or 1, each with the name of its class; a line with an empty one is not labelled.
+    :param mask: column with mask paths, those to be united separated by `;`; its name is that of the structure.
     :param masks: the same for several structures, or under other names: structure → column.
-    :param patient: column of who it is; None: `patient` if there is one, else each image is a patient.
+    :param patient: column with the patient; None: `patient` if that column exists, otherwise each image is a patient.
     :param outside: whether paths may lead out of the table's folder.
-    :param split: column of `train`, `val`, `test` or nothing; None: `split` if there is one, else the core splits.
+    :param split: column with `train`, `val`, `test` or nothing; None: `split` if that column exists, otherwise the core
+        splits.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class Manifest:
         self._outside = outside
 
     def examples(self) -> Sequence[Example]:
-        """In the order of the table.
+        """The images in the order of the table.
 
-        :raises DataError: naming file, line and column of the first mistake.
+        :raises DataError: for the first mistake; it names the file, line and column.
         """
         path = self._folders.find(self._root) / self._file
         asked = [self._image, self._label, *(self._labels or []), *self._masks.values(), self._patient, self._split]
@@ -69,14 +70,14 @@ class Manifest:
         patient = _optional(table, self._patient, "patient")
         split = _optional(table, self._split, "split")
         lines: dict[Path, int] = {}
-        found = []
+        examples = []
         for row in table.rows:
             image = _file(row, self._image, row[self._image], self._outside)
             if image in lines:
-                raise row.error(self._image, f"'{row[self._image]}' is already in line {lines[image]}")
+                raise row.error(self._image, f"'{row[self._image]}' is already on line {lines[image]}")
             lines[image] = row.line
             name = relative(image, path.parent) if image.is_relative_to(path.parent) else image.as_posix()
-            found.append(
+            examples.append(
                 Example(
                     id=name,
                     patient=(row[patient] if patient else "") or name,
@@ -86,7 +87,7 @@ class Manifest:
                     split=_split_of(row, split) if split else None,
                 )
             )
-        return found
+        return examples
 
     def _labels_of(self, row: Row) -> frozenset[str] | None:
         if self._label is not None:
@@ -118,13 +119,13 @@ def _optional(table: Table, asked: str | None, usual: str) -> str | None:
 
 def _file(row: Row, column: str, cell: str, outside: bool) -> Path:
     if not cell:
-        raise row.error(column, "no path")
+        raise row.error(column, "the path is missing")
     try:
         path = inside(row.table.parent, cell, outside)
     except DataError as error:
         raise row.error(column, f"{error}; 'outside: true' in the sources file allows it") from error
     if not is_there(path):
-        raise row.error(column, f"no file '{cell}' (looked for {path}; paths start from the table's folder)")
+        raise row.error(column, f"no file '{cell}' (looked for {path}; paths are relative to the table's folder)")
     return path
 
 

@@ -1,4 +1,4 @@
-"""The source `montgomery`: 138 chest X-rays of Montgomery County, tuberculosis or not, with both lungs (NLM)."""
+"""The source `montgomery`: 138 chest X-rays from Montgomery County with lung masks, tuberculosis or normal (NLM)."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ PUBLIC_SET = f"the Montgomery County CXR set (MontgomerySet) of the U.S. Nationa
 
 
 class Montgomery:
-    """`CXR_png/MCUCXR_0001_0.png`, `ManualMask/leftMask/` and `ManualMask/rightMask/` with the same names.
+    """Reads `CXR_png/MCUCXR_0001_0.png`, and masks of the same name in `ManualMask/leftMask/` and `.../rightMask/`.
 
     :param root: the folder `MontgomerySet`, or the one that holds it.
     """
@@ -22,21 +22,21 @@ class Montgomery:
     def examples(self) -> Sequence[Example]:
         """Labels `normal`, `tuberculosis`; structures `lung`, `left_lung`, `right_lung`.
 
-        :raises DataError: if a folder is missing or empty, a name is another, or one lung of two has no mask.
+        :raises DataError: if a folder is missing or empty, a name has another form, or only one lung has a mask.
         """
         root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["MontgomerySet"], ["CXR_png"])
         left, right = (by_stem(images_in(root / "ManualMask" / side)) for side in ("leftMask", "rightMask"))
-        found = []
+        examples = []
         for path in images_in(root / "CXR_png"):
             if (path.stem in left) != (path.stem in right):
                 missing = "rightMask" if path.stem in left else "leftMask"
-                raise DataError(f"{path} has one mask of two: none in {root / 'ManualMask' / missing}")
+                raise DataError(f"{path} has a mask of one lung only; there is none in {root / 'ManualMask' / missing}")
             masks = None
             if path.stem in left:
                 one, other = ImageFile(left[path.stem]), ImageFile(right[path.stem])
                 masks = {"lung": (one, other), "left_lung": (one,), "right_lung": (other,)}
             named = parse(path)
-            found.append(
+            examples.append(
                 Example(
                     id=relative(path, root),
                     patient=named.patient,
@@ -45,6 +45,6 @@ class Montgomery:
                     masks=masks,
                 )
             )
-        if not found:
+        if not examples:
             raise DataError(f"{root / 'CXR_png'} holds no image")
-        return found
+        return examples

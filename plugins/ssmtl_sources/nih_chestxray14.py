@@ -1,4 +1,4 @@
-"""The source `nih_chestxray14`: ChestX-ray14 (Wang et al., CVPR 2017), fourteen findings mined from reports."""
+"""The source `nih_chestxray14`: ChestX-ray14 (Wang et al., CVPR 2017), fourteen findings extracted from reports."""
 
 import difflib
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ OFFICIAL = (
 
 
 class NihChestxray14:
-    """`Data_Entry_2017*.csv` beside `images/` or `images_001/images/` to `images_012/images/`; any subset of images.
+    """Reads `Data_Entry_2017*.csv` and `images/` or `images_001/images/` ... `images_012/images/`; a subset is enough.
 
-    :param root: the folder of the table (of two, the later is read: `Data_Entry_2017_v2020.csv`).
-    :param findings: keep images that have one of these, and forget their other findings; None: all images and findings.
-    :param keep_split: use `train_val_list.txt` and `test_list.txt` where they are; else the core splits, by patient.
+    :param root: the folder that holds the table (if there are two, `Data_Entry_2017_v2020.csv` is read).
+    :param findings: keep the images with one of these and drop their other findings; None: all images and findings.
+    :param keep_split: use `train_val_list.txt` and `test_list.txt` if they exist; otherwise the core splits by patient.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class NihChestxray14:
         self._keep_split = keep_split
 
     def examples(self) -> Sequence[Example]:
-        """Labels as the table writes them (`No Finding`, `Pneumonia`, ...); no masks. Rows without a file are left out.
+        """Labels as in the table (`No Finding`, `Pneumonia`, ...); no masks. Rows without a file are left out.
 
-        :raises DataError: if the table, or every image of it, is missing, or a finding is unknown.
+        :raises DataError: if the table, or every image in it, is missing, or a finding is unknown.
         """
         root = self._folders.find(self._root, public_set=PUBLIC_SET)
         table = _table(root)
@@ -45,12 +45,12 @@ class NihChestxray14:
         if not any(row[IMAGE] in files for row in table.rows):
             raise DataError(f"{root}: no image of {table.path.name} in images/ or images_*/images/")
         splits = _official_split(root) if self._keep_split else {}
-        found = []
+        examples = []
         for row in table.rows:
             findings = frozenset(name.strip() for name in row[FINDINGS].split("|") if name.strip())
             labels = findings if self._findings is None else findings & self._findings
             if row[IMAGE] in files and (labels or self._findings is None):
-                found.append(
+                examples.append(
                     Example(
                         id=row[IMAGE],
                         patient=row[PATIENT],
@@ -59,9 +59,9 @@ class NihChestxray14:
                         split=splits.get(row[IMAGE]),
                     )
                 )
-        if not found:
+        if not examples:
             raise DataError(f"{root}: no image with a finding among {', '.join(sorted(self._findings or ()))}")
-        return found
+        return examples
 
     def _check_findings(self, table: Table) -> None:
         known = {*OFFICIAL.split("|"), *(name.strip() for row in table.rows for name in row[FINDINGS].split("|"))}

@@ -1,4 +1,4 @@
-"""The source `phantom`: procedural chest films with exact lung masks, for trying recipes where no data may be had."""
+"""The source `phantom`: procedural chest radiographs with exact lung masks, to try recipes without any data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from pydantic import Field, PositiveInt
 from ssmtl import Example, Folders, key
 from ssmtl_sources.phantom_domains import DomainName
 from ssmtl_sources.phantom_fields import stream
-from ssmtl_sources.phantom_film import Film, Structure
+from ssmtl_sources.phantom_radiograph import Radiograph, Structure
 
 GENERATOR_VERSION = 3
-"""To be raised with every change to what is drawn: fingerprints depend on it."""
+"""Raise this with every change to the generated pixels: fingerprints depend on it."""
 
 STRUCTURES: tuple[Structure, ...] = ("lung", "left_lung", "right_lung")
 
@@ -22,71 +22,71 @@ Chance = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
-class FilmImage:
-    """The grey values of a film, as `ssmtl.Pixels`."""
+class RadiographImage:
+    """The grey values of a radiograph, as `ssmtl.Pixels`."""
 
-    film: Film
+    radiograph: Radiograph
     diseased: bool
 
     @property
     def name(self) -> str:
-        """For messages."""
-        return f"phantom {film_id(self.film)} (seed {self.film.seed})"
+        """Name for messages."""
+        return f"phantom {radiograph_id(self.radiograph)} (seed {self.radiograph.seed})"
 
     def fingerprint(self) -> str:
-        """A hash of the film's parameters; draws nothing."""
-        return fingerprint(self.film, "pneumonia" if self.diseased else "normal")
+        """Hash of the parameters; nothing is rendered."""
+        return fingerprint(self.radiograph, "pneumonia" if self.diseased else "normal")
 
     def read(self) -> NDArray[np.uint8]:
         """uint8 of shape (size, size)."""
-        return self.film.render(diseased=self.diseased)
+        return self.radiograph.render(diseased=self.diseased)
 
 
 @dataclass(frozen=True)
-class FilmMask:
-    """The exact mask of one structure of a film, as `ssmtl.Pixels`."""
+class RadiographMask:
+    """The exact mask of one structure of a radiograph, as `ssmtl.Pixels`."""
 
-    film: Film
+    radiograph: Radiograph
     structure: Structure
 
     @property
     def name(self) -> str:
-        """For messages."""
-        return f"phantom {film_id(self.film)} {self.structure} (seed {self.film.seed})"
+        """Name for messages."""
+        return f"phantom {radiograph_id(self.radiograph)} {self.structure} (seed {self.radiograph.seed})"
 
     def fingerprint(self) -> str:
-        """A hash of the film's parameters; draws nothing."""
-        return fingerprint(self.film, self.structure)
+        """Hash of the parameters; nothing is rendered."""
+        return fingerprint(self.radiograph, self.structure)
 
     def read(self) -> NDArray[np.uint8]:
         """uint8 of shape (size, size): 0 or 255."""
-        return self.film.mask(self.structure)
+        return self.radiograph.mask(self.structure)
 
 
-def film_id(film: Film) -> str:
-    """Unique within a source."""
-    return f"{film.domain}/{film.index:06d}"
+def radiograph_id(radiograph: Radiograph) -> str:
+    """An id that is unique within a source."""
+    return f"{radiograph.domain}/{radiograph.index:06d}"
 
 
-def fingerprint(film: Film, what: str) -> str:
-    """Sixteen hexadecimal digits of everything that the pixels are a function of."""
-    words = (GENERATOR_VERSION, film.domain, film.seed, film.patient, film.index, film.size, what)
-    return f"{key('phantom', *words):016x}"
+def fingerprint(radiograph: Radiograph, what: str) -> str:
+    """Sixteen hexadecimal digits that hash everything the pixels depend on."""
+    parameters = (radiograph.domain, radiograph.seed, radiograph.patient, radiograph.index, radiograph.size)
+    return f"{key('phantom', GENERATOR_VERSION, *parameters, what):016x}"
 
 
 class Phantom:
-    """Chest films of one domain, drawn rather than read; each is a pure function of (seed, domain, index).
+    """Generated chest radiographs of one domain; each is a pure function of (seed, domain, index).
 
     Every example has its class (`normal` or `pneumonia`) and its masks (`lung`, `left_lung`, `right_lung`; left is the
-    patient's left, on the right of the film). Asking for more images adds some and changes none.
+    patient's left, on the right of the image). Asking for more images adds new ones and leaves the others unchanged.
 
-    :param folders: not used, nothing is read.
-    :param domain: whose films to imitate: chex (children), jsrt, nihx or mcu.
-    :param images: how many.
-    :param size: height and width, in pixels; the same films at any size, but for the grain.
-    :param seed: of the patients and their films.
-    :param pneumonia: chance that a film shows pneumonia.
-    :param follow_up: chance that films 2k and 2k + 1 are of one patient.
+    :param folders: unused, since nothing is read.
+    :param domain: the data set to imitate: chex (children), jsrt, nihx or mcu.
+    :param images: number of images.
+    :param size: height and width in pixels; radiographs of different sizes are the same except for the grain.
+    :param seed: seed of the patients and their radiographs.
+    :param pneumonia: probability that a radiograph shows pneumonia.
+    :param follow_up: probability that radiographs 2k and 2k + 1 show the same patient.
     """
 
     def __init__(
@@ -109,18 +109,18 @@ class Phantom:
         self.follow_up = follow_up
 
     def examples(self) -> Sequence[Example]:
-        """Every film in the order of its index; draws none."""
+        """All radiographs in the order of their indices; none is rendered yet."""
         return [self._example(index) for index in range(self.images)]
 
     def _example(self, index: int) -> Example:
         first = index - index % 2
         followed = stream(self.seed, self.domain, "follow-up", first).uniform() < self.follow_up
         diseased = stream(self.seed, self.domain, "class", index).uniform() < self.pneumonia
-        film = Film(self.domain, self.seed, first if followed else index, index, self.size)
+        radiograph = Radiograph(self.domain, self.seed, first if followed else index, index, self.size)
         return Example(
-            id=film_id(film),
-            patient=f"{self.domain}/p{film.patient:06d}",
-            image=FilmImage(film, bool(diseased)),
+            id=radiograph_id(radiograph),
+            patient=f"{self.domain}/p{radiograph.patient:06d}",
+            image=RadiographImage(radiograph, bool(diseased)),
             labels=frozenset({"pneumonia" if diseased else "normal"}),
-            masks={structure: (FilmMask(film, structure),) for structure in STRUCTURES},
+            masks={structure: (RadiographMask(radiograph, structure),) for structure in STRUCTURES},
         )

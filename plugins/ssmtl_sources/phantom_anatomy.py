@@ -1,4 +1,4 @@
-"""Where the parts of a chest are: drawn once a patient, in body coordinates (u to the right of the film, v down)."""
+"""The anatomy of a chest: sampled once per patient, in body coordinates (u to the right of the image, v down)."""
 
 import math
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from ssmtl_sources.phantom_fields import Plane, bump, smooth_step
 
 @dataclass(frozen=True)
 class Lung:
-    """The outline of one lung; distances from the midline (a) or along the body (v), in half films.
+    """The outline of one lung; distances from the midline (a) or along the body (v), in half image widths.
 
-    :param centre: a of the apex.
-    :param width: a of the widest place.
-    :param apex: v of the top.
-    :param base: v of the costal angle, the lowest place.
-    :param dome: v of the top of the diaphragm.
-    :param dome_at: a of that top.
-    :param medial: a of the mediastinal edge.
-    :param knob: how far the aortic arch and the hilum push that edge.
+    :param centre: a at the apex.
+    :param width: a at the widest point.
+    :param apex: v at the top.
+    :param base: v at the costophrenic angle, the lowest point.
+    :param dome: v at the top of the diaphragm.
+    :param dome_at: a at that point.
+    :param medial: a at the mediastinal edge.
+    :param knob: how far the aortic arch and the hilum push that edge outwards.
     :param taper: how much wider the mediastinum is at its bottom.
     :param wave: amplitude of the outline's irregularity.
-    :param phase: its phase, radians.
-    :param roundness: part of the height over which the outline widens, in (0, 1].
+    :param phase: phase of that irregularity, in radians.
+    :param roundness: fraction of the height over which the outline widens, in (0, 1].
     """
 
     centre: float
@@ -41,7 +41,7 @@ class Lung:
     roundness: float
 
     def depth(self, a: Plane, v: Plane) -> Plane:
-        """Distance to the nearest edge of the cage and the diaphragm, roughly; positive inside, the heart not cut."""
+        """Approximate distance to the edge of the rib cage or the diaphragm; positive inside. Ignores the heart."""
         t = (v - self.apex) / (self.base - self.apex)
         fullness = np.sqrt(np.clip(1 - np.clip(1 - t / self.roundness, 0, 1) ** 2, 0, 1))
         tip = np.sqrt(np.clip(t * 4, 0, 1))
@@ -59,9 +59,9 @@ class Lung:
 class Anatomy:
     """A patient's chest.
 
-    :param right: the lung at u < 0, on the left of the film.
+    :param right: the lung at u < 0, on the left of the image.
     :param left: the lung at u > 0.
-    :param heart: u, v, radius along and across its axis, angle of the axis in radians.
+    :param heart: u, v, radii along and across its axis, and the angle of that axis in radians.
     :param cage: half the width of the rib cage.
     """
 
@@ -80,7 +80,7 @@ class Anatomy:
     bubble: float
 
     def heart_depth(self, u: Plane, v: Plane) -> Plane:
-        """Distance to the heart's edge, roughly; positive inside."""
+        """Approximate distance to the heart's edge; positive inside."""
         cu, cv, along, across, angle = self.heart
         du, dv = u - cu, v - cv
         p = (math.cos(angle) * du + math.sin(angle) * dv) / along
@@ -89,7 +89,7 @@ class Anatomy:
         return depth
 
     def lung_depths(self, u: Plane, v: Plane) -> tuple[Plane, Plane]:
-        """Of the right and the left lung: distance to the edge, roughly; positive inside, so the mask is `> 0`."""
+        """For the right and the left lung: approximate distance to the edge; positive inside, so the mask is `> 0`."""
         outside_heart = -self.heart_depth(u, v)
         right = np.minimum(self.right.depth(-u, v), outside_heart)
         return right, np.minimum(self.left.depth(u, v), outside_heart)
@@ -106,7 +106,7 @@ class Anatomy:
 def draw_lung(
     generator: np.random.Generator, cage: float, apex: float, dome: float, medial: float, roundness: float
 ) -> Lung:
-    """One lung, a little different from its neighbour."""
+    """A random lung, slightly different from the other one."""
     draw = generator.uniform
     dome = dome + draw(-0.03, 0.03)
     return Lung(
@@ -126,7 +126,7 @@ def draw_lung(
 
 
 def draw_anatomy(generator: np.random.Generator, domain: Domain) -> Anatomy:
-    """A patient of this domain."""
+    """A random patient of this domain."""
     draw = generator.uniform
     cage, apex, dome = draw(*domain.width), draw(*domain.apex), draw(*domain.dome)
     radius = cage * draw(*domain.heart)

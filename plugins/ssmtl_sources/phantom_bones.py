@@ -7,7 +7,7 @@ from ssmtl_sources.phantom_fields import Plane, bump, smooth_step
 
 
 def ribs(anatomy: Anatomy, a: Plane, v: Plane) -> Plane:
-    """Posterior arcs that fall to the side, and fainter anterior arcs that fall to the midline, which cross them."""
+    """Posterior arcs that slope down to the side, crossed by fainter anterior arcs that slope down to the midline."""
     reach = a / anatomy.cage
     edge = smooth_step((1.06 - reach) / 0.05) * smooth_step((v - anatomy.right.apex + 0.05) / 0.15)
     falling = anatomy.rib_slope * reach**2 - 0.08 * np.sin(np.pi * np.clip(reach, 0, 1))

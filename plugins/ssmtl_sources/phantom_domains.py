@@ -1,7 +1,7 @@
-"""How the four domains differ: the knobs of a film, as ranges of uniform draws.
+"""How the four domains differ: parameters of a radiograph, as ranges of uniform distributions.
 
-They imitate how the paper's figure 2b tells the sets apart: chex bright with medium contrast, jsrt wide and clean, nihx
-dark, flat and noisy, mcu with much black around the body.
+They imitate the differences between the data sets in figure 2b of the paper: chex is bright with medium contrast, jsrt
+wide and clean, nihx dark, flat and noisy, and mcu has much black around the body.
 """
 
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ DomainName = Literal["chex", "jsrt", "nihx", "mcu"]
 
 @dataclass(frozen=True)
 class Domain:
-    """Ranges of the uniform draws that make a film of one domain; lengths in half films.
+    """Ranges of the uniform distributions behind a radiograph of one domain; lengths in half image widths.
 
     :param width: half the width of the rib cage.
-    :param apex: height of the lungs' tops above the middle.
-    :param dome: depth of the diaphragm's dome below the middle.
-    :param heart: radius of the heart over `width`.
+    :param apex: height of the lung apices above the centre.
+    :param dome: depth of the diaphragm's dome below the centre.
+    :param heart: radius of the heart, as a fraction of `width`.
     :param rib_pitch: distance between ribs.
     :param rib_slope: how far a posterior rib falls from the spine to the side.
-    :param arms: how far shoulders reach beyond the cage.
-    :param breasts: strength of the breasts' shadows, in attenuation.
-    :param nodules: chance of small round nodules, in normal films too.
-    :param zoom: size of the body on the film.
-    :param tilt: standard deviation of the body's rotation in the film's plane, in degrees.
-    :param shift: standard deviation of its displacement.
-    :param turn: largest rotation about the spine, as a displacement of the mediastinum.
-    :param black: brightness of air around the body.
-    :param white: attenuation that is drawn white; the smaller the brighter.
+    :param arms: how far the shoulders extend beyond the rib cage.
+    :param breasts: attenuation of the breasts' shadows.
+    :param nodules: probability of small round nodules, in normal radiographs too.
+    :param zoom: scale of the body in the image.
+    :param tilt: standard deviation of the body's rotation in the image plane, in degrees.
+    :param shift: standard deviation of the body's displacement.
+    :param turn: largest rotation about the spine, expressed as a displacement of the mediastinum.
+    :param black: brightness of the air around the body.
+    :param white: attenuation that is shown as white; smaller values make the image brighter.
     :param gamma: exponent of the tone curve; above 1 darkens the greys.
-    :param noise: standard deviation of the grain, of full brightness.
+    :param noise: standard deviation of the grain, as a fraction of full brightness.
     :param vignette: darkening of the corners.
     :param border: width of the collimator's black border.
-    :param marker: chance of a burnt-in side marker.
-    :param devices: chance of tubes and leads.
+    :param marker: probability of a burnt-in side marker.
+    :param devices: probability of tubes and leads.
     """
 
     width: Range

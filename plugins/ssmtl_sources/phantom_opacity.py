@@ -1,6 +1,6 @@
-"""What fills the lungs: pneumonia, and what a normal film shows too (vessels, haze, nodules).
+"""What fills the lungs: pneumonia, and what a normal radiograph shows too (vessels, haze, nodules).
 
-A filling is the part of the air that is replaced, in [0, 1]: multiplied by the air's depth it stays within the lungs.
+A filling is the fraction of the air that is replaced, in [0, 1]: multiplied by the air's depth, it stays in the lungs.
 """
 
 import math
@@ -15,7 +15,7 @@ CANDIDATES, DEEP = 12, 0.08
 
 
 def pneumonia(generator: np.random.Generator, anatomy: Anatomy, u: Plane, v: Plane) -> Plane:
-    """Filling of a diseased lung: a lobe, some patches, or a diffuse reticular pattern; faint to dense."""
+    """Filling by pneumonia: a lobe, some patches, or a diffuse reticular pattern; faint to dense."""
     draw = generator.uniform
     size = u.shape[-1]
     kind = draw()
@@ -36,7 +36,7 @@ def pneumonia(generator: np.random.Generator, anatomy: Anatomy, u: Plane, v: Pla
 def patch(
     generator: np.random.Generator, anatomy: Anatomy, u: Plane, v: Plane, cloud: Plane, radius: tuple[float, float]
 ) -> Plane:
-    """One irregular blob in [0, 1], centred `DEEP` or more within a lung, where the heart does not hide it."""
+    """One irregular blob in [0, 1], centred at least `DEEP` inside a lung where possible, clear of the heart."""
     draw = generator.uniform
     side = 1.0 if draw() < 0.5 else -1.0
     lung = anatomy.left if side > 0 else anatomy.right
@@ -55,7 +55,7 @@ def patch(
 
 
 def vessels(anatomy: Anatomy, a: Plane, v: Plane, wobble: Plane) -> Plane:
-    """Filling by vessels that radiate from the hila, thinning to the sides."""
+    """Filling by vessels that radiate from the hila and thin out to the sides."""
     da, dv = a - anatomy.right.medial - 0.06, v - (0.6 * anatomy.right.apex + 0.4 * anatomy.right.dome) - 0.05
     distance = np.sqrt(da * da + dv * dv)
     rays = np.cos(8 * np.arctan2(dv, da + 0.02) + 4 * distance + 3 * wobble)
@@ -66,13 +66,13 @@ def vessels(anatomy: Anatomy, a: Plane, v: Plane, wobble: Plane) -> Plane:
 
 
 def haze(generator: np.random.Generator, size: int) -> Plane:
-    """Filling of a healthy lung that varies slowly (the chest wall, breathing) and finely (parenchyma)."""
+    """Filling of a healthy lung, with slow variation (chest wall, breathing) and fine variation (parenchyma)."""
     slow, fine = generator.uniform(0.02, 0.09), generator.uniform(0.02, 0.06)
     return slow * (1 + smooth_field(generator, 3, size)) + fine * smooth_field(generator, 30, size)
 
 
 def nodules(generator: np.random.Generator, anatomy: Anatomy, u: Plane, v: Plane) -> Plane:
-    """Filling by one to three small round nodules, sharper and smaller than a pneumonia."""
+    """Filling by one to three small round nodules, sharper and smaller than pneumonia."""
     filled = np.zeros_like(u)
     for _ in range(generator.integers(1, 4)):
         lung, side = (anatomy.left, 1.0) if generator.uniform() < 0.5 else (anatomy.right, -1.0)

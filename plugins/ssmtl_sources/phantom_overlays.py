@@ -1,4 +1,4 @@
-"""What is on a film beside the patient: a side marker, tubes and leads, the collimator's border."""
+"""What an image shows besides the patient: a side marker, tubes and leads, the collimator's border."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ GLYPHS = {
 
 
 def marker(generator: np.random.Generator, x: Plane, y: Plane) -> Plane:
-    """A burnt-in R on the left of the film, or an L on its right, as opacity in {0, 1}."""
+    """A burnt-in R on the left of the image, or an L on its right, as opacity in {0, 1}."""
     letter = "R" if generator.uniform() < 0.6 else "L"
     rows = np.array([[int(dot) for dot in row] for row in GLYPHS[letter]], dtype=np.float32)
     height = generator.uniform(0.07, 0.13)
@@ -40,7 +40,7 @@ def devices(generator: np.random.Generator, x: Plane, y: Plane) -> Plane:
 
 
 def window(generator: np.random.Generator, border: tuple[float, float], x: Plane, y: Plane) -> Plane:
-    """1 within the collimated field, 0 in its border; each side has its own width."""
+    """1 inside the collimated field, 0 in its border; the border's width differs from side to side."""
     left, right, top, bottom = (1 - generator.uniform(*border, size=4)).astype(np.float32)
     across = smooth_step((x + left) / 0.015 + 0.5) * smooth_step((right - x) / 0.015 + 0.5)
     return across * smooth_step((y + top) / 0.015 + 0.5) * smooth_step((bottom - y) / 0.015 + 0.5)

@@ -1,4 +1,4 @@
-"""The source `folders`: anyone's images, in folders that say what they are."""
+"""The source `folders`: your own images, in folders whose names say what they are."""
 
 import re
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ UNLABELED = "unlabeled"
 
 
 class PlainFolders:
-    """One of two layouts, each either in the root or in `train/`, `val/`, `test/` of the root.
+    """One of two layouts, either directly in the root or in its folders `train/`, `val/`, `test/`.
 
     * classes: `CLASS/*.png`;
     * masks: `images/*.png`, with `masks/*.png` or `masks/STRUCTURE/*.png` of the same names; an image without a mask
       is not labelled.
 
-    Beside either, `unlabeled/*.png` holds images of which nothing is known (for `train`, if it is in the root beside
-    `train/`).
+    With either, `unlabeled/*.png` may hold images without labels or masks (they are for `train` if that folder is in
+    the root beside `train/`).
 
-    :param root: the folder of all that.
-    :param structure: what masks directly in `masks/` show.
-    :param patient: a regular expression; its first group, found in the file's name without suffix, is the patient.
-        None: each image is a patient.
+    :param root: the folder that holds all of this.
+    :param structure: name of the structure whose masks lie directly in `masks/`.
+    :param patient: a regular expression that is searched in the file's name without suffix; its first group is the
+        patient. None: each image is a patient.
     """
 
     def __init__(self, folders: Folders, /, *, root: str, structure: str = "mask", patient: str | None = None) -> None:
@@ -40,10 +40,10 @@ class PlainFolders:
             raise DataError(f"source folders: patient '{patient}' has no group; expected one, like '^(P[0-9]+)_'")
 
     def examples(self) -> Sequence[Example]:
-        """Sorted by path.
+        """The images, sorted by path.
 
-        :raises DataError: if folders fit neither layout, a class folder is empty, a mask has no image, or `patient`
-            does not match a name.
+        :raises DataError: if the folders fit neither layout, a class folder is empty, a mask has no image, or
+            `patient` does not match a name.
         """
         root = self._folders.find(self._root)
         parts: list[SplitName] = [name for name in get_args(SplitName) if (root / name).is_dir()]
@@ -51,25 +51,25 @@ class PlainFolders:
             return self._part(root, root, None)
         stray = set(_subfolders(root)) - {*parts, UNLABELED}
         if stray:
-            raise DataError(f"{root} has {', '.join(parts)}, and beside them '{min(stray)}'; expected it inside them")
-        found = [example for part in parts for example in self._part(root, root / part, part)]
+            raise DataError(f"{root} has '{min(stray)}' beside {', '.join(parts)}; expected it inside them")
+        examples = [example for part in parts for example in self._part(root, root / part, part)]
         if (root / UNLABELED).is_dir():
-            found += self._unlabeled(root, root / UNLABELED, "train")
-        return found
+            examples += self._unlabeled(root, root / UNLABELED, "train")
+        return examples
 
     def _part(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
         names = set(_subfolders(folder))
         if "images" in names:
-            found = self._with_masks(root, folder, split)
+            examples = self._with_masks(root, folder, split)
         else:
-            found = [
+            examples = [
                 example for name in sorted(names - {UNLABELED}) for example in self._class(root, folder / name, split)
             ]
         if UNLABELED in names:
-            found += self._unlabeled(root, folder / UNLABELED, split)
-        if not found:
+            examples += self._unlabeled(root, folder / UNLABELED, split)
+        if not examples:
             raise DataError(f"{folder} holds no images; expected class folders, or images/ and masks/")
-        return found
+        return examples
 
     def _class(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
         if folder.name == "masks":
@@ -85,7 +85,7 @@ class PlainFolders:
     def _with_masks(self, root: Path, folder: Path, split: SplitName | None) -> list[Example]:
         stray = set(_subfolders(folder)) - {"images", "masks", UNLABELED}
         if stray:
-            raise DataError(f"{folder} has images/, and beside it '{min(stray)}'; expected masks/ or {UNLABELED}/")
+            raise DataError(f"{folder} has '{min(stray)}' beside images/; expected masks/ or {UNLABELED}/")
         images = by_stem(images_in(folder / "images"))
         masks = self._masks(folder / "masks")
         for structure in masks.values():
@@ -101,11 +101,11 @@ class PlainFolders:
     def _masks(self, folder: Path) -> dict[str, dict[str, Path]]:
         if not folder.is_dir():
             return {}
-        found = {name: by_stem(images_in(folder / name)) for name in _subfolders(folder)}
+        by_structure = {name: by_stem(images_in(folder / name)) for name in _subfolders(folder)}
         direct = by_stem(images_in(folder))
-        if direct and self._structure in found:
-            raise DataError(f"{folder} has masks of '{self._structure}' directly and in a folder; expected one of them")
-        return {self._structure: direct, **found} if direct else found
+        if direct and self._structure in by_structure:
+            raise DataError(f"{folder} has masks of '{self._structure}' directly and in a folder; expected only one")
+        return {self._structure: direct, **by_structure} if direct else by_structure
 
     def _example(
         self,
@@ -115,13 +115,13 @@ class PlainFolders:
         label: str | None = None,
         masks: dict[str, Path] | None = None,
     ) -> Example:
-        pictures: dict[str, tuple[Pixels, ...]] = {name: (ImageFile(file),) for name, file in (masks or {}).items()}
+        mask_files: dict[str, tuple[Pixels, ...]] = {name: (ImageFile(file),) for name, file in (masks or {}).items()}
         return Example(
             id=relative(path, root),
             patient=self._patient_of(path, root),
             image=ImageFile(path),
             labels=None if label is None else frozenset({label}),
-            masks=pictures or None,
+            masks=mask_files or None,
             split=split,
         )
 
@@ -130,7 +130,7 @@ class PlainFolders:
             return relative(path, root)
         match = self._patient.search(path.stem)
         if not match or not match[1]:
-            raise DataError(f"{path}: patient '{self._patient.pattern}' finds no patient in '{path.stem}'")
+            raise DataError(f"{path}: patient '{self._patient.pattern}' does not match '{path.stem}'")
         return match[1]
 
 

@@ -1,4 +1,4 @@
-"""The source `shenzhen`: 662 chest X-rays of Shenzhen No. 3 Hospital, tuberculosis or not (NLM); lungs for some."""
+"""The source `shenzhen`: 662 chest X-rays from Shenzhen with some lung masks, tuberculosis or normal (NLM)."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ PUBLIC_SET = (
 
 
 class Shenzhen:
-    """`CXR_png/CHNCXR_0001_0.png`, and, where there are masks, `mask/CHNCXR_0001_0_mask.png`.
+    """Reads `CXR_png/CHNCXR_0001_0.png`, and masks such as `mask/CHNCXR_0001_0_mask.png` where they exist.
 
-    :param root: the folder `ChinaSet_AllFiles`, or the one that holds it; `mask` may be inside or beside the former.
+    :param root: the folder `ChinaSet_AllFiles`, or the one that holds it; `mask` may lie inside or beside the former.
     """
 
     def __init__(self, folders: Folders, /, *, root: str) -> None:
@@ -25,15 +25,15 @@ class Shenzhen:
     def examples(self) -> Sequence[Example]:
         """Labels `normal`, `tuberculosis`; structure `lung`.
 
-        :raises DataError: if the folder of images is missing or empty, or a name is another.
+        :raises DataError: if the folder of images is missing or empty, or a name has another form.
         """
         root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["ChinaSet_AllFiles"], ["CXR_png"])
-        found = []
+        examples = []
         for path in images_in(root / "CXR_png"):
             places = (root / "mask" / f"{path.stem}_mask.png", root.parent / "mask" / f"{path.stem}_mask.png")
             mask = next((place for place in places if place.is_file()), None)
             named = parse(path)
-            found.append(
+            examples.append(
                 Example(
                     id=relative(path, root),
                     patient=named.patient,
@@ -42,6 +42,6 @@ class Shenzhen:
                     masks=None if mask is None else {"lung": (ImageFile(mask),)},
                 )
             )
-        if not found:
+        if not examples:
             raise DataError(f"{root / 'CXR_png'} holds no image")
-        return found
+        return examples

@@ -1,4 +1,4 @@
-"""The names of the three sides of a split."""
+"""The names of the three parts of a split."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""CSV tables with messages that name file, line and column."""
+"""CSV tables with error messages that name the file, line and column."""
 
 import csv
 import difflib
@@ -12,7 +12,7 @@ from ssmtl import DataError
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table; cells are stripped of blanks around them."""
+    """One line of a table; cells are stripped of surrounding blanks."""
 
     table: Path
     line: int
@@ -22,20 +22,20 @@ class Row:
         return self.cells[column]
 
     def error(self, column: str, what: str) -> DataError:
-        """To be raised: `what`, after the file, line and column."""
+        """An error for the caller to raise: the file, line and column, then `what`."""
         return DataError(f"{self.table}, line {self.line}, column '{column}': {what}")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table's columns, and its rows in the order of the file."""
+    """A table's columns, and its rows in the order in the file."""
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
     def require(self, columns: Iterable[str]) -> None:
-        """:raises DataError: naming the first column that is missing, and the nearest that is there."""
+        """:raises DataError: if a column is missing; it names the first one, and the most similar existing column."""
         for column in columns:
             if column not in self.columns:
                 close = difflib.get_close_matches(column, self.columns, n=1)
@@ -44,9 +44,10 @@ class Table:
 
 
 def read_table(path: Path, required: Iterable[str] = ()) -> Table:
-    """A comma-separated UTF-8 table with a header; blank lines are passed over.
+    """A comma-separated UTF-8 table with a header; blank lines are skipped.
 
-    :raises DataError: if it is missing, empty, no UTF-8, lacks a required column, or a line has too few or many cells.
+    :raises DataError: if it is missing, empty, not UTF-8, lacks a required column, or a line has too few or too many
+        cells.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -1,4 +1,4 @@
-"""File names of the two sets of the U.S. National Library of Medicine: number of the patient, and 0 or 1."""
+"""File names in the two sets of the U.S. National Library of Medicine: the patient's number, then 0 or 1."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ LABELS = {"0": "normal", "1": "tuberculosis"}
 
 @dataclass(frozen=True)
 class Named:
-    """What `MCUCXR_0001_0` says."""
+    """The content of a name such as `MCUCXR_0001_0`."""
 
     patient: str
     label: str
 
 
 def parse(path: Path) -> Named:
-    """:raises DataError: if the file is not named so."""
+    """:raises DataError: if the name has another form."""
     match = NAME.fullmatch(path.stem)
     if not match:
         raise DataError(f"{path}: expected a name like MCUCXR_0001_0 or CHNCXR_0001_0 (number, then 0 or 1)")

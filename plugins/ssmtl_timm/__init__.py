@@ -1,4 +1,4 @@
-"""Any encoder of timm as a backbone."""
+"""Any timm encoder as a backbone."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

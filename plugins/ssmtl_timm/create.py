@@ -1,4 +1,4 @@
-"""Asking timm for a model, and saying what is wrong where timm cannot give it."""
+"""Creates a timm model, or says why timm cannot."""
 
 import difflib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ def create(model: str, image_channels: int, pretrained: bool, levels: Sequence[i
     """A timm model whose forward returns its levels.
 
     :raises ValueError: for a name or a level that timm does not know.
-    :raises SsmtlError: if the weights cannot be had.
+    :raises SsmtlError: if the pretrained weights are not available.
     """
     import timm
 
@@ -28,8 +28,8 @@ def create(model: str, image_channels: int, pretrained: bool, levels: Sequence[i
         if not pretrained:
             raise ValueError(f"timm cannot build '{model}' as a pyramid: {error}") from error
         raise SsmtlError(
-            f"the pretrained weights of timm's '{model}' cannot be had: {str(error).splitlines()[0]} "
-            "Write `pretrained: false`, or fetch them once on a machine that reaches huggingface.co "
+            f"the pretrained weights of timm's '{model}' are not available: {str(error).splitlines()[0]} "
+            "Write `pretrained: false`, or download them on a machine that reaches huggingface.co "
             f"(`timm.create_model('{model}', pretrained=True)`) and copy its cache, by default ~/.cache/huggingface"
         ) from error
 

@@ -12,14 +12,14 @@ from ssmtl_timm.create import create
 class TimmEncoder(Backbone):
     """A timm model without its classifier, as a feature pyramid.
 
-    The stem is adapted to `image_channels` (timm sums or repeats its pretrained weights). Levels that timm does not
-    give, such as stride 1 for most, are for the head to make up for.
+    The stem is adapted to `image_channels` (timm sums or repeats its pretrained weights). The head must make up for
+    levels that timm does not provide, such as stride 1 for most models.
 
-    :param model: timm's name; `timm.list_models()` lists them. `name.tag` chooses among pretrained weights.
+    :param model: timm's name; `timm.list_models()` lists them. `name.tag` selects pretrained weights.
     :param pretrained: start from timm's weights, downloaded on first use.
-    :param levels: which of the model's levels, finest first; all by default.
+    :param levels: indices of the model's levels, finest first; all by default.
     :raises ValueError: for a name or a level that timm does not know, or a model whose levels do not form a pyramid.
-    :raises SsmtlError: if the weights cannot be had.
+    :raises SsmtlError: if the pretrained weights are not available.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""UMTL with the saliency bridge, with semi-supervised classification, and with both, as recipes: composition, no code.
+"""Recipes for UMTL with the saliency bridge, with semi-supervised classification, and with both; no further code.
 
-Plain UMTL is among the core's recipes, beside MultiMix.
+Plain UMTL is among the core's recipes, next to MultiMix.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The core's own components, registered through the same hooks as a stranger's."""
+"""The core's own components, registered through the same hooks as a third-party plugin's."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

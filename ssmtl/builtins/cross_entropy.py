@@ -15,12 +15,12 @@ from ssmtl.contracts.view import Batch, View
 
 
 class CrossEntropy(Strategy):
-    """Cross-entropy on labelled rows: softmax for multi-class, a sigmoid each for multi-label; the mean over rows.
+    """Cross-entropy on labelled rows: softmax for multi-class, a sigmoid per class for multi-label; the mean over rows.
 
     The first term of equation (1) of MultiMix (Haque et al. 2021).
 
     :param augment: which augmentation of the task the labelled images get.
-    :param label_smoothing: share of the target spread over all classes (multi-class), or moved to 1/2 (multi-label).
+    :param label_smoothing: fraction of the target spread over all classes (multi-class), or moved to 1/2 (multi-label).
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})

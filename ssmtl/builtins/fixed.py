@@ -1,4 +1,4 @@
-"""The balancer of the papers: weights as the recipe gives them."""
+"""The papers' balancer: fixed weights, as given in the recipe."""
 
 from collections.abc import Mapping
 

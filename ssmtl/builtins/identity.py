@@ -5,7 +5,7 @@ from ssmtl.contracts.shapes import Images, Masks
 
 
 class Identity:
-    """Images and masks as they are."""
+    """Images and masks, unchanged."""
 
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
         return images, masks

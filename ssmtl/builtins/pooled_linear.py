@@ -14,8 +14,8 @@ from ssmtl.contracts.shapes import Features, Logits
 class PooledLinear(Head):
     """MultiMix's classifier (Haque et al. 2021, table 4): max-pool 2 × 2 of the deepest level, global average, linear.
 
-    :param classes: two or more for one label an image (softmax); one or more with `multilabel`.
-    :param multilabel: any number of labels an image (sigmoid each).
+    :param classes: two or more for one label per image (softmax); one or more with `multilabel`.
+    :param multilabel: any number of labels per image (a sigmoid per class).
     :param max_pool: whether to pool before averaging; a level of one pixel is not pooled.
     """
 

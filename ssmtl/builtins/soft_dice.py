@@ -14,14 +14,14 @@ from ssmtl.contracts.view import Batch, View
 
 
 class SoftDice(Strategy):
-    """One minus the Dice overlap of the sigmoid probabilities with the reference mask, a mean over structures.
+    """One minus the Dice overlap of the sigmoid probabilities with the reference mask, averaged over structures.
 
     The first term of equation (2) of MultiMix (Haque et al. 2021): 1 − (2 Σ p g + s) / (Σ p + Σ g + s).
 
     :param augment: which augmentation of the task the labelled images get.
     :param smooth: s, in pixels; it keeps an empty mask from dividing by zero.
     :param over: sum over the pixels of each `image`, then average; or over those of the whole `batch`, which is
-        steadier where many masks are empty.
+        more stable where many masks are empty.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"masks"})

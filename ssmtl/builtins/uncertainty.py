@@ -10,10 +10,10 @@ from ssmtl.contracts.balancer import Balancer
 
 
 class Uncertainty(Balancer):
-    """Homoscedastic uncertainty (Kendall, Gal and Cipolla, CVPR 2018): Σ exp(−s) L + s / 2 with a learned s a task.
+    """Homoscedastic uncertainty (Kendall, Gal and Cipolla, CVPR 2018): Σ exp(−s) L + s / 2, with s learned per task.
 
-    s is the logarithm of the task's observation noise variance; it starts at 0, so that the first step weighs the
-    tasks as `fixed` does.
+    s is the log variance of the task's observation noise; it starts at 0, so the first step weighs the tasks as
+    `fixed` does.
     """
 
     def __init__(self, tasks: tuple[str, ...], /) -> None:

@@ -1,1 +1,1 @@
-"""The command line: parse, call, print; nothing else."""
+"""The command line: parses, calls and prints; nothing else."""

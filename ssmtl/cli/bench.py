@@ -1,4 +1,4 @@
-"""`ssmtl bench`: run, status, compare."""
+"""`ssmtl bench`: run a suite, show its status, compare its systems."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ SOME_FAILED = 3
 """Exit code of a suite with failed cells."""
 
 SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file.", show_default=False)]
-Out = Annotated[Path | None, typer.Option("--out", help="The suite's folder. [default: runs/bench/NAME]")]
+Out = Annotated[Path | None, typer.Option("--out", help="The suite's folder; by default runs/bench/NAME.")]
 
 
 @app.command("run")
@@ -34,18 +34,18 @@ def run(
         typer.Option("--only", metavar="PATTERN", help="Systems or cells, such as 'enc*'; may be repeated."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Runs at a time. [default: cores / the suite's threads]")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Runs at a time; by default cores / the suite's threads.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid and how long it will take.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid and the estimated time.")] = False,
     executor: Annotated[Literal["local", "ray"], typer.Option("--executor", help="Where cells run.")] = "local",
     address: Annotated[
-        str | None, typer.Option("--address", help="A Ray cluster, such as auto; without it Ray starts here.")
+        str | None, typer.Option("--address", help="A Ray cluster, such as auto; by default Ray starts here.")
     ] = None,
-    gpus: Annotated[float, typer.Option("--gpus", min=0, help="Ray: GPUs a cell, such as 0.5.")] = 0.0,
+    gpus: Annotated[float, typer.Option("--gpus", min=0, help="Ray: GPUs per cell, such as 0.5.")] = 0.0,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:
-    """Run what is not finished of a suite, then write its rows, tables and report. Exit code 3: some cells failed."""
+    """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
@@ -54,11 +54,11 @@ def run(
     suite_run, plugins, folders = _open(suite, out, data_root, local)
     chosen = suite_run.chosen(only or ())
     todo = suite_run.unfinished(chosen)
-    cores = jobs or max(1, (os.cpu_count() or 1) // suite_run.suite.threads)
+    at_a_time = jobs or max(1, (os.cpu_count() or 1) // suite_run.suite.threads)
     if dry_run:
-        _plan(console, suite_run, chosen, todo, cores, plugins, folders)
+        _plan(console, suite_run, chosen, todo, at_a_time, plugins, folders)
         return
-    where = _executor(executor, cores, suite_run.suite.threads, address, gpus)
+    where = _executor(executor, at_a_time, suite_run.suite.threads, address, gpus)
     done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
     if not todo and (suite_run.folder / "report.html").is_file():
         console.print(f"{done}: nothing to do. Report [bold]{suite_run.folder / 'report.html'}[/]", highlight=False)
@@ -77,7 +77,7 @@ def run(
     console.print(f"report [bold]{_write_pages(suite_run)}[/]", highlight=False, soft_wrap=True)
     if failures:
         count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
-        console.print(f"[red]{count}: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
+        console.print(f"[red]{count}; for the errors: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
 
 
@@ -88,7 +88,7 @@ def status(
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:
-    """How far each cell of a suite is; failed ones with their error."""
+    """Count a suite's cells by status; show the progress of running ones and the errors of failed ones."""
     from ssmtl.cli.bench_progress import print_status
 
     suite_run, _, _ = _open(suite, out, data_root, local)
@@ -98,10 +98,10 @@ def status(
 @app.command("compare")
 def compare(
     one: Annotated[str, typer.Argument(metavar="A", help="A system.", show_default=False)],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another.", show_default=False)],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another system.", show_default=False)],
     folder: Annotated[Path, typer.Option("--suite", help="A suite's folder.", show_default=False)],
 ) -> None:
-    """Two systems of a suite at equal budgets: means, paired tests over seeds and over test images."""
+    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over test images."""
     from ssmtl.cli.comparison_table import print_comparison
     from ssmtl.suite.compare import compare as compared
 
@@ -120,7 +120,7 @@ def _open(
 
 
 def _write_pages(suite_run: "SuiteRun") -> Path:
-    """Rows, tables, figures and the report, whose place is returned."""
+    """Write rows, tables, figures and the report; returns the report's path."""
     from ssmtl.reports import write_suite_report
     from ssmtl.suite.tables import write_tables
 
@@ -152,7 +152,7 @@ def _plan(
     from ssmtl.cli.bench_progress import print_grid
     from ssmtl.suite.estimate import hours, seconds_a_step
 
-    with console.status("timing one step a system") as shown:
+    with console.status("timing one step per system") as shown:
         steps = seconds_a_step(
             todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
@@ -160,6 +160,6 @@ def _plan(
     threads = "1 thread" if suite_run.suite.threads == 1 else f"{suite_run.suite.threads} threads"
     console.print(
         f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
-        f"with {jobs} at a time, {threads} each; start, validation and evaluation come on top.",
+        f"with {jobs} at a time, {threads} each, not counting startup, validation and evaluation.",
         highlight=False,
     )

@@ -18,9 +18,9 @@ COLOURS = {"finished": "green", "failed": "red", "running": "yellow", "waiting":
 
 
 class Follower:
-    """Tells what starts and ends; on a terminal with a bar for the grid, one for each running cell, and an ETA.
+    """Shows which cells end; on a terminal also one bar for the grid, one per running cell, and an ETA.
 
-    The ETA is by training steps: those that are left, at the pace of those that were made.
+    The ETA extrapolates from the training steps done so far to those that are left.
     """
 
     def __init__(self, console: Console, folder: Path, steps: Mapping[str, int], bars: Progress | None) -> None:
@@ -50,7 +50,7 @@ class Follower:
             self.bars.remove_task(self.running.pop(work.cell))
 
     def idle(self) -> None:
-        """Look how far the running cells are, once a second."""
+        """Update the bars of the running cells, at most once a second."""
         if self.bars is None or self.whole is None or time.monotonic() - self.looked < 1:
             return
         self.looked = time.monotonic()
@@ -64,7 +64,7 @@ class Follower:
 
 @contextmanager
 def following(console: Console, folder: Path, steps: Mapping[str, int]) -> Iterator[Follower]:
-    """:param steps: by cell, of its training."""
+    """Show the progress of a suite. :param steps: training steps by cell."""
     if not console.is_terminal:
         yield Follower(console, folder, steps, None)
         return
@@ -82,7 +82,7 @@ def duration(seconds: float) -> str:
 def print_grid(
     console: Console, chosen: Sequence[Cell], todo: Sequence[Cell], steps: Mapping[tuple[str, str], float]
 ) -> None:
-    """A row a system: its cells, and the time of a step."""
+    """One row per system: its cells, and the time per step."""
     table = Table()
     for name in ("system", "sources", "budgets", "seeds", "cells", "to run", "steps"):
         table.add_column(name, justify="right" if name in ("cells", "to run", "steps") else "left", overflow="fold")
@@ -104,18 +104,19 @@ def print_grid(
 
 
 def print_status(console: Console, suite_run: SuiteRun) -> None:
-    """Counts, and a row a cell that is not finished."""
-    found = {cell.name: status_of(suite_run.folder, cell.name) for cell in suite_run.cells}
-    counts: Counter[str] = Counter(found.values())
-    said = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
+    """Counts by status, and one row per failed or running cell."""
+    statuses = {cell.name: status_of(suite_run.folder, cell.name) for cell in suite_run.cells}
+    counts: Counter[str] = Counter(statuses.values())
+    progress = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
     console.print(
-        f"[bold]{suite_run.suite.name}[/]  {len(suite_run.cells)} cells: {said}  in {suite_run.folder}", highlight=False
+        f"[bold]{suite_run.suite.name}[/]  {len(suite_run.cells)} cells: {progress}  in {suite_run.folder}",
+        highlight=False,
     )
     table = Table()
     for name in ("cell", "status", "step", "error"):
         table.add_column(name, overflow="fold", justify="right" if name == "step" else "left")
     for cell in suite_run.cells:
-        status = found[cell.name]
+        status = statuses[cell.name]
         if status in ("failed", "running"):
             step = f"{step_of(suite_run.folder, cell.name)}/{cell.recipe.train.steps}"
             error = outcome_of(suite_run.folder, cell.name).error if status == "failed" else ""

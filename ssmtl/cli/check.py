@@ -15,7 +15,7 @@ def check(
     local: LocalPlugins = None,
     allow: AllowLocal = False,
 ) -> None:
-    """Show every error of a recipe with its place, else the plan. No data is read."""
+    """Show every error in a recipe and where it is, or else the plan. Reads no data."""
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
     from ssmtl.errors import DataError

@@ -8,16 +8,17 @@ from rich.console import Console
 from rich.table import Table
 
 from ssmtl.suite.compare import Comparison
+from ssmtl.suite.layout import head_of
 
 
-def print_comparison(console: Console, found: Sequence[Comparison]) -> None:
-    """A table for each sources file, budgets, task and domain; a row a metric."""
-    if not found:
-        console.print("The two have no budgets, task and metric in common.")
+def print_comparison(console: Console, comparisons: Sequence[Comparison]) -> None:
+    """One table per sources file, budgets, task and domain; one row per metric."""
+    if not comparisons:
+        console.print("The two systems share no combination of budgets, task and metric.")
         return
-    places = dict.fromkeys((one.sources, one.budgets, one.task, one.domain) for one in found)
+    places = dict.fromkeys((one.sources, one.budgets, one.task, one.domain) for one in comparisons)
     for place in places:
-        own = [one for one in found if (one.sources, one.budgets, one.task, one.domain) == place]
+        own = [one for one in comparisons if (one.sources, one.budgets, one.task, one.domain) == place]
         sources, budgets, task, domain = place
         title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {own[0].seeds} seeds)"
         table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1))
@@ -28,12 +29,11 @@ def print_comparison(console: Console, found: Sequence[Comparison]) -> None:
             interval = one.interval
             over = (f"{interval.low:+.3f} {interval.high:+.3f}", _p(interval.p)) if interval else ("–", "–")
             numbers = (f"{one.mean:.3f}", f"{one.against_mean:.3f}", f"{one.difference:+.3f}")
-            table.add_row(one.metric, *numbers, *over, _p(one.p_t))
+            table.add_row(head_of(one.metric, ""), *numbers, *over, _p(one.p_t))
         console.print(table, highlight=False)
     console.print(
-        "95 % and p images: paired bootstrap over test images, for these networks. p seeds: Student's t, paired over "
-        "seeds. "
-        "Neither is corrected for how many rows there are.",
+        "95 % and p images: paired bootstrap over test images, for these trained networks. p seeds: Student's t, "
+        "paired over seeds. Neither p is corrected for the number of rows.",
         highlight=False,
     )
 

@@ -19,7 +19,7 @@ def evaluate(
     ] = None,
     sources: Sources = None,
     weights: Annotated[str, typer.Option("--weights", help="best or last.")] = "best",
-    out: Annotated[Path | None, typer.Option("--out", help="Write the results here too, as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the results here, as JSON.")] = None,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:

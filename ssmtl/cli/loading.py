@@ -1,4 +1,4 @@
-"""What several commands take, and how they turn it into an experiment."""
+"""Arguments that several commands share, and how they become an experiment."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,29 +15,29 @@ RecipeName = Annotated[
 ]
 Sources = Annotated[
     str | None,
-    typer.Option("--sources", help="A sources file, or the name of a shipped one, in the place of the recipe's."),
+    typer.Option("--sources", help="A sources file, or the name of a shipped one, instead of the recipe's."),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, such as train.steps=100; may be repeated."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="In the place of the recipe's seed.", min=0)]
+Seed = Annotated[int | None, typer.Option("--seed", help="A seed instead of the recipe's.", min=0)]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Where relative roots of the sources start; else SSMTL_DATA, else this folder."),
+    typer.Option("--data-root", help="The folder of the sources' relative roots; else SSMTL_DATA, else this folder."),
 ]
 LocalPlugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that implements hooks; may be repeated.")
 ]
 AllowLocal = Annotated[
     bool,
-    typer.Option("--allow-local-plugins", help="Run the Python files that the recipe names under 'plugins'."),
+    typer.Option("--allow-local-plugins", help="Run the Python files that the recipe lists under 'plugins'."),
 ]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """:param local: files of plugins. :param where: the recipe's file."""
+    """A recipe ready to run. :param local: local plugin files. :param where: the recipe's file."""
 
     experiment: "Experiment"
     plugins: "Plugins"
@@ -53,9 +53,10 @@ def load(
     local: list[Path] | None,
     allow: bool,
 ) -> Loaded:
-    """Find, read, check and assemble.
+    """Find, read, check and assemble a recipe.
 
-    :param allow: whether the recipe may name local ones.
+    :param local: plugin files. :param allow: whether the recipe may list more of them.
+    :raises RecipeError: with every error in the recipe.
     """
     from ssmtl.errors import Problem, RecipeError
     from ssmtl.experiment.assemble import assemble
@@ -64,14 +65,14 @@ def load(
     from ssmtl.registry.plugins import load_plugins
 
     files = list(local or ())
-    found = load_plugins(files)
-    text = read(recipe, found["recipe"], sources=sources, overrides=overrides or (), seed=seed)
+    plugins = load_plugins(files)
+    text = read(recipe, plugins["recipe"], sources=sources, overrides=overrides or (), seed=seed)
     own = [path for path in local_plugins(text, allow) if path not in files]
     if own:
         files += own
-        found = load_plugins(files)
+        plugins = load_plugins(files)
     parsed, problems = text.parsed()
     if problems or parsed is None:
-        more = check_names(parsed, found) if parsed is not None else []
+        more = check_names(parsed, plugins) if parsed is not None else []
         raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
-    return Loaded(assemble(parsed, found, text.where), found, tuple(files), text.where)
+    return Loaded(assemble(parsed, plugins, text.where), plugins, tuple(files), text.where)

@@ -1,4 +1,4 @@
-"""`ssmtl`: one file a command, errors shown as text."""
+"""`ssmtl`: one file per command, errors shown as text."""
 
 import io
 import os
@@ -33,7 +33,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may be anywhere on the line.")] = False,
 ) -> None:
     """Semi-supervised multi-task learning: recipes in, trained models and honest reports out."""
 
@@ -50,14 +50,14 @@ app.command("schema")(schema.schema)
 def main() -> None:
     """The console script.
 
-    Exit code 2 and one message for what the user can mend; 75 for a run that saved and stopped; 1 for what we must.
+    Exit code 2 and one message for what the user can fix; 75 for a run that saved and stopped; 1 otherwise.
     """
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no text
-    warnings.showwarning = _warning  # type: ignore[assignment]  # fewer names than typeshed's, the same call
+            stream.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
+    warnings.showwarning = _warning  # type: ignore[assignment]  # fewer parameter names than typeshed's, same call
     try:
         from ssmtl.registry.plugins import add_commands
 
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def _ended(error: SsmtlError) -> int:
-    """Say why; the exit code."""
+    """Say why the command ended; returns the exit code."""
     from ssmtl.runs.signals import STOPPED, StoppedError
 
     if isinstance(error, StoppedError):
@@ -96,16 +96,16 @@ def _ended(error: SsmtlError) -> int:
 
 
 def _of_the_system(error: OSError) -> str:
-    """What the disk or the system refused, and what is safe."""
+    """What the disk or the operating system refused, and what is safe."""
     place = f": {error.filename}" if error.filename else ""
     return (
-        f"{error.strerror or error}{place}. What was saved before is whole; "
-        "when there is room and leave to write, a run goes on with --resume"
+        f"{error.strerror or error}{place}. Everything saved before is intact; "
+        "once there is space and permission to write, resume the run with --resume"
     )
 
 
 def _warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-    """Ours as one line; others' as Python shows them."""
+    """Our warnings as one line; others as Python shows them."""
     if issubclass(category, SsmtlWarning):
         _errors().print("[bold yellow]Warning:[/] ", end="")
         _errors().print(str(message), markup=False, highlight=False, soft_wrap=True)
@@ -114,7 +114,7 @@ def _warning(message: Warning | str, category: type[Warning], filename: str, lin
 
 
 def show(error: SsmtlError) -> None:
-    """What is wrong, one line a problem, on standard error."""
+    """What is wrong, one line per problem, on standard error."""
     console = _errors()
     problems = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else [str(error)]
     head = "Error: " if len(problems) == 1 else f"{len(problems)} errors:\n"

@@ -16,13 +16,13 @@ def plugins(
     kind: Annotated[str | None, typer.Argument(help="One kind only, such as bridge.", show_default=False)] = None,
     local: LocalPlugins = None,
 ) -> None:
-    """List every component: what it is called, who offers it, which options it has."""
+    """List every component: its name, the plugin that offers it, its options."""
     from rich.table import Table
 
     from ssmtl.errors import PluginError, nearest
     from ssmtl.registry.plugins import KINDS, load_plugins, plural
 
-    found = load_plugins(local or ())
+    components = load_plugins(local or ())
     wanted = [name for name in KINDS if kind is None or kind in (name, plural(name))]
     if not wanted:
         raise PluginError(f"no kind of component is called '{kind}' ({nearest(kind or '', KINDS)})")
@@ -34,7 +34,7 @@ def plugins(
         table.add_column("name", style="bold", overflow="fold")
         table.add_column("offered by", style="dim", overflow="fold")
         table.add_column("options" if name != "recipe" else "file", overflow="fold")
-        for entry in found[name].values():
+        for entry in components[name].values():
             table.add_row(entry.name, str(entry.origin), _options(entry))
         console.print(table, highlight=False, markup=False)
         console.print()

@@ -10,7 +10,7 @@ from rich.console import Console
 def report(
     folder: Annotated[Path, typer.Argument(help="A run's folder, or a suite's.", show_default=False)],
 ) -> None:
-    """Draw the figures and write the page of a run or of a suite again."""
+    """Redraw the figures and rewrite the page of a run or a suite."""
     from ssmtl.errors import RunError
     from ssmtl.reports import write_report, write_suite_report
     from ssmtl.runs.folder import RunFolder

@@ -28,20 +28,20 @@ def run(
     sources: Sources = None,
     overrides: Overrides = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The run's folder. [default: runs/NAME/TIME]")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The run's folder; by default runs/NAME/TIME.")] = None,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="RUN|auto", help="Go on with a run; auto: with an unfinished one, if any."),
+        typer.Option("--resume", metavar="RUN|auto", help="Resume a run; auto: an unfinished one, if any."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Resume although the recipe differs in what may change, such as more steps.")
+        bool, typer.Option("--force", help="Resume although the recipe changed in allowed ways, such as more steps.")
     ] = False,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
     allow: AllowLocal = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Train a recipe, evaluate it, and write a report. Exit code 75: asked to stop, and saved."""
+    """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     from ssmtl.cli.tables import print_plan, print_results
     from ssmtl.contracts.folders import Folders
     from ssmtl.experiment.plan import plan_of
@@ -60,7 +60,7 @@ def run(
     if resumes:
         check_recipe(folder, experiment.recipe, force)
         if folder.is_finished and not _more_steps(folder, experiment.recipe):
-            console.print(f"{folder.path} is finished; nothing is left to do", highlight=False)
+            console.print(f"{folder.path} is finished: nothing to do", highlight=False)
             console.print(f"report [bold]{write_report(folder.path)}[/]", highlight=False, soft_wrap=True)
             return
     else:
@@ -69,8 +69,8 @@ def run(
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
     for source, skipped in data.skipped.items():
-        count = "1 image did" if len(skipped) == 1 else f"{len(skipped)} images did"
-        console.print(f"[yellow]{source}: {count} not decode: left out", highlight=False)
+        count = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+        console.print(f"[yellow]{source}: {count} left out: cannot be decoded", highlight=False)
     print_plan(console, plan_of(experiment, data.tasks))
     console.print(f"{'resuming' if resumes else 'run folder'} [bold]{folder.path}[/]", highlight=False)
     job = Job(
@@ -106,7 +106,7 @@ def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFo
 
 
 def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "RunFolder":
-    """--out, else the unfinished run to resume, else a new one named after the time."""
+    """--out, or else the unfinished run to resume, or else a new folder named after the time."""
     from ssmtl.runs.folder import RunFolder
     from ssmtl.runs.resume import find_unfinished
 
@@ -125,7 +125,7 @@ def _more_steps(folder: "RunFolder", recipe: "Recipe") -> bool:
 
 @contextmanager
 def observers(quiet: bool, terminal: bool) -> "Iterator[list[object]]":
-    """Who shows the run: nobody, a live display, or plain lines."""
+    """What shows the run: nothing, a live display, or plain lines."""
     from ssmtl.runs.console import LiveConsole, PlainConsole
 
     if quiet or not terminal:
@@ -139,7 +139,7 @@ def observers(quiet: bool, terminal: bool) -> "Iterator[list[object]]":
 
 
 def _decoding(console: Console, what: str, steps: int) -> "Callable[[], None]":
-    """A progress bar that removes itself at its end; a plain line where nobody watches."""
+    """A progress bar that removes itself at its end; a plain line if the output is not a terminal."""
     from rich.progress import Progress
 
     if not console.is_terminal:

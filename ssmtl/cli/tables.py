@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ssmtl.suite.layout import head_of
+
 if TYPE_CHECKING:
     from ssmtl.runs.files import Results
 
 
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
-    """The plan of `ssmtl.experiment.plan.plan_of`."""
+    """Print the plan that `ssmtl.experiment.plan.plan_of` made."""
     console.print(
         f"[bold]{plan['name']}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}  "
         f"{plan['parameters']:,} parameters  images {plan['image']}",
@@ -41,11 +43,11 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
 def _data(task: Mapping[str, Any]) -> str:
     if "images" not in task:
         domains = ", ".join(f"{domain} {source}" for domain, source in task["evaluate_on"].items())
-        return f"{task['source']}, labeled {task['labeled']}; evaluated on {domains or 'nothing'}"
+        return f"{task['source']}, label budget {task['labeled']}; evaluated on {domains or 'nothing'}"
     images = dict(task["images"])
     labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
     classes = ", ".join(f"{count} {name}" for name, count in task["labeled_classes"].items())
-    include = "with" if task["unlabeled_includes_labeled"] else "without"
+    include = "including" if task["unlabeled_includes_labeled"] else "excluding"
     domains = ", ".join(f"{domain} {count}" for domain, count in images.items())
     return (
         f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}, {unlabeled} unlabelled "
@@ -54,7 +56,7 @@ def _data(task: Mapping[str, Any]) -> str:
 
 
 def print_results(console: Console, results: "Results") -> None:
-    """The final table: one row for each of a task's metrics, one column for each domain."""
+    """The final tables: one per task, with one row per metric and one column per domain."""
     for name, domains in results.tasks.items():
         if not domains:
             continue
@@ -66,12 +68,12 @@ def print_results(console: Console, results: "Results") -> None:
             table.add_column(f"{domain}\n{results.sources[name].get(domain, domain)}, {count} images", justify="right")
         facts = results.metrics.get(name, {})
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
-            unit = f" ({facts[metric].unit})" if metric in facts and facts[metric].unit else ""
-            table.add_row(metric + unit, *(_number(values.get(metric)) for values in domains.values()))
+            head = head_of(metric, facts[metric].unit if metric in facts else "")
+            table.add_row(head, *(_number(values.get(metric)) for values in domains.values()))
         console.print(table, highlight=False)
     console.print(
-        f"Weights of step {results.selected.step}, chosen by {results.selected.by}. "
-        "One seed: compare several before you believe a difference.",
+        f"Weights of step {results.selected.step}, selected by {results.selected.by}. "
+        "This is one seed: compare several before trusting a difference.",
         highlight=False,
     )
 

@@ -1,1 +1,1 @@
-"""What a plugin implements: one contract a file."""
+"""What a plugin implements: one contract per file."""

@@ -7,10 +7,10 @@ from ssmtl.contracts.shapes import Images, Masks
 
 
 class Augmentation(Protocol):
-    """Made by a factory `name(*, options)`. Batched, on the images' device, never in place, outside autocast."""
+    """Built by a factory `name(*, options)`. Batched, on the images' device, never in place, outside autocast."""
 
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
-        """Images in [0, 1] and masks in {0, 1} of the shapes that came in; every random number is taken from `draws`.
+        """Images in [0, 1] and masks in {0, 1}, shaped like the input; all random numbers come from `stream`.
 
-        Row i depends on row i and its draws alone, whatever else is in the batch.
+        Output row i depends only on input row i and its random numbers, whatever else is in the batch.
         """

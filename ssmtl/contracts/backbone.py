@@ -31,11 +31,11 @@ class Pyramid:
 class Backbone(nn.Module, ABC):
     """Backbone(image_channels, /, *, options): shared by all tasks.
 
-    `pyramid` says what `forward` returns. Images arrive normalised.
+    `pyramid` describes what `forward` returns. Images arrive normalised.
     """
 
     pyramid: Pyramid
 
     @abstractmethod
     def forward(self, images: Images) -> Features:
-        """One tensor a level of `pyramid`, each of shape (rows, channels, height / stride, width / stride)."""
+        """One tensor per level of `pyramid`, each of shape (rows, channels, height / stride, width / stride)."""

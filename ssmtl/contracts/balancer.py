@@ -12,4 +12,4 @@ class Balancer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, losses: Mapping[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
-        """One scalar of one scalar a task, each already the weighted sum of its strategies' losses."""
+        """One scalar from one scalar per task, each already the weighted sum of that task's strategy losses."""

@@ -25,8 +25,8 @@ class FrozenPredictor(Protocol):
 class Bridge(nn.Module, ABC):
     """Bridge(pyramid, /, *, options): maps one task's features before its head reads them.
 
-    `pyramid` is what `forward` returns. `reads` names the tasks whose predictor it consults; the graph of reads
-    has no cycle. A bridge changes no parameter gradient, statistic or training flag of another task.
+    `pyramid` describes what `forward` returns. `reads` names the tasks whose predictor it consults; the graph of
+    reads must be acyclic. A bridge never changes a parameter gradient, statistic or training flag of another task.
     """
 
     pyramid: Pyramid
@@ -34,7 +34,7 @@ class Bridge(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
-        """Features of the shapes `pyramid` promises.
+        """Features of the shapes that `pyramid` promises.
 
-        :param images: in [0, 1]. :param guides: one entry for each task of `reads`.
+        :param images: in [0, 1]. :param guides: one entry for each task in `reads`.
         """

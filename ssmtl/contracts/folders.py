@@ -1,4 +1,4 @@
-"""Where a relative `root:` of a sources file is looked for."""
+"""Where a relative `root:` in a sources file is resolved."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Folders:
     data_root: Path | None = None
 
     def base(self) -> tuple[Path, str]:
-        """The folder that relative roots start from, and who said so."""
+        """The folder that relative roots start from, and which setting named it."""
         if self.data_root is not None:
             return self.data_root, "--data-root"
         if os.environ.get("SSMTL_DATA"):
@@ -22,16 +22,16 @@ class Folders:
         return Path.cwd(), "the current folder; --data-root or SSMTL_DATA may name another"
 
     def find(self, root: str, *, public_set: str = "") -> Path:
-        """The folder (or file) `root`.
+        """The path of the folder (or file) `root`.
 
-        :param public_set: which data set belongs there and who gives it out, for the error.
-        :raises DataError: saying where it was looked for.
+        :param public_set: which data set belongs there and where to get it, for the error message.
+        :raises DataError: if nothing is there, saying where it was looked for.
         """
         path = Path(root).expanduser()
         base, reason = self.base()
-        found = path if path.is_absolute() else base / path
-        if found.exists():
-            return found
+        resolved = path if path.is_absolute() else base / path
+        if resolved.exists():
+            return resolved
         start = "" if path.is_absolute() else f" ('{root}' under {base}, {reason})"
         get = f". Get {public_set}" if public_set else ""
-        raise DataError(f"nothing at {found}{start}{get}")
+        raise DataError(f"nothing at {resolved}{start}{get}")

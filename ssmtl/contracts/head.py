@@ -15,8 +15,8 @@ Kind = Literal["multiclass", "multilabel", "masks"]
 class Output:
     """What a head's logits mean.
 
-    :param kind: `multiclass` (softmax over classes, one label an image), `multilabel` (sigmoid each, any number
-        of labels an image) or `masks` (sigmoid each, one mask a structure).
+    :param kind: `multiclass` (softmax over classes, one label per image), `multilabel` (a sigmoid per class, any
+        number of labels per image) or `masks` (a sigmoid per structure and pixel).
     :param classes: names of the classes or structures, in channel order.
     """
 
@@ -31,11 +31,11 @@ class Output:
 class Head(nn.Module, ABC):
     """Head(pyramid, /, *, options): one task's last layers.
 
-    `output` says what the logits mean; a softmax head has two or more classes.
+    `output` says what the logits mean; a softmax head has at least two classes.
     """
 
     output: Output
 
     @abstractmethod
     def forward(self, features: Features) -> Logits:
-        """Shape (rows, classes), or (rows, structures, height, width) for masks, at the size of the image."""
+        """Shape (rows, classes), or (rows, structures, height, width) for masks, at image size."""

@@ -1,4 +1,4 @@
-"""Counter-based randomness: a draw is a pure function of names and numbers, never of what was drawn before.
+"""Counter-based randomness: a random number is a pure function of names and numbers, never of earlier ones.
 
 The mixing function is SplitMix64's finaliser (Steele, Lea and Flood, "Fast splittable pseudorandom number
 generators", OOPSLA 2014), chained over the words of the counter.
@@ -25,7 +25,7 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def key(*parts: int | str) -> int:
-    """A 64-bit key of names and numbers; the same on every machine."""
+    """A 64-bit key derived from names and numbers; the same on every machine."""
     text = "\x1f".join(f"{type(part).__name__[0]}{part}" for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
@@ -38,8 +38,8 @@ def permutation(length: int, *parts: int | str) -> NDArray[np.int64]:
 class RandomStream:
     """Uniform random numbers for the rows of one view at one step.
 
-    :param keys: one 64-bit key a row.
-    :param device: where the numbers are wanted.
+    :param keys: one 64-bit key per row.
+    :param device: where the numbers are needed.
     """
 
     def __init__(self, keys: NDArray[np.uint64], device: torch.device | str = "cpu") -> None:
@@ -50,7 +50,7 @@ class RandomStream:
     def of(
         cls, samples: Sequence[int] | NDArray[np.uint64], *context: int | str, device: torch.device | str = "cpu"
     ) -> "RandomStream":
-        """Draws of these samples in a context such as (seed, task, step, view)."""
+        """The stream of these samples in a context such as (seed, task, step, view)."""
         rows = np.asarray(samples, dtype=np.uint64)
         return cls(_mix(_mix(rows) ^ np.uint64(key(*context))), device)
 
@@ -58,12 +58,12 @@ class RandomStream:
         return len(self.keys)
 
     def __getitem__(self, rows: Tensor | slice | NDArray[np.int64]) -> "RandomStream":
-        """The draws of some of the rows."""
+        """The stream of some of the rows."""
         index = rows.cpu().numpy() if isinstance(rows, Tensor) else rows
         return RandomStream(self.keys[index], self.device)
 
     def uniform(self, name: str, count: int = 1) -> Float[Tensor, "rows {count}"]:
-        """Numbers in [0, 1), float32; the same name gives the same numbers again."""
+        """Numbers in [0, 1), float32; the same name always gives the same numbers."""
         with np.errstate(over="ignore"):
             base = _mix(self.keys ^ np.uint64(key(name)))[:, None]
             words = _mix(base + np.arange(count, dtype=np.uint64)[None, :] * _GAMMA)

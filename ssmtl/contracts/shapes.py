@@ -7,13 +7,13 @@ Images = Float[Tensor, "rows channels height width"]
 """Images in [0, 1], float32, on the device."""
 
 Masks = Float[Tensor, "rows structures height width"]
-"""Reference masks, 0 or 1, one channel a structure."""
+"""Reference masks, 0 or 1, one channel per structure."""
 
 Features = tuple[Float[Tensor, "rows _ _ _"], ...]
 """A feature pyramid, finest level first."""
 
 Logits = Float[Tensor, "rows classes"] | Float[Tensor, "rows classes height width"]
-"""Unnormalised scores: one a class, or one a structure and pixel."""
+"""Unnormalised scores: one per class, or one per structure and pixel."""
 
 Labels = Int[Tensor, " rows"] | Float[Tensor, "rows classes"]
-"""Class indices (multi-class), or one 0/1 a class (multi-label)."""
+"""Class indices (multi-class), or 0/1 for each class (multi-label)."""

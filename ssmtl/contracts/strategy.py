@@ -1,4 +1,4 @@
-"""The contract of a strategy: the views it needs, and the loss it makes of the model's outputs for them."""
+"""The contract of a strategy: the views it needs, and the loss it computes from the model's outputs for them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ssmtl.contracts.view import Batch, View
 
 
 class TaskPredictor(Protocol):
-    """The strategy's own task, asked for logits without gradient."""
+    """Predicts logits of the strategy's own task, without gradient."""
 
     def __call__(
         self, images: Images, *, weights: Literal["student", "ema"] = "student", training: bool = False
@@ -24,18 +24,18 @@ class TaskPredictor(Protocol):
 class Strategy(nn.Module, ABC):
     """Strategy(output, /, *, options): one term of one task's loss, supervised or not.
 
-    `accepts` names the kinds of output it can learn from; `views` what it wants rendered each step.
-    Only `prepare` and `diagnose` may be overridden besides the abstract `loss`.
+    `accepts` names the kinds of output it can learn from; `views` what it needs rendered each step.
+    Besides the abstract `loss`, only `prepare` and `diagnose` may be overridden.
     """
 
     accepts: ClassVar[frozenset[Kind]]
     views: frozenset[View]
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
-        """Guess, mix or drop rows before the encoder sees them; runs without gradient.
+        """Pseudo-label, mix or drop rows before the encoder sees them; runs without gradient.
 
-        The views of the returned batch are the rows that get a gradient. Images left as they are share their
-        rows with other strategies that ask for the same view.
+        The views of the returned batch are the rows that get a gradient. Images left unchanged share their rows
+        with other strategies that request the same view.
         """
         return batch
 
@@ -45,7 +45,7 @@ class Strategy(nn.Module, ABC):
 
         :param batch: what `prepare` returned.
         :param outputs: logits for each view of `batch.images`, float32, row-aligned with it.
-        :param progress: share of the training that is done, in [0, 1).
+        :param progress: fraction of training completed, in [0, 1).
         """
 
     def diagnose(

@@ -1,4 +1,4 @@
-"""Views: which augmented pictures of which pool a strategy asks for."""
+"""Views: which augmented images of which pool a strategy requests."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from ssmtl.contracts.shapes import Images
 
 @dataclass(frozen=True, order=True)
 class View:
-    """A value: two strategies that ask for the same view share its rows.
+    """A value object: two strategies that request the same view share its rows.
 
     Views of one pool are row-aligned: row i of the weak and of the strong view is the same image.
 
     :param pool: which images.
     :param augment: a name under the task's `augment:`.
-    :param repeat: numbers independent repetitions of the same augmentation.
+    :param repeat: index among independent repetitions of the same augmentation.
     """
 
     pool: Literal["labeled", "unlabeled"]
@@ -36,7 +36,7 @@ class Batch:
     :param images: shape (rows, channels, height, width), float32 in [0, 1], by view.
     :param targets: by view, for labelled views: class indices (rows,) int64, multi-hot (rows, classes) float, or
         masks (rows, structures, height, width) float 0/1. `prepare` may set others (pseudo-labels).
-    :param draws: randomness of each view's rows, a pure function of (seed, task, sample, step, view).
+    :param streams: random numbers for each view's rows, a pure function of (seed, task, sample, step, view).
     """
 
     images: Mapping[View, Images]
@@ -50,5 +50,5 @@ class Batch:
         return Batch(
             {view: rows for view, rows in self.images.items() if view in chosen},
             {view: target for view, target in known.items() if view in chosen},
-            {view: streams for view, streams in self.streams.items() if view in chosen},
+            {view: stream for view, stream in self.streams.items() if view in chosen},
         )

@@ -8,11 +8,11 @@ from ssmtl.contracts.source import Example
 from ssmtl.errors import DataError, nearest
 
 Budget = int | float | str | Mapping[str, int]
-"""A number of images, a share of them, 'all', or a number a class."""
+"""A number of images, a share of them, 'all', or a number per class."""
 
 
 def is_labeled(example: Example, output: Output) -> bool:
-    """Whether the example has what a head of this output learns from."""
+    """Whether the example has what a head with this output learns from."""
     if output.kind == "masks":
         return example.masks is not None and all(name in example.masks for name in output.classes)
     if output.kind == "multiclass":
@@ -23,7 +23,7 @@ def is_labeled(example: Example, output: Output) -> bool:
 def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: int, task: str) -> list[Example]:
     """The labelled images: stratified by class, nested (a larger budget keeps the smaller one's images).
 
-    :raises DataError: if there are fewer labelled images than asked for, of all or of one class.
+    :raises DataError: if there are fewer labelled images than asked for, overall or in one class.
     """
     candidates = [example for example in examples if is_labeled(example, output)]
     shuffled = [candidates[index] for index in permutation(len(candidates), seed, "labeled", task)]
@@ -36,9 +36,9 @@ def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: in
             if name not in output.classes:
                 raise DataError(f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})")
             if count > len(strata.get(name, [])):
-                found = len(strata.get(name, []))
+                available = len(strata.get(name, []))
                 raise DataError(
-                    f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {found}"
+                    f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {available}"
                 )
         chosen = [example for name, count in counts.items() for example in strata.get(name, [])[:count]]
     else:
@@ -66,9 +66,9 @@ def _strata(examples: Sequence[Example], output: Output) -> dict[str, list[Examp
 
 
 def _proportional(strata: Mapping[str, Sequence[Example]], count: int) -> list[Example]:
-    """One image of each class, the frequent ones first; then, one by one, the class that lacks most of its share.
+    """One image of each class, frequent classes first; then, one by one, from the class furthest below its share.
 
-    Chosen one after the other, so that a larger count adds to a smaller one's (largest remainders would not).
+    Chosen one at a time, so that a larger count extends a smaller one (largest remainders would not).
     """
     total = sum(len(examples) for examples in strata.values())
     by_size = sorted(strata, key=lambda name: (-len(strata[name]), name))

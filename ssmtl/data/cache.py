@@ -1,4 +1,4 @@
-"""The decoded-image cache: pictures decoded, made grey and resized once, to a memory-mapped file keyed by content."""
+"""The decoded-image cache: images decoded, converted and resized once, into memory-mapped files keyed by content."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ from ssmtl.data.images import grey_uint8, mask_uint8
 from ssmtl.errors import DataError
 
 FORMAT = 1
-"""Raised when what is written for the same content changes."""
+"""Increased when what is written for the same content changes."""
 
 Progress = Callable[[str, int], Callable[[], None]]
-"""Told what is being done and how many steps it has; returns what to call after each step."""
+"""Takes a description of the work and its number of steps; returns what to call after each step."""
 
 
 def no_progress(_what: str, _steps: int) -> Callable[[], None]:
@@ -33,7 +33,7 @@ def no_progress(_what: str, _steps: int) -> Callable[[], None]:
 
 
 def cache_folder() -> Path:
-    """SSMTL_CACHE, else the user's cache folder."""
+    """The folder that SSMTL_CACHE names, else the user's cache folder."""
     if os.environ.get("SSMTL_CACHE"):
         return Path(os.environ["SSMTL_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ssmtl"
@@ -41,13 +41,13 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pictures of one source, row i for example i.
+    """The decoded images of one source; row i is example i.
 
     :param images: (examples, channels, size, size) uint8, memory-mapped.
-    :param masks: (examples, structures, size, size) uint8 0/1; zero where an example has none. None: not wanted.
+    :param masks: (examples, structures, size, size) uint8 0/1; zero where an example has none. None: not requested.
     :param structures: names of the masks' channels.
-    :param skipped: ids that did not decode, and why (`on_error: skip`); their rows are zero.
-    :param fingerprint: of all content, for the run's record.
+    :param skipped: ids of images that did not decode, and why (`on_error: skip`); their rows are zero.
+    :param fingerprint: hash of all content, for the run's record.
     """
 
     images: NDArray[np.uint8]
@@ -67,11 +67,11 @@ def decode(
     folder: Path | None = None,
     progress: Progress = no_progress,
 ) -> Decoded:
-    """The decoded pictures, from the cache or newly made. Two processes may build one entry at once.
+    """The decoded images, from the cache or newly built. Two processes may build the same entry at once.
 
-    :param structures: masks wanted; empty: none.
-    :param skip: leave out images that do not decode, in the place of an error.
-    :raises DataError: naming the file that does not decode, or whose mask has another size.
+    :param structures: masks to decode; empty: none.
+    :param skip: leave out images that do not decode, instead of raising an error.
+    :raises DataError: naming the file that does not decode, or the mask whose size does not fit.
     """
     fingerprint = _fingerprint(examples, structures, skip)
     name = hashlib.sha256(f"{FORMAT} {fingerprint} {size} {channels} {structures} {skip}".encode()).hexdigest()[:32]
@@ -79,7 +79,7 @@ def decode(
     place = root / name
     try:
         return _opened(place, structures, fingerprint)
-    except (OSError, ValueError, KeyError):  # not there, or not as it was written
+    except (OSError, ValueError, KeyError):  # missing or damaged
         root.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(root)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
@@ -93,7 +93,7 @@ def decode(
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
-    """:raises OSError, ValueError, KeyError: if the entry is not whole."""
+    """:raises OSError, ValueError, KeyError: if the entry is incomplete."""
     skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
@@ -101,7 +101,7 @@ def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decod
 
 
 def _clear_abandoned(root: Path) -> None:
-    """Remove what killed processes were building: nobody holds its lock."""
+    """Remove what killed processes left unfinished: nobody holds its lock."""
     for building in root.glob(".building-*"):
         try:
             with FileLock(building / ".lock").acquire(timeout=0):
@@ -111,20 +111,20 @@ def _clear_abandoned(root: Path) -> None:
 
 
 def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip: bool) -> str:
-    """Of ids and of the content of every picture that is wanted."""
+    """Hash of the ids and of the content of every image and mask needed."""
 
     def one(example: Example) -> str:
         masks = [(name, (example.masks or {}).get(name, ())) for name in structures]
         try:
-            pictures = [
+            contents = [
                 example.image.fingerprint(),
                 *(f"{name}={part.fingerprint()}" for name, parts in masks for part in parts),
             ]
         except DataError:
             if not skip:
                 raise
-            pictures = ["unreadable"]
-        return f"{example.id}\x1f{example.mask_scale}\x1f" + "\x1f".join(pictures)
+            contents = ["unreadable"]
+        return f"{example.id}\x1f{example.mask_scale}\x1f" + "\x1f".join(contents)
 
     digest = hashlib.sha256()
     with ThreadPoolExecutor(_threads()) as threads:
@@ -175,9 +175,9 @@ def _build(
 
 
 def _reserved(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
-    """A mapped array whose room on the disk is taken now: a full disk is an error here, and no crash later.
+    """A memory-mapped array whose disk space is reserved now: a full disk is an error here, not a crash later.
 
-    :raises OSError: if there is no room.
+    :raises OSError: if the disk is full.
     """
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     if hasattr(os, "posix_fallocate"):

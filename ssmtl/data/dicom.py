@@ -1,4 +1,4 @@
-"""DICOM files, with the extra `dicom`."""
+"""DICOM files; needs the extra `dicom`."""
 
 from io import BytesIO
 from typing import Any
@@ -10,9 +10,9 @@ from ssmtl.errors import DataError
 
 
 def decode_dicom(content: bytes) -> NDArray[Any]:
-    """The first frame: float32 in [0, 1] after rescaling and windowing, or colours as they are stored.
+    """The first frame: float32 in [0, 1] after rescaling and windowing, or colours as stored.
 
-    :raises ImportError: without pydicom. :raises DataError: if it holds no image that can be shown.
+    :raises ImportError: without pydicom. :raises DataError: if it holds no image that can be displayed.
     """
     import pydicom
     from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
@@ -20,7 +20,7 @@ def decode_dicom(content: bytes) -> NDArray[Any]:
 
     dataset = pydicom.dcmread(BytesIO(content), force=content[128:132] != b"DICM")
     if "PixelData" not in dataset:
-        raise DataError("it is no DICOM image: no pixel data")
+        raise DataError("it is not a DICOM image: no pixel data")
     stored = pixel_array(dataset, index=0)
     photometric = str(dataset.PhotometricInterpretation)
     if photometric == "PALETTE COLOR":

@@ -1,4 +1,4 @@
-"""Pictures in files, and how any picture becomes what is cached: 8-bit grey or colour, and masks of 0 and 1."""
+"""Image files, and how any image becomes what is cached: 8-bit grey or colour, and masks of 0 and 1."""
 
 import hashlib
 import warnings
@@ -20,13 +20,13 @@ Float = NDArray[np.float32]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF")
 DICOM_SUFFIXES = (".dcm", ".dicom")
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # twice the pixels it warns of are an error
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # at twice that size Pillow raises an error
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A PNG, JPEG, GIF, BMP, TIFF or DICOM file; of several frames, the first."""
+    """A PNG, JPEG, GIF, BMP, TIFF or DICOM file; the first frame if there are several."""
 
     path: Path
 
@@ -47,7 +47,7 @@ class ImageFile:
         EXIF orientation is applied, transparency is flattened on black, palettes are resolved, CMYK becomes RGB.
         A DICOM file is rescaled, windowed (its first window, else its VOI table, else min-max) and float;
         MONOCHROME1 is inverted.
-        :raises DataError: naming the file, whatever was wrong.
+        :raises DataError: naming the file, whatever is wrong with it.
         """
         content = self._bytes()
         if not content:
@@ -59,7 +59,7 @@ class ImageFile:
             raise DataError(f"{self.path} is a DICOM file. To read it: pip install 'ssmtl[dicom]' ({error})") from error
         except UnidentifiedImageError as error:
             raise DataError(f"{self.path} is not an image of a known format ({', '.join(FORMATS)}, DICOM)") from error
-        except Exception as error:  # decoders raise nearly everything on a damaged file
+        except Exception as error:  # decoders raise nearly anything on a damaged file
             reason = str(error) or type(error).__name__
             raise DataError(f"{self.path} cannot be decoded: {reason}") from error
 
@@ -74,31 +74,31 @@ def _decode(content: bytes) -> Array:
     with Image.open(BytesIO(content), formats=FORMATS) as opened:
         opened.load()
         file_format = opened.format
-        picture = ImageOps.exif_transpose(opened)
-    if picture.mode == "1":
-        return np.asarray(picture.convert("L"))
-    if picture.mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16)
-    if picture.mode == "I":
-        wide = np.asarray(picture)
+        image = ImageOps.exif_transpose(opened)
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "I":
+        wide = np.asarray(image)
         if file_format != "PNG" or wide.min() < 0 or wide.max() > np.iinfo(np.uint16).max:
             raise DataError("signed or 32-bit integers have no known full range; expected 8 or 16 bits, unsigned")
         return wide.astype(np.uint16)
-    if picture.mode == "F":
-        values = np.asarray(picture)
+    if image.mode == "F":
+        values = np.asarray(image)
         if not (values.min() >= 0 and values.max() <= 1):
             raise DataError(f"floats from {values.min():g} to {values.max():g}; expected [0, 1]")
         return values
-    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
-        solid = picture.convert("RGBA")
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        solid = image.convert("RGBA")
         flat = Image.new("RGBA", solid.size, (0, 0, 0, 255))
         flat.alpha_composite(solid)
         return np.asarray(flat.convert("RGB"))
-    return np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+    return np.asarray(image if image.mode == "L" else image.convert("RGB"))
 
 
 def to_unit(array: Array, name: str = "an array") -> Float:
-    """The same shape, in [0, 1]: full range is the range of the type.
+    """The same shape, in [0, 1]: the full range is that of the type.
 
     :raises DataError: naming `name`, for signed integers, or floats outside [0, 1].
     """
@@ -118,7 +118,7 @@ def to_unit(array: Array, name: str = "an array") -> Float:
 def to_grey(array: Array, name: str = "an array") -> Float:
     """Shape (height, width) in [0, 1], from (height, width), (height, width, 1), or RGB by its Rec. 601 luma.
 
-    :raises DataError: naming `name`, for another shape, an empty picture, or values of no known range.
+    :raises DataError: naming `name`, for any other shape, an empty image, or values of unknown range.
     """
     if not array.size or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
         raise DataError(f"{name} has shape {array.shape}; expected (height, width), with 1 or 3 channels if any")
@@ -133,7 +133,7 @@ def to_grey(array: Array, name: str = "an array") -> Float:
 
 
 def resize(grey: Float, size: int) -> Float:
-    """Shape (size, size): bilinear, the filter widened (antialiased) where it shrinks; aspect ratio is not kept."""
+    """Shape (size, size): bilinear, antialiased when shrinking; the aspect ratio is not kept."""
     return _resample(grey, size, Image.Resampling.BILINEAR)
 
 
@@ -144,9 +144,9 @@ def _resample(grey: Float, size: int, kind: Image.Resampling) -> Float:
 
 
 def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Shape (channels, size, size), and the (height, width) it had. Three channels keep colours, if there are any.
+    """Shape (channels, size, size), and the original (height, width). Three channels keep colours, if there are any.
 
-    :raises DataError: naming the picture, if it cannot be read.
+    :raises DataError: naming the image, if it cannot be read.
     """
     array = pixels.read()
     grey = to_grey(array, pixels.name)
@@ -161,8 +161,8 @@ def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uin
 def read_mask(pixels: Pixels) -> NDArray[np.bool_]:
     """Shape (height, width), True inside.
 
-    Where all values above zero are one value (0/1, 0/128, 0/255, one palette colour) they are inside;
-    otherwise what is above half of the range is (edges blurred by resizing or JPEG).
+    If all values above zero are equal (0/1, 0/128, 0/255, one palette colour), they are inside;
+    otherwise values above half of the range are (edges blurred by resizing or JPEG).
     :raises DataError: naming the mask, if it cannot be read, or has several values and none above half (a label map).
     """
     grey = to_grey(pixels.read(), pixels.name)
@@ -172,7 +172,7 @@ def read_mask(pixels: Pixels) -> NDArray[np.bool_]:
     if above.max() <= 0.5:
         raise DataError(
             f"mask {pixels.name} has several values, none above half of its range (highest {above.max():.3g} of 1): "
-            "is it a map of several structures? Expected one file a structure, 0 outside and one value inside"
+            "is it a map of several structures? Expected one file per structure, 0 outside and one value inside"
         )
     return grey > 0.5
 
@@ -183,8 +183,8 @@ def mask_uint8(
     """Shape (size, size) of 0 and 1: the union of `masks`, area-averaged, 1 where more than half is inside.
 
     :param image_size: (height, width) of the image before it was resized.
-    :param scale: expected size of each mask over the size of the image.
-    :raises DataError: if there is no mask, one cannot be read, or one is of another size.
+    :param scale: expected size of each mask relative to the image.
+    :raises DataError: if there is no mask, one cannot be read, or one has the wrong size.
     """
     if not masks:
         raise DataError(f"no mask to unite{' for ' + image_name if image_name else ''}")

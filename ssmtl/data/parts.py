@@ -18,10 +18,10 @@ Parts = Mapping[SplitName, tuple[Example, ...]]
 
 
 def parts_of(name: str, examples: Sequence[Example], entry: SourceEntry, seed: int) -> Parts:
-    """Three disjoint parts; images of one patient are in one of them.
+    """Three disjoint parts; all images of a patient are in one of them.
 
     A data set without any split of its own is carved (val: 0.15, test: 0.2 unless its entry says otherwise). One with
-    a split of its own keeps it; what it lacks is carved only where the entry asks for it.
+    a split of its own keeps it; a missing part is carved only if the entry asks for it.
     """
     own: dict[SplitName, list[Example]] = {"train": [], "val": [], "test": []}
     for example in examples:
@@ -36,7 +36,7 @@ def parts_of(name: str, examples: Sequence[Example], entry: SourceEntry, seed: i
             count = round(size * total) if isinstance(size, float) else size
             own[part], own["train"] = _carve(own["train"], count, seed, name, part)
     _check_patients(name, own)
-    return {part: tuple(found) for part, found in own.items()}
+    return {part: tuple(members) for part, members in own.items()}
 
 
 def _carve(
@@ -45,7 +45,7 @@ def _carve(
     """About `count` images, whole patients, each class in proportion."""
     if count >= len(examples):
         raise DataError(
-            f"the source '{source}' has {len(examples)} images to train on, of which {part}: {count} cannot be carved"
+            f"the source '{source}' has {len(examples)} images to train on; {part}: {count} cannot be carved out"
         )
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:

@@ -1,4 +1,4 @@
-"""What a source holds, after renaming, partition and the data set's own split."""
+"""What a source holds, after its classes are renamed and shared patients are partitioned."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,24 +27,25 @@ def list_sources(
 ) -> SourceFiles:
     """List the wanted sources, and those that they share patients with, so that a source is the same in every recipe.
 
-    :param make: name to source.
+    :param make: builds a source from its name.
     :param disjoint: pairs (a, b) of sources besides those of the entries: patients in both go to one of them only.
-    :raises DataError: as the sources do; also for a source without images or with an id that stands twice.
+    :raises DataError: as the sources do; also for a source without images or with a duplicate id.
     """
     pairs = [(name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from]
     pairs += [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]]
     pairs = [pair for pair in pairs if wanted & set(pair)]
     wanted = wanted.union(*pairs)
-    found = {name: examples_of(name, entries[name], make(name)) for name in sorted(wanted)}
+    examples = {name: examples_of(name, entries[name], make(name)) for name in sorted(wanted)}
     for name, other in pairs:
-        found[name], found[other] = _partition(found[name], found[other], entries[name].share, seed, name, other)
-    return SourceFiles(found, entries)
+        share = entries[name].share
+        examples[name], examples[other] = _partition(examples[name], examples[other], share, seed, name, other)
+    return SourceFiles(examples, entries)
 
 
 def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:
-    """What the source holds, its classes renamed.
+    """What the source holds, with its classes renamed.
 
-    :raises DataError: as the source does; also if it has no image, or one id twice.
+    :raises DataError: as the source does; also if it has no image, or a duplicate id.
     """
     try:
         examples = tuple(source.examples())
@@ -52,7 +53,7 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
         raise DataError(f"source '{name}': {error}") from error
     if not examples:
         raise DataError(f"the source '{name}' has no images")
-    twice = [found for found, count in Counter(example.id for example in examples).items() if count > 1]
+    twice = [image for image, count in Counter(example.id for example in examples).items() if count > 1]
     if twice:
         raise DataError(f"the source '{name}' names the image '{twice[0]}' twice")
     return tuple(_renamed(example, entry.labels) for example in examples) if entry.labels else examples
@@ -68,7 +69,7 @@ def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:
 def _partition(
     own: tuple[Example, ...], other: tuple[Example, ...], share: float, seed: int, name: str, other_name: str
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Patients found in both go to `own` (a `share` of them) or to `other`; nobody stays in both."""
+    """Patients in both go to `own` (a `share` of them) or to `other`; none stays in both."""
     common = sorted({example.patient for example in own} & {example.patient for example in other})
     order = permutation(len(common), seed, "disjoint", name, other_name)
     ours = {common[index] for index in order[: round(share * len(common))]}

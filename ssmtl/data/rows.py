@@ -19,9 +19,9 @@ from ssmtl.errors import DataError, nearest
 
 @dataclass(frozen=True)
 class Rows:
-    """Some images of one source, with what one task knows of them.
+    """Some images of one source, with what one task knows about them.
 
-    :param ids: names of the images. :param keys: 64-bit identities for the draws.
+    :param ids: names of the images. :param keys: 64-bit identities for the random streams.
     :param targets: class indices (-1: unknown) or multi-hot rows; None for masks, which are read with the images.
     :param channels: the task's structures among the decoded masks.
     """
@@ -61,7 +61,7 @@ class TaskData:
 def task_data(
     split: TaskSplit, output: Output, examples: Mapping[str, Sequence[Example]], decoded: Mapping[str, Decoded]
 ) -> TaskData:
-    """The task's rows, as the split names them."""
+    """The task's rows, as named by the split."""
 
     def rows(source: str, ids: Sequence[str]) -> Rows:
         return rows_of(source, ids, output, examples[source], decoded[source])
@@ -74,7 +74,7 @@ def task_data(
 def rows_of(source: str, ids: Sequence[str], output: Output, examples: Sequence[Example], decoded: Decoded) -> Rows:
     """The rows with these ids, with the targets of a head of this output.
 
-    :raises DataError: for a label that is no class of the head.
+    :raises DataError: for a label that is not a class of the head.
     """
     finder = {example.id: place for place, example in enumerate(examples)}
     places = np.array([finder[name] for name in ids], dtype=np.int64)
@@ -104,12 +104,12 @@ def _class(example: Example, output: Output, source: str) -> int:
         labels = ", ".join(sorted(example.labels))
         raise DataError(
             f"the source '{source}': {example.id} has several labels ({labels}); "
-            "the head has one label an image (multilabel: false)"
+            "the head has one label per image (multilabel: false)"
         )
     (label,) = example.labels
     if label not in output.classes:
         raise DataError(
-            f"the source '{source}': {example.id} is labelled '{label}', which is no class of the head "
+            f"the source '{source}': {example.id} is labelled '{label}', which is not a class of the head "
             f"({nearest(label, output.classes)}); rename it with 'labels:' in the sources file"
         )
     return output.classes.index(label)

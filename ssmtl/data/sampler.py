@@ -1,4 +1,4 @@
-"""Which rows of a pool a step draws: endless passes, each in a new order, as a pure function of (seed, pool, step)."""
+"""Which rows of a pool a step uses: endless passes, each in a new order, as a pure function of (seed, pool, step)."""
 
 from functools import lru_cache
 

@@ -58,7 +58,7 @@ def split_tasks(
 def _separate(
     tasks: Mapping[str, tuple[TaskSpec, Output]], parts: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int
 ) -> dict[str, dict[str, tuple[Example, ...]]]:
-    """Each task's own parts: two tasks of one source with `disjoint_from` share its patients out, half and half."""
+    """Each task's own parts: two tasks of one source with `disjoint_from` share its patients equally."""
     own = {task: dict(parts[spec.source]) for task, (spec, _) in tasks.items()}
     for task, (spec, _) in tasks.items():
         other = spec.disjoint_from
@@ -76,7 +76,7 @@ def _separate(
 
 
 def _test_part(examples: tuple[Example, ...], test: tuple[Example, ...], trained_on: bool) -> tuple[Example, ...]:
-    """A source that nobody trains on and that has no split of its own is a test set as a whole."""
+    """A source that no task trains on and that has no split of its own is a test set as a whole."""
     return test if trained_on or any(example.split for example in examples) else examples
 
 
@@ -90,14 +90,14 @@ def _test(task: str, source: str, candidates: Sequence[Example], output: Output)
 
 def _check_classes(task: str, source: str, examples: Sequence[Example], output: Output) -> None:
     if output.kind == "masks":
-        found = {name for example in examples if example.masks for name in example.masks}
+        present = {name for example in examples if example.masks for name in example.masks}
     else:
-        found = {label for example in examples for label in example.labels or ()}
+        present = {label for example in examples for label in example.labels or ()}
     for name in output.classes:
-        if name not in found:
+        if name not in present:
             what = "structure" if output.kind == "masks" else "class"
             raise DataError(
-                f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, found)})"
+                f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, present)})"
             )
 
 
@@ -106,7 +106,7 @@ def _ids(examples: Iterable[Example]) -> list[str]:
 
 
 def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) -> dict[str, TaskSplit]:
-    """:raises DataError: if the file is no split of these tasks and sources."""
+    """:raises DataError: if the file is not a split of these tasks and sources."""
     splits = read_split_file(path).tasks
     for task, spec in tasks.items():
         if task not in splits:
@@ -115,7 +115,7 @@ def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) ->
         if not split.labeled:
             raise DataError(f"{path}: task '{task}' has no labelled image")
         if split.source != spec.source:
-            raise DataError(f"{path}: task '{task}' is split over '{split.source}', the recipe has '{spec.source}'")
+            raise DataError(f"{path}: task '{task}' is split over '{split.source}', but the recipe has '{spec.source}'")
         named = {split.source: {*split.labeled, *split.unlabeled, *split.val}}
         for part in split.test.values():
             named.setdefault(part.source, set()).update(part.ids)

@@ -1,1 +1,1 @@
-"""Predictions and what the metrics say of them."""
+"""Predictions, and what the metrics say about them."""

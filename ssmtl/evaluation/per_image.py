@@ -1,4 +1,4 @@
-"""per_image.csv: the metrics that have a value for each image."""
+"""per_image.csv: the metrics that have one value per image."""
 
 import csv
 import math

@@ -11,7 +11,7 @@ from ssmtl.experiment.task import Task
 from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
 
 BATCH = 64
-"""Rows of one forward pass in evaluation; it changes speed and memory, no result."""
+"""Rows of one forward pass in evaluation; it affects speed and memory, not the results."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How good guessed labels are, where the true ones are known."""
+"""How good pseudo-labels are, where the true labels are known."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,12 +13,13 @@ def pseudo_label_quality(
     classes: Sequence[str],
     prefix: str = "pseudo_label",
 ) -> Mapping[str, Tensor]:
-    """Accuracy of the guesses that are used, and precision and recall of each class.
+    """Accuracy of the pseudo-labels that are used, and precision and recall of each class.
 
-    Recall counts a row of the class that no guess is used for as missed. What would divide by zero is left out.
+    In recall, a row of the class whose pseudo-label is not used counts as missed. Values that would divide by zero
+    are left out.
 
-    :param guessed, known: class indices; -1 in `known`: not known, and left out.
-    :param used: which guesses teach the network.
+    :param guessed, known: class indices; -1 in `known` means unknown, and is left out.
+    :param used: which pseudo-labels the network learns from.
     """
     chosen = used & (known >= 0)
     numbers = {}

@@ -1,4 +1,4 @@
-"""What the metrics of a task say of its predictions."""
+"""What a task's metrics say about its predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from ssmtl.experiment.task import Task
 
 @dataclass(frozen=True)
 class Scores:
-    """:param values: one number for each name. :param per_image: (rows,), for the names with a value for each image.
+    """:param values: one number for each name. :param per_image: (rows,), for names with one value per image.
 
-    :param metrics: which metric each name is of.
+    :param metrics: the metric that each name comes from.
     """
 
     values: Mapping[str, float]
@@ -23,7 +23,7 @@ class Scores:
 
 
 def score(task: Task, predictions: Predictions) -> Scores:
-    """Every metric of the task; values of single images are kept and averaged."""
+    """Every metric of the task; per-image values are kept and averaged."""
     values: dict[str, float] = {}
     per_image: dict[str, Tensor] = {}
     metrics: dict[str, Metric] = {}
@@ -39,7 +39,7 @@ def score(task: Task, predictions: Predictions) -> Scores:
 def count_images(kind: str, probabilities: Tensor, targets: Tensor) -> dict[str, int]:
     """How many images were scored, and how many masks were empty, over images and structures.
 
-    `both_empty` is part of the other two.
+    `both_empty` is included in the other two.
     """
     counts = {"images": len(targets)}
     if kind == "masks":

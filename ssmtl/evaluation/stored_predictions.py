@@ -1,4 +1,4 @@
-"""predictions/TASK.DOMAIN.npz: what figures and tests need of the predictions on one evaluation set."""
+"""predictions/TASK.DOMAIN.npz: what figures and tests need from the predictions on one evaluation set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,8 +73,8 @@ def write_predictions(
     guide = _guide(model, task)
     if guide is not None:
         predict = model.predictor(guide, images_of=task.name)
-        pictures = images.to(device).float() / 255
-        maps = [input_gradient(pictures, predict, number).cpu() for number in range(len(predict.output.classes))]
+        inputs = images.to(device).float() / 255
+        maps = [input_gradient(inputs, predict, number).cpu() for number in range(len(predict.output.classes))]
         arrays["sample_saliency"] = torch.cat(maps, dim=1).numpy()
         arrays["saliency_classes"] = np.array(predict.output.classes)
     path.parent.mkdir(parents=True, exist_ok=True)

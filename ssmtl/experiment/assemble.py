@@ -21,13 +21,13 @@ from ssmtl.registry.options import build
 from ssmtl.registry.plugins import Plugins
 
 METRIC_FACTS = ("higher_is_better", "unit", "selects")
-"""What a metric says of itself."""
+"""What a metric says about itself."""
 
 
 def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
-    :raises RecipeError: with every mistake that can be found without data.
+    :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
     assembly = _Assembly(recipe, plugins)
@@ -44,7 +44,7 @@ def _stop_at(problems: list[Problem], where: str) -> None:
 
 
 class _Assembly:
-    """Builds the parts in order, and notes what a constructor or a contract refuses."""
+    """Builds the parts in order, and collects what a constructor or a contract rejects."""
 
     def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
         self.recipe, self.plugins = recipe, plugins
@@ -67,7 +67,7 @@ class _Assembly:
             self.backbone,
             self.heads,
             self.bridges,
-            {name: (found.mean, found.std) for name, found in used.items()},
+            {name: (spec.mean, spec.std) for name, spec in used.items()},
         )
 
     def _build(self, kind: str, component: Component, where: str, *engine: Any) -> Any:
@@ -93,7 +93,7 @@ class _Assembly:
             return
         self.heads[name] = head
         augment = {
-            key: self._build("augmentation", found, f"{where}.augment.{key}") for key, found in spec.augment.items()
+            key: self._build("augmentation", entry, f"{where}.augment.{key}") for key, entry in spec.augment.items()
         }
         metrics = {}
         for place, kind, metric in spec.components():
@@ -107,8 +107,8 @@ class _Assembly:
         metric = self._build("metric", component, where, head.output)
         lacking = [name for name in METRIC_FACTS if not hasattr(metric, name)]
         if metric is not None and lacking:
-            what = f"'{component.use}' does not say {', '.join(lacking)}"
-            self.problems.append(Problem(where, what, "a metric has these as attributes"))
+            what = f"'{component.use}' does not define {', '.join(lacking)}"
+            self.problems.append(Problem(where, what, "a metric needs these attributes"))
         return metric
 
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
@@ -150,7 +150,7 @@ class _Assembly:
                         )
                     )
             path = self._cycle(name, (name,))
-            if path and name == min(path, key=list(self.bridges).index):  # said once, at its first task
+            if path and name == min(path, key=list(self.bridges).index):  # reported once, at its first task
                 self.problems.append(
                     Problem(
                         where,
@@ -164,7 +164,7 @@ class _Assembly:
             if read == path[0]:
                 return (*path, read)
             if read not in path:
-                found = self._cycle(read, (*path, read))
-                if found:
-                    return found
+                cycle = self._cycle(read, (*path, read))
+                if cycle:
+                    return cycle
         return ()

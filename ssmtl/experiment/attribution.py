@@ -1,4 +1,4 @@
-"""Who failed: an exception of a component becomes an error that names it; out of memory, one that says what to do."""
+"""Which component failed: its exception becomes an error that names it; out of memory, one that says what to do."""
 
 import traceback
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Can
 
 @contextmanager
 def attributed(experiment: Experiment, when: str) -> Iterator[None]:
-    """Wraps what calls components.
+    """Wraps code that calls components.
 
     :param when: such as 'in step 7', for the message.
     :raises RunError: if memory ran out.
-    :raises PluginError: for any other exception that is not one of ours.
+    :raises PluginError: for any other exception that is not an `SsmtlError`.
     """
     try:
         yield
@@ -61,7 +61,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def _components(experiment: Experiment) -> Iterator[tuple[object, str]]:
-    """Each with the words for it."""
+    """Each component, with its name in messages."""
     yield experiment.balancer, "the balancer"
     yield experiment.model.backbone, "the backbone"
     for name, bridge in experiment.model.bridges.items():

@@ -1,4 +1,4 @@
-"""The names in a recipe: of components, of their options, and from one part of it to another."""
+"""The names in a recipe: of components, of their options, and references from one part to another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ssmtl.registry.plugins import Plugins
 
 
 def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
-    """Every name that is not known, with its place and the nearest one that is; and options that do not fit."""
+    """Every unknown name, with its place and the closest known one; and options that do not fit."""
     problems: list[Problem] = []
     for where, kind, component in recipe.components():
         registry = plugins[kind]

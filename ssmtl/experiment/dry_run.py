@@ -1,4 +1,4 @@
-"""One step on grey images: what does not fit together is found before any data is read."""
+"""One step on grey images: parts that do not fit together are detected before any data is read."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -16,7 +16,7 @@ from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
 from ssmtl.recipe.models import ImageSpec
 
 REFUSALS = (ValueError, TypeError, ArithmeticError, RuntimeError, LookupError, MemoryError)
-"""What a component raises that does not fit, or is asked for too much."""
+"""What a component raises if it does not fit, or cannot do what is asked."""
 
 ROWS = 2
 """Rows of each view in the dry run."""
@@ -24,23 +24,23 @@ ROWS = 2
 
 @torch.no_grad()
 def dry_run(tasks: tuple[Task, ...], model: MultiTaskModel, image: ImageSpec, ema: bool) -> tuple[list[Problem], int]:
-    """What is wrong, and how many rows a real step encodes with gradient.
+    """The problems, and how many rows a real step encodes with gradient.
 
     :param ema: whether the recipe keeps averaged weights, which a strategy may ask for.
     """
     problems, rows = [], 0
     with evaluation_mode(model), torch.random.fork_rng(devices=[]):
         for task in tasks:
-            found = _head(task, model, image)
-            if not found:
-                more, encoded = _strategies(task, model, image, ema)
-                found, rows = more, rows + encoded
-            problems += found
+            mistakes, encoded = _head(task, model, image), 0
+            if not mistakes:
+                mistakes, encoded = _strategies(task, model, image, ema)
+            problems += mistakes
+            rows += encoded
     return problems, rows
 
 
 def _head(task: Task, model: MultiTaskModel, image: ImageSpec) -> list[Problem]:
-    """One image through the task, as a last evaluation batch may have."""
+    """One image through the task, since a last evaluation batch may have only one."""
     tried = f"tried with an image of {image.size} pixels"
     try:
         logits = model.logits(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
@@ -50,12 +50,12 @@ def _head(task: Task, model: MultiTaskModel, image: ImageSpec) -> list[Problem]:
     expected += (image.size, image.size) if task.output.kind == "masks" else ()
     if tuple(logits.shape) == expected:
         return []
-    found = f"gives logits of shape {tuple(logits.shape)}, expected {expected}"
-    return [Problem(f"tasks.{task.name}.head", found, tried)]
+    what = f"gives logits of shape {tuple(logits.shape)}, expected {expected}"
+    return [Problem(f"tasks.{task.name}.head", what, tried)]
 
 
 def _strategies(task: Task, model: MultiTaskModel, image: ImageSpec, ema: bool) -> tuple[list[Problem], int]:
-    """Each strategy prepares a batch and computes a loss; the rows that were left to encode are counted."""
+    """Each strategy prepares a batch and computes a loss; the rows left to encode are counted."""
 
     def predict(
         images: Images,
@@ -64,7 +64,7 @@ def _strategies(task: Task, model: MultiTaskModel, image: ImageSpec, ema: bool) 
         training: bool = False,  # noqa: ARG001 - shapes are the same
     ) -> Logits:
         if weights == "ema" and not ema:
-            raise ValueError("asks for the averaged weights as teacher, and the recipe has no train.ema")
+            raise ValueError("asks for the averaged weights as teacher, but the recipe has no train.ema")
         return model.logits(task.name, images)
 
     problems, encoded = [], {}

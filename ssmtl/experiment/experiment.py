@@ -1,4 +1,4 @@
-"""What a recipe comes to, besides data."""
+"""What a recipe is assembled into, before data."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from ssmtl.recipe.models import Recipe
 class Experiment:
     """Everything a run needs besides data.
 
-    :param rows: what one step encodes with gradient.
+    :param rows: how many rows one step encodes with gradient.
     """
 
     recipe: Recipe

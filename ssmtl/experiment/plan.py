@@ -1,4 +1,4 @@
-"""What a run is going to do, as data: printed by `ssmtl check` and `ssmtl run`, kept in the run folder."""
+"""What a run is going to do, as data: printed by `ssmtl check` and `ssmtl run`, saved in the run folder."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task
 from ssmtl.recipe.components import Ramp
 
-BYTES_A_FLOAT = 4
+BYTES_PER_FLOAT = 4
 """Size of a float32."""
 
 
@@ -74,7 +74,7 @@ def _weight(weight: float | Ramp) -> str:
 
 
 def _bytes_of_a_pass(experiment: Experiment, rows: int) -> int:
-    """A rough guess: outputs of every leaf module for one image, times rows, kept for the backward pass."""
+    """A rough estimate: outputs of every leaf module for one image, times rows, kept for the backward pass."""
     elements = 0
 
     def count(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
@@ -94,4 +94,4 @@ def _bytes_of_a_pass(experiment: Experiment, rows: int) -> int:
     experiment.model.train(training)
     for handle in handles:
         handle.remove()
-    return elements * BYTES_A_FLOAT * rows // max(1, len(experiment.tasks))
+    return elements * BYTES_PER_FLOAT * rows // max(1, len(experiment.tasks))

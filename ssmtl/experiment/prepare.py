@@ -22,7 +22,7 @@ class ExperimentData:
     """The data of an experiment.
 
     :param skipped: by source, the images that did not decode and why (`on_error: skip`).
-    :param fingerprints: by source, of all its content.
+    :param fingerprints: by source, a hash of all its content.
     """
 
     tasks: Mapping[str, TaskData]
@@ -48,7 +48,7 @@ def prepare(
 ) -> ExperimentData:
     """List the sources, split them or read a split, decode what is needed.
 
-    :raises DataError: for everything that can be wrong with data.
+    :raises DataError: for anything that can be wrong with data.
     """
     recipe = experiment.recipe
     files = list_files(recipe, lambda name: make_source(recipe, plugins, folders, name))
@@ -59,18 +59,19 @@ def prepare(
         entry = recipe.sources[name]
         size, channels, skip = recipe.image.size, recipe.image.channels, entry.on_error == "skip"
         decoded[name] = decode(files.examples[name], size, channels, structures[name], skip=skip, progress=progress)
-    if any(found.skipped for found in decoded.values()):
+    if any(images.skipped for images in decoded.values()):
         files, decoded = _without_skipped(files, decoded)
         splits = _split(experiment, files, split_file)
     data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
-    skipped = {name: found.skipped for name, found in decoded.items() if found.skipped}
-    return ExperimentData(data, splits, skipped, {name: found.fingerprint for name, found in decoded.items()})
+    skipped = {name: images.skipped for name, images in decoded.items() if images.skipped}
+    fingerprints = {name: images.fingerprint for name, images in decoded.items()}
+    return ExperimentData(data, splits, skipped, fingerprints)
 
 
 def list_files(recipe: Recipe, make: Callable[[str], Source]) -> SourceFiles:
     """The examples of the sources that the tasks name; no image is opened.
 
-    :param make: a source by its name in the recipe.
+    :param make: builds a source from its name in the recipe.
     :raises DataError: as the sources do.
     """
     specs = recipe.tasks
@@ -93,17 +94,17 @@ def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) 
 
 
 def _structures(experiment: Experiment) -> dict[str, tuple[str, ...]]:
-    """By source, the structures that some task wants."""
+    """By source, the structures that some task needs."""
     wanted: dict[str, list[str]] = {name: [] for name in experiment.recipe.sources}
     for task in experiment.tasks:
         if task.output.kind == "masks":
             for source in {task.spec.source, *task.spec.evaluate_on.values()}:
                 wanted[source] += [name for name in task.output.classes if name not in wanted[source]]
-    return {name: tuple(found) for name, found in wanted.items()}
+    return {name: tuple(structures) for name, structures in wanted.items()}
 
 
 def _without_skipped(files: SourceFiles, decoded: Mapping[str, Decoded]) -> tuple[SourceFiles, dict[str, Decoded]]:
-    """The same without the images that did not decode."""
+    """Both without the images that did not decode."""
     kept: dict[str, tuple[Example, ...]] = {}
     rows: dict[str, Decoded] = {}
     for name, examples in files.examples.items():
@@ -111,7 +112,7 @@ def _without_skipped(files: SourceFiles, decoded: Mapping[str, Decoded]) -> tupl
         places = [place for place, example in enumerate(examples) if example.id not in skipped]
         kept[name] = tuple(examples[place] for place in places)
         if name in decoded:
-            found = decoded[name]
-            masks = None if found.masks is None else found.masks[places]
-            rows[name] = replace(found, images=found.images[places], masks=masks) if skipped else found
+            source = decoded[name]
+            masks = None if source.masks is None else source.masks[places]
+            rows[name] = replace(source, images=source.images[places], masks=masks) if skipped else source
     return SourceFiles(kept, files.entries), rows

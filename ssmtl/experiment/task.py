@@ -14,7 +14,7 @@ from ssmtl.recipe.models import TaskSpec
 
 @dataclass(frozen=True)
 class Term:
-    """One strategy of a task. `name` is what it uses, numbered if the task uses it twice."""
+    """One strategy of a task. `name` is the strategy's, numbered if the task uses it more than once."""
 
     name: str
     strategy: Strategy
@@ -34,5 +34,5 @@ class Task:
     views: tuple[View, ...]
 
     def rows(self, pool: str) -> int:
-        """Rows drawn from a pool in one step."""
+        """Rows taken from a pool in one step."""
         return self.spec.batch if pool == "labeled" else self.spec.unlabeled_batch or self.spec.batch

@@ -1,1 +1,1 @@
-"""The network: backbone, heads and bridges together, its average, its weights on disk."""
+"""The network (backbone, heads and bridges), its moving average, and its weights on disk."""

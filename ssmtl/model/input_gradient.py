@@ -1,4 +1,4 @@
-"""What a prediction looks at."""
+"""Which pixels a prediction depends on."""
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from ssmtl.contracts.shapes import Images
 def input_gradient(
     images: Images, predict: FrozenPredictor, target: int | None
 ) -> Float[Tensor, "rows 1 height width"]:
-    """|∂ logit / ∂ x| in float32, the largest over the image's channels; detached.
+    """|∂ logit / ∂ x| in float32, maximum over the image's channels; detached.
 
     Simonyan, Vedaldi and Zisserman, "Deep inside convolutional networks", 2014. Works under `no_grad`, not under
     `inference_mode`; accumulates into no parameter's gradient.

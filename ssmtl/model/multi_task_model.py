@@ -15,7 +15,7 @@ from ssmtl.contracts.shapes import Features, Images, Logits
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Dropout off and statistics fixed; each submodule's previous flag comes back, also after an error."""
+    """Dropout off and statistics fixed; each submodule's previous training flag is restored, even after an error."""
     flags = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -28,8 +28,8 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 class MultiTaskModel(nn.Module):
     """A shared backbone, and a head with an optional bridge for each task.
 
-    :param normalize: by task, mean and std: its images in [0, 1] become (x − mean) / std before the backbone; one value
-        a channel.
+    :param normalize: by task, mean and std, one value per channel: its images in [0, 1] become (x − mean) / std before
+        the backbone.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class MultiTaskModel(nn.Module):
         return logits
 
     def logits(self, task: str, images: Images) -> Logits:
-        """Logits of one task for its own images, in the mode that the modules are in."""
+        """Logits of one task for its own images, in the modules' current mode."""
         return self._logits(task, images, images_of=task)
 
     def predictor(self, task: str, images_of: str | None = None) -> FrozenPredictor:
@@ -66,7 +66,7 @@ class MultiTaskModel(nn.Module):
 
         It leaves parameter gradients alone as long as it is differentiated with `torch.autograd.grad`.
 
-        :param images_of: the task whose images it is shown, if not its own: normalising belongs to the images.
+        :param images_of: the task whose images it is shown, if not its own: normalisation goes with the images.
         """
         return _FrozenPredictor(self, task, images_of or task)
 

@@ -14,7 +14,7 @@ from ssmtl.errors import RunError
 
 
 def save_weights(path: Path, model: nn.Module, facts: Mapping[str, str]) -> None:
-    """:param facts: kept in the file's header as JSON, such as the step and the recipe's hash."""
+    """:param facts: stored in the file's header as JSON, such as the step and the recipe's hash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -27,11 +27,12 @@ def save_weights(path: Path, model: nn.Module, facts: Mapping[str, str]) -> None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
-    """The file is on the disk when this returns.
+    """The file is on disk when this returns.
 
-    One key of facts, since safetensors orders several at random and the same weights must give the same bytes.
+    All facts share one metadata key, since safetensors writes several in random order and the same weights must
+    give the same bytes.
 
-    :raises OSError: for a full disk among others.
+    :raises OSError: if it cannot be written, for example because the disk is full.
     """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:

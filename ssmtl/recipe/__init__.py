@@ -1,1 +1,1 @@
-"""What may stand in a recipe, and how it is read."""
+"""What a recipe may contain, and how it is read."""

@@ -10,7 +10,7 @@ class RecipePart(BaseModel):
 
 
 class Component(RecipePart):
-    """A component by name; every key besides `use` belongs to the component."""
+    """A component by name; every key other than `use` is one of its options."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, protected_namespaces=())
     use: str
@@ -22,18 +22,18 @@ class Component(RecipePart):
 
 
 def as_component(named: "str | Component") -> "Component":
-    """A metric may stand as its name alone."""
+    """A metric may be given by its name alone."""
     return Component(use=named) if isinstance(named, str) else named
 
 
 class Ramp(RecipePart):
-    """A weight that grows linearly from 0 to `to` within the first `until` of the training."""
+    """A weight that grows linearly from 0 to `to` over the first fraction `until` of training."""
 
     to: NonNegativeFloat
     until: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     def at(self, progress: float) -> float:
-        """The weight when `progress` of the training is done."""
+        """The weight when the fraction `progress` of training is done."""
         return self.to * min(progress / self.until, 1.0)
 
 
@@ -43,5 +43,5 @@ class StrategyEntry(Component):
     weight: NonNegativeFloat | Ramp = 1.0
 
     def weight_at(self, progress: float) -> float:
-        """The weight when `progress` of the training is done."""
+        """The weight when the fraction `progress` of training is done."""
         return self.weight.at(progress) if isinstance(self.weight, Ramp) else self.weight

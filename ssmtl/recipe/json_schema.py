@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes, with the options of every component that is installed."""
+"""The JSON Schema of recipes, with the options of every installed component."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +19,10 @@ PLACES: dict[str, str] = {
     "metric": "TaskSpec.metrics",
     "source": "Recipe.sources",
 }
-"""Where components of each kind stand in a recipe."""
+"""Where components of each kind appear in a recipe."""
 
 CORE: dict[str, type[Component]] = {"strategy": StrategyEntry, "source": SourceEntry}
-"""Kinds whose entries have keys of the core's beside `use`."""
+"""Kinds whose entries have keys for the core besides `use`."""
 
 
 def recipe_schema(plugins: Plugins) -> dict[str, Any]:

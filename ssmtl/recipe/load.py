@@ -1,4 +1,4 @@
-"""From a recipe's file or name, a sources file and `--set` to a `Recipe`."""
+"""Turns a recipe's file or name, a sources file and `--set` overrides into a `Recipe`."""
 
 import copy
 import json
@@ -18,31 +18,31 @@ from ssmtl.registry.registry import Registry
 from ssmtl.validation_errors import problems_of
 
 UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
-"""What pydantic puts into a place to say which member of a union of types it tried."""
+"""What pydantic adds to an error's location to say which member of a union of types it tried."""
 
 
 @dataclass(frozen=True)
 class RecipeText:
-    """A recipe's plain data, with overrides and sources put in, and the file it came from."""
+    """A recipe's plain data, with overrides and sources merged in, and the file it came from."""
 
     content: dict[str, Any]
     where: str
 
     def validated(self) -> Recipe:
-        """:raises RecipeError: with every mistake of form."""
+        """:raises RecipeError: with every structural mistake."""
         recipe, problems = self.parsed()
         if recipe is None or problems:
             raise RecipeError(problems)
         return recipe
 
     def parsed(self) -> tuple[Recipe | None, list[Problem]]:
-        """Every mistake of form; and the recipe, without the keys that are wrong if it stands without them."""
+        """The recipe without its wrong keys (None if it is invalid without them), and every structural mistake."""
         try:
             return Recipe.model_validate_json(json.dumps(self.content, default=str)), []
         except ValidationError as error:
             problems = _distinct(list(problems_of(error, "", Recipe)))
             rest = _without(self.content, [problem.where.split(".") for problem in problems])
-        named = [Problem(f"{self.where}: {found.where}", found.what, found.hint) for found in problems]
+        named = [Problem(f"{self.where}: {problem.where}", problem.what, problem.hint) for problem in problems]
         try:
             return Recipe.model_validate_json(json.dumps(rest, default=str)), named
         except ValidationError:
@@ -50,7 +50,7 @@ class RecipeText:
 
 
 def _without(content: dict[str, Any], places: list[list[str]]) -> dict[str, Any]:
-    """The content without the values at these places, so that what is left can be checked too."""
+    """The content without the values at these places, so that the rest can be checked too."""
     result = copy.deepcopy(content)
     for *parents, last in places:
         place: Any = result
@@ -72,9 +72,9 @@ def read(
     """Find, read and overlay a recipe.
 
     :param recipe: a file, or the name of a shipped recipe.
-    :param sources: a sources file, or the name of a shipped one, in the place of the recipe's own.
+    :param sources: a sources file, or the name of a shipped one, that replaces the recipe's own.
     :param overrides: `a.b=c`, where c is YAML; list items are addressed by number or by what they `use`.
-    :raises RecipeError: if a file is missing or not YAML, or an override names a place that is not there.
+    :raises RecipeError: if a file is missing or not YAML, or an override names a place that does not exist.
     """
     path = _find(recipe, shipped)
     content = yaml_file.read_mapping(path)
@@ -90,9 +90,9 @@ def read(
 
 
 def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
-    """The Python files that the recipe names, from its own folder on; their places become absolute in the recipe.
+    """The Python files that the recipe names, relative to its own folder; their paths become absolute in the recipe.
 
-    :raises RecipeError: if it names some and `allow` is not set, or one is not there.
+    :raises RecipeError: if it names some and `allow` is not set, or one does not exist.
     """
     named = text.content.get("plugins")
     if not named or not isinstance(named, list):
@@ -108,12 +108,12 @@ def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
                 )
             ]
         )
-    found = [(Path(text.where).parent / str(name)).resolve() for name in named]
-    for path in found:
+    files = [(Path(text.where).parent / str(name)).resolve() for name in named]
+    for path in files:
         if not path.is_file():
             raise RecipeError([Problem(f"{text.where}: plugins", f"no file {path}")])
-    text.content["plugins"] = [str(path) for path in found]
-    return found
+    text.content["plugins"] = [str(path) for path in files]
+    return files
 
 
 def _find(recipe: str, shipped: Registry) -> Path:
@@ -121,14 +121,14 @@ def _find(recipe: str, shipped: Registry) -> Path:
     if path.is_file():
         return path
     if recipe in shipped:
-        found = shipped[recipe].make
-        return found if isinstance(found, Path) else Path(str(found))
+        file = shipped[recipe].make
+        return file if isinstance(file, Path) else Path(str(file))
     kind = "no such file" if path.suffix in (".yaml", ".yml") else "neither a file nor the name of a shipped recipe"
     raise RecipeError([Problem(recipe, kind, nearest(path.stem, shipped))])
 
 
 def find_sources(wanted: str, recipe: Path | None = None) -> Path:
-    """A sources file: beside the recipe, from here, or shipped.
+    """A sources file: beside the recipe, in the current folder, or shipped.
 
     :raises RecipeError: if there is none.
     """
@@ -180,7 +180,7 @@ def _index(items: list[Any], part: str, where: str) -> int:
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:
-    """A union of types gives one message a member; keep the first of each place."""
+    """A union of types gives one message per member; keep the first for each place."""
     kept: dict[str, Problem] = {}
     for problem in problems:
         place = ".".join(part for part in problem.where.split(".") if not UNION_MEMBER.fullmatch(part))

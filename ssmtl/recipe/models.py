@@ -1,4 +1,4 @@
-"""The recipe as frozen, forbidding models: what may stand in the YAML file."""
+"""The recipe as frozen models that forbid unknown keys: what the YAML file may contain."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ class SourceEntry(Component):
     """A source, and what the core does with it.
 
     :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
-        such part itself.
+        such part of its own.
     :param labels: renames class names; null drops a label.
-    :param disjoint_from: another source: patients found in both go to one of them only; `share` of them to this one.
-    :param on_error: what an image that does not decode does.
+    :param disjoint_from: another source: patients in both go to only one of them; `share` of them to this one.
+    :param on_error: what to do about an image that does not decode.
     """
 
     val: Share | PositiveInt | None = None
@@ -34,7 +34,7 @@ class SourceEntry(Component):
 class ImageSpec(RecipePart):
     """Images are resized to size × size.
 
-    The model normalises them as (x − mean) / std, one value a channel or one for all.
+    The model normalises them as (x − mean) / std, with one value per channel or one for all.
     """
 
     size: Annotated[int, Field(ge=16, le=8192)] = 64
@@ -51,29 +51,29 @@ class ImageSpec(RecipePart):
 
 
 class Normalize(RecipePart):
-    """Of one task's images, in the place of the recipe's; see `ImageSpec`."""
+    """Normalisation of one task's images, in place of the recipe's; see `ImageSpec`."""
 
     mean: Annotated[list[float], Field(min_length=1)]
     std: Annotated[list[PositiveFloat], Field(min_length=1)]
 
 
 def _checked_names(named: dict[str, Any]) -> dict[str, Any]:
-    """They become parts of file names."""
+    """The same names, checked because they become parts of file names."""
     for name in named:
         if not name or len(name) > 60 or not all(character.isalnum() or character in "_-" for character in name):
-            raise ValueError(f"the name {name!r:.80} should be made of up to 60 letters, digits, '_' and '-'")
+            raise ValueError(f"the name {name!r:.80} should consist of up to 60 letters, digits, '_' and '-'")
     return named
 
 
 class TaskSpec(RecipePart):
     """One task.
 
-    :param labeled: how many images of the train part keep their labels: a number, a share, `all`, or a number a class.
+    :param labeled: how many images of the train part keep labels: a number, a share, `all`, or a number per class.
     :param unlabeled_includes_labeled: whether the unlabelled pool holds the labelled images too, as in FixMatch.
-    :param unlabeled_batch: unlabelled rows a step; as many as labelled ones if not given.
+    :param unlabeled_batch: unlabelled rows per step; by default as many as labelled ones.
     :param evaluate_on: domain name to source name; a task's own source stands for its test part.
-    :param normalize: if this task's images are normalised otherwise than `image` says.
-    :param disjoint_from: another task, whose patients this task must not see.
+    :param normalize: set if this task's images are normalised differently from what `image` says.
+    :param disjoint_from: another task, with which this one must share no patient.
     """
 
     source: str
@@ -91,7 +91,7 @@ class TaskSpec(RecipePart):
     metrics: list[str | Component] = []
 
     def components(self) -> Iterator[tuple[str, str, Component]]:
-        """Every component of the task: where it stands, its kind, and itself."""
+        """Every component of the task: its place, its kind, and itself."""
         yield "head", "head", self.head
         if self.bridge is not None:
             yield "bridge", "bridge", self.bridge
@@ -141,7 +141,7 @@ class Recipe(RecipePart):
         for name, task in self.tasks.items():
             for key in ("mean", "std") if task.normalize else ():
                 if len(getattr(task.normalize, key)) not in (1, self.image.channels):
-                    raise ValueError(f"'{key}' of tasks.{name}.normalize should have one value, or one a channel")
+                    raise ValueError(f"'{key}' of tasks.{name}.normalize should have one value, or one per channel")
         return self
 
     @field_validator("tasks", "sources")
@@ -150,7 +150,7 @@ class Recipe(RecipePart):
         return _checked_names(named)
 
     def components(self) -> Iterator[tuple[str, str, Component]]:
-        """Every component: where it stands, its kind, and itself."""
+        """Every component: its place, its kind, and itself."""
         yield "backbone", "backbone", self.backbone
         yield "balancer", "balancer", self.balancer
         for name, source in self.sources.items():
@@ -159,7 +159,7 @@ class Recipe(RecipePart):
             yield from ((f"tasks.{name}.{place}", kind, component) for place, kind, component in task.components())
 
     def content(self) -> dict[str, Any]:
-        """The recipe as plain data, every default written out."""
+        """The recipe as plain data, with every default filled in."""
         return self.model_dump(mode="json")
 
     def digest(self) -> str:

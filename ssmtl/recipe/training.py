@@ -1,4 +1,4 @@
-"""How a recipe is trained: optimiser, learning rate, length, selection, machine."""
+"""How a recipe is trained: optimiser, learning rate, length, selection, hardware."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from ssmtl.recipe.components import RecipePart
 
 
 class Optimizer(RecipePart):
-    """:param betas: of Adam and AdamW. :param momentum: of SGD."""
+    """:param betas: for Adam and AdamW. :param momentum: for SGD."""
 
     use: Literal["adam", "adamw", "sgd"] = "adam"
     lr: PositiveFloat = 1e-4
@@ -28,8 +28,8 @@ Minutes = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+minutes?\s*$")]
 class Schedule(RecipePart):
     """The learning rate over time, after a linear warm-up.
 
-    :param every, gamma: of `step`: the rate is multiplied by gamma each time.
-    :param floor: of `cosine`: share of the initial rate at the end.
+    :param every, gamma: for `step`: after each interval `every`, the rate is multiplied by gamma.
+    :param floor: for `cosine`: the final rate as a fraction of the initial one.
     """
 
     use: Literal["constant", "step", "cosine"] = "constant"
@@ -43,16 +43,16 @@ class Train(RecipePart):
     """How long, on what, and which weights are kept.
 
     :param ema: decay of the exponential moving average of the weights, evaluated instead of the raw ones.
-    :param clip: largest norm of the gradient.
-    :param select_by: `validation`: weights with the best mean validation score over the tasks; `last`: the last ones.
-        Never by the test part.
-    :param gradient_cosine_every: steps between two logs of the angle between the tasks' gradients, in 32-bit
+    :param clip: maximum norm of the gradient.
+    :param select_by: `validation`: the weights with the best mean validation score over the tasks; `last`: the final
+        ones. The test part is never used.
+    :param gradient_cosine_every: how many steps apart the cosine between the tasks' gradients is logged, in 32-bit
         precision; null: never.
-    :param checkpoint_every: how often the state is saved that `--resume` goes on from: steps, epochs or minutes.
-    :param keep_checkpoints: how many of the last are kept.
-    :param on_nonfinite: what a step does whose loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
-    :param max_skipped: skipped steps before the run stops all the same.
-    :param timeout: seconds that a process waits for the others before it gives up (`devices` above 1).
+    :param checkpoint_every: how often to save the state that `--resume` continues from: steps, epochs or minutes.
+    :param keep_checkpoints: how many of the latest are kept.
+    :param on_nonfinite: what to do if a loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
+    :param max_skipped: skipped steps before the run stops anyway.
+    :param timeout: seconds that a process waits for the others before giving up (`devices` above 1).
     """
 
     steps: PositiveInt = 1000

@@ -34,7 +34,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         if isinstance(key, list | dict):
             raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
         if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' appears twice", key_node.start_mark)
         seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
@@ -43,17 +43,17 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 MAX_CHARACTERS = 2_000_000
-"""Of one text; a recipe has some thousands."""
+"""Limit for one text; a recipe has a few thousand characters."""
 
 MAX_NODES = 200_000
-"""Of one text with its aliases written out: a few lines of aliases of aliases stand for billions."""
+"""Limit on the nodes of one text with its aliases expanded: a few lines of nested aliases can expand to billions."""
 
 
 def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """Nodes with aliases written out."""
+    """The number of nodes with aliases expanded."""
     if id(node) in known:
         if not known[id(node)]:
-            raise yaml.YAMLError("an alias that stands for what it is part of")
+            raise yaml.YAMLError("an alias that contains itself")
         return known[id(node)]
     known[id(node)] = 0  # being counted
     size = 1
@@ -62,7 +62,7 @@ def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
     elif isinstance(node, yaml.SequenceNode):
         size += sum(_size(item, known) for item in node.value)
     if size > MAX_NODES:
-        raise yaml.YAMLError(f"more than {MAX_NODES:,} nodes with its aliases written out")
+        raise yaml.YAMLError(f"more than {MAX_NODES:,} nodes with its aliases expanded")
     known[id(node)] = size
     return size
 
@@ -80,7 +80,7 @@ def _loaded(text: str) -> Any:
 
 
 def parse(text: str, where: str) -> Any:
-    """:raises RecipeError: with `where` and the line, if `text` is not YAML, or too much of it."""
+    """:raises RecipeError: with `where` and the line, if `text` is not YAML, or is too large."""
     try:
         return _loaded(text)
     except (RecursionError, ValueError, OverflowError) as error:

@@ -1,1 +1,1 @@
-"""Plugins, what they offer under which name, and which options it takes."""
+"""Plugins, the components they offer by name, and the options these take."""

@@ -1,7 +1,8 @@
 """A component's keyword-only parameters become its recipe schema.
 
 Positional-only parameters come from the engine; keyword-only parameters come from the recipe. An author writes an
-ordinary typed constructor; this module reads the signature and builds the forbidding pydantic model.
+ordinary typed constructor; this module reads the signature and builds a pydantic model that forbids
+unknown keys.
 """
 
 import inspect
@@ -39,7 +40,7 @@ def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
 
 
 def check_options(make: Callable[..., Any], name: str, options: Mapping[str, Any], where: str) -> list[Problem]:
-    """What is wrong with `options`, each with its key under `where`."""
+    """The problems with `options`, each with its key under `where`."""
     model = options_model(make, name)
     try:
         _validated(model, options)
@@ -55,5 +56,5 @@ def build(make: Callable[..., Any], name: str, options: Mapping[str, Any], *engi
 
 
 def _validated(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
-    """Strict, yet in JSON's types: a YAML list is a tuple where one is wanted, and the string "5" is no number."""
+    """Strict, but with JSON's types: a YAML list may become a tuple, and the string "5" is not a number."""
     return model.model_validate_json(json.dumps(options, default=str))

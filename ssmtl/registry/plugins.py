@@ -1,4 +1,4 @@
-"""Make a plugin manager and the registries that its plugins fill. There is no global manager."""
+"""Builds a plugin manager and the registries that its plugins fill. There is no global manager."""
 
 import importlib.util
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ KINDS = ("backbone", "head", "bridge", "strategy", "balancer", "augmentation", "
 
 
 def plural(kind: str) -> str:
-    """As in the name of the hook."""
+    """The plural, as in the name of the hook."""
     return {"strategy": "strategies"}.get(kind, kind + "s")
 
 
@@ -41,7 +41,7 @@ class Plugins:
 def load_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
     """Every plugin, and what each provides.
 
-    :raises PluginError: naming the plugin that does not load, implements an unknown hook, or takes a taken name.
+    :raises PluginError: naming the plugin that does not load, implements an unknown hook, or reuses a taken name.
     """
     plugins = find_plugins(local, installed)
     for kind in KINDS:
@@ -50,11 +50,11 @@ def load_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
 
 
 def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
-    """Built-ins first, then installed entry points of the group `ssmtl`, then local files; nothing provided yet."""
+    """Built-ins first, then installed entry points of the group `ssmtl`, then local files; collects no components."""
     plugins = Plugins(pluggy.PluginManager("ssmtl"))
     plugins.manager.add_hookspecs(hookspecs)
     _register(plugins, builtins, "builtins", Origin("builtins", "ssmtl"))
-    for entry in sorted(entry_points(group="ssmtl") if installed else (), key=lambda found: (found.name, found.value)):
+    for entry in sorted(entry_points(group="ssmtl") if installed else (), key=lambda point: (point.name, point.value)):
         distribution = entry.dist.name if entry.dist else ""
         try:
             module = entry.load()
@@ -119,7 +119,7 @@ def _check_hooks(plugins: Plugins) -> None:
 
 
 def _collect(plugins: Plugins, kind: str) -> Registry:
-    """pluggy drops the author of each result, so the implementations are called one by one."""
+    """pluggy does not say which plugin a result is from, so the implementations are called one by one."""
     registry = Registry(kind)
     hook: Any = getattr(plugins.manager.hook, f"ssmtl_{plural(kind)}")
     for implementation in hook.get_hookimpls():

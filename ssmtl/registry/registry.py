@@ -1,4 +1,4 @@
-"""Name → component, and who offers it."""
+"""Name → component, and the plugin that offers it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ssmtl.errors import PluginError, nearest
 
 @dataclass(frozen=True)
 class Origin:
-    """Who offers a component: the plugin's name, and the distribution it came in ('' for a local file)."""
+    """Where a component comes from: the plugin's name, and its distribution ('' for a local file)."""
 
     plugin: str
     distribution: str = ""
@@ -20,7 +20,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One component under its name."""
+    """A component under its name."""
 
     name: str
     make: Callable[..., Any]
@@ -45,7 +45,7 @@ class Registry(Mapping[str, Entry]):
         self._entries[entry.name] = entry
 
     def missing(self, name: str) -> str:
-        """What to say of a name that no plugin offers."""
+        """A hint for a name that no plugin offers."""
         return nearest(name, self)
 
     def __getitem__(self, name: str) -> Entry:

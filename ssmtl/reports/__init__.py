@@ -1,4 +1,4 @@
-"""Figures and a self-contained page, for one finished run or for a suite: reads a folder, writes into it."""
+"""Figures and a self-contained page of a run or a suite, read from its folder and written into it."""
 
 from ssmtl.reports.run.figures import write_figures
 from ssmtl.reports.run.page import write_report

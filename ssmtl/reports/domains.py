@@ -6,7 +6,7 @@ FIRST_DOMAINS = ("in_domain", "cross_domain")
 
 
 def in_order(domains: Iterable[str]) -> list[str]:
-    """Each domain once: in_domain, cross_domain, then the others as they came."""
-    found = list(dict.fromkeys(domains))
-    first = [domain for domain in FIRST_DOMAINS if domain in found]
-    return first + [domain for domain in found if domain not in first]
+    """Each domain once: in_domain, cross_domain, then the others in the given order."""
+    distinct = list(dict.fromkeys(domains))
+    first = [domain for domain in FIRST_DOMAINS if domain in distinct]
+    return first + [domain for domain in distinct if domain not in first]

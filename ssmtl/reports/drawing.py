@@ -1,4 +1,4 @@
-"""A figure with its caption, and the style all figures share: Okabe–Ito colours, thin axes, names taken literally."""
+"""A figure with its caption, and the style that all figures share: Okabe–Ito colours, thin axes, literal names."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), "Color Universal Design": told apart with every common colour vision.
+# Okabe & Ito (2008), "Color Universal Design": distinguishable with every common type of colour vision.
 BLACK, GREY = "#000000", "#7f7f7f"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, YELLOW = "#E69F00", "#56B4E9", "#F0E442"
@@ -17,12 +17,12 @@ DASHES = ("-", "--", "-.", ":")
 
 WIDTH = 7.2  # inches: the text width of a journal page
 SMALL, TEXT = 7.0, 8.0  # points
-TITLE, GAP = 0.32, 0.06  # inches: two small lines; between pictures
+TITLE, GAP = 0.32, 0.06  # inches: two small lines; the space between images
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """:param name: of the file, without suffix. :param caption: plain text; says what is drawn, and in what units."""
+    """:param name: of the file, without suffix. :param caption: plain text that says what is shown, in which units."""
 
     name: str
     caption: str
@@ -30,16 +30,16 @@ class Drawing:
 
 
 def sheet(width: float, height: float) -> Figure:
-    """An empty figure, sizes in inches, that belongs to no window and no pyplot."""
+    """An empty figure, without window or pyplot; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def panels(count: int, columns: int, height: float, width: float = WIDTH) -> tuple[Figure, list[Axes]]:
-    """A sheet with `count` styled axes in rows of at most `columns`; `height` is one row's, in inches.
+    """A sheet with `count` styled axes in rows of at most `columns`; `height` is that of a row, in inches.
 
-    Fewer panels than columns make a narrower sheet, so that panels are of one size in all figures.
+    Fewer panels than columns make a narrower sheet, so that panels have the same size in all figures.
     """
     across = min(count, columns)
     rows = math.ceil(count / across)
@@ -55,10 +55,10 @@ def panels(count: int, columns: int, height: float, width: float = WIDTH) -> tup
 def pictures(
     rows: int, columns: int, aspect: float, *, titled: int, below: float = 0.0, left: float = 0.0, right: float = 0.0
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A sheet of `rows` × `columns` picture frames without ticks, placed without a layout engine (which is slow here).
+    """A sheet of `rows` × `columns` image frames without ticks, placed without a layout engine (which is slow here).
 
-    :param aspect: a picture's height over its width. :param titled: how many of the first rows carry a two-line title.
-    :param below: inches left free, for a legend; so are `left` (names of rows) and `right` (a colour bar).
+    :param aspect: an image's height over its width. :param titled: how many of the first rows have a two-line title.
+    :param below: inches left free for a legend. :param left: for row labels. :param right: for a colour bar.
     """
     side = (WIDTH - left - right) / max(columns, 4)
     tall = (side - GAP) * aspect
@@ -81,14 +81,14 @@ def pictures(
 
 
 def label(axis: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
-    """Write title and axis labels in the shared sizes; the texts are taken literally."""
+    """Set title and axis labels in the shared sizes; the texts are literal."""
     axis.set_title(plain(title), fontsize=TEXT, loc="left")
     axis.set_xlabel(plain(x), fontsize=SMALL)
     axis.set_ylabel(plain(y), fontsize=SMALL)
 
 
 def plain(text: str, longest: int = 60) -> str:
-    """A name as matplotlib shows it literally: no mathematics between dollars, the middle cut out of long names."""
+    """A name that matplotlib shows literally: dollar signs escaped, the middle of long names cut out."""
     if len(text) > longest:
         half = (longest - 1) // 2
         text = f"{text[:half]}…{text[-half:]}"
@@ -96,6 +96,6 @@ def plain(text: str, longest: int = 60) -> str:
 
 
 def styles(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """(name, colour, dashes) for each name, distinct in colour and, for print in grey, in dashes."""
+    """(name, colour, dashes) for each name, distinct in colour and, for greyscale print, in dashes."""
     for place, name in enumerate(names):
         yield name, SERIES[place % len(SERIES)], DASHES[place % len(DASHES)]

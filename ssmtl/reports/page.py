@@ -1,4 +1,4 @@
-"""What the page of a run and that of a suite have in common: one HTML file that needs nothing else."""
+"""What the pages of runs and suites share: each is one self-contained HTML file."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Figures of one subject; if there are none, what they need."""
+    """Figures of one subject. :param needs: what is missing if there are none."""
 
     heading: str
     pictures: Sequence[Picture]
@@ -37,7 +37,7 @@ class Section:
 
 
 def render(template: str, **content: Any) -> str:
-    """The template with every string of `content` escaped, and with the hash of the one script that may run."""
+    """Render the template, with every string of `content` escaped and the hash of the only script that may run."""
     environment = Environment(
         loader=PackageLoader("ssmtl.reports", ""),
         autoescape=True,
@@ -45,7 +45,7 @@ def render(template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Style and script are included verbatim: they are ours and hold nothing of the run.
+    # Style and script are included verbatim: they contain nothing from the run.
     script = resources.files("ssmtl.reports").joinpath(SCRIPT).read_text(encoding="utf-8")
     script_hash = base64.b64encode(hashlib.sha256(script.rstrip("\n").encode()).digest()).decode()
     return environment.get_template(template).render(script_hash=script_hash, **content)
@@ -59,5 +59,5 @@ def picture(figure: SavedFigure) -> Picture:
 
 
 def link(folder: Path, name: str) -> str:
-    """Where the page finds a file or folder beside it."""
+    """The relative address of a file or folder beside the page."""
     return quote(name) + ("/" if (folder / name).is_dir() else "")

@@ -22,7 +22,7 @@ class SavedFigure:
 def save_drawing(
     drawing: Drawing, folder: Path, taken: set[str], formats: Sequence[str] = ("png",)
 ) -> Iterator[SavedFigure]:
-    """Save one drawing into the folder's `figures/`, a file a format."""
+    """Save one drawing into the folder's `figures/`, one file per format."""
     name = _file_name(drawing.name, taken)
     for suffix in formats:
         path = folder / "figures" / f"{name}.{suffix}"
@@ -32,7 +32,7 @@ def save_drawing(
 
 
 def _file_name(name: str, taken: set[str]) -> str:
-    """`name` with nothing but letters, digits, dots, dashes and underscores, and not yet taken."""
+    """`name` reduced to letters, digits, dots, dashes and underscores, and not yet taken."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "figure"
     unique = next(one for one in (safe, *(f"{safe}-{count}" for count in range(2, 1000))) if one not in taken)
     taken.add(unique)

@@ -1,4 +1,4 @@
-"""A table of a page, as text; numbers keep their full value for sorting."""
+"""A table of a page: cells as text, with the full value of numbers for sorting."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ UNDEFINED = "–"
 
 @dataclass(frozen=True)
 class TableCell:
-    """:param order: what the column is sorted by if it is a column of numbers; NaN sorts last.
+    """:param order: what a column of numbers is sorted by; NaN sorts last.
 
-    :param links: texts and addresses, in the place of the text.
+    :param links: texts and addresses, shown instead of the text.
     """
 
     text: str
@@ -20,13 +20,13 @@ class TableCell:
 
     @property
     def key(self) -> str:
-        """`order` for the page: empty if not defined."""
+        """`order` for the page: empty if undefined."""
         return "" if self.order is None or math.isnan(self.order) else repr(self.order)
 
 
 @dataclass(frozen=True)
 class PageTable:
-    """:param note: what a reader must know to read the numbers."""
+    """:param note: what a reader needs to know to interpret the numbers."""
 
     title: str
     columns: Sequence[str]
@@ -35,7 +35,7 @@ class PageTable:
 
 
 def decimal(value: object, signed: bool = False) -> TableCell:
-    """A measured number with three decimals, or four digits if it is large."""
+    """A measured number with three decimals, or four significant digits from 1000 up."""
     measured = number(value)
     if math.isnan(measured):
         return TableCell(UNDEFINED, math.nan)
@@ -57,7 +57,7 @@ def whole(value: object) -> TableCell:
 
 
 def number(value: object) -> float:
-    """`value` as a float; NaN for null, text and all else that is no number."""
+    """`value` as a float; NaN for anything that is not a number."""
     if isinstance(value, int | float):
         return float(value)
     try:

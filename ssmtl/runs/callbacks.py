@@ -1,4 +1,4 @@
-"""What follows from a logged step, and from one that is not finite."""
+"""What follows a logged step, and one that is not finite."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,29 +15,29 @@ from ssmtl.training.train_state import TrainState
 
 @dataclass
 class RunClock:
-    """The time that a run took, over all its processes. :param before: seconds of earlier ones."""
+    """The time a run took, including before it was resumed. :param before: seconds until then."""
 
     before: float = 0.0
     began: float = field(default_factory=monotonic)
 
     def seconds(self) -> float:
-        """Up to now."""
+        """Seconds so far."""
         return self.before + monotonic() - self.began
 
 
 @dataclass(frozen=True)
 class Telling(Callback):
-    """Tells log and observers."""
+    """Notifies the log and the observers."""
 
     observers: Observers
     clock: RunClock
 
     def step_logged(self, event: StepEnded) -> None:
-        """With the time of earlier processes."""
+        """Adds the time from before the run was resumed."""
         self.observers.step_ended(replace(event, seconds=self.clock.before + event.seconds))
 
     def not_finite(self, step: int, what: tuple[str, ...]) -> None:
-        """Reached where the training goes on: `NonFiniteSteps` comes first."""
+        """Reached only if training continues: `NonFiniteSteps` comes first."""
         self.observers.log.skipped(step, what)
 
 
@@ -45,7 +45,7 @@ class Telling(Callback):
 class NonFiniteSteps(Callback):
     """Saves the batch of a step that is not finite, and skips it or ends the run, as the recipe says.
 
-    :param save: called with the step before when the run ends: from its state, the step can be replayed.
+    :param save: called with the previous step when the run ends, so that the step can be replayed from its state.
     """
 
     folder: RunFolder
@@ -71,7 +71,7 @@ class NonFiniteSteps(Callback):
         )
 
     def _images(self, step: int, what: tuple[str, ...]) -> str:
-        """Those of the tasks that are named; of all tasks if none is."""
+        """The images of the tasks named in `what`; of all tasks if none is."""
         every = self.state.experiment.tasks
         tasks = [task for task in every if any(one.startswith(f"{task.name}.") for one in what)] or every
         pools = {(task.name, pool): ids for task in tasks for pool, ids in ids_of(self.state, task, step - 1).items()}

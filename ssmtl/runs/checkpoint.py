@@ -1,4 +1,4 @@
-"""The states that a run can go on from: a folder each, written whole or not at all, with checksums."""
+"""The states that a run can resume from: one folder each, written whole or not at all, with checksums."""
 
 import hashlib
 import json
@@ -19,36 +19,36 @@ from ssmtl.runs.files import CheckpointFacts
 from ssmtl.runs.folder import RunFolder
 
 FORMAT = 2
-"""Raised when an older checkpoint can no longer be read."""
+"""Increased when older checkpoints can no longer be read."""
 
 STATE, FACTS, BEST = "state.safetensors", "checkpoint.json", "best.safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """:param facts: the content of its checkpoint.json. :param folder: where it lies."""
+    """:param facts: the content of its checkpoint.json. :param folder: where it is."""
 
     facts: CheckpointFacts
     folder: Path
 
     def tensors(self) -> dict[str, Tensor]:
-        """:raises RunError: if the file vanished since it was checked."""
+        """:raises RunError: if the file has vanished since it was checked."""
         return read_tensors(self.folder / STATE)
 
 
 class Checkpoints:
     """The checkpoints of one run, in `RUN/checkpoints/step-00000100` and so on.
 
-    :param keep: how many of the last are kept.
+    :param keep: how many of the latest are kept.
     """
 
     def __init__(self, run: RunFolder, keep: int) -> None:
         self.folder, self.best, self.keep = run.checkpoints, run.weights("best"), keep
 
     def save(self, tensors: Mapping[str, Tensor], facts: CheckpointFacts) -> Path:
-        """Write one, then remove what is too old. The best weights so far are part of it.
+        """Write a checkpoint, including the best weights so far; then remove those that are too old.
 
-        :raises OSError: if it cannot be written; those before are left as they are.
+        :raises OSError: if it cannot be written; earlier ones are left as they are.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self._place(facts.step)
@@ -62,7 +62,7 @@ class Checkpoints:
             facts.files = {file.name: _checksum(file) for file in sorted(building.iterdir())}
             content = without_nan(facts.model_dump())
             write_text(building / FACTS, json.dumps({"content": content, "checksum": _digest(content)}, indent=1))
-            if place.exists():  # damaged, or of a run that went another way
+            if place.exists():  # damaged, or left from before the run resumed from an earlier one
                 _remove(place)
             publish(building, place)
         finally:
@@ -72,19 +72,19 @@ class Checkpoints:
         return place
 
     def whole(self) -> Iterator[Checkpoint]:
-        """The last first. One that is not whole is named in a warning and passed over."""
+        """The latest first. A damaged one is named in a warning and skipped."""
         for place in self._places():
             try:
                 yield self._read(place)
             except (OSError, ValueError, KeyError, TypeError, AttributeError, RunError) as error:
-                warn(f"the checkpoint {place} is damaged and passed over: {error}")
+                warn(f"the checkpoint {place} is damaged and skipped: {error}")
 
     def at(self, step: int) -> Checkpoint:
-        """That of this step, which is known to be whole."""
+        """The checkpoint of this step, which is known to be intact."""
         return self._read(self._place(step))
 
     def put_back_best(self, checkpoint: Checkpoint) -> None:
-        """The best weights become those that were the best at the checkpoint."""
+        """Restore the weights that were the best at the checkpoint."""
         saved = checkpoint.folder / BEST
         if not saved.is_file():
             self.best.unlink(missing_ok=True)
@@ -94,20 +94,20 @@ class Checkpoints:
         temporary.unlink(missing_ok=True)
         _link(saved, temporary)
         os.replace(temporary, self.best)
-        temporary.unlink(missing_ok=True)  # two names of one file: the system renames nothing
+        temporary.unlink(missing_ok=True)  # if both are names of one file, os.replace does nothing
 
     def _place(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
 
     def _places(self) -> list[Path]:
-        """The last first."""
+        """The latest first."""
         return sorted(self.folder.glob("step-*"), reverse=True)
 
     def _read(self, place: Path) -> Checkpoint:
         written = json.loads((place / FACTS).read_text(encoding="utf-8"))
         content = written["content"]
         if written["checksum"] != _digest(content):
-            raise ValueError(f"{FACTS} is not as it was written")
+            raise ValueError(f"{FACTS} has changed since it was written")
         if content["format"] != FORMAT:
             raise RunError(f"its format is {content['format']}; this version reads format {FORMAT}")
         facts = CheckpointFacts.model_validate(content)
@@ -115,7 +115,7 @@ class Checkpoints:
             if name not in (STATE, BEST):
                 raise ValueError(f"{FACTS} names the file {name!r}")
             if _checksum(place / name) != checksum:
-                raise ValueError(f"{name} is not as it was written")
+                raise ValueError(f"{name} has changed since it was written")
         return Checkpoint(facts, place)
 
 
@@ -129,7 +129,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for the file, which is never written to but replaced; a copy where the disk has no links."""
+    """A hard link, since the file is replaced and never written to; a copy where the file system has no links."""
     try:
         os.link(source, target)
     except OSError:
@@ -137,8 +137,8 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _remove(place: Path) -> None:
-    """Renamed first: what a killed process leaves of it is not taken for a checkpoint."""
-    going = place.with_name(f".{place.name}.old")
-    shutil.rmtree(going, ignore_errors=True)
-    place.rename(going)
-    shutil.rmtree(going, ignore_errors=True)
+    """Renamed first, so that what a killed process leaves behind is not taken for a checkpoint."""
+    doomed = place.with_name(f".{place.name}.old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    place.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""When the state of a run is saved, and how the run goes on from it."""
+"""When the state of a run is saved, and how the run resumes from it."""
 
 import time
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from ssmtl.training.train_state import TrainState, steps_per_epoch
 
 
 class Checkpointing(Callback):
-    """Saves the state of model, log, best weights and time where it is due; in the first process.
+    """Saves the state of model, log, best weights and time when it is due; in the first process only.
 
-    :param fingerprints: by source, of its content. :param code: the code version.
+    :param fingerprints: by source, a hash of its content. :param code: the code version.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Checkpointing(Callback):
         self.code = code
 
     def resume(self) -> int:
-        """Go back to the last whole checkpoint that the log reaches to, if there is one; the steps done."""
+        """Go back to the latest intact checkpoint that the log still covers, if any; returns the steps done."""
         checkpoint = self._newest()
         if checkpoint is None:
             self.log.cut(0)
@@ -54,14 +54,14 @@ class Checkpointing(Callback):
         return int(done)
 
     def after_step(self, step: int, *, last: bool) -> None:
-        """Save where it is time."""
+        """Save if it is time."""
         by_steps = self.steps is not None and step % self.steps == 0
         by_time = self.minutes is not None and time.monotonic() - self.last_saved >= 60 * self.minutes
         if last or by_steps or by_time:
             self.save(step)
 
     def save(self, step: int) -> None:
-        """Save the state after this step, unless it is saved.
+        """Save the state after this step, unless it is already saved.
 
         :raises OSError: if it cannot be written.
         """
@@ -90,7 +90,7 @@ class Checkpointing(Callback):
             try:
                 self.log.cut(checkpoint.facts.log_bytes)
             except RunError as error:
-                warn(f"{error}; the checkpoint {checkpoint.folder} is passed over")
+                warn(f"{error}; the checkpoint {checkpoint.folder} is skipped")
                 continue
             return checkpoint
         return None
@@ -111,7 +111,7 @@ class Checkpointing(Callback):
 
 
 def resume_along(folder: RunFolder, state: TrainState) -> int:
-    """As `Checkpointing.resume`, in the other processes: the state of the step that the first process chose."""
+    """As `Checkpointing.resume`, in the other processes: restores the step that the first process chose."""
     done = int(state.fabric.broadcast(0))
     if done:
         restore_from(Checkpoints(folder, state.experiment.recipe.train.keep_checkpoints).at(done), state)
@@ -119,6 +119,6 @@ def resume_along(folder: RunFolder, state: TrainState) -> int:
 
 
 def restore_from(checkpoint: Checkpoint, state: TrainState) -> None:
-    """Put the checkpoint's tensors and numbers back."""
+    """Restore the checkpoint's tensors and numbers."""
     restore(state, checkpoint.tensors(), checkpoint.facts.numbers)
     state.skipped = checkpoint.facts.skipped

@@ -16,7 +16,12 @@ CHANGES_NUMBERS = ("contracts", "model", "data", "experiment", "training", "eval
 
 
 def code_version(plugins: Plugins, recipe: Recipe) -> str:
-    """A hash of those packages, of the plugins that the recipe's components come from, and of PyTorch's version.
+    """A hash of `code_files` and of PyTorch's version."""
+    return _digest(tuple(sorted(code_files(plugins, recipe))))
+
+
+def code_files(plugins: Plugins, recipe: Recipe) -> set[Path]:
+    """The files of those packages, and of the plugins that the recipe's components come from.
 
     The built-in components count as a plugin. Rewording a message elsewhere changes no hash, and neither does a plugin
     that the recipe does not use.
@@ -28,7 +33,7 @@ def code_version(plugins: Plugins, recipe: Recipe) -> str:
         plugin: Any = plugins.manager.get_plugin(origin.plugin)
         module = Path(inspect.getfile(plugin))
         files |= set(module.parent.rglob("*.py")) if module.name == "__init__.py" else {module}
-    return _digest(tuple(sorted(files)))
+    return files
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The observer that shows a run in the terminal: live, or plain lines where nobody watches."""
+"""The observer that shows a run in the terminal: live, or as plain lines where nobody watches."""
 
 import math
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class LiveConsole:
 
 
 class PlainConsole:
-    """One line a logged step and evaluation; nothing that redraws itself."""
+    """One line per logged step and evaluation; nothing is redrawn."""
 
     def __init__(self, console: Console, every: int = 50) -> None:
         self.console = console
@@ -81,8 +81,8 @@ class PlainConsole:
     def ssmtl_step_ended(self, step: StepEnded) -> None:
         if step.step - self.shown >= self.every or step.step == 1:
             self.shown = step.step
-            found = {"total": step.total, **step.losses, **step.diagnostics}
-            self._say(f"step {step.step}/{self.steps}  {step.rows_per_second:.0f} rows/s  {numbers(found)}")
+            values = {"total": step.total, **step.losses, **step.diagnostics}
+            self._say(f"step {step.step}/{self.steps}  {step.rows_per_second:.0f} rows/s  {numbers(values)}")
 
     @hookimpl
     def ssmtl_evaluated(self, result: Evaluated) -> None:
@@ -94,18 +94,18 @@ class PlainConsole:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _rows(table: Table, heading: str, found: Mapping[str, float]) -> None:
-    """One row a task, without its name before every number."""
+def _rows(table: Table, heading: str, values: Mapping[str, float]) -> None:
+    """One row per task, without repeating its name before every number."""
     by_task: dict[str, dict[str, float]] = {}
-    for name, value in found.items():
+    for name, value in values.items():
         task, dot, rest = name.partition(".")
         by_task.setdefault(task if dot else "", {})[rest if dot else name] = value
-    for task, values in by_task.items():
-        table.add_row(f"[dim]{heading}", f"[dim]{task}", numbers(values, NO_BREAK))
+    for task, own in by_task.items():
+        table.add_row(f"[dim]{heading}", f"[dim]{task}", numbers(own, NO_BREAK))
         heading = ""
 
 
-def numbers(found: Mapping[str, float], gap: str = " ") -> str:
+def numbers(values: Mapping[str, float], gap: str = " ") -> str:
     """'name 0.123  name 0.456'; `gap` stands between a name and its number."""
-    shown = {name: "nan" if math.isnan(value) else f"{value:.3f}" for name, value in found.items()}
+    shown = {name: "nan" if math.isnan(value) else f"{value:.3f}" for name, value in values.items()}
     return "  ".join(f"{name}{gap}{value}" for name, value in shown.items())

@@ -19,7 +19,7 @@ PACKAGES = (
 
 
 def environment(plugins: Plugins, device: str, command: list[str], data_folder: str) -> Environment:
-    """Of this process."""
+    """The environment of this process."""
     return Environment(
         ssmtl=__version__,
         commit=_commit(),
@@ -42,7 +42,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of the code that runs, with '+' if files differ from it; None outside a checkout."""
+    """The commit of the running code, with '+' if files differ from it; None outside a checkout."""
     package = Path(__file__).parent.parent
     try:
         ask = ["git", "-C", str(package), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]

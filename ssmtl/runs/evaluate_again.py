@@ -1,4 +1,4 @@
-"""Evaluate a finished run again, on its own domains or on other sources. Training data need not be there."""
+"""Evaluate a finished run again, on its own domains or on other sources. The training data is not needed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ from ssmtl.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class _Request:
-    """:param ids: as the run's split names them; None: what the source holds, less what the run trained on.
+    """:param ids: as the run's split names them; None: the whole source except what the run trained on.
 
-    :param optional: whether a task that has no labels there is passed over.
+    :param optional: whether to skip a task that has no labels there.
     """
 
     task: Task
@@ -50,10 +50,10 @@ def evaluate_run(
     weights: str = "best",
     progress: Progress = no_progress,
 ) -> Results:
-    """The run's results, with the values and counts of this evaluation in the place of its own.
+    """The run's results, with the values and counts of this evaluation in place of its own.
 
     :param wanted: `TASK=NAME`, or `NAME` of a source for every task that it has labels for; empty: the run's domains.
-    :param sources: a sources file whose entries come beside, or in the place of, the run's own.
+    :param sources: a sources file whose entries are added to, or replace, the run's own.
     :raises RunError: if `run` holds no finished run.
     """
     if not run.is_finished:
@@ -108,12 +108,12 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"
     decoded = decode(examples, recipe.image.size, recipe.image.channels, structures, skip=skip, progress=progress)
-    kept = [one for one in ids if one not in decoded.skipped]
+    kept = [name for name in ids if name not in decoded.skipped]
     return rows_of(request.source, kept, output, examples, decoded)
 
 
 def _check_split(run: RunFolder, split: Mapping[str, TaskSplit], experiment: Experiment) -> None:
-    """:raises RunError: if the split names no task of the recipe, or a source that it does not have."""
+    """:raises RunError: if the split lacks a task of the recipe, or names a source that the recipe does not have."""
     for task in experiment.tasks:
         if task.name not in split:
             raise RunError(f"{run.split}: tasks.{task.name}: is missing")

@@ -1,4 +1,4 @@
-"""One run: its folder is started or gone on with, and trained in one process or several."""
+"""One run: started or resumed in its folder, and trained in one process or several."""
 
 import multiprocessing
 import os
@@ -38,10 +38,10 @@ from ssmtl.runs.resume import check_data, check_recipe
 from ssmtl.runs.signals import StoppedError, listening
 
 LOST = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe")
-"""What a process says whose partner died."""
+"""What a process reports when another one has died."""
 
 GRACE = 3.0
-"""Seconds that it then waits, so that the one that died is named and not this one."""
+"""Seconds it then waits, so that the process that died is named rather than this one."""
 
 
 def nobody() -> AbstractContextManager[list[object]]:
@@ -53,8 +53,8 @@ def nobody() -> AbstractContextManager[list[object]]:
 class Job:
     """What a process needs to know to train; picklable.
 
-    :param resume: whether to go on with the run in the folder, if there is one.
-    :param force: to go on although the recipe differs in what may change.
+    :param resume: whether to resume the run in the folder, if there is one.
+    :param force: resume even if the recipe differs in keys that may change.
     :param observers: made in the process that reports, and closed there however the run ends.
     """
 
@@ -69,11 +69,11 @@ class Job:
 
 
 def execute(job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData) -> Results:
-    """Start the run's folder or go on with it, and train in one process or several.
+    """Start or resume the run in its folder, and train in one process or several.
 
-    :raises RunError: if the folder holds a run that is not this one, or the device, precision or loss does not allow
-        to go on.
-    :raises StoppedError: if a signal asked for it; the state is saved.
+    :raises RunError: if the folder holds a different run, or the device, precision or loss makes it impossible to
+        continue.
+    :raises StoppedError: if a signal asked the run to stop; its state is saved.
     """
     if not job.resume:
         job.folder.check_free()
@@ -92,7 +92,7 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
 
 
 def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> None:
-    """Write what tells of the run before it trains; the recipe last, since it marks a run that has begun."""
+    """Write the files that describe the run before it trains; the recipe last, since it marks a run that has begun."""
     folder = job.folder
     facts = environment(plugins, device, list(job.command), str(job.folders.base()[0]))
     clear_leftovers(folder.path)
@@ -108,17 +108,17 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
 
 
 def _resumed(folder: RunFolder, facts: Environment) -> Environment:
-    """The facts of the start, with these added to the list of later ones. A damaged file is written anew."""
+    """The facts from the run's start, with these added to its list of resumptions. A damaged file is rewritten."""
     try:
         before = folder.read_environment()
     except RunError as error:
-        warn(f"{error}; it is written anew")
+        warn(f"{error}; it is rewritten")
         return facts
     return before.model_copy(update={"resumed": [*before.resumed, facts.model_dump(exclude={"resumed"})]})
 
 
 def _launch(fabric: Fabric, job: Job) -> None:
-    """:raises RunError: what the user can mend of what went wrong in a spawned process, or which one died."""
+    """:raises RunError: with the error of a spawned process if the user can fix it, or naming the process that died."""
     mistakes = multiprocessing.get_context("spawn").SimpleQueue()
     try:
         with listening(forward=True):
@@ -131,12 +131,12 @@ def _launch(fabric: Fabric, job: Job) -> None:
         signal_name = f", killed by {error.signal_name}" if error.signal_name else ""
         raise RunError(
             f"process {error.error_index} of the run's {job.recipe.train.devices} died (exit code {error.exit_code}"
-            f"{signal_name}); the others were ended. Resume it with: ssmtl run --resume {job.folder.path}"
+            f"{signal_name}); the others were stopped. Resume it with: ssmtl run --resume {job.folder.path}"
         ) from error
 
 
 def _train_spawned(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> None:
-    """A spawned process builds everything anew; the split is read from the run folder."""
+    """A spawned process rebuilds everything; the split is read from the run folder."""
     try:
         _build_and_train(fabric, job)
     except SsmtlError as error:

@@ -1,4 +1,4 @@
-"""What stands in the JSON files of a run folder: one model for each, used for writing and for reading."""
+"""The JSON files of a run folder: one model for each, used for both writing and reading."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class Selected(FileModel):
 
 
 class Budget(FileModel):
-    """How many images of a task the training might use, and how."""
+    """How many images of a task training could use, and how."""
 
     labeled: int
     unlabeled: int
@@ -24,7 +24,7 @@ class Budget(FileModel):
 
 
 class MetricFacts(FileModel):
-    """Of one name in `Results.tasks`; see `Metric`."""
+    """Facts about one name in `Results.tasks`; see `Metric`."""
 
     higher_is_better: bool | None
     unit: str
@@ -59,7 +59,7 @@ class Results(FileModel):
 
 
 class BestSoFar(FileModel):
-    """The best validation score of a run so far, and the values by task and metric that it is of."""
+    """The best validation score of a run so far, and the values behind it, by task and metric."""
 
     score: Number | None = None
     step: int = 0
@@ -93,7 +93,7 @@ class Environment(FileModel):
     """environment.json: where and how a run was made.
 
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
-    :param resumed: the same of each time that the run was resumed.
+    :param resumed: the same facts for each time the run was resumed.
     """
 
     ssmtl: str

@@ -1,4 +1,4 @@
-"""A run folder: where each file lies, and how it is read."""
+"""A run folder: where each file is, and how it is read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ from ssmtl.runs.files import Environment, Results
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The paths of one run, whether its files are there or not."""
+    """The paths of one run, whether or not its files exist."""
 
     path: Path
 
     @property
     def recipe(self) -> Path:
-        """The resolved recipe; the last file of a run's start, so that it marks one that has begun."""
+        """The resolved recipe; written last when a run starts, so it marks a run that has begun."""
         return self.path / "recipe.yaml"
 
     @property
@@ -38,7 +38,7 @@ class RunFolder:
 
     @property
     def results(self) -> Path:
-        """Written when all is evaluated, so that it marks a run that came to its end."""
+        """Written once everything is evaluated, so it marks a finished run."""
         return self.path / "results.json"
 
     @property
@@ -84,11 +84,11 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it holds a run that came to its end."""
+        """Whether it holds a finished run."""
         return self.results.is_file()
 
     def check_free(self) -> None:
-        """:raises RunError: if the folder holds a run, or it or a folder above it is a file."""
+        """:raises RunError: if the folder holds a run, or if it or one of its parents is a file."""
         for path in (self.path, *self.path.parents):
             if path.is_file():
                 raise RunError(f"{path} is a file; --out names the run's folder")
@@ -106,21 +106,21 @@ class RunFolder:
         return RecipeText(yaml_file.read_mapping(self.recipe), str(self.recipe))
 
     def read_split(self) -> SplitFile:
-        """:raises RunError: naming the key that is not as it should be."""
+        """:raises RunError: naming the key that is wrong."""
         return read_split_file(self.split, RunError)
 
     def read_results(self) -> Results:
-        """:raises RunError: naming the key that is not as it should be."""
+        """:raises RunError: naming the key that is wrong."""
         return read_model(self.results, Results)
 
     def read_environment(self) -> Environment:
-        """:raises RunError: naming the key that is not as it should be."""
+        """:raises RunError: naming the key that is wrong."""
         return read_model(self.environment, Environment)
 
 
 @contextmanager
 def damaged(folder: Path) -> Iterator[None]:
-    """What else can be wrong in a run's files shows where they are used.
+    """Catches damage in a run's files that only shows where they are used.
 
     :raises RunError: naming the folder.
     """

@@ -11,7 +11,7 @@ from ssmtl.runs.folder import RunFolder
 
 @contextmanager
 def run_lock(folder: RunFolder) -> Iterator[None]:
-    """Held while the context lasts; the system frees it when the process dies, however it does.
+    """Holds the lock while the context lasts; the system releases it however the process ends.
 
     :raises RunError: if another process holds it.
     """
@@ -19,7 +19,7 @@ def run_lock(folder: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise RunError(f"another process works on {folder.path}; wait for it, or give another --out") from error
+        raise RunError(f"another process is working on {folder.path}; wait for it, or give another --out") from error
     try:
         yield
     finally:

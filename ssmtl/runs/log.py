@@ -1,4 +1,4 @@
-"""metrics.jsonl: one JSON object on a line for every logged step and every evaluation."""
+"""metrics.jsonl: one JSON object per line, for every logged step and every evaluation."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from ssmtl.events import Evaluated, StepEnded
 from ssmtl.json_file import without_nan
 
 STEP, EVALUATED, SKIPPED = "step", "evaluated", "skipped"
-"""What a record is of, under its key `event`."""
+"""The kinds of record, under the key `event`."""
 
 
 class RunLog:
@@ -24,30 +24,30 @@ class RunLog:
         path.touch()
 
     def step_ended(self, step: StepEnded) -> None:
-        """Note a logged step."""
+        """Record a logged step."""
         self._write({"event": STEP, **asdict(step)})
 
     def evaluated(self, result: Evaluated) -> None:
-        """Note an evaluation."""
+        """Record an evaluation."""
         self._write({"event": EVALUATED, **asdict(result)})
 
     def skipped(self, step: int, what: tuple[str, ...]) -> None:
-        """Note a step that changed nothing, since `what` was not finite."""
+        """Record a step that changed nothing, since `what` was not finite."""
         self._write({"event": SKIPPED, "step": step, "broken": what})
 
     def length(self) -> int:
-        """Bytes, all of them on the disk."""
+        """Length in bytes, all of them on disk."""
         sync(self.path)
         return self.path.stat().st_size
 
     def cut(self, length: int) -> None:
-        """Forget what was written after these bytes.
+        """Discard what was written after the first `length` bytes.
 
         :raises RunError: if there are fewer.
         """
         size = self.path.stat().st_size
         if size < length:
-            raise RunError(f"{self.path} has lost its end: {size} bytes, and the checkpoint was made at {length}")
+            raise RunError(f"{self.path} has lost its end: {size} bytes, but the checkpoint was made at {length}")
         os.truncate(self.path, length)
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class RunLog:
 def read_log(path: Path) -> list[Mapping[str, Any]]:
     """The records; a last line cut short by a killed run is left out.
 
-    :raises RunError: for another line that is no JSON.
+    :raises RunError: if any other line is not JSON.
     """
     try:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -75,7 +75,7 @@ def read_log(path: Path) -> list[Mapping[str, Any]]:
 
 
 def last_step(path: Path) -> int:
-    """The last step that was logged, from the end of the file alone; 0 before the first."""
+    """The last step that was logged, read from the end of the file only; 0 before the first."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))

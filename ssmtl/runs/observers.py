@@ -1,4 +1,4 @@
-"""Telling what happens: to the run's log first, then to the plugins that observe, none of which can end the run."""
+"""Reports what happens: to the run's log first, then to the plugins that observe, none of which can end the run."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from ssmtl.runs.log import RunLog
 
 
 class Observers:
-    """An observer that raises is named once and left out; a log that cannot be written ends the run."""
+    """An observer that raises is named in one warning and then left out; a log that cannot be written ends the run."""
 
     def __init__(self, manager: pluggy.PluginManager, log: RunLog) -> None:
         self.manager, self.log = manager, log
@@ -20,34 +20,34 @@ class Observers:
 
     def run_started(self, run: RunStarted) -> None:
         """Before the first step."""
-        self._tell("run_started", run=run)
+        self._notify("run_started", run=run)
 
     def step_ended(self, step: StepEnded) -> None:
         """A logged step."""
         self.log.step_ended(step)
-        self._tell("step_ended", step=step)
+        self._notify("step_ended", step=step)
 
     def evaluated(self, result: Evaluated) -> None:
         """Validation, or a domain at the end."""
         self.log.evaluated(result)
-        self._tell("evaluated", result=result)
+        self._notify("evaluated", result=result)
 
     def checkpoint_saved(self, saved: CheckpointSaved) -> None:
         """Weights, or a state to resume from."""
-        self._tell("checkpoint_saved", saved=saved)
+        self._notify("checkpoint_saved", saved=saved)
 
     def run_ended(self, run: RunEnded) -> None:
         """After results.json is written."""
-        self._tell("run_ended", run=run)
+        self._notify("run_ended", run=run)
 
-    def _tell(self, hook: str, **event: Any) -> None:
+    def _notify(self, hook: str, **event: Any) -> None:
         for implementation in getattr(self.manager.hook, f"ssmtl_{hook}").get_hookimpls():
             name = implementation.plugin_name
             if name in self.failed:
                 continue
             try:
                 implementation.function(**event)
-            except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run goes on
+            except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run continues
                 self.failed.add(name)
                 warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r}")
 

@@ -24,7 +24,7 @@ def train_first(
     folder: RunFolder, fabric: Fabric, plugins: Plugins, experiment: Experiment, data: ExperimentData,
     observers: Observers, stop: StopRequest,
 ) -> bool:  # fmt: skip
-    """Train in the process that validates, writes, saves and tells; False: stopped before the end, and saved."""
+    """Train in the process that validates, saves and reports; False: stopped early, with the state saved."""
     recipe = experiment.recipe
     state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
     plan = plan_of(experiment, data.tasks)

@@ -1,4 +1,4 @@
-"""The end of a run: the selected weights on every domain."""
+"""The end of a run: the selected weights are evaluated on every domain."""
 
 from ssmtl.data.rows import TaskData
 from ssmtl.evaluation.per_image import write_per_image
@@ -19,7 +19,7 @@ from ssmtl.training.train_state import TrainState
 def final_results(
     folder: RunFolder, state: TrainState, data: ExperimentData, validation: Validation, parameters: int
 ) -> Results:
-    """Evaluate the selected weights on every domain, write what the figures need, and say what was found."""
+    """Evaluate the selected weights on every domain, write what the figures need, and return the results."""
     experiment, model = state.experiment, validation.model
     recipe, tasks, device = experiment.recipe, experiment.tasks, state.fabric.device
     load_weights(folder.weights("best"), model)
@@ -29,7 +29,7 @@ def final_results(
         steps=recipe.train.steps,
         selected=Selected(by=recipe.train.select_by, step=validation.best.step, score=validation.best.score),
         recipe_hash=recipe.digest(),
-        data_fingerprint=", ".join(f"{name} {found}" for name, found in data.fingerprints.items()),
+        data_fingerprint=", ".join(f"{name} {digest}" for name, digest in data.fingerprints.items()),
         parameters=parameters,
         tasks={},
         validation=validation.best.values,

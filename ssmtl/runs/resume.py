@@ -1,4 +1,4 @@
-"""Which run to go on with, and whether it is still the same run."""
+"""Which run to resume, and whether it is still the same run."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from ssmtl.recipe.models import Recipe
 from ssmtl.runs.folder import RunFolder
 
 FREE = re.compile(r"train\.(checkpoint_every|keep_checkpoints|timeout)|sources\.[^.]+\.root")
-"""What may change: it changes no number. Data that moved are compared by their content."""
+"""Keys that may change, since they affect no number. Data that moved is compared by its content."""
 
 ADDITIVE = re.compile(r"train\.(steps|evaluate_every|log_every|on_nonfinite|max_skipped|device|devices)")
-"""What may change with `--force`."""
+"""Keys that may change with `--force`."""
 
 
 def find_unfinished(runs: Path, recipe: Recipe) -> RunFolder | None:
-    """The last folder in `runs` with an unfinished run of this very recipe."""
+    """The last folder in `runs` with an unfinished run of exactly this recipe."""
     for folder in map(RunFolder, sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ()):
         if folder.is_started and not folder.is_finished:
             parsed, problems = folder.read_recipe().parsed()
@@ -38,11 +38,11 @@ def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
         refused.append(f"train.steps: {recipe.train.steps} is less than the {before.train.steps} of the run")
     if refused:
         listed = "\n  ".join(refused)
-        raise RunError(f"{folder.path} is a run of another recipe:\n  {listed}\nStart a new one with another --out")
+        raise RunError(f"{folder.path} holds a run of another recipe:\n  {listed}\nStart a new one with another --out")
 
 
 def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:
-    """:raises RunError: naming the sources whose content is not what it was when the run began."""
+    """:raises RunError: naming the sources whose content has changed since the run began."""
     before = folder.read_split().fingerprints
     refused = [
         f"source '{name}': its content was {before.get(name)}, is {now}"
@@ -52,13 +52,13 @@ def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:
     if refused:
         listed = "\n  ".join(refused)
         raise RunError(
-            f"the data changed since {folder.path} was started:\n  {listed}\nPut them back, or start a new run with "
+            f"the data changed since {folder.path} was started:\n  {listed}\nRestore it, or start a new run with "
             "another --out"
         )
 
 
 def _differences(before: Any, after: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Key, value before and value after, wherever two plain data differ."""
+    """Key, value before and value after, wherever two pieces of plain data differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         pairs = [(str(key), before.get(key), after.get(key)) for key in dict.fromkeys([*before, *after])]
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

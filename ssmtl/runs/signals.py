@@ -19,16 +19,16 @@ class StoppedError(SsmtlError):
 
 
 class StopRequest:
-    """Whether somebody asked this process to stop.
+    """Whether this process was asked to stop.
 
-    :param forward: ask the processes that this one started, too.
+    :param forward: also ask the processes that this one started.
     """
 
     def __init__(self, forward: bool = False) -> None:
         self.requested, self.forward = False, forward
 
     def asked(self) -> bool:
-        """Whether it did happen so far."""
+        """Whether it has happened."""
         return self.requested
 
     def on_signal(self, number: int, _frame: FrameType | None = None) -> None:
@@ -43,7 +43,7 @@ class StopRequest:
 
 @contextmanager
 def listening(forward: bool = False) -> Iterator[StopRequest]:
-    """While the context lasts. Outside the main thread there are no handlers, and nobody asks.
+    """Handles signals while the context lasts. Outside the main thread none are handled, and nothing asks to stop.
 
     :param forward: for a process that only waits for others.
     """

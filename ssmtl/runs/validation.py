@@ -1,4 +1,4 @@
-"""Validation while training, and the two sets of weights that are kept."""
+"""Validation during training, and the two sets of weights that are kept."""
 
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import Scores, score
@@ -43,7 +43,7 @@ class Validation(Callback):
         self.observers.evaluated(Evaluated(step, "validation", flat, number, best))
 
     def _scores(self) -> dict[str, Scores]:
-        """By task, of those that have metrics and validation images."""
+        """By task, for those that have metrics and validation images."""
         device, data = self.state.fabric.device, self.state.data
         return {
             task.name: score(task, predict(self.model, task, data[task.name].val, device))

@@ -10,7 +10,7 @@ from ssmtl.suite.results import ResultRow
 
 @dataclass(frozen=True)
 class Group:
-    """What is averaged over seeds."""
+    """What the rows that are averaged over seeds have in common."""
 
     sources: str
     domain: str
@@ -23,9 +23,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Summary:
-    """:param n: seeds with a value. :param std: of a sample (n − 1); NaN for one seed.
+    """:param n: seeds with a value. :param std: sample standard deviation (n − 1); NaN for a single seed.
 
-    :param higher_is_better, unit: of the metric. :param cells: of all its seeds.
+    :param higher_is_better, unit: of the metric. :param cells: names of the cells of all seeds.
     """
 
     group: Group
@@ -38,12 +38,12 @@ class Summary:
 
 
 def aggregated(rows: Iterable[ResultRow]) -> list[Summary]:
-    """One summary per group, in the order of the rows; values that are not defined are left out."""
+    """One summary per group, in the order of the rows; undefined values are left out."""
     groups: dict[Group, list[ResultRow]] = {}
     for row in rows:
         key = Group(row.sources, row.domain, row.system, row.budgets, row.task, row.labeled, row.metric)
         groups.setdefault(key, []).append(row)
-    return [_summary(key, found) for key, found in groups.items()]
+    return [_summary(group, members) for group, members in groups.items()]
 
 
 def _summary(group: Group, rows: list[ResultRow]) -> Summary:

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
-"""From counts (resamples, images), how often each image was drawn, to a value a resample."""
+"""From counts (resamples, images), how often each image was drawn, to one value per resample."""
 
 RESAMPLES = 10_000
 CHUNK = 500
-"""Resamples at a time: what fits in memory."""
+"""Resamples per batch, to limit memory."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """One seed's pair of systems on the same images. :param difference: of the metric, ours minus theirs."""
+    """Two systems on the same images, for one seed. :param difference: of the metric, ours minus theirs."""
 
     ids: tuple[str, ...]
     difference: Statistic
@@ -35,22 +35,24 @@ class Interval:
 
 
 def bootstrap(seeds: Sequence[Seed], name: str, resamples: int = RESAMPLES) -> Interval:
-    """How sure the sign of the mean difference over seeds is, would other test images have been drawn.
+    """The mean difference over seeds, with its uncertainty had other test images been sampled.
 
-    Seeds with the same images share their resamples; a seed with images of its own has resamples of its own. The
-    networks are taken as they are: for other labels and initial weights, see the test over seeds.
+    Seeds with the same images share their resamples; a seed with images of its own has its own resamples. The trained
+    networks are taken as given: for other labels and initial weights, see the test over seeds.
 
-    :param name: what the random numbers are a function of.
+    :param name: determines the random numbers.
     """
     random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
-    found = np.concatenate([_chunk(seeds, random, min(CHUNK, resamples - at)) for at in range(0, resamples, CHUNK)])
-    found = found[np.isfinite(found)]
-    if not len(found):
+    differences = np.concatenate(
+        [_chunk(seeds, random, min(CHUNK, resamples - at)) for at in range(0, resamples, CHUNK)]
+    )
+    differences = differences[np.isfinite(differences)]
+    if not len(differences):
         return Interval(len(seeds[0].ids), float("nan"), float("nan"), float("nan"))
-    tail = min((found <= 0).sum(), (found >= 0).sum())
-    low, high = np.quantile(found, [0.025, 0.975])
+    tail = min((differences <= 0).sum(), (differences >= 0).sum())
+    low, high = np.quantile(differences, [0.025, 0.975])
     images = len({one for seed in seeds for one in seed.ids})
-    return Interval(images, float(low), float(high), min(1.0, float(2 * (tail + 1) / (len(found) + 1))))
+    return Interval(images, float(low), float(high), min(1.0, float(2 * (tail + 1) / (len(differences) + 1))))
 
 
 def _chunk(seeds: Sequence[Seed], random: np.random.Generator, size: int) -> Floats:
@@ -66,20 +68,20 @@ def _chunk(seeds: Sequence[Seed], random: np.random.Generator, size: int) -> Flo
 
 
 def mean_of(values: Floats) -> Statistic:
-    """The mean of a value an image; images without one (NaN) are left out."""
+    """The mean of per-image values; images without one (NaN) are left out."""
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
 
     def statistic(counts: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = (counts @ filled) / (counts @ known.astype(np.float64))
-        return found
+            mean: Floats = (counts @ filled) / (counts @ known.astype(np.float64))
+        return mean
 
     return statistic
 
 
 def area_under_roc(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
-    """The probability that a positive scores above a negative, ties counting half; NaN without one of the two."""
+    """The probability that a positive scores above a negative, ties counting half; NaN if either class is missing."""
     _, place, size = np.unique(scores, return_inverse=True, return_counts=True)
     order = np.argsort(place, kind="stable")
     starts = np.concatenate([[0], np.cumsum(size)[:-1]])

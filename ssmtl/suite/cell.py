@@ -1,4 +1,4 @@
-"""A cell: one run of a suite, and how it lies in the suite's folder."""
+"""A cell: one run of a suite, and its place in the suite's folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Cell:
     """One run.
 
     :param budgets: labelled images by task, as the suite asks for them.
-    :param name: of its folder; it ends in the hash of recipe, split and code.
+    :param name: of its folder; ends in a hash of recipe, split and code.
     """
 
     system: str
@@ -38,7 +38,7 @@ class Cell:
         return " ".join(f"{task}={labeled}" for task, labeled in self.budgets.items())
 
     def facts(self) -> dict[str, Any]:
-        """What tells it from the other cells, as plain data."""
+        """What distinguishes it from the other cells, as plain data."""
         return {
             "cell": self.name,
             "system": self.system,
@@ -52,7 +52,7 @@ class Cell:
 
 
 class Outcome(FileModel):
-    """cell.json: what the cell's worker noted at its end. :param status: empty if it did not come to one."""
+    """cell.json: how the cell's worker ended. :param status: empty if it has not ended by itself."""
 
     status: str = ""
     error: str = ""
@@ -66,12 +66,12 @@ def folder_of(suite: Path, cell: str) -> RunFolder:
 
 
 def lock_of(suite: Path, cell: str) -> FileLock:
-    """Held by the process that works on the cell; the system frees it when that process dies, however it does."""
+    """Held by the process that works on the cell; the operating system frees it when that process dies."""
     return FileLock(suite / "cells" / f".{cell}.lock")
 
 
 def outcome_file(suite: Path, cell: str) -> Path:
-    """Beside the run's own files."""
+    """cell.json, beside the run's own files."""
     return folder_of(suite, cell).path / "cell.json"
 
 
@@ -82,7 +82,7 @@ def outcome_of(suite: Path, cell: str) -> Outcome:
 
 
 def status_of(suite: Path, cell: str) -> Status:
-    """How far the cell is."""
+    """Whether the cell is finished, failed, running or waiting."""
     noted = outcome_of(suite, cell).status
     if noted == "finished":
         return "finished"

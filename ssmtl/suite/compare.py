@@ -16,10 +16,10 @@ from ssmtl.suite.results import ResultRow, SuiteResults, read_results
 
 @dataclass(frozen=True)
 class Comparison:
-    """:param seeds: that both systems have. :param difference: mean of `system` minus `against`.
+    """:param seeds: number that both systems have. :param difference: mean of `system` minus mean of `against`.
 
-    :param t, p_t: Student's, paired over seeds; NaN with one seed.
-    :param interval: over test images; None if the metric has no value that can be resampled.
+    :param t, p_t: Student's t-test, paired over seeds; NaN with a single seed.
+    :param interval: bootstrap over test images; None if the metric cannot be resampled.
     """
 
     sources: str
@@ -39,9 +39,9 @@ class Comparison:
 
 
 def compare(folder: Path, one: str, other: str) -> list[Comparison]:
-    """Every metric that both have, at budgets that agree on the tasks that both have.
+    """Every metric that both systems have, at budgets that agree on their common tasks.
 
-    :raises RunError: if `folder` is no suite's, or has no results of one of them.
+    :raises RunError: if `folder` is not a suite's folder, or has no results of one of the systems.
     """
     results = read_results(folder)
     return list(comparisons(results, results.known(one), results.known(other)))
@@ -50,7 +50,7 @@ def compare(folder: Path, one: str, other: str) -> list[Comparison]:
 def comparisons(
     results: SuiteResults, one: str, other: str, task: str | None = None, metrics: Sequence[str] | None = None
 ) -> Iterator[Comparison]:
-    """:param task, metrics: only these."""
+    """:param task, metrics: restrict the comparison to these."""
     ours = _by_place(results, one, task, metrics)
     theirs = _by_place(results, other, task, metrics)
     for place, mine in ours.items():
@@ -66,11 +66,11 @@ def comparisons(
 def _by_place(
     results: SuiteResults, system: str, task: str | None, metrics: Sequence[str] | None
 ) -> dict[tuple[str, str, str, str, str], list[ResultRow]]:
-    found: dict[tuple[str, str, str, str, str], list[ResultRow]] = {}
+    by_place: dict[tuple[str, str, str, str, str], list[ResultRow]] = {}
     for row in results.rows:
         if row.system == system and task in (None, row.task) and (metrics is None or row.metric in metrics):
-            found.setdefault((row.sources, row.budgets, row.task, row.domain, row.metric), []).append(row)
-    return found
+            by_place.setdefault((row.sources, row.budgets, row.task, row.domain, row.metric), []).append(row)
+    return by_place
 
 
 def _agree(one: str, other: str) -> bool:
@@ -94,13 +94,13 @@ def _compared(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]
 
 
 def paired_t(differences: Sequence[float]) -> tuple[float, float]:
-    """Student's t and its two-sided p; NaN for one difference, p 1 where none differs and 0 where all differ alike."""
+    """Student's t and two-sided p: NaN for one difference; p is 1 if all are zero, 0 if all are equal but not zero."""
     if len(differences) < 2:
         return math.nan, math.nan
     if len(set(differences)) == 1:
         return (0.0, 1.0) if differences[0] == 0 else (math.copysign(math.inf, differences[0]), 0.0)
-    found = stats.ttest_1samp(differences, 0.0)
-    return float(found.statistic), float(found.pvalue)
+    test = stats.ttest_1samp(differences, 0.0)
+    return float(test.statistic), float(test.pvalue)
 
 
 def _interval(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], name: str) -> Interval | None:

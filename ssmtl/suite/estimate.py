@@ -1,4 +1,4 @@
-"""How long a suite will take, from one timed step a system."""
+"""How long a suite will take, from one timed step per system."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,28 +16,28 @@ from ssmtl.training.train_state import make_train_state
 
 
 def seconds_a_step(
-    cells: Sequence[Cell], plugins: Plugins, folders: Folders, threads: int, told: Callable[[str], None]
+    cells: Sequence[Cell], plugins: Plugins, folders: Folders, threads: int, announce: Callable[[str], None]
 ) -> dict[tuple[str, str], float]:
-    """By (system, sources): the second step of its first cell, timed on this machine. Data is decoded if need be.
+    """By (system, sources): seconds of the second step of its first cell, on this machine. Decodes data if necessary.
 
-    :param told: called with each system before it is timed.
+    :param announce: called with each system before it is timed.
     """
     torch.set_num_threads(threads)
-    found: dict[tuple[str, str], float] = {}
+    seconds: dict[tuple[str, str], float] = {}
     for cell in cells:
-        if (cell.system, cell.sources) in found:
+        if (cell.system, cell.sources) in seconds:
             continue
-        told(cell.system)
+        announce(cell.system)
         experiment = assemble(cell.recipe, plugins, cell.name)
         fabric = make_fabric(cell.recipe)
         state = make_train_state(fabric, experiment, prepare(experiment, plugins, folders).tasks)
         training_step(state, 0)
         began = time.perf_counter()
         training_step(state, 1)
-        found[cell.system, cell.sources] = time.perf_counter() - began
-    return found
+        seconds[cell.system, cell.sources] = time.perf_counter() - began
+    return seconds
 
 
 def hours(cells: Sequence[Cell], steps: dict[tuple[str, str], float], jobs: int) -> float:
-    """Of training steps alone, without start, validation and final evaluation."""
+    """Hours of training steps alone, without startup, validation and final evaluation."""
     return sum(cell.recipe.train.steps * steps[cell.system, cell.sources] for cell in cells) / jobs / 3600

@@ -5,16 +5,18 @@ from typing import Protocol
 
 from ssmtl.suite.work import Work
 
-Told = Callable[[Work, int], None]
+Ended = Callable[[Work, int], None]
 """Called with the work and its worker's exit code."""
 
 
 class Executor(Protocol):
-    """Runs work, some of it at a time, and never twice."""
+    """Runs work, several cells at a time, none twice."""
 
-    def run(self, work: Sequence[Work], started: Callable[[Work], None], ended: Told, idle: Callable[[], None]) -> None:
-        """Return when all work has ended; work that another process holds is tried again until it has.
+    def run(
+        self, work: Sequence[Work], started: Callable[[Work], None], ended: Ended, idle: Callable[[], None]
+    ) -> None:
+        """Return when all work has ended; work that another process holds is retried until it has.
 
-        :param ended: the exit code is negative where the worker died of a signal.
+        :param ended: its exit code is negative if a signal killed the worker.
         :param idle: called several times a second.
         """

@@ -4,13 +4,13 @@ from ssmtl.suite.layout import Place
 
 
 class Footnotes:
-    """Gives each distinct flag a number, in the order they come."""
+    """Numbers the distinct flags in order of appearance."""
 
     def __init__(self) -> None:
         self.texts: dict[str, int] = {}
 
     def mark(self, place: Place) -> str:
-        """The note's number as text; empty without a flag."""
+        """The footnote's number as text; empty if there is no flag."""
         flag = place.published.flag if place.published else ""
         return str(self.texts.setdefault(flag, len(self.texts) + 1)) if flag else ""
 
@@ -20,7 +20,9 @@ class Footnotes:
 
 NOTES = (
     "Mean ± sample standard deviation over seeds; n is the number of seeds.",
-    "Bold is the best mean among the systems with as many labels of the task. It says nothing about significance: "
-    "see significance.csv.",
+    "Bold: the best mean among the systems with the same number of labels for the task. It says nothing about "
+    "significance: see significance.csv.",
 )
-PUBLISHED = "In parentheses: the published number, of other data or another scale where the suite says so."
+PUBLISHED = (
+    "In parentheses: the published number, as printed in its paper; see the suite's note for how far it compares."
+)

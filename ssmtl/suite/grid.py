@@ -1,4 +1,4 @@
-"""From a suite to its cells. Data is listed, so that each cell is known by its split; nothing is decoded or trained."""
+"""From a suite to its cells. Data is listed, as a cell's name depends on its split; nothing is decoded or trained."""
 
 import hashlib
 import json
@@ -23,38 +23,38 @@ from ssmtl.suite.cell import Cell
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
 
 SPLIT_BY = ("source", "labeled", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
-"""What of a task its split depends on."""
+"""The fields of a task that its split depends on."""
 
 
 def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Cell]:
     """Every cell of the suite once, in the order of its grids.
 
-    :param beside: the suite's folder, where its own recipes and sources files are looked for first.
+    :param beside: folder of the suite file, searched first for recipes and sources files.
     :raises RecipeError: for a recipe that cannot be run, naming the system.
-    :raises DataError: for data that is not there, or a budget larger than the set.
+    :raises DataError: for missing data, or a budget larger than the data set.
     """
     maker = Maker(suite, plugins, folders, beside)
-    found: dict[str, Cell] = {}
+    cells: dict[str, Cell] = {}
     for grid in suite.grids:
         for point in maker.points(grid):
             cell = maker.cell(*point)
-            found.setdefault(cell.name, cell)
-    return list(found.values())
+            cells.setdefault(cell.name, cell)
+    return list(cells.values())
 
 
 @dataclass(frozen=True)
 class Listed:
     """A source whose files have been listed."""
 
-    found: tuple[Example, ...]
+    listing: tuple[Example, ...]
 
     def examples(self) -> tuple[Example, ...]:
-        """As listed."""
-        return self.found
+        """The examples, as listed."""
+        return self.listing
 
 
 class Maker:
-    """Remembers what cells have in common: a system's tasks and outputs, listed sources, and splits."""
+    """Makes cells; caches what they share: a system's tasks and outputs, listed sources, and splits."""
 
     def __init__(self, suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> None:
         self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
@@ -64,7 +64,7 @@ class Maker:
         self.splits: dict[str, str] = {}
 
     def points(self, grid: Grid) -> Iterator[tuple[str, str, dict[str, Any], int]]:
-        """System, sources, budgets and seed of each cell, in order; each system with the tasks that it has."""
+        """System, sources, budgets (of the tasks that the system has) and seed of each cell, in order."""
         seeds = self.suite.seeds if grid.seeds is None else grid.seeds
         for sources in grid.sources or self.suite.sources:
             for system in grid.systems:
@@ -88,7 +88,7 @@ class Maker:
         return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
 
     def _tasks(self, system: str, sources: str) -> list[str]:
-        """Names of the system's tasks."""
+        """The names of the system's tasks."""
         if (system, sources) not in self.tasks:
             self.tasks[system, sources] = list(self._read(system, sources).get("tasks") or ())
         return self.tasks[system, sources]
@@ -97,10 +97,10 @@ class Maker:
         return str(self.beside / name) if (self.beside / name).is_file() else name
 
     def _recipe(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Recipe:
-        """The system's recipe after the suite's settings, its own, the budgets, and its name."""
+        """The system's recipe with the suite's settings, its own, the budgets and its name applied, in this order."""
         variant = self.suite.variants.get(system)
-        asked = {f"tasks.{task}.labeled": count for task, count in budgets.items()}
-        settings: list[Settings] = [self.suite.set, variant.set if variant else {}, asked, {"name": system}]
+        labeled = {f"tasks.{task}.labeled": count for task, count in budgets.items()}
+        settings: list[Settings] = [self.suite.set, variant.set if variant else {}, labeled, {"name": system}]
         known = self._tasks(system, sources)
         overrides = [
             f"{key}={json.dumps(value)}"
@@ -117,25 +117,25 @@ class Maker:
         return self.outputs[system, sources]
 
     def _listed(self, recipe: Recipe, name: str) -> "Listed":
-        """The source, read once for all recipes that have the same."""
-        asked = recipe.sources[name].model_dump_json()
-        if asked not in self.listed:
+        """The source, listed once for all recipes that share it."""
+        key = recipe.sources[name].model_dump_json()
+        if key not in self.listed:
             source = make_source(recipe, self.plugins, self.folders, name)
-            self.listed[asked] = Listed(tuple(source.examples()))
-        return self.listed[asked]
+            self.listed[key] = Listed(tuple(source.examples()))
+        return self.listed[key]
 
     def _split(self, recipe: Recipe, outputs: Mapping[str, Output]) -> str:
-        """A hash of the split; made once for all recipes that share it."""
+        """A hash of the split, computed once for all recipes that share it."""
         content = recipe.content()
         parts = {name: [task[key] for key in SPLIT_BY] for name, task in content["tasks"].items()}
         select = recipe.train.select_by == "validation"
-        asked = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
-        if asked not in self.splits:
+        key = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
+        if key not in self.splits:
             files = list_files(recipe, lambda name: self._listed(recipe, name))
             if recipe.split is not None:
                 splits = read_split(Path(recipe.split), recipe.tasks, files)
             else:
                 tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
                 splits = split_tasks(tasks, files, recipe.seed, select)
-            self.splits[asked] = split_digest(splits, recipe.seed)
-        return self.splits[asked]
+            self.splits[key] = split_digest(splits, recipe.seed)
+        return self.splits[key]

@@ -1,4 +1,4 @@
-"""A table as LaTeX, for `\\input`; it needs the package booktabs."""
+"""A table as LaTeX, for `\\input`; needs the package booktabs."""
 
 from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place
@@ -19,8 +19,8 @@ def as_latex(layout: Layout, results: SuiteResults) -> str:
     heads += layout.heads
     body = [_line(line, layout, notes) for line in layout.lines]
     published = any(place.published for line in layout.lines for place in line.places.values())
-    said = [*NOTES, *([PUBLISHED] if published else []), results.suite.note]
-    below = [escaped(text) for text in said if text]
+    notes_below = [*NOTES, *([PUBLISHED] if published else []), results.suite.note]
+    below = [escaped(text) for text in notes_below if text]
     below += [rf"\textsuperscript{{{number}}} {escaped(text)}" for text, number in notes.texts.items()]
     return "\n".join([
         f"% {results.suite.name}: {layout.sources}, {layout.domain}",
@@ -38,8 +38,8 @@ def as_latex(layout: Layout, results: SuiteResults) -> str:
 
 def _line(line: Line, layout: Layout, notes: Footnotes) -> str:
     cells = [line.label, *(line.labeled.get(task, "–") for task in layout.tasks), str(line.n)]
-    found = [_place(line.places.get(column), notes) for column in layout.columns]
-    return " & ".join([*(escaped(cell) for cell in cells), *found]) + r" \\"
+    numbers = [_place(line.places.get(column), notes) for column in layout.columns]
+    return " & ".join([*(escaped(cell) for cell in cells), *numbers]) + r" \\"
 
 
 def _place(place: Place | None, notes: Footnotes) -> str:
@@ -52,5 +52,5 @@ def _place(place: Place | None, notes: Footnotes) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it is."""
+    """`text` so that LaTeX prints it literally."""
     return "".join(SIGNS.get(sign, sign) for sign in text)

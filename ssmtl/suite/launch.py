@@ -1,4 +1,4 @@
-"""A worker as a process of its own, where there is none to fork from."""
+"""A worker started as a new process, where there is none to fork from."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def log_of(work: Work) -> Path:
 
 
 def launch(work: Work) -> "subprocess.Popen[bytes]":
-    """A worker on this machine, below this process."""
+    """Start a worker as a child of this process."""
     threads = {name: str(work.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with log_of(work).open("ab") as output:
         process = subprocess.Popen(

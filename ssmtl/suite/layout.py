@@ -8,10 +8,13 @@ from ssmtl.suite.aggregate import Group, Summary
 from ssmtl.suite.reference import Published, Reference
 from ssmtl.suite.results import SuiteResults
 
+PROPER = {name.lower(): name for name in ("AUROC", "Dice", "F1", "Hausdorff", "Jaccard", "SSIM")}
+"""Words of metrics' names that are not written in lower case."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """One number of ours and the published one. :param best: whether it is the best mean of its column and labels."""
+    """Our number and the published one. :param best: whether it is the best mean of its column at the same labels."""
 
     summary: Summary
     published: Published | None
@@ -19,11 +22,11 @@ class Place:
 
     @property
     def ours(self) -> str:
-        """'0.903 ± 0.009'; a dash where it is not defined."""
-        found = self.summary
-        if math.isnan(found.mean):
+        """'0.903 ± 0.009'; a dash if undefined."""
+        summary = self.summary
+        if math.isnan(summary.mean):
             return "–"
-        return f"{found.mean:.3f}" + ("" if math.isnan(found.std) else f" ± {found.std:.3f}")
+        return f"{summary.mean:.3f}" + ("" if math.isnan(summary.std) else f" ± {summary.std:.3f}")
 
     @property
     def theirs(self) -> str:
@@ -35,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Line:
-    """:param labeled: by task. :param places: by (task, metric). :param n: seeds."""
+    """:param labeled: labels by task. :param places: by (task, metric). :param n: seeds."""
 
     system: str
     label: str
@@ -48,7 +51,7 @@ class Line:
 class Layout:
     """One table: all systems on one domain of one sources file.
 
-    :param columns: (task, metric). :param heads: what they are called, with their unit.
+    :param columns: (task, metric). :param heads: of the columns, with units.
     """
 
     sources: str
@@ -60,7 +63,7 @@ class Layout:
 
 
 def layouts(results: SuiteResults, summaries: Sequence[Summary], reference: Reference) -> list[Layout]:
-    """A table for each sources file and domain."""
+    """One table per sources file and domain."""
     keys = dict.fromkeys((one.group.sources, one.group.domain) for one in summaries)
     return [_layout(results, summaries, reference, *key) for key in keys]
 
@@ -86,18 +89,18 @@ def _layout(
 
 
 def head_of(metric: str, unit: str) -> str:
-    """'average Hausdorff (px)'."""
-    words = metric.replace("_", " ").replace("hausdorff", "Hausdorff")
+    """The metric as a heading: 'average Hausdorff (px)'."""
+    words = " ".join(PROPER.get(word, word) for word in metric.split("_"))
     return f"{words} ({unit})" if unit else words
 
 
 def _best(one: Summary, own: Sequence[Summary]) -> bool:
-    """Among all systems with as many labels of this task; alone, nothing is best."""
+    """Among all systems with the same number of labels for the task; a single system is never best."""
 
     def column(group: Group) -> tuple[str, str, str]:
         return group.task, group.metric, group.labeled
 
-    rivals = [found.mean for found in own if column(found.group) == column(one.group) and not math.isnan(found.mean)]
+    rivals = [other.mean for other in own if column(other.group) == column(one.group) and not math.isnan(other.mean)]
     if len(rivals) < 2 or math.isnan(one.mean) or one.higher_is_better is None:
         return False
     return one.mean == (max if one.higher_is_better else min)(rivals)

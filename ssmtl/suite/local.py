@@ -1,4 +1,4 @@
-"""The default executor: processes on this machine, forked from one that has imported everything once."""
+"""The default executor: processes on this machine, forked from one that has everything imported."""
 
 import multiprocessing
 import os
@@ -10,29 +10,31 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from ssmtl.suite.cell import status_of
-from ssmtl.suite.executor import Told
+from ssmtl.suite.executor import Ended
 from ssmtl.suite.launch import log_of
 from ssmtl.suite.work import BUSY, Work
 
 PAUSE = 0.1
-"""Seconds between two looks at the workers."""
+"""Seconds between checks on the workers."""
 
 PATIENCE = 2.0
-"""Seconds before work that another process holds is tried again."""
+"""Seconds before work that another process holds is retried."""
 
 PARTING = 30.0
-"""Seconds that a worker has to save when the suite is stopped."""
+"""Seconds that a worker is given to save when the suite is stopped."""
 
 
 class LocalPool:
-    """As many workers at a time as `jobs` says, a process for each cell: a death costs one cell."""
+    """At most `jobs` workers at a time, one process per cell, so that a crash costs one cell."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["ssmtl.suite.preload"])
 
-    def run(self, work: Sequence[Work], started: Callable[[Work], None], ended: Told, idle: Callable[[], None]) -> None:
+    def run(
+        self, work: Sequence[Work], started: Callable[[Work], None], ended: Ended, idle: Callable[[], None]
+    ) -> None:
         waiting = deque((0.0, one) for one in work)
         running: dict[BaseProcess, Work] = {}
         try:
@@ -54,7 +56,7 @@ class LocalPool:
                 time.sleep(PAUSE)
         finally:
             for process in running:
-                process.terminate()  # it saves and stops
+                process.terminate()  # the worker saves and stops
             for process in running:
                 process.join(PARTING)
                 process.kill()
@@ -68,7 +70,7 @@ class LocalPool:
 
 
 def _work_logged(work: Work) -> None:
-    """In the worker: what it prints goes to its log; it ends with the suite."""
+    """In the worker: send its output to its log, and end when the suite does."""
     from ssmtl.suite.worker import work_on
 
     threading.Thread(target=_end_with_suite, daemon=True).start()

@@ -6,15 +6,14 @@ from ssmtl.suite.results import SuiteResults
 
 
 def as_markdown(layout: Layout, results: SuiteResults) -> str:
-    """A heading, the table, and what must be known to read it."""
+    """A heading, the table, and the notes needed to read it."""
     notes = Footnotes()
     heads = ["system", *(f"{task} labels" for task in layout.tasks), "n"]
     heads += layout.heads
     rule = ["---", *["---:"] * (len(heads) - 1)]
     lines = [_row(heads), _row(rule), *(_line(line, layout, notes) for line in layout.lines)]
     published = any(place.published for line in layout.lines for place in line.places.values())
-    said = [*NOTES, *([PUBLISHED] if published else []), results.suite.note]
-    below = [text for text in said if text]
+    below = [text for text in (*NOTES, *([PUBLISHED] if published else []), results.suite.note) if text]
     flags = [f"<sup>{number}</sup> {_safe(text)}" for text, number in notes.texts.items()]
     title = f"## {results.suite.name}: {layout.sources}, {layout.domain.replace('_', ' ')}"
     return "\n".join(

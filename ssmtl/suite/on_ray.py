@@ -1,6 +1,6 @@
-"""Cells as Ray tasks, on a cluster or on this machine. The extra `ray` brings it.
+"""Cells as Ray tasks, on a cluster or on this machine. Needs the extra `ray`.
 
-The suite's folder, the data and the cache are reached by the same paths from every node: a shared file system.
+The suite's folder, the data and the cache must have the same paths on every node: a shared file system.
 """
 
 import time
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ssmtl.errors import RunError
-from ssmtl.suite.executor import Told
+from ssmtl.suite.executor import Ended
 from ssmtl.suite.launch import launch
 from ssmtl.suite.work import BUSY, Work
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     import ray
 
 RETRIES = 3
-"""How often a cell whose Ray worker died is started again."""
+"""How often a cell whose Ray worker died is restarted."""
 
 PATIENCE = 2.0
-"""Seconds before work that another process holds is tried again."""
+"""Seconds before work that another process holds is retried."""
 
 
 class RayCluster:
-    """Each cell a task, in a process of its own below the Ray worker: the same process as on this machine alone.
+    """One task per cell, each in a child process of its Ray worker that runs exactly as it would without Ray.
 
-    :param jobs: tasks at a time where Ray is started here; a cluster knows its own size.
-    :param threads: CPUs a task claims. :param gpus: GPUs a task claims, or a fraction of one.
-    :param address: of a running cluster; 'auto' finds the one of this machine; None starts Ray here.
+    :param jobs: tasks at a time if Ray is started here; a cluster knows its own size.
+    :param threads: CPUs per task. :param gpus: GPUs per task, possibly a fraction of one.
+    :param address: of a running cluster; 'auto' finds this machine's; None starts Ray here.
     :raises RunError: without the extra, or if no cluster answers.
     """
 
@@ -43,7 +43,9 @@ class RayCluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise RunError(f"--address {address}: no Ray cluster answers: {error}") from error
 
-    def run(self, work: Sequence[Work], started: Callable[[Work], None], ended: Told, idle: Callable[[], None]) -> None:
+    def run(
+        self, work: Sequence[Work], started: Callable[[Work], None], ended: Ended, idle: Callable[[], None]
+    ) -> None:
         options: Any = self.ray.remote(num_cpus=self.threads, num_gpus=self.gpus, max_retries=RETRIES)
         task = options(work_below)
         running: dict[ray.ObjectRef, Work] = {}
@@ -63,7 +65,7 @@ class RayCluster:
         self.ray.shutdown()
 
     def _code(self, reference: "ray.ObjectRef") -> int:
-        """The worker's exit code; −9 where Ray gave up on a task whose workers died."""
+        """The worker's exit code; −9 if Ray gave up on the task because its workers died."""
         try:
             return int(self.ray.get(reference))
         except (self.ray.exceptions.WorkerCrashedError, self.ray.exceptions.RayError):
@@ -71,9 +73,9 @@ class RayCluster:
 
 
 def work_below(work: Work, wait: float = 0.0) -> int:
-    """In a Ray worker: the cell's own process, which dies with this one.
+    """In a Ray worker: run the cell in a child process, which dies with this one.
 
-    A task that is started again after its worker's death may find the old process still there for a moment.
+    A task that is restarted after its worker died may find the old process still alive for a moment.
     """
     time.sleep(wait)
     code = launch(work).wait()

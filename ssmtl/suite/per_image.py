@@ -1,4 +1,4 @@
-"""What a metric makes of one cell's test images, as a statistic that can be resampled."""
+"""A metric of one cell's test images, as a statistic that can be resampled."""
 
 from functools import lru_cache
 
@@ -27,17 +27,17 @@ def _scores(cell: RunFolder, task: str, domain: str) -> tuple[tuple[str, ...], F
 
 
 def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> tuple[tuple[str, ...], Statistic] | None:
-    """The images' ids in order, and the metric of any resample of them; None if it is not known for single images."""
+    """The images' ids in order, and the metric of any resample of them; None if it is not known per image."""
     known = _values(cell).get((task, domain, metric))
     if known is not None:
         ids = tuple(sorted(known))
         return ids, mean_of(np.array([known[one] for one in ids]))
     if metric not in ("accuracy", "auroc"):
         return None
-    found = _scores(cell, task, domain)
-    if found is None:
+    scores = _scores(cell, task, domain)
+    if scores is None:
         return None
-    ids, probabilities, targets = found
+    ids, probabilities, targets = scores
     if metric == "accuracy":
         return ids, mean_of((probabilities.argmax(1) == targets).astype(np.float64))
     classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])

@@ -11,7 +11,7 @@ from ssmtl.suite.aggregate import Group
 
 @dataclass(frozen=True)
 class Published:
-    """As printed: mean and standard deviation, empty where unreadable. :param flag: what is doubtful about it."""
+    """As printed: mean and standard deviation, empty if unreadable. :param flag: what is doubtful about them."""
 
     mean: str
     std: str
@@ -19,14 +19,14 @@ class Published:
 
 
 class Reference:
-    """By system, budgets, task, domain and metric."""
+    """Published numbers by system, budgets, task, domain and metric."""
 
-    def __init__(self, found: Mapping[tuple[str, ...], Published]) -> None:
-        self.found = found
+    def __init__(self, numbers: Mapping[tuple[str, ...], Published]) -> None:
+        self.numbers = numbers
 
     @classmethod
     def read(cls, path: str | None) -> "Reference":
-        """:param path: None: nothing is known. :raises DataError: if the file cannot be read or lacks a column."""
+        """:param path: None for no numbers. :raises DataError: if the file cannot be read or lacks a column."""
         if path is None:
             return cls({})
         try:
@@ -37,7 +37,7 @@ class Reference:
 
     def of(self, group: Group) -> Published | None:
         """The published number of the same system, budgets, task, domain and metric."""
-        return self.found.get((group.system, group.budgets, group.task, group.domain, group.metric))
+        return self.numbers.get((group.system, group.budgets, group.task, group.domain, group.metric))
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:

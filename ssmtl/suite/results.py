@@ -1,4 +1,4 @@
-"""A suite's folder, read: what it is, and the rows of its finished cells."""
+"""Reads a suite's folder: its record, and the rows of its finished cells."""
 
 import csv
 import math
@@ -15,8 +15,8 @@ from ssmtl.suite.suite_file import RECORD, SuiteRecord
 class ResultRow:
     """One metric of one cell.
 
-    :param budgets: of all its tasks, as text. :param higher_is_better: None: neither.
-    :param value: NaN where it is not defined.
+    :param budgets: of all the cell's tasks, as text. :param higher_is_better: None if neither direction is better.
+    :param value: NaN if undefined.
     """
 
     system: str
@@ -45,49 +45,49 @@ class SuiteResults:
 
     @property
     def systems(self) -> list[str]:
-        """Those with rows, in the suite's order."""
+        """The systems that have rows, in the suite's order."""
         return [name for name in self.suite.systems if any(row.system == name for row in self.rows)]
 
     def label(self, system: str) -> str:
-        """How tables call the system."""
+        """The system's name in tables."""
         return self.suite.names.get(system, system)
 
     def known(self, system: str) -> str:
         """:raises RunError: if the suite has no rows of the system."""
         if system not in self.systems:
-            raise RunError(f"{self.folder}: no results of a system '{system}' ({nearest(system, self.systems)})")
+            raise RunError(f"{self.folder}: no results for a system '{system}' ({nearest(system, self.systems)})")
         return system
 
 
 def read_results(folder: Path) -> SuiteResults:
-    """:raises RunError: if `folder` is no suite's, or nothing was finished in it."""
+    """:raises RunError: if `folder` is not a suite's folder, or results.csv is missing or damaged."""
     try:
         if not (folder / RECORD).is_file():
             raise FileNotFoundError(2, "no such file", RECORD)
         suite = read_model(folder / RECORD, SuiteRecord)
         with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
-            rows = tuple(_row(found) for found in csv.DictReader(file))
+            rows = tuple(_row(fields) for fields in csv.DictReader(file))
     except FileNotFoundError as error:
-        raise RunError(f"{folder} is no folder of a suite: it has no {Path(error.filename).name}") from error
+        raise RunError(f"{folder} is not a suite's folder: it has no {Path(error.filename).name}") from error
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{folder}: results.csv cannot be read: {error!r}") from error
     return SuiteResults(folder, suite, rows)
 
 
-def _row(found: Mapping[str, str]) -> ResultRow:
+def _row(fields: Mapping[str, str]) -> ResultRow:
     return ResultRow(
-        found["system"],
-        found["budgets"],
-        found["sources"],
-        int(found["seed"]),
-        found["task"],
-        found["labeled"],
-        found["domain"],
-        found["source"],
-        found["metric"],
-        {"true": True, "false": False}.get(found["higher_is_better"]),
-        found["unit"],
-        float(found["value"]) if found["value"] else math.nan,
-        int(found["images"]),
-        found["cell"],
+        fields["system"],
+        fields["budgets"],
+        fields["sources"],
+        int(fields["seed"]),
+        fields["task"],
+        fields["labeled"],
+        fields["domain"],
+        fields["source"],
+        fields["metric"],
+        {"true": True, "false": False}.get(fields["higher_is_better"]),
+        fields["unit"],
+        float(fields["value"]) if fields["value"] else math.nan,
+        int(fields["images"]),
+        fields["cell"],
     )

@@ -1,4 +1,4 @@
-"""What a suite's finished cells found, as two CSV files that no order of work can change."""
+"""The results of a suite's finished cells, as two CSV files that do not depend on the order of work."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ CELL_COLUMNS = ("cell", "system", "sources", "seed", "budgets", "status", "secon
 
 
 def write_rows(suite: Path, cells: Sequence[Cell]) -> None:
-    """`results.csv`, one row per metric of each finished cell; `cells.csv`, one row per cell: its time, its error."""
+    """`results.csv`: one row per metric of each finished cell; `cells.csv`: one row per cell, with time and error."""
     write_text(suite / "results.csv", _csv(COLUMNS, (row for cell in cells for row in _rows(suite, cell))))
     write_text(suite / "cells.csv", _csv(CELL_COLUMNS, (_cell(suite, cell) for cell in cells)))
 

@@ -17,20 +17,20 @@ COLUMNS = (
 
 
 def write_significance(path: Path, results: SuiteResults) -> Path:
-    """A row a comparison; Holm's correction over all rows of the table."""
-    found = [
+    """One row per comparison, with Holm's correction over all rows of the table."""
+    compared = [
         comparison
-        for asked in results.suite.compare
-        for task, others in asked.against.items()
+        for requested in results.suite.compare
+        for task, others in requested.against.items()
         for other in others
-        for comparison in comparisons(results, asked.system, other, task, asked.metrics.get(task, ()))
+        for comparison in comparisons(results, requested.system, other, task, requested.metrics.get(task, ()))
     ]
-    over_seeds = holm([one.p_t for one in found])
-    over_images = holm([one.interval.p if one.interval else math.nan for one in found])
+    over_seeds = holm([one.p_t for one in compared])
+    over_images = holm([one.interval.p if one.interval else math.nan for one in compared])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for one, p_t, p_boot in zip(found, over_seeds, over_images, strict=True):
+    for one, p_t, p_boot in zip(compared, over_seeds, over_images, strict=True):
         writer.writerow(_row(one, p_t, p_boot))
     write_text(path, text.getvalue())
     return path

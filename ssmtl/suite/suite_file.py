@@ -1,4 +1,4 @@
-"""A suite as frozen, forbidding models: what may stand in its YAML file."""
+"""The models of a suite's YAML file: frozen, and without unknown keys."""
 
 import json
 import re
@@ -14,8 +14,7 @@ from ssmtl.validation_errors import problems_of
 
 Budget = PositiveInt | Annotated[float, Field(gt=0, lt=1)] | Literal["all"]
 Settings = dict[str, Any]
-"""Dotted keys of a recipe, as after `--set`, and their values. What names a task concerns the systems that have it."""
-
+"""Dotted recipe keys, as for `--set`, and their values. Keys of a task apply to the systems that have it."""
 
 RECORD = "suite.json"
 """Marks a suite's folder."""
@@ -26,7 +25,7 @@ class SuitePart(BaseModel):
 
 
 class Variant(SuitePart):
-    """A system that is a recipe with settings of its own."""
+    """A system that is a recipe with its own settings."""
 
     recipe: str
     set: Settings = {}
@@ -36,7 +35,7 @@ class Grid(SuitePart):
     """Systems × budgets × seeds × sources.
 
     :param budgets: labelled images by task; every combination, each system with the tasks that it has.
-    :param seeds, sources: in the place of the suite's.
+    :param seeds, sources: override the suite's.
     """
 
     systems: Annotated[list[str], Field(min_length=1)]
@@ -46,7 +45,7 @@ class Grid(SuitePart):
 
 
 class Compare(SuitePart):
-    """What is tested for significance: one system against others, by task, in the task's metrics."""
+    """What is tested for significance: one system against others, for each task in the given metrics."""
 
     system: str
     against: dict[str, list[str]]
@@ -58,11 +57,11 @@ class Suite(SuitePart):
 
     :param sources: sources files, or names of shipped ones.
     :param set: settings of every system.
-    :param threads: of one run on a CPU. Sums depend in their last digit on how many there are, so this is the suite's,
-        not the machine's.
-    :param variants: systems other than the recipe of their name.
-    :param names: how systems are called in tables.
-    :param reference: published numbers, a CSV beside the suite.
+    :param threads: of one run on a CPU. The last digit of a sum depends on their number, so the suite fixes it, not
+        the machine.
+    :param variants: systems that differ from the recipe of their name.
+    :param names: of systems in tables.
+    :param reference: a CSV file of published numbers, relative to the suite file.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
@@ -80,7 +79,7 @@ class Suite(SuitePart):
 
     @property
     def systems(self) -> list[str]:
-        """Each system once, as they first stand in the grids."""
+        """Each system once, in the order of the grids."""
         return list(dict.fromkeys(system for grid in self.grids for system in grid.systems))
 
     @model_validator(mode="after")
@@ -102,12 +101,12 @@ class Suite(SuitePart):
         for key, named in (("variants", self.variants), ("names", self.names), ("compare", compared)):
             for name in named:
                 if name not in self.systems:
-                    raise ValueError(f"{key}: '{name}' stands in no grid ({nearest(name, self.systems)})")
+                    raise ValueError(f"{key}: '{name}' is in no grid ({nearest(name, self.systems)})")
         return self
 
 
 def read_suite(path: Path) -> Suite:
-    """:raises RecipeError: with every mistake of form, and where it stands."""
+    """:raises RecipeError: with every error of form and where it is."""
     content = yaml_file.read_mapping(path)
     try:
         suite = Suite.model_validate_json(json.dumps(content, default=str))
@@ -121,7 +120,7 @@ def read_suite(path: Path) -> Suite:
 
 
 class SuiteRecord(FileModel):
-    """suite.json: what a suite's folder tells of the suite, beside all else that stands in its file.
+    """suite.json: what a suite's folder records about the suite, besides everything else in its file.
 
     :param systems: in the order of the grids. :param reference: an absolute path.
     """
@@ -136,6 +135,6 @@ class SuiteRecord(FileModel):
 
 
 def record_of(suite: Suite, path: Path) -> SuiteRecord:
-    """:param path: of the suite's file."""
+    """:param path: of the suite file."""
     reference = str((path.parent / suite.reference).resolve()) if suite.reference else None
     return SuiteRecord(**suite.model_dump(mode="json") | {"systems": suite.systems, "reference": reference})

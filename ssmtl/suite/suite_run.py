@@ -31,7 +31,7 @@ class SuiteRun:
     cells: tuple[Cell, ...]
 
     def open(self) -> "SuiteRun":
-        """Make the folder and note what the suite is.
+        """Make the folder and write suite.json.
 
         :raises RunError: if the folder cannot be written.
         """
@@ -43,39 +43,39 @@ class SuiteRun:
         return self
 
     def chosen(self, only: Sequence[str]) -> list[Cell]:
-        """The cells whose system or name fits one of the patterns; all of them without any.
+        """The cells whose system or name matches one of the patterns; all cells if there are none.
 
-        :raises RunError: for a pattern that fits none.
+        :raises RunError: for a pattern that matches no cell.
         """
         for pattern in only:
-            if not any(_fits(cell, pattern) for cell in self.cells):
+            if not any(_matches(cell, pattern) for cell in self.cells):
                 raise RunError(f"--only {pattern}: no such system or cell ({nearest(pattern, self.suite.systems)})")
-        return [cell for cell in self.cells if not only or any(_fits(cell, pattern) for pattern in only)]
+        return [cell for cell in self.cells if not only or any(_matches(cell, pattern) for pattern in only)]
 
     def unfinished(self, cells: Sequence[Cell]) -> list[Cell]:
-        """Those that are still to be run; a failed cell is one of them."""
+        """The cells that are still to be run, failed ones included."""
         return [cell for cell in cells if outcome_of(self.folder, cell.name).status != "finished"]
 
     def write_rows(self) -> None:
-        """The rows of what is finished so far."""
+        """Write results.csv and cells.csv for what is finished so far."""
         with self.locked():
             write_rows(self.folder, self.cells)
 
     def locked(self) -> FileLock:
-        """Held by whoever writes what stands beside the cells."""
+        """Held while files beside the cells are written."""
         return FileLock(self.folder / ".lock")
 
 
-def _fits(cell: Cell, pattern: str) -> bool:
+def _matches(cell: Cell, pattern: str) -> bool:
     return fnmatchcase(cell.system, pattern) or fnmatchcase(cell.name, pattern)
 
 
 def open_suite(file: Path, folder: Path | None, plugins: Plugins, folders: Folders) -> SuiteRun:
-    """:param folder: None: runs/bench/NAME.
+    """:param folder: None for runs/bench/NAME.
 
-    :raises RecipeError, DataError: as the recipes and the data do.
+    :raises RecipeError: for an invalid suite or recipe. :raises DataError: for missing data or too large a budget.
     """
-    torch.set_num_threads(1)  # for checks on tiny inputs; more would only wait for the cells that run beside this
+    torch.set_num_threads(1)  # for checks on tiny inputs; more would compete with running cells
     suite = read_suite(file)
     cells = cells_of(suite, plugins, folders, file.parent)
     return SuiteRun(suite, file, folder or Path("runs") / "bench" / suite.name, tuple(cells))
@@ -88,7 +88,7 @@ def run_cells(
     ended: Callable[[Work, bool], None],
     idle: Callable[[], None],
 ) -> int:
-    """Run the work; a worker that dies is noted as failed. Returns how many cells failed."""
+    """Run the work, recording a worker that dies as failed. Returns the number of failed cells."""
     failures = 0
 
     def finished(one: Work, code: int) -> None:

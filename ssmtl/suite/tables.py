@@ -23,7 +23,7 @@ COLUMNS = (
 def write_tables(folder: Path) -> list[Path]:
     """Write every table of the suite's folder into its `tables/`.
 
-    :raises RunError: if it is no suite's folder. :raises DataError: if the published numbers cannot be read.
+    :raises RunError: if it is not a suite's folder. :raises DataError: if the published numbers cannot be read.
     """
     results = read_results(folder)
     reference = Reference.read(results.suite.reference)
@@ -48,8 +48,8 @@ def _summary(summaries: list[Summary], reference: Reference) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in summaries:
-        group, found = one.group, reference.of(one.group)
-        theirs = (found.mean, found.std, found.flag) if found else ("", "", "")
+        group, published = one.group, reference.of(one.group)
+        theirs = (published.mean, published.std, published.flag) if published else ("", "", "")
         numbers = (one.n, _number(one.mean), _number(one.std))
         writer.writerow(
             (group.sources, group.domain, group.system, group.budgets, group.task, group.metric, *numbers, *theirs)

@@ -1,4 +1,4 @@
-"""What a worker is told, and what it tells: plain data, nothing heavy to import."""
+"""What a worker receives and what it reports: plain data, nothing heavy to import."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,14 +9,14 @@ from ssmtl.json_file import write_model
 from ssmtl.suite.cell import Cell, Outcome, outcome_file
 
 FINISHED, FAILED, BUSY = 0, 3, 4
-"""Exit codes of a worker, beside that of a process that was asked to stop: `ssmtl.runs.signals.STOPPED`."""
+"""Exit codes of a worker, besides `ssmtl.runs.signals.STOPPED` of a process that was stopped by a signal."""
 
 
 @dataclass(frozen=True)
 class Work:
     """What a worker needs to know, as plain data.
 
-    :param suite: the suite's folder. :param facts: of the cell. :param recipe: its resolved recipe.
+    :param suite: the suite's folder. :param facts: of the cell. :param recipe: the cell's, resolved.
     """
 
     suite: str
@@ -40,7 +40,7 @@ class Work:
 
     @property
     def cell(self) -> str:
-        """Its name."""
+        """The cell's name."""
         return str(self.facts["cell"])
 
     def text(self) -> str:
@@ -49,7 +49,7 @@ class Work:
 
 
 def note(work: Work, *, status: str, error: str, seconds: float) -> None:
-    """Write the cell's outcome, whole or not at all."""
+    """Write the cell's outcome atomically."""
     path = outcome_file(Path(work.suite), work.cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     outcome = Outcome(status=status, error=error, seconds=round(seconds, 1), threads=work.threads, **work.facts)

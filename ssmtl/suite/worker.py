@@ -1,8 +1,9 @@
 """One cell in a process of its own:  python -m ssmtl.suite.worker PARENT < WORK.json
 
-PARENT is the process that waits for it; when that one is gone, so is the worker.
+PARENT is the id of the process that waits for it; the worker ends when that process does.
 
-Its exit code is 0 (finished), 3 (failed, and noted), 4 (another process works on it) or 75 (asked to stop, and saved).
+Exit codes: 0 finished; 3 failed, with the error in cell.json; 4 another process works on the cell; 75 stopped by a
+signal, and saved.
 """
 
 import json
@@ -25,7 +26,7 @@ from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
 
 
 def work_on(work: Work) -> int:
-    """Train the cell unless it is finished; where a worker died in it, go on from its last checkpoint."""
+    """Train the cell unless it is finished; if a worker died in it, resume from the last checkpoint."""
     suite = Path(work.suite)
     try:
         with lock_of(suite, work.cell).acquire(timeout=0):
@@ -46,12 +47,12 @@ def _train(work: Work, folder: RunFolder) -> int:
         _run(work, folder)
     except StoppedError:
         return STOPPED
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this cell's, and the suite goes on
+    except Exception as error:  # noqa: BLE001 - any error is this cell's; the suite continues
         traceback.print_exc()
         note(work, status="failed", error=f"{type(error).__name__}: {error}", seconds=time.perf_counter() - began)
         return FAILED
     note(work, status="finished", error="", seconds=time.perf_counter() - began)
-    shutil.rmtree(folder.checkpoints, ignore_errors=True)  # of no use any more, and large
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)  # large, and no longer needed
     return FINISHED
 
 
@@ -73,7 +74,7 @@ def _run(work: Work, folder: RunFolder) -> None:
     split = folder.split if folder.is_started else None
     data = prepare(experiment, plugins, folders, split_file=split)
     if split_digest(data.splits, recipe.seed) != work.facts["split_hash"] and not data.skipped:
-        raise RunError("the data changed since the suite was started: its split is another one")
+        raise RunError("the data changed since the suite was started: the split differs")
     local = tuple(Path(path) for path in work.plugins)
     job = Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run"), resume=True)
     execute(job, plugins, experiment, data)
@@ -87,7 +88,7 @@ def _end_with(parent: int) -> None:
 
 
 def main() -> None:
-    """Reads the work from standard input."""
+    """Read the work from standard input and do it."""
     threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     content = json.load(sys.stdin)
     sys.exit(work_on(Work(**{**content, "plugins": tuple(content["plugins"])})))

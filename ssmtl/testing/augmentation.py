@@ -1,4 +1,4 @@
-"""The check of an augmentation."""
+"""The contract check for an augmentation."""
 
 from typing import Any
 
@@ -14,60 +14,60 @@ TOLERANCE = 1e-5
 
 
 def check_augmentation(make: Make, /, **options: Any) -> None:
-    """Shapes and ranges; input untouched; masks binary; each row a pure function of itself and its draws."""
+    """Shapes and ranges; input untouched; masks binary; each row a pure function of itself and its random numbers."""
     name = name_of(make)
     augment: Augmentation = made(make, options)
     for channels, size, structures in ((1, 32, 1), (3, 24, 2)):
-        pictures, masks = samples.images(ROWS, size, channels), samples.masks(ROWS, structures, size)
-        _check_range(augment, pictures, masks, name)
-        _check_range(augment, torch.zeros_like(pictures), torch.zeros_like(masks), name)
-        _check_range(augment, torch.ones_like(pictures), torch.ones_like(masks), name)
-        _check_rows(augment, pictures, masks, name)
-        again = made(make, options)(pictures, masks, samples.stream(ROWS))[0]
-        assert torch.equal(again, augment(pictures, masks, samples.stream(ROWS))[0]), (
+        originals, masks = samples.images(ROWS, size, channels), samples.masks(ROWS, structures, size)
+        _check_range(augment, originals, masks, name)
+        _check_range(augment, torch.zeros_like(originals), torch.zeros_like(masks), name)
+        _check_range(augment, torch.ones_like(originals), torch.ones_like(masks), name)
+        _check_rows(augment, originals, masks, name)
+        again = made(make, options)(originals, masks, samples.stream(ROWS))[0]
+        assert torch.equal(again, augment(originals, masks, samples.stream(ROWS))[0]), (
             f"another {name} augments differently"
         )
 
 
-def _check_range(augment: Augmentation, pictures: Images, masks: Masks, name: str) -> None:
-    before = pictures.clone(), masks.clone()
-    images, warped = augment(pictures, masks, samples.stream(len(pictures)))
-    assert torch.equal(pictures, before[0]), f"{name} changes the images it is given"
+def _check_range(augment: Augmentation, originals: Images, masks: Masks, name: str) -> None:
+    before = originals.clone(), masks.clone()
+    images, warped = augment(originals, masks, samples.stream(len(originals)))
+    assert torch.equal(originals, before[0]), f"{name} changes the images it is given"
     assert torch.equal(masks, before[1]), f"{name} changes the masks it is given"
-    assert images.shape == pictures.shape, (
-        f"{name} makes images of shape {tuple(pictures.shape)} to {tuple(images.shape)}"
+    assert images.shape == originals.shape, (
+        f"{name} turns images of shape {tuple(originals.shape)} into {tuple(images.shape)}"
     )
     assert images.dtype == torch.float32, f"{name} returns images of {images.dtype}, expected float32"
     assert images.isfinite().all(), f"{name} gives pixels that are not finite"
     low, high = images.min().item(), images.max().item()
     assert 0 <= low <= high <= 1, f"{name} gives pixels from {low} to {high}, expected [0, 1]"
     assert warped is not None, f"{name} loses the masks"
-    assert warped.shape == masks.shape, f"{name} makes masks of shape {tuple(masks.shape)} to {tuple(warped.shape)}"
+    assert warped.shape == masks.shape, f"{name} turns masks of shape {tuple(masks.shape)} into {tuple(warped.shape)}"
     assert warped.dtype == torch.float32, f"{name} returns masks of {warped.dtype}, expected float32"
     assert ((warped == 0) | (warped == 1)).all(), f"{name} gives masks that are not 0 or 1"
 
 
-def _check_rows(augment: Augmentation, pictures: Images, masks: Masks, name: str) -> None:
+def _check_rows(augment: Augmentation, originals: Images, masks: Masks, name: str) -> None:
     """Alone, in another order, without masks, and after other seeds, a row comes out the same."""
-    stream = samples.stream(len(pictures))
+    stream = samples.stream(len(originals))
     torch.manual_seed(1)
-    images, warped = augment(pictures, masks, stream)
+    images, warped = augment(originals, masks, stream)
     torch.manual_seed(2)
-    again, _ = augment(pictures, masks, stream)
-    assert torch.equal(images, again), f"{name} takes randomness from elsewhere than its draws"
-    plain, none = augment(pictures, None, stream)
-    assert none is None, f"{name} makes masks where there are none"
+    again, _ = augment(originals, masks, stream)
+    assert torch.equal(images, again), f"{name} takes randomness from elsewhere than its stream"
+    plain, none = augment(originals, None, stream)
+    assert none is None, f"{name} returns masks where none were given"
     assert torch.allclose(plain, images, atol=TOLERANCE), (
         f"{name} treats images with masks differently from those without"
     )
-    order = torch.arange(len(pictures)).flip(0)
-    turned, turned_masks = augment(pictures[order], masks[order], stream[order])
+    order = torch.arange(len(originals)).flip(0)
+    turned, turned_masks = augment(originals[order], masks[order], stream[order])
     assert torch.allclose(turned[order], images, atol=TOLERANCE), f"rows of {name} depend on their place in the batch"
     assert turned_masks is not None
     assert warped is not None
     assert torch.equal(turned_masks[order], warped), f"masks of {name} depend on their place in the batch"
-    for row in range(len(pictures)):
-        alone, _ = augment(pictures[row : row + 1], masks[row : row + 1], stream[row : row + 1])
+    for row in range(len(originals)):
+        alone, _ = augment(originals[row : row + 1], masks[row : row + 1], stream[row : row + 1])
         assert torch.allclose(alone[0], images[row], atol=TOLERANCE), (
             f"row {row} of {name} depends on the other rows of the batch"
         )

@@ -1,4 +1,4 @@
-"""The check of a backbone."""
+"""The contract check for a backbone."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ ROWS = 3
 
 
 def check_backbone(make: Make, /, **options: Any) -> None:
-    """The promised pyramid at several sizes and for grey and colour; gradients; evaluation; state; mixed precision."""
+    """The promised pyramid at several sizes, for grey and colour; gradients; evaluation; state; mixed precision."""
     name = name_of(make)
     for channels in (1, 3):
         backbone = made(make, options, channels)
-        assert isinstance(backbone, Backbone), f"{name} is no ssmtl.Backbone"
+        assert isinstance(backbone, Backbone), f"{name} is not an ssmtl.Backbone"
         check_pyramid(backbone.pyramid, name)
         assert backbone.pyramid.image_channels == channels, (
             f"the pyramid of {name} must repeat image_channels={channels}"
@@ -26,25 +26,25 @@ def check_backbone(make: Make, /, **options: Any) -> None:
         deepest = backbone.pyramid.strides[-1]
         for size in (2 * deepest, 3 * deepest):
             _check_shapes(backbone, samples.images(ROWS, size, channels), name)
-    pictures = samples.images(ROWS, 2 * deepest, 3)
-    before = pictures.clone()
-    check_gradients(backbone.train(), lambda: backbone(pictures), name)
-    check_evaluation(backbone, lambda: backbone(pictures), name)
+    images = samples.images(ROWS, 2 * deepest, 3)
+    before = images.clone()
+    check_gradients(backbone.train(), lambda: backbone(images), name)
+    check_evaluation(backbone, lambda: backbone(images), name)
     with torch.no_grad():
-        whole, alone = backbone(pictures), backbone(pictures[1:2])
+        whole, alone = backbone(images), backbone(images[1:2])
     assert close(rows_of(whole, 1, 2), alone), f"in evaluation mode a row of {name} depends on the other rows"
-    assert torch.equal(pictures, before), f"{name} changes the images it is given"
-    check_state(lambda seed: made(make, options, 3, seed=seed), lambda module: module(pictures), name)
+    assert torch.equal(images, before), f"{name} changes the images it is given"
+    check_state(lambda seed: made(make, options, 3, seed=seed), lambda module: module(images), name)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        assert all(level.isfinite().all() for level in backbone.train()(pictures)), f"{name} is not finite in bfloat16"
+        assert all(level.isfinite().all() for level in backbone.train()(images)), f"{name} is not finite in bfloat16"
 
 
 def check_pyramid(pyramid: Pyramid, name: str) -> None:
-    """One stride a level, ascending."""
+    """One stride per level, ascending."""
     assert isinstance(pyramid, Pyramid), f"{name}.pyramid is {pyramid!r}, expected an ssmtl.Pyramid"
     assert pyramid.channels, f"{name}.pyramid has no level"
     assert len(pyramid.channels) == len(pyramid.strides), (
-        f"{name}.pyramid has not as many strides as channels: {pyramid}"
+        f"{name}.pyramid has different numbers of strides and channels: {pyramid}"
     )
     assert list(pyramid.strides) == sorted(set(pyramid.strides)), (
         f"{name}.pyramid: strides do not ascend: {pyramid.strides}"
@@ -58,13 +58,13 @@ def check_features(features: Features, pyramid: Pyramid, rows: int, size: int, n
         (rows, channels, size // stride, size // stride)
         for channels, stride in zip(pyramid.channels, pyramid.strides, strict=True)
     ]
-    found = [tuple(level.shape) for level in features]
-    assert found == expected, f"{name}, images of {size} pixels: levels {found}, its pyramid promises {expected}"
+    shapes = [tuple(level.shape) for level in features]
+    assert shapes == expected, f"{name}, images of {size} pixels: levels {shapes}, its pyramid promises {expected}"
     assert all(level.isfinite().all() for level in features), f"{name} gives features that are not finite"
 
 
-def _check_shapes(backbone: Backbone, pictures: torch.Tensor, name: str) -> None:
+def _check_shapes(backbone: Backbone, images: torch.Tensor, name: str) -> None:
     for training in (True, False):
         with torch.no_grad():
-            features = backbone.train(training)(pictures)
-        check_features(features, backbone.pyramid, ROWS, pictures.shape[-1], name)
+            features = backbone.train(training)(images)
+        check_features(features, backbone.pyramid, ROWS, images.shape[-1], name)

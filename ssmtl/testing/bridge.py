@@ -1,4 +1,4 @@
-"""The check of a bridge."""
+"""The contract check for a bridge."""
 
 from typing import Any
 
@@ -27,55 +27,55 @@ def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> No
     for channels in (1, 3):
         pyramid = samples.SampleBackbone(channels).pyramid
         bridge = made(make, options, pyramid)
-        assert isinstance(bridge, Bridge), f"{name} is no ssmtl.Bridge"
+        assert isinstance(bridge, Bridge), f"{name} is not an ssmtl.Bridge"
         assert isinstance(bridge.reads, frozenset), (
             f"{name}.reads is {bridge.reads!r}, expected a frozenset of task names"
         )
         check_pyramid(bridge.pyramid, name)
         model = samples.sample_model({"another task", *bridge.reads}, kind, channels)
         for size in SIZES:
-            pictures = samples.images(ROWS, size, channels)
-            check_features(_through(bridge, model, pictures), bridge.pyramid, ROWS, size, name)
-    pictures = samples.images(ROWS, 32, 3)
-    _check_undisturbed(bridge, model, pictures, name)
-    check_gradients(bridge.train(), lambda: _through(bridge, model, pictures), name)
-    check_evaluation(bridge, lambda: _through(bridge, model, pictures), name)
+            images = samples.images(ROWS, size, channels)
+            check_features(_through(bridge, model, images), bridge.pyramid, ROWS, size, name)
+    images = samples.images(ROWS, 32, 3)
+    _check_undisturbed(bridge, model, images, name)
+    check_gradients(bridge.train(), lambda: _through(bridge, model, images), name)
+    check_evaluation(bridge, lambda: _through(bridge, model, images), name)
     with torch.no_grad():
-        frozen, alone = _through(bridge, model, pictures), _through(bridge, model, pictures[1:2])
-    assert close(_through(bridge, model, pictures), frozen), f"{name} gives other features under no_grad"
+        frozen, alone = _through(bridge, model, images), _through(bridge, model, images[1:2])
+    assert close(_through(bridge, model, images), frozen), f"{name} gives other features under no_grad"
     assert close(rows_of(frozen, 1, 2), alone), f"in evaluation mode a row of {name} depends on the other rows"
     check_state(
-        lambda seed: made(make, options, pyramid, seed=seed), lambda module: _through(module, model, pictures), name
+        lambda seed: made(make, options, pyramid, seed=seed), lambda module: _through(module, model, images), name
     )
     for training in (True, False):
         with torch.autocast("cpu", torch.bfloat16):
-            mixed = _through(bridge.train(training), model, pictures)
+            mixed = _through(bridge.train(training), model, images)
         check_features(mixed, bridge.pyramid, ROWS, 32, f"{name} under bfloat16 autocast")
 
 
-def _through(bridge: Any, model: MultiTaskModel, pictures: Images) -> Features:
-    """The bridge's features, with the model's own features in evaluation mode as what it widens."""
+def _through(bridge: Any, model: MultiTaskModel, images: Images) -> Features:
+    """The bridge's features, given the model's own features in evaluation mode."""
     flags = [part.training for part in model.modules()]
     model.eval()
-    encoded: Features = model.backbone(pictures)
+    encoded: Features = model.backbone(images)
     for part, training in zip(model.modules(), flags, strict=True):
         part.training = training
-    found: Features = bridge(pictures, encoded, {task: model.predictor(task) for task in bridge.reads})
-    return found
+    features: Features = bridge(images, encoded, {task: model.predictor(task) for task in bridge.reads})
+    return features
 
 
-def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, pictures: Images, name: str) -> None:
-    """Gradients that stand, buffers, and mixed training flags of the model are the same afterwards; so is the input."""
+def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:
+    """The model's existing gradients, buffers and mixed training flags are unchanged afterwards; so is the input."""
     model.train()
     model.backbone.get_submodule("blocks.1").eval()
     first = next(iter(model.parameters()))
     first.grad = torch.ones_like(first)
-    encoded = model.backbone(pictures)
-    inputs = [pictures, *encoded]
+    encoded = model.backbone(images)
+    inputs = [images, *encoded]
     copies = [tensor.detach().clone() for tensor in inputs]
     for training in (True, False):
         before, flags = _state(model), [part.training for part in model.modules()]
-        bridge.train(training)(pictures, encoded, {task: model.predictor(task) for task in bridge.reads})
+        bridge.train(training)(images, encoded, {task: model.predictor(task) for task in bridge.reads})
         after = _state(model)
         changed = [key for key in before if not _same(before[key], after[key])]
         assert not changed, f"{name} changes {', '.join(changed[:3])} of the model it consults"
@@ -85,7 +85,7 @@ def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, pictures: Images, 
     assert all(torch.equal(tensor, copy) for tensor, copy in zip(inputs, copies, strict=True)), (
         f"{name} changes its inputs in place"
     )
-    assert not pictures.requires_grad, (
+    assert not images.requires_grad, (
         f"{name} makes the images that it is given require a gradient: differentiate a copy"
     )
     model.zero_grad()

@@ -1,4 +1,4 @@
-"""The constructor of a component: what the engine gives stands before `/`, what the recipe gives after `*`."""
+"""The constructor of a component: what the engine passes comes before `/`, what the recipe gives after `*`."""
 
 import inspect
 import json
@@ -14,10 +14,10 @@ Make = Callable[..., Any]
 
 
 def check_options(make: Make, engine: int, options: Mapping[str, Any]) -> None:
-    """The signature can be a recipe's schema, and `options` and every default fit it.
+    """The signature can become a recipe's schema, and `options` and every default fit it.
 
-    :param engine: how many arguments the engine gives: 0 for augmentations, 1 for every other kind.
-    :param options: sample values, the required ones at least.
+    :param engine: how many arguments the engine passes: 0 for augmentations, 1 for every other kind.
+    :param options: sample values, at least the required ones.
     """
     name = name_of(make)
     positional = []
@@ -27,7 +27,7 @@ def check_options(make: Make, engine: int, options: Mapping[str, Any]) -> None:
         )
         assert parameter.kind is not parameter.POSITIONAL_OR_KEYWORD, (
             f"the parameter '{parameter.name}' of {name} is the engine's and the recipe's at once: "
-            "write '/' after what the engine gives, and '*' before the options"
+            "write '/' after what the engine passes, and '*' before the options"
         )
         if parameter.kind is parameter.POSITIONAL_ONLY:
             positional.append(parameter.name)
@@ -46,7 +46,7 @@ def check_options(make: Make, engine: int, options: Mapping[str, Any]) -> None:
 
 
 def made(make: Make, options: Mapping[str, Any], *engine: Any, seed: int = 0) -> Any:
-    """The component as the engine makes it: options checked, weights drawn from torch's generator seeded by `seed`."""
+    """The component as the engine builds it: options checked, weights from torch's generator seeded by `seed`."""
     check_options(make, len(engine), options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -54,7 +54,7 @@ def made(make: Make, options: Mapping[str, Any], *engine: Any, seed: int = 0) ->
 
 
 def name_of(make: Make) -> str:
-    """For messages."""
+    """The component's name, for messages."""
     return getattr(make, "__name__", type(make).__name__)
 
 

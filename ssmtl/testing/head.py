@@ -1,4 +1,4 @@
-"""The check of a head."""
+"""The contract check for a head."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ COARSE = Pyramid((6, 4, 8, 4, 8), (2, 4, 8, 16, 32))
 def check_head(make: Make, /, **options: Any) -> None:
     """Logits of the promised meaning and shape; gradients; evaluation; state.
 
-    Five levels from stride 1 must do; a head may refuse those from stride 2 with a ValueError.
+    Five levels from stride 1 must work; a head may reject those from stride 2 with a ValueError.
     """
     name = name_of(make)
     _check(make, options, PYRAMID, name)
@@ -34,7 +34,7 @@ def check_head(make: Make, /, **options: Any) -> None:
 
 def _check(make: Make, options: dict[str, Any], pyramid: Pyramid, name: str) -> None:
     head = made(make, options, pyramid)
-    assert isinstance(head, Head), f"{name} is no ssmtl.Head"
+    assert isinstance(head, Head), f"{name} is not an ssmtl.Head"
     check_output(head.output, name)
     for size in SIZES:
         _check_shape(head, _features(pyramid, max(size, pyramid.strides[-1])), pyramid, name)
@@ -53,7 +53,7 @@ def check_output(output: Output, name: str) -> None:
     """A known kind with distinct classes; two or more for a softmax."""
     assert isinstance(output, Output), f"{name}.output is {output!r}, expected an ssmtl.Output"
     assert output.kind in samples.KINDS, f"{name}.output.kind is '{output.kind}', expected one of {samples.KINDS}"
-    assert isinstance(output.classes, tuple), f"{name}.output.classes is no tuple"
+    assert isinstance(output.classes, tuple), f"{name}.output.classes is not a tuple"
     assert len(set(output.classes)) == len(output.classes) > 0, (
         f"{name}.output.classes are not distinct: {output.classes}"
     )

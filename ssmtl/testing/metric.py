@@ -1,4 +1,4 @@
-"""The check of a metric."""
+"""The contract check for a metric."""
 
 import warnings
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ TOLERANCE = 1e-5
 def check_metric(make: Make, /, **options: Any) -> None:
     """Values of the promised shapes under stable names, whatever the order of the images; inputs untouched.
 
-    A metric refuses the kinds of output it is not defined for with a ValueError, and takes one at least.
+    A metric rejects the kinds of output it is not defined for with a ValueError, and accepts at least one.
     """
     name = name_of(make)
     check_options(make, 1, options)
     taken = [output for output in samples.OUTPUTS if _takes(make, options, output)]
-    assert taken, f"{name} refuses every kind of output"
+    assert taken, f"{name} rejects every kind of output"
     for output in taken:
         metric: Metric = made(make, options, output)
         with warnings.catch_warnings():
@@ -63,14 +63,14 @@ def _check(metric: Metric, output: Output, name: str) -> None:
     few = metric(probabilities[:5], targets[:5])
     assert set(few) == set(values), f"{name} returns {sorted(few)} and for other images {sorted(values)}"
     images = {key: value[:5] for key, value in values.items() if value.ndim}
-    _assert_equal({key: few[key] for key in images}, images, f"a value an image of {name} depends on other images")
+    _assert_equal({key: few[key] for key in images}, images, f"a per-image value of {name} depends on other images")
     for constant in (0.0, 1.0):
         flat = metric(torch.full_like(probabilities, constant), torch.zeros_like(targets))
-        assert set(flat) == set(values), f"{name} returns other names where nothing is found: {sorted(flat)}"
+        assert set(flat) == set(values), f"{name} returns other names where nothing is predicted: {sorted(flat)}"
 
 
-def _assert_equal(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], message: str) -> None:
-    assert set(found) == set(expected), f"{message}: {sorted(found)} and {sorted(expected)}"
+def _assert_equal(actual: Mapping[str, Tensor], expected: Mapping[str, Tensor], message: str) -> None:
+    assert set(actual) == set(expected), f"{message}: {sorted(actual)} and {sorted(expected)}"
     for key, value in expected.items():
-        same = torch.allclose(found[key].double(), value.double(), atol=TOLERANCE, equal_nan=True)
-        assert same, f"{message}: '{key}' is {found[key].tolist()} and {value.tolist()}"
+        same = torch.allclose(actual[key].double(), value.double(), atol=TOLERANCE, equal_nan=True)
+        assert same, f"{message}: '{key}' is {actual[key].tolist()} and {value.tolist()}"

@@ -1,4 +1,4 @@
-"""What every component with weights must do: learn, repeat itself in evaluation, and come back from a file."""
+"""What every component with weights must do: learn, repeat itself in evaluation, and be restored from a file."""
 
 import copy
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def check_gradients(module: nn.Module, forward: Forward, name: str) -> None:
         return
     assert outputs, f"no output of {name} depends on its parameters"
     generator = torch.Generator().manual_seed(0)
-    # A sum of squares of deviations, so that neither a constant nor a normalisation takes the gradient away.
+    # A sum of squares of deviations, so that neither a constant nor a normalisation cancels the gradient.
     torch.stack(
         [((out.float() - torch.randn(out.shape, generator=generator)) ** 2).mean() for out in outputs]
     ).sum().backward()  # type: ignore[no-untyped-call]
@@ -64,9 +64,9 @@ def check_evaluation(module: nn.Module, forward: Forward, name: str) -> None:
 
 
 def check_state(make: Callable[[int], nn.Module], forward: Callable[[nn.Module], Tensor | Features], name: str) -> None:
-    """Weights are drawn from torch's generator, copied by deepcopy, and wholly in the state dict.
+    """Weights come from torch's generator, are copied by deepcopy, and are all in the state dict.
 
-    :param make: from a seed to the module.
+    :param make: builds the module from a seed.
     """
     first, same, other = (make(seed).eval() for seed in (0, 0, 1))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Small pictures, targets, draws and models to try components with; the same in every call."""
+"""Small images, targets, random streams and models to try components with; the same in every call."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -26,7 +26,7 @@ OUTPUTS = (
     Output("masks", ("a",)),
     Output("masks", ("a", "b")),
 )
-"""What a strategy or a metric may have to do with."""
+"""The outputs that a strategy or a metric may meet."""
 
 
 def generator(seed: int) -> torch.Generator:
@@ -35,7 +35,7 @@ def generator(seed: int) -> torch.Generator:
 
 
 def images(rows: int, size: int = 32, channels: int = 1, seed: int = 0) -> Images:
-    """Smooth random pictures in [0, 1]."""
+    """Smooth random images in [0, 1]."""
     coarse = torch.rand(rows, channels, 5, 5, generator=generator(seed))
     return F.interpolate(coarse, size=(size, size), mode="bilinear").clamp(0, 1)
 
@@ -66,7 +66,7 @@ def logits(output: Output, rows: int, size: int = 32, seed: int = 0, scale: floa
 
 
 def stream(rows: int, context: str = "sample", first: int = 0) -> RandomStream:
-    """Draws of `rows` samples."""
+    """The random stream of `rows` samples."""
     return RandomStream.of(np.arange(first, first + rows, dtype=np.uint64), 0, context)
 
 
@@ -74,15 +74,15 @@ def truth(output: Output, views: Iterable[View], rows: Mapping[str, int]) -> dic
     """Classes of the unlabelled rows, the first unknown; nothing for masks, as in training."""
     if output.kind == "masks":
         return {}
-    found = {view: targets(output, rows[view.pool]) for view in views if view.pool == "unlabeled"}
+    classes = {view: targets(output, rows[view.pool]) for view in views if view.pool == "unlabeled"}
     if output.kind == "multiclass":
-        for classes in found.values():
-            classes[0] = -1
-    return found
+        for indices in classes.values():
+            indices[0] = -1
+    return classes
 
 
 class SamplePredictor:
-    """A `Predictor` whose logits are a fixed function of the images; dropout is seeded noise if `training`."""
+    """A `TaskPredictor` whose logits are a fixed function of the images, whatever `weights` and `training`."""
 
     def __init__(self, output: Output, scale: float = 8.0) -> None:
         self.output = output
@@ -104,7 +104,7 @@ class SamplePredictor:
 
 
 class SampleBackbone(Backbone):
-    """Five narrow levels with batch norm and dropout, so that whoever disturbs its statistics or flags is caught."""
+    """Five narrow levels with batch norm and dropout, so that disturbing its statistics or flags is noticed."""
 
     def __init__(self, image_channels: int = 1) -> None:
         super().__init__()
@@ -132,12 +132,12 @@ class SampleMasks(Head):
         self.last = nn.Conv2d(pyramid.channels[0], 1, 1)
 
     def forward(self, features: Features) -> Logits:
-        found: Tensor = self.last(features[0])
-        return found
+        pixels: Tensor = self.last(features[0])
+        return pixels
 
 
 def sample_model(tasks: Iterable[str], kind: Kind, image_channels: int = 1) -> MultiTaskModel:
-    """A model with one head of `kind` a task, and no bridges."""
+    """A model with one head of `kind` per task, and no bridges."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         backbone = SampleBackbone(image_channels)

@@ -1,4 +1,4 @@
-"""The check of a strategy."""
+"""The contract check for a strategy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,20 +17,20 @@ PROGRESS = (0.0, 0.5, 0.999)
 SIZE = 16
 ROWS = ({"labeled": 4, "unlabeled": 4}, {"labeled": 4, "unlabeled": 6})
 SATURATED = 60.0
-"""A logit whose probability is exactly 1 in float32, as a model that is sure gives."""
+"""A logit whose probability is exactly 1 in float32, as a confident model gives."""
 
 
 def check_strategy(make: Make, /, **options: Any) -> None:
     """For every kind of output it accepts: views, `prepare`, the loss and its gradient, `diagnose`."""
     name = name_of(make)
     accepts: frozenset[str] = getattr(make, "accepts", frozenset())
-    assert isinstance(accepts, frozenset), f"{name}.accepts is no frozenset"
+    assert isinstance(accepts, frozenset), f"{name}.accepts is not a frozenset"
     assert accepts, f"{name}.accepts names no kind of output"
-    assert accepts <= set(samples.KINDS), f"{name}.accepts names {set(accepts)}, known are {samples.KINDS}"
+    assert accepts <= set(samples.KINDS), f"{name}.accepts names {set(accepts)}, the known kinds are {samples.KINDS}"
     for output in (output for output in samples.OUTPUTS if output.kind in accepts):
         for rows in ROWS:
             strategy = made(make, options, output)
-            assert isinstance(strategy, Strategy), f"{name} is no ssmtl.Strategy"
+            assert isinstance(strategy, Strategy), f"{name} is not an ssmtl.Strategy"
             _check_views(strategy, name)
             what = f"{name} of {output.kind} {output.classes}, rows {rows}"
             _check(strategy.train(), output, rows, what)
@@ -94,16 +94,16 @@ def _check_prepare(strategy: Strategy, batch: Batch, predict: samples.SamplePred
         torch.manual_seed(2)
         again = strategy.prepare(batch, predict)
     assert _same(batch, before), f"{name}: prepare changes the batch that it is given; make a new one"
-    assert _same(copy, again), f"{name}: prepare takes randomness from elsewhere than the batch's draws"
+    assert _same(copy, again), f"{name}: prepare takes randomness from elsewhere than the batch's streams"
     assert sum(map(len, prepared.images.values())), f"{name}: prepare leaves no row"
     for view, images in prepared.images.items():
         assert images.ndim == 4, f"{name}: prepare gives images of shape {tuple(images.shape)}"
         low, high = images.min().item(), images.max().item()
         assert 0 <= low <= high <= 1, f"{name}: prepare gives pixels from {low} to {high}, expected [0, 1] ({view})"
-        for what, found in (("targets", prepared.targets), ("draws", prepared.streams)):
-            if view in found:
-                assert len(found[view]) == len(images), (
-                    f"{name}: prepare gives {len(images)} rows and {len(found[view])} {what} ({view})"
+        for what, by_view in (("targets", prepared.targets), ("random streams", prepared.streams)):
+            if view in by_view:
+                assert len(by_view[view]) == len(images), (
+                    f"{name}: prepare gives {len(images)} rows and {len(by_view[view])} {what} ({view})"
                 )
         if view in prepared.targets:
             target = prepared.targets[view]
@@ -135,7 +135,7 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
 
 
 def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
-    """Every row twice makes the same loss, not the double; up to terms that do not grow with the rows."""
+    """Every row twice gives the same loss, not twice the loss, up to terms that do not grow with the rows."""
     twice = Batch(
         {view: torch.cat([images, images]) for view, images in batch.images.items()},
         {view: torch.cat([target, target]) for view, target in batch.targets.items()},
@@ -144,7 +144,7 @@ def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
     once = strategy.loss(batch, outputs, PROGRESS[-1])
     both = strategy.loss(twice, {view: torch.cat([logits, logits]) for view, logits in outputs.items()}, PROGRESS[-1])
     assert torch.isclose(once, both, rtol=0.1, atol=1e-3), (
-        f"{name}: the loss is no mean over rows: {once.item()}, every row twice {both.item()}"
+        f"{name}: the loss is not a mean over rows: {once.item()}, every row twice {both.item()}"
     )
 
 

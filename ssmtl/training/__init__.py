@@ -1,1 +1,1 @@
-"""The loop and one step of it."""
+"""The training loop, and one step of it."""

@@ -1,4 +1,4 @@
-"""Who is told of the training, in each process."""
+"""What is notified as training proceeds, in each process."""
 
 from typing import Protocol
 
@@ -6,18 +6,18 @@ from ssmtl.events import StepEnded
 
 
 class Callback(Protocol):
-    """Steps count from 1. A callback says what it needs and leaves the rest as it is here: nothing is done."""
+    """Steps count from 1. A callback overrides the methods it needs; the others do nothing."""
 
     def step_logged(self, event: StepEnded) -> None:
         """A step whose numbers are logged; before `after_step`."""
         return
 
     def not_finite(self, step: int, what: tuple[str, ...]) -> None:
-        """The step changed nothing, since `what` was NaN or infinite; raises to end the training."""
+        """The step changed nothing, since `what` was NaN or infinite; raise to end training."""
         return
 
     def after_step(self, step: int, *, last: bool) -> None:
-        """After every step, also one that changed nothing.
+        """After every step, even one that changed nothing.
 
         :param last: whether no step follows in this process.
         """

@@ -1,4 +1,4 @@
-"""The loop: `fit`, and `training_step`, in which the whole mathematics of a step is in sight."""
+"""The training loop: `fit`, and `training_step`, which shows the whole mathematics of a step in one place."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,9 @@ from ssmtl.training.train_state import TrainState, average_outside, steps_per_ep
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step computed: the total, and by 'task.strategy' the unweighted losses and the diagnostics.
+    """What a step computed: the total and, by 'task.strategy', the unweighted losses and the diagnostics.
 
-    :param rows: encoded with gradient, in this process.
+    :param rows: rows encoded with gradient in this process.
     """
 
     total: Tensor
@@ -34,10 +34,10 @@ class StepResult:
 
 
 def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bool], done: int = 0) -> bool:
-    """Train for as many steps as the recipe says; False if it was stopped before.
+    """Train for as many steps as the recipe says; False if it was stopped early.
 
-    :param asked: whether this process was asked to stop; all processes stop when one was.
-    :param done: steps that were trained before, by an earlier process.
+    :param asked: whether this process was asked to stop; all processes stop if one was.
+    :param done: steps already trained, before this process.
     """
     recipe = state.experiment.recipe
     train, epoch = recipe.train, steps_per_epoch(state)
@@ -48,7 +48,7 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
         rate = rate_at(step, recipe.schedule, train.steps, epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = recipe.optimizer.lr * rate
-        every = train.gradient_cosine_every if train.precision == "32" else None  # Fabric guards other backward passes
+        every = train.gradient_cosine_every if train.precision == "32" else None  # else Fabric forbids our own backward
         compare = every is not None and (step + 1) % every == 0
         logged = (step + 1) % train.log_every == 0 or step == 0 or compare
         try:
@@ -72,11 +72,11 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
 
 
 def training_step(state: TrainState, step: int, *, diagnose: bool = False, compare: bool = False) -> StepResult:
-    """One optimiser step. Everything random in it is a pure function of the seed and `step` (dropout: and the rank).
+    """One optimiser step. Everything random in it is a pure function of the seed and `step` (dropout also of the rank).
 
     :param diagnose: whether the strategies are asked for numbers for the log.
     :param compare: whether the tasks' gradients are compared.
-    :raises NotFiniteError: in every process, if a loss or a gradient of one is not; the weights are then as before.
+    :raises NotFiniteError: in every process, if a loss or gradient in any is not finite; the weights are unchanged.
     """
     experiment, seed = state.experiment, state.experiment.recipe.seed
     progress = step / experiment.recipe.train.steps

@@ -1,4 +1,4 @@
-"""A loss or a gradient that is not finite: whose it is, and the batch that made it, saved."""
+"""A loss or a gradient that is not finite: where it arose, and saving the batch that caused it."""
 
 import json
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class NotFiniteError(SsmtlError):
 
 
 def check_losses(state: TrainState, total: Tensor, losses: Mapping[str, Tensor]) -> None:
-    """The strategies' losses, by 'task.strategy', and what the balancer made of them.
+    """Check the strategies' losses, by 'task.strategy', and the balancer's total.
 
-    :raises NotFiniteError: in every process, if the total of one is NaN or infinite.
+    :raises NotFiniteError: in every process, if the total in any is NaN or infinite.
     """
     what: tuple[str, ...] = ()
     if not torch.isfinite(total):
@@ -40,7 +40,7 @@ def check_losses(state: TrainState, total: Tensor, losses: Mapping[str, Tensor])
 
 
 def check_gradients(state: TrainState) -> None:
-    """Gradients are equal in all processes by now. Under 16-bit precision the loss scale deals with them.
+    """Check the gradients, by now equal in all processes. Under 16-bit precision the loss scaler handles them.
 
     :raises NotFiniteError: naming the first parameters whose gradient is NaN or infinite.
     """
@@ -69,9 +69,9 @@ def ids_of(state: TrainState, task: Task, step: int) -> dict[str, list[str]]:
 
 
 def save_batch(folder: Path, state: TrainState, step: int, what: tuple[str, ...]) -> Path:
-    """Write `step-….json` and its tensors into `folder`: what every task saw in step `step` (from 0). The JSON's path.
+    """Write what every task saw in step `step` (from 0) to `step-….json` and its tensors; returns the JSON's path.
 
-    The batch is made again, since it is a pure function of the seed and the step.
+    The batch is rendered again: it is a pure function of the seed and the step.
     """
     experiment, shard = state.experiment, state.shard
     tensors: dict[str, Tensor] = {}

@@ -32,14 +32,14 @@ Layout = Mapping[tuple[str, View], slice]
 
 @torch.no_grad()
 def prepared(task: Task, term: Term, batch: Batch, predict: TaskPredictor) -> StrategyBatch:
-    """What the strategy makes of its views of the task's batch."""
+    """The strategy's batch, prepared from its views of the task's batch."""
     return StrategyBatch(task, term, term.strategy.prepare(batch.keep(term.strategy.views), predict))
 
 
 def gather(parts: Sequence[StrategyBatch]) -> tuple[dict[str, Images], Layout]:
     """The rows of each task, and where each strategy's views lie in them.
 
-    Strategies that ask for the same view and leave its images as they are share the rows.
+    Strategies that request the same view and leave its images unchanged share the rows.
     """
     rows: dict[str, list[Images]] = {}
     filled: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Do the tasks pull the shared backbone the same way?"""
+"""Whether the tasks pull the shared backbone in the same direction."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def gradient_cosines(losses: Mapping[str, Tensor], shared: Sequence[nn.Parameter]) -> dict[str, Tensor]:
-    """The cosine between the gradients of each two tasks' losses, by 'gradient_cosine.TASK.TASK', in [-1, 1].
+    """The cosine between the gradients of every two tasks' losses, by 'gradient_cosine.TASK.TASK', in [-1, 1].
 
     Below 0 the tasks conflict (Yu et al., "Gradient Surgery for Multi-Task Learning", NeurIPS 2020, definition 1).
     No parameter's `.grad` is touched, and the graph can still be differentiated.
@@ -17,11 +17,11 @@ def gradient_cosines(losses: Mapping[str, Tensor], shared: Sequence[nn.Parameter
     """
     gradients = {}
     for task, loss in losses.items():
-        found = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True) if loss.requires_grad else ()
-        if any(gradient is not None for gradient in found):
+        parts = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True) if loss.requires_grad else ()
+        if any(gradient is not None for gradient in parts):
             whole = [
                 torch.zeros_like(parameter) if gradient is None else gradient
-                for parameter, gradient in zip(shared, found, strict=True)
+                for parameter, gradient in zip(shared, parts, strict=True)
             ]
             gradients[task] = torch.cat([gradient.flatten().float() for gradient in whole])
     return {

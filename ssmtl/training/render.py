@@ -17,13 +17,13 @@ from ssmtl.experiment.task import Task
 
 @dataclass(frozen=True)
 class Shard:
-    """One process's part of every batch: rows `rank`, `rank` + 1, … of `world` equal runs."""
+    """One process's part of every batch: number `rank` (from 0) of `world` equal, contiguous parts."""
 
     rank: int = 0
     world: int = 1
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """This process's run of the rows."""
+        """This process's part of the rows."""
         each = len(rows) // self.world
         return rows[self.rank * each : (self.rank + 1) * each]
 
@@ -40,13 +40,13 @@ def render(
     for pool in sorted({view.pool for view in task.views}):
         rows: Rows = getattr(data, pool)
         chosen = shard.of(rows_at(step, task.rows(pool), len(rows), seed, task.name, pool))
-        pictures = rows.images(chosen).to(device).float() / 255
+        originals = rows.images(chosen).to(device).float() / 255
         masked = task.output.kind == "masks"
         known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
         for view in (view for view in task.views if view.pool == pool):
             streams[view] = RandomStream.of(rows.keys[chosen], seed, task.name, step, str(view), device=device)
             masks = known.float() if masked and known is not None else None
-            images[view], warped = task.augment[view.augment](pictures, masks, streams[view])
+            images[view], warped = task.augment[view.augment](originals, masks, streams[view])
             if pool == "unlabeled":
                 if known is not None:
                     truth[view] = known

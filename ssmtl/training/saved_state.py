@@ -1,6 +1,6 @@
-"""What changes while training, as tensors and plain data, and back.
+"""What changes while training, saved as tensors and plain data, and restored.
 
-There is no generator among it: every draw is a pure function of the seed and the step.
+It includes no random generator: every random number is a pure function of the seed and the step.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ OPTIMIZER = "optimizer"
 
 
 def tensors_of(state: TrainState) -> dict[str, Tensor]:
-    """Of the model, its average, what is trained outside it, and the optimiser, by name."""
+    """Tensors of the model, its average, what is trained outside it, and the optimiser, by name."""
     tensors = {
         f"{name}/{key}": value for name, part in _parts(state).items() for key, value in part.state_dict().items()
     }
@@ -31,7 +31,7 @@ def numbers_of(state: TrainState) -> dict[str, Any]:
 
 
 def restore(state: TrainState, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-    """Put back what `tensors_of` and `numbers_of` gave.
+    """Restore what `tensors_of` and `numbers_of` gave.
 
     :raises RunError: if it is the state of another model or optimiser.
     """
@@ -59,7 +59,7 @@ def _parts(state: TrainState) -> dict[str, nn.Module]:
 
 
 def _optimizer(state: TrainState) -> torch.optim.Optimizer:
-    """As it was before Fabric wrapped it."""
+    """The optimiser without Fabric's wrapper."""
     inner = getattr(state.optimizer, "optimizer", state.optimizer)
     assert isinstance(inner, torch.optim.Optimizer)
     return inner

@@ -12,7 +12,7 @@ from ssmtl.recipe.training import Optimizer, Schedule
 def make_optimizer(parameters: Iterable[nn.Parameter], spec: Optimizer, *, fused: bool = True) -> torch.optim.Optimizer:
     """Adam, AdamW or SGD.
 
-    :param fused: of Adam and AdamW: a step in one call. It unscales gradients itself, so that they cannot be clipped
+    :param fused: for Adam and AdamW: do a step in one call. It unscales gradients itself, so they cannot be clipped
         under 16-mixed precision.
     """
     weights = list(parameters)
@@ -23,12 +23,12 @@ def make_optimizer(parameters: Iterable[nn.Parameter], spec: Optimizer, *, fused
     return make(weights, spec.lr, spec.betas, weight_decay=spec.weight_decay, fused=fused)
 
 
-def in_steps(duration: int | str, steps_an_epoch: int) -> int:
+def in_steps(duration: int | str, steps_per_epoch: int) -> int:
     """'8 epochs', '100 steps' or 100 as optimiser steps."""
     if isinstance(duration, int):
         return duration
     number, unit = duration.split()
-    return max(1, round(float(number) * (steps_an_epoch if unit.startswith("epoch") else 1)))
+    return max(1, round(float(number) * (steps_per_epoch if unit.startswith("epoch") else 1)))
 
 
 def in_minutes(duration: int | str) -> float | None:
@@ -37,12 +37,12 @@ def in_minutes(duration: int | str) -> float | None:
     return float(number) if "minute" in unit else None
 
 
-def rate_at(step: int, spec: Schedule, steps: int, steps_an_epoch: int) -> float:
-    """The learning rate of step `step` (from 0) over the initial one."""
+def rate_at(step: int, spec: Schedule, steps: int, steps_per_epoch: int) -> float:
+    """The learning rate of step `step` (from 0) relative to the initial one."""
     if step < spec.warmup:
         return (step + 1) / (spec.warmup + 1)
     if spec.use == "step":
-        return float(spec.gamma ** ((step - spec.warmup) // in_steps(spec.every, steps_an_epoch)))
+        return float(spec.gamma ** ((step - spec.warmup) // in_steps(spec.every, steps_per_epoch)))
     if spec.use == "cosine":
         done = (step - spec.warmup) / max(1, steps - spec.warmup)
         return spec.floor + (1 - spec.floor) * (1 + math.cos(math.pi * min(done, 1.0))) / 2

@@ -9,13 +9,13 @@ from ssmtl.training.train_state import TrainState
 
 
 def predictor_of(state: TrainState, task: str) -> TaskPredictor:
-    """The task's logits for its strategies, of the trained or of the averaged weights."""
+    """Predicts the task's logits for its strategies, with the trained or the averaged weights."""
 
     def predict(images: Images, *, weights: Literal["student", "ema"] = "student", training: bool = False) -> Logits:
         if weights == "ema":
             if state.ema is None:
                 raise RunError(
-                    f"task '{task}' asks for the averaged weights as teacher, and the recipe has no train.ema"
+                    f"task '{task}' asks for the averaged weights as teacher, but the recipe has no train.ema"
                 )
             return state.ema.model.predictor(task)(images)
         if not training:

@@ -19,9 +19,9 @@ from ssmtl.training.schedule import make_optimizer
 class TrainState:
     """What changes while training.
 
-    :param model: as Fabric wrapped it; `experiment.model` is the same module inside.
-    :param outside: what holds parameters or buffers outside the model: balancer and strategies.
-    :param skipped: steps so far that changed nothing, since something was not finite.
+    :param model: wrapped by Fabric; `experiment.model` is the module inside.
+    :param outside: what may hold parameters or buffers outside the model: balancer and strategies.
+    :param skipped: steps so far that changed nothing because something was not finite.
     """
 
     fabric: Fabric
@@ -35,7 +35,7 @@ class TrainState:
     skipped: int = 0
 
     def agreed(self, answer: bool) -> bool:
-        """Whether any process says so; the same in all of them."""
+        """Whether `answer` is true in any process; all processes get the same result."""
         if self.shard.world == 1:
             return answer
         highest = self.fabric.all_reduce(torch.tensor(float(answer), device=self.fabric.device), reduce_op="max")
@@ -46,14 +46,14 @@ class TrainState:
 def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
     """Moves the experiment to Fabric's device and wraps it.
 
-    :raises RunError: if a batch does not divide among the processes.
+    :raises RunError: if a batch does not divide evenly among the processes.
     """
     shard = Shard(fabric.global_rank, fabric.world_size)
     for task in experiment.tasks:
         for pool in {view.pool for view in task.views}:
             if task.rows(pool) % shard.world:
                 raise RunError(
-                    f"task '{task.name}': {task.rows(pool)} {pool} rows a step do not divide "
+                    f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide "
                     f"among {shard.world} devices"
                 )
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
@@ -68,7 +68,7 @@ def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, 
 
 
 def average_outside(state: TrainState) -> None:
-    """Gradients outside the model, which DDP does not know of, become the mean over the processes."""
+    """Average the gradients outside the model, which DDP does not handle, over the processes."""
     for parameter in state.outside.parameters() if state.shard.world > 1 else ():
         if parameter.grad is not None:
             reduced = state.fabric.all_reduce(parameter.grad, reduce_op="mean")
@@ -79,7 +79,7 @@ def average_outside(state: TrainState) -> None:
 def steps_per_epoch(state: TrainState) -> int:
     """Steps of one pass over the largest task's training images, labelled or not, whatever its strategies use.
 
-    So a schedule in epochs is the same for a method and for its supervised baseline.
+    This makes a schedule in epochs the same for a method and for its supervised baseline.
     """
     passes = []
     for task in state.experiment.tasks:

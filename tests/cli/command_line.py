@@ -1,4 +1,4 @@
-"""The command line from tests: in this process or a real one; blocks of code out of the documents; made-up films."""
+"""The command line from tests: in this process or a real one; code blocks of the documents; made-up images."""
 
 import io
 import os
@@ -26,11 +26,11 @@ TINY = (
     "tasks.diagnosis.labeled=8",
     "tasks.diagnosis.batch=4",
 )
-"""What makes a run of MultiMix a matter of a second."""
+"""Settings with which a run of MultiMix takes about a second."""
 
 
 def settings(*overrides):
-    """As arguments."""
+    """The arguments that set these overrides."""
     return [part for override in overrides for part in ("--set", override)]
 
 
@@ -62,23 +62,28 @@ def process(*command, columns=250, cwd=None):
 
 
 def block(document, kind, after="", containing=""):
-    """The first block of code of that kind in a Markdown file, after a heading, that contains something."""
+    """The first code block of that kind in a Markdown file, after a heading, that contains a string."""
     text = (REPOSITORY / document).read_text(encoding="utf-8")
     assert after in text, f"{document} has no '{after}'"
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text[text.index(after) :], re.MULTILINE | re.DOTALL)
-    return next(code for name, code in found if name == kind and containing in code)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text[text.index(after) :], re.MULTILINE | re.DOTALL)
+    return next(code for name, code in blocks if name == kind and containing in code)
 
 
-def films(folder, count=40, size=(48, 40)):
-    """The table of README.md in `folder`, grown to `count` films in the same manner, and its files."""
+def own_images(parent, count=40, size=(48, 40)):
+    """The data set of README.md below `parent`: its table, extended to `count` images in the same way, and the files.
+
+    :returns: its folder, with the name that README.md gives it.
+    """
+    folder = parent / re.search(r"root: (\w+)", block("README.md", "yaml", "## Your own images"))[1]
     lines = block("README.md", "", "## Your own images").splitlines()
     header = lines[0].split(",")
     assert header == ["image", "diagnosis", "lung", "patient"]
+    images = lines[1].split("/")[0]
     for number in range(len(lines), count + 1):
         label = ("pneumonia", "normal")[number % 2]
         mask = f"masks/{number:04d}.png"
         known = ((label, mask), ("", mask), (label, ""))[number % 3]
-        lines.append(",".join((f"films/{number:04d}.png", *known, f"p{number:02d}")))
+        lines.append(",".join((f"{images}/{number:04d}.png", *known, f"p{number:02d}")))
     random = np.random.default_rng(0)
     for line in lines[1:]:
         image, _, mask, _ = line.split(",")
@@ -90,14 +95,19 @@ def films(folder, count=40, size=(48, 40)):
     return folder
 
 
+def image_name(folder, number):
+    """The image in row `number` of the table, as the table names it."""
+    return (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()[number].split(",")[0]
+
+
 def save(path, values):
-    """8-bit grey."""
+    """Saves an 8-bit grey image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(values, np.uint8)).save(path)
 
 
 def readme_sources(folder):
-    """The sources file of README.md, in `folder`, under the name that its first line says."""
+    """The sources file of README.md, in `folder`, with the name that its first line gives it."""
     text = block("README.md", "yaml", "## Your own images")
     name = re.match(r"# ([\w.]+):", text)[1]
     (folder / name).write_text(text, encoding="utf-8")

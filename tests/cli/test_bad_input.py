@@ -1,10 +1,10 @@
-"""Every kind of bad input: one clear error that names its place, exit code 2, no traceback, nothing written."""
+"""Every kind of bad input: one clear error that says where it is, exit code 2, no traceback, nothing written."""
 
 import json
 import shutil
 
 import pytest
-from command_line import TINY, block, call, films, process, readme_sources, save, settings
+from command_line import TINY, block, call, image_name, own_images, process, readme_sources, save, settings
 
 from ssmtl.errors import PluginError
 
@@ -13,7 +13,7 @@ SMALL = (*TINY, *(f"tasks.{task}.evaluate_on={{}}" for task in ("diagnosis", "lu
 
 
 def refused(result, *messages, lines=1):
-    """:param lines: of the message; more where a recipe has several mistakes."""
+    """:param lines: number of lines of the message."""
     code, out, err = result
     assert code == 2, (out, err)
     assert err.startswith("Error: ")
@@ -29,25 +29,25 @@ def run(out, *overrides, recipe="multimix", options=(), start=call):
 
 @pytest.fixture
 def out(tmp_path):
-    """A run's folder that is not there, before and after."""
+    """The folder of a run, which exists neither before nor after."""
     yield tmp_path / "out"
     assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture(scope="module")
-def shared_films(tmp_path_factory):
-    return films(tmp_path_factory.mktemp("films") / "my_films")
+def shared_images(tmp_path_factory):
+    return own_images(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture
-def my_films(shared_films, tmp_path):
-    """A set of films to spoil, and the sources file of README.md beside it."""
+def my_images(shared_images, tmp_path):
+    """A set of images to damage, and the sources file of README.md beside it."""
     readme_sources(tmp_path)
-    return shutil.copytree(shared_films, tmp_path / "my_films")
+    return shutil.copytree(shared_images, tmp_path / shared_images.name)
 
 
-def run_films(my_films, out, *overrides, start=call):
-    options = ("--sources", my_films.parent / "my_sources.yaml", "--data-root", my_films.parent)
+def run_on(my_images, out, *overrides, start=call):
+    options = ("--sources", my_images.parent / "my_sources.yaml", "--data-root", my_images.parent)
     return run(out, *SMALL, *overrides, options=options, start=start)
 
 
@@ -68,7 +68,7 @@ MISTAKES = {
     "selection by test": (
         "train.select_by=test",
         RECIPE + "train.select_by: ",
-        "'validation', 'last' or 'first', found 'test'",
+        "input should be 'validation' or 'last', found 'test'",
     ),
     "missing task": (
         "tasks.lungs.bridge.guided_by=diagnose",
@@ -96,7 +96,7 @@ def test_a_mistake_in_the_recipe(mistake, out):
     refused(run(out, override), *messages)
 
 
-def test_two_mistakes_are_both_said(out):
+def test_two_mistakes_are_both_reported(out):
     code, _, err = run(out, "tasks.lungs.bridge.use=salency", "tasks.diagnosis.source=cheks")
     assert code == 2
     assert err.startswith("2 errors:\n")
@@ -104,7 +104,7 @@ def test_two_mistakes_are_both_said(out):
     assert "tasks.diagnosis.source: no source is called 'cheks' (did you mean 'chex'?)" in err
 
 
-def test_a_recipe_that_is_not_there(out):
+def test_a_recipe_that_does_not_exist(out):
     refused(run(out, recipe="multimx"), "multimx: neither a file nor the name of a shipped", "did you mean 'multimix'?")
     refused(run(out, recipe="multimx.yaml"), "multimx.yaml: no such file (did you mean 'multimix'?)")
 
@@ -113,16 +113,16 @@ def test_a_recipe_that_is_not_there(out):
     ("content", "message"),
     [(b"name: [a\n", "mine.yaml line 2: not YAML: "), (b"- a\n", "is not a mapping"), (b"\xff\xfe", "cannot be read")],
 )
-def test_a_file_that_is_no_recipe(content, message, tmp_path, out):
+def test_a_file_that_is_not_a_recipe(content, message, tmp_path, out):
     (tmp_path / "mine.yaml").write_bytes(content)
     refused(run(out, recipe=tmp_path / "mine.yaml"), "mine.yaml", message)
 
 
-def test_sources_that_are_not_there(out):
+def test_sources_that_do_not_exist(out):
     refused(run(out, options=("--sources", "czr")), "czr: no such sources file (did you mean 'cxr'?)")
 
 
-def test_a_data_folder_that_is_not_there(tmp_path, out):
+def test_a_data_folder_that_does_not_exist(tmp_path, out):
     result = run(out, *TINY, options=("--sources", "cxr", "--data-root", tmp_path))
     refused(
         result,
@@ -132,45 +132,46 @@ def test_a_data_folder_that_is_not_there(tmp_path, out):
     )
 
 
-def test_an_image_that_does_not_decode(my_films, out):
-    image = my_films / "films" / "0005.png"
+def test_an_image_that_does_not_decode(my_images, out):
+    image = my_images / image_name(my_images, 5)
     image.write_bytes(image.read_bytes()[:100])
-    refused(run_films(my_films, out), f"{image} cannot be decoded: ")
-    image.write_bytes(b"no picture")
-    refused(run_films(my_films, out), f"{image} is not an image of a known format (PNG, JPEG, ")
+    refused(run_on(my_images, out), f"{image} cannot be decoded: ")
+    image.write_bytes(b"no image")
+    refused(run_on(my_images, out), f"{image} is not an image of a known format (PNG, JPEG, ")
     image.write_bytes(b"")
-    refused(run_films(my_films, out), f"{image} is empty (0 bytes)")
+    refused(run_on(my_images, out), f"{image} is empty (0 bytes)")
 
 
-def test_a_mask_of_another_size(my_films, out):
-    for mask in (my_films / "masks").iterdir():
+def test_a_mask_of_another_size(my_images, out):
+    for mask in (my_images / "masks").iterdir():
         save(mask, [[0, 255, 255], [0, 255, 255]])
-    refused(run_films(my_films, out), f"mask {my_films / 'masks'}", " is 3x2, its image ", "png is 48x40")
+    refused(run_on(my_images, out), f"mask {my_images / 'masks'}", " is 3x2, its image ", "png is 48x40")
 
 
-def test_a_budget_larger_than_the_set(my_films, out):
+def test_a_budget_larger_than_the_set(my_images, out):
     refused(
-        run_films(my_films, out, "tasks.lungs.labeled=30"),
+        run_on(my_images, out, "tasks.lungs.labeled=30"),
         "task 'lungs': labeled: 30 images are wanted, the train part has ",
     )
 
 
-def test_a_table_without_validation_rows(my_films, out):
-    table = my_films / "manifest.csv"
+def test_a_table_without_validation_rows(my_images, out):
+    table = my_images / "manifest.csv"
     header, *rows = table.read_text().splitlines()
     parts = ("train", "test", "train", "train")
     table.write_text("\n".join([f"{header},split", *(f"{row},{parts[n % 4]}" for n, row in enumerate(rows))]))
     refused(
-        run_films(my_films, out),
+        run_on(my_images, out),
         "task 'diagnosis': the source 'chex' has no validation images",
         "val: 0.15",
         "train.select_by: last",
     )
 
 
-def test_a_path_of_the_table_that_is_not_there(my_films, out):
-    (my_films / "films" / "0007.png").unlink()
-    refused(run_films(my_films, out), f"{my_films / 'manifest.csv'}, line 8, column 'image': no file 'films/0007.png'")
+def test_a_path_of_the_table_that_does_not_exist(my_images, out):
+    name = image_name(my_images, 7)
+    (my_images / name).unlink()
+    refused(run_on(my_images, out), f"{my_images / 'manifest.csv'}, line 8, column 'image': no file '{name}'")
 
 
 def test_a_folder_that_holds_a_run_or_is_a_file(tmp_path):
@@ -190,12 +191,12 @@ def test_a_folder_that_holds_a_run_or_is_a_file(tmp_path):
     assert file.read_text() == "x"
 
 
-def test_evaluating_what_is_no_run(tmp_path):
+def test_evaluating_a_folder_that_holds_no_run(tmp_path):
     refused(call("evaluate", tmp_path), f"{tmp_path} holds no finished run (no results.json)")
     refused(call("evaluate", tmp_path / "nowhere"), f"{tmp_path / 'nowhere'} holds no finished run")
 
 
-def test_a_kind_that_is_none():
+def test_a_kind_that_does_not_exist():
     refused(call("plugins", "brigde"), "no kind of component is called 'brigde' (did you mean 'bridge'?)")
 
 
@@ -207,19 +208,19 @@ def test_two_plugins_offer_one_name(tmp_path, out):
     refused(run(out, options=options), "two plugins offer the bridge 'picture': ", *map(str, files))
 
 
-def test_a_plugin_that_is_not_there(tmp_path, out):
+def test_a_plugin_that_does_not_exist(tmp_path, out):
     refused(run(out, options=("--plugin", tmp_path / "nowhere.py")), f"no plugin file at {tmp_path / 'nowhere.py'}")
 
 
-def test_in_real_processes(my_films, out):
-    """Two of the above, as a user would see them."""
+def test_in_real_processes(my_images, out):
+    """Two of the mistakes above, as a user sees them."""
     refused(run(out, "tasks.lungs.bridge.use=salency", start=process), "did you mean 'saliency'?")
-    image = my_films / "films" / "0005.png"
-    image.write_bytes(b"no picture")
-    refused(run_films(my_films, out, start=process), f"{image} is not an image")
+    image = my_images / image_name(my_images, 5)
+    image.write_bytes(b"no image")
+    refused(run_on(my_images, out, start=process), f"{image} is not an image")
 
 
-def test_debug_shows_the_traceback_wherever_it_stands():
+def test_debug_shows_the_traceback_wherever_the_option_is():
     code, _, err = process("plugins", "brigde", "--debug")
     assert code == 1
     assert "Traceback (most recent call last)" in err
@@ -228,7 +229,7 @@ def test_debug_shows_the_traceback_wherever_it_stands():
         call("--debug", "plugins", "brigde")
 
 
-def test_what_should_not_happen_is_said_as_such(monkeypatch):
+def test_an_internal_error_is_reported_as_one(monkeypatch):
     def fails(*_):
         raise ZeroDivisionError("[bold]of ours")
 
@@ -242,19 +243,20 @@ def test_what_should_not_happen_is_said_as_such(monkeypatch):
         call("plugins", "--debug")
 
 
-def test_corrupt_images_can_be_left_out(my_films, tmp_path):
+def test_corrupt_images_can_be_left_out(my_images, tmp_path):
     out = tmp_path / "out"
-    for name in ("0005", "0009"):
-        (my_films / "films" / f"{name}.png").write_bytes(b"no picture")
-    code, shown, err = run_films(my_films, out, "sources.chex.on_error=skip", "sources.jsrt.on_error=skip")
+    corrupt = {image_name(my_images, number) for number in (5, 9)}
+    for name in corrupt:
+        (my_images / name).write_bytes(b"no image")
+    code, shown, err = run_on(my_images, out, "sources.chex.on_error=skip", "sources.jsrt.on_error=skip")
     assert code == 0, err
     skipped = json.loads((out / "results.json").read_text())["skipped"]
-    assert {name for found in skipped.values() for name in found} == {"films/0005.png", "films/0009.png"}
-    for source, found in skipped.items():
-        assert f"{source}: {len(found)} image" in shown
+    assert {name for reasons in skipped.values() for name in reasons} == corrupt
+    for source, reasons in skipped.items():
+        assert f"{source}: {len(reasons)} image" in shown
         assert "left out" in shown
-        assert all("is not an image" in reason for reason in found.values())
+        assert all("is not an image" in reason for reason in reasons.values())
     split = json.loads((out / "split.json").read_text())["tasks"]
     used = {name for task in split.values() for part in ("labeled", "unlabeled", "val") for name in task[part]}
     assert len(used) > 15
-    assert not used & {"films/0005.png", "films/0009.png"}
+    assert not used & corrupt

@@ -1,4 +1,4 @@
-"""What each command prints, how wide, and that the documents' own commands work."""
+"""What each command prints and how wide, and that the commands in the documents work."""
 
 import json
 import shlex
@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from command_line import REPOSITORY, TINY, block, call, films, process, readme_sources, settings
+from command_line import REPOSITORY, TINY, block, call, own_images, process, readme_sources, settings
 
 from ssmtl import __version__
 from ssmtl.registry.plugins import KINDS, load_plugins
@@ -50,14 +50,14 @@ def test_version():
     assert call("--version") == (0, f"ssmtl {__version__}\n", "")
 
 
-def test_plugins_shows_every_component_and_who_offers_it():
+def test_plugins_shows_every_component_and_its_origin():
     code, shown, _ = call("plugins")
     assert code == 0
     lines = [line.split("  ") for line in shown.splitlines()]
     rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-    found = load_plugins()
+    registry = load_plugins()
     for kind in KINDS:
-        for entry in found[kind].values():
+        for entry in registry[kind].values():
             assert any(row[:2] == [entry.name, str(entry.origin)] for row in rows), entry
 
 
@@ -106,7 +106,7 @@ def test_no_line_is_wider_than_the_terminal(columns):
 
 
 @pytest.mark.parametrize("columns", [80, 140])
-def test_a_run_redraws_nothing_where_nobody_watches(tmp_path, columns):
+def test_a_run_redraws_nothing_without_a_terminal(tmp_path, columns):
     code, shown, err = call("run", "multimix", *settings(*PHANTOM), "--out", tmp_path / "out", columns=columns)
     assert code == 0, err
     for part in ("step 1/2", "validation at step 2", "in_domain", "cross_domain", "dice", "report.html"):
@@ -130,32 +130,32 @@ def test_quiet_prints_nothing(tmp_path):
 
 
 def test_where_relative_roots_start(tmp_path, monkeypatch):
-    """--data-root, else SSMTL_DATA, else the current folder: each holds another number of films."""
+    """--data-root, else SSMTL_DATA, else the current folder: each holds a different number of images."""
     sources = readme_sources(tmp_path)
     places = {name: tmp_path / name for name in ("option", "environment", "here")}
     for count, place in zip((12, 36, 72), places.values(), strict=True):
-        films(place / "my_films", count)
+        folder = own_images(place, count)
     monkeypatch.chdir(places["here"])
     overrides = (*TINY, *(f"tasks.{task}.evaluate_on={{}}" for task in ("diagnosis", "lungs")))
     command = ("run", "multimix", "--sources", sources, *settings(*overrides, "tasks.diagnosis.labeled=99"))
 
-    def found(*options):
+    def images_in_train(*options):
         code, _, err = call(*command, *options, "--out", tmp_path / "out")
         assert code == 2
         return int(err.split("the train part has ")[1].split()[0])
 
     monkeypatch.setenv("SSMTL_DATA", str(places["environment"]))
-    by_option, by_environment = found("--data-root", places["option"]), found()
+    by_option, by_environment = images_in_train("--data-root", places["option"]), images_in_train()
     monkeypatch.delenv("SSMTL_DATA")
-    assert 0 < by_option < by_environment < found()
+    assert 0 < by_option < by_environment < images_in_train()
     monkeypatch.chdir(tmp_path)
     code, shown, _ = call("check", "multimix", "--sources", sources, *settings(*overrides))
     assert code == 0
-    assert f"'my_films' under {tmp_path}, the current folder; --data-root or SSMTL_DATA may name another" in shown
+    assert f"'{folder.name}' under {tmp_path}, the current folder; --data-root or SSMTL_DATA may name another" in shown
 
 
 def test_a_run_on_ones_own_images_as_the_readme_says(tmp_path, monkeypatch):
-    films(tmp_path / "my_films")
+    own_images(tmp_path)
     readme_sources(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SSMTL_DATA", raising=False)
@@ -174,7 +174,7 @@ def test_a_run_on_ones_own_images_as_the_readme_says(tmp_path, monkeypatch):
         | set(task["test"]["in_domain"]["ids"])
         for task in split.values()
     ]
-    assert not used[0] & used[1]  # here, a film is a patient
+    assert not used[0] & used[1]  # here, each image is a patient
 
 
 def test_the_bridge_of_the_documents(tmp_path):
@@ -185,8 +185,8 @@ def test_the_bridge_of_the_documents(tmp_path):
     result, shown, err = call("check", "multimix", "--plugin", file, *settings(*PHANTOM, override))
     assert result == 0, err
     assert "bridge picture" in shown
-    found = [row.split() for row in call("plugins", "bridge", "--plugin", file)[1].splitlines() if "picture" in row]
-    assert found[0][:2] == ["picture", str(file)]
+    rows = [row.split() for row in call("plugins", "bridge", "--plugin", file)[1].splitlines() if "picture" in row]
+    assert rows[0][:2] == ["picture", str(file)]
     check = block("docs/plugins.md", "python", "## A bridge from nothing", containing="check_bridge")
     names = {}
     exec(code, names)
@@ -195,7 +195,7 @@ def test_the_bridge_of_the_documents(tmp_path):
 
 
 def test_the_bridge_of_the_readme_is_that_of_the_documents():
-    """All but its imports, its annotations and the longer text of its docstring."""
+    """All except its imports, its annotations and the longer docstring."""
     short = block("README.md", "python", "## A bridge of your own")
     names = {}
     lines = block("docs/plugins.md", "python", "## A bridge from nothing").splitlines()

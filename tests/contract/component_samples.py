@@ -73,18 +73,18 @@ def lacking() -> list[str]:
     ]
 
 
-def write_manifest(root: Path, picture: Callable[..., Path], blob: Callable[..., Path]) -> None:
+def write_manifest(root: Path, grey_image: Callable[..., Path], blob: Callable[..., Path]) -> None:
     """Three images of two patients, the second without a mask."""
-    picture(root / "a.png")
-    picture(root / "b.png", seed=1, mode="RGB")
-    picture(root / "c.png", seed=2)
+    grey_image(root / "a.png")
+    grey_image(root / "b.png", seed=1, mode="RGB")
+    grey_image(root / "c.png", seed=2)
     blob(root / "a_lung.png")
     shutil.copy(root / "a_lung.png", root / "c_lung.png")
     lines = ["image,label,lung,patient", "a.png,sick,a_lung.png,p1", "b.png,well,,p2", "c.png,,c_lung.png,p2", ""]
     (root / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
 
 
-def write_folders(root: Path, picture: Callable[..., Path]) -> None:
+def write_folders(root: Path, grey_image: Callable[..., Path]) -> None:
     """A folder a class."""
     for number, name in enumerate(("sick/1.png", "sick/2.jpg", "well/1.png")):
-        picture(root / name, seed=number)
+        grey_image(root / name, seed=number)

@@ -224,7 +224,7 @@ class UnusedView(CrossEntropy):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (SumOfRows, "no mean over rows"),
+        (SumOfRows, "not a mean over rows"),
         (ProgressDivision, "the loss is inf"),
         (Shifted, "prepare gives pixels"),
         (ChangesBatch, "prepare changes the batch"),
@@ -297,10 +297,10 @@ def test_augmentation(make, message):
         testing.check_augmentation(make)
 
 
-class Picture:
+class MadeUpImage:
     def __init__(self, number):
         self.number = number
-        self.name = f"picture {number}"
+        self.name = f"image {number}"
 
     def __eq__(self, other):
         return self.number == other.number
@@ -319,14 +319,14 @@ class Shelf:
     names = ("a", "b", "c")
     patients = ("p", "q", "q")
     splits = (None, None, None)
-    picture = Picture
+    image = MadeUpImage
 
     def __init__(self, folders: Folders, /) -> None:
         self.folders = folders
 
     def examples(self):
-        pictures = [self.picture(number) for number in range(3)]
-        rows = zip(self.names, self.patients, self.splits, pictures, strict=True)
+        images = [self.image(number) for number in range(3)]
+        rows = zip(self.names, self.patients, self.splits, images, strict=True)
         return [Example(name, patient, found, split=split) for name, patient, split, found in rows]
 
 
@@ -338,13 +338,13 @@ class Straddling(Shelf):
     splits = ("train", "train", "test")
 
 
-class Constant(Picture):
+class Constant(MadeUpImage):
     def fingerprint(self):
         return "same"
 
 
 class ConstantFingerprint(Shelf):
-    picture = Constant
+    image = Constant
 
 
 class Unstable(Shelf):

@@ -73,9 +73,9 @@ def make_up(name, root):
     """Files for a source that reads some."""
     made_up = load_made_up()
     if name == "manifest":
-        component_samples.write_manifest(root, made_up.picture, made_up.blob)
+        component_samples.write_manifest(root, made_up.grey_image, made_up.blob)
     elif name == "folders":
-        component_samples.write_folders(root, made_up.picture)
+        component_samples.write_folders(root, made_up.grey_image)
     elif name == "jsrt":
         made_up.jsrt(root, raw=False)
     elif name != "phantom":

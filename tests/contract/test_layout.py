@@ -80,6 +80,12 @@ def test_every_package_has_a_place():
     assert packages == {package for row in ORDER for package in row} | {"testing"}
 
 
+def test_every_package_stands_in_the_architecture():
+    text = (CORE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for package in [*(package for row in ORDER for package in row), "testing"]:
+        assert f"| `{package}/` |" in text
+
+
 def test_files_are_small():
     lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in FILES)
     assert lengths[-1] < LONGEST

@@ -1,4 +1,4 @@
-"""Examples with pictures in memory that count how often they are read."""
+"""Examples with images in memory that count how often they are read."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from ssmtl.errors import DataError
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A flat grey picture; `broken` ones do not decode."""
+class MadeUpImage:
+    """A flat grey image; `broken` ones do not decode."""
 
     name: str
     grey: int = 100
@@ -30,13 +30,13 @@ class Picture:
         return np.full((self.side, self.side), self.grey, np.uint8)
 
 
-def example(number, *labels, patient=None, masks=(), split=None, **picture):
+def example(number, *labels, patient=None, masks=(), split=None, **image):
     """Image `number` of its own patient, unless told otherwise."""
     return Example(
         f"i{number}",
         patient or f"p{number}",
-        Picture(f"i{number}", **picture),
+        MadeUpImage(f"i{number}", **image),
         frozenset(labels) if labels else None,
-        {name: (Picture(f"i{number} {name}", 255),) for name in masks} or None,
+        {name: (MadeUpImage(f"i{number} {name}", 255),) for name in masks} or None,
         split,
     )

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from made_examples import Picture, example
+from made_examples import MadeUpImage, example
 from PIL import Image
 
 from ssmtl.contracts.source import Example
@@ -16,7 +16,7 @@ from ssmtl.errors import DataError
 
 @pytest.fixture(autouse=True)
 def _no_reads():
-    Picture.reads.clear()
+    MadeUpImage.reads.clear()
 
 
 def entries(folder):
@@ -26,9 +26,9 @@ def entries(folder):
 def test_the_second_time_nothing_is_decoded(tmp_path):
     examples = [example(number, grey=number, masks=("lung",)) for number in range(5)]
     first = decode(examples, 16, 1, ("lung",), folder=tmp_path)
-    assert Picture.reads.total() == 10
+    assert MadeUpImage.reads.total() == 10
     second = decode(examples, 16, 1, ("lung",), folder=tmp_path)
-    assert Picture.reads.total() == 10
+    assert MadeUpImage.reads.total() == 10
     assert np.array_equal(first.images, second.images)
     assert first.images.shape == (5, 1, 16, 16)
     assert first.images[3].max() == first.images[3].min() == 3
@@ -38,7 +38,7 @@ def test_the_second_time_nothing_is_decoded(tmp_path):
     assert entries(tmp_path) == entries(tmp_path)[:1], "one entry, nothing half built beside it"
 
 
-def test_what_a_picture_becomes_is_part_of_the_key(tmp_path):
+def test_the_decoded_form_is_part_of_the_key(tmp_path):
     examples = [example(0, masks=("lung", "heart"))]
     decode(examples, 16, 1, folder=tmp_path)
     decode(examples, 24, 1, folder=tmp_path)
@@ -65,14 +65,14 @@ def test_a_file_that_is_replaced_is_read_again(tmp_path):
     assert decode(rows, 16, 1, folder=tmp_path / "cache").images.max() == 70
 
 
-def test_a_picture_that_does_not_decode_stops_and_leaves_nothing(tmp_path):
+def test_an_image_that_does_not_decode_stops_and_leaves_nothing(tmp_path):
     examples = [example(0), example(1, broken=True), example(2)]
     with pytest.raises(DataError, match="i1 cannot be decoded: truncated"):
         decode(examples, 16, 1, folder=tmp_path)
     assert not entries(tmp_path)
 
 
-def test_or_is_skipped_and_said(tmp_path):
+def test_or_is_skipped_and_reported(tmp_path):
     examples = [example(0), example(1, broken=True), example(2)]
     for _ in range(2):
         found = decode(examples, 16, 1, skip=True, folder=tmp_path)

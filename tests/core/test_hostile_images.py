@@ -20,8 +20,8 @@ def decoded(path, **options):
     return decode([example], 16, 1, folder=path.parent / "cache", **options)
 
 
-def saved(path, picture, **options):
-    picture.save(path, **options)
+def saved(path, image, **options):
+    image.save(path, **options)
     return path
 
 
@@ -35,34 +35,34 @@ def refused(path, *messages):
 
 
 def test_truncated(tmp_path):
-    path = saved(tmp_path / "film.png", Image.fromarray(NOISE))
+    path = saved(tmp_path / "image.png", Image.fromarray(NOISE))
     path.write_bytes(path.read_bytes()[:300])
     refused(path, "cannot be decoded")
 
 
 def test_truncated_jpeg(tmp_path):
-    path = saved(tmp_path / "film.jpg", Image.fromarray(NOISE))
+    path = saved(tmp_path / "image.jpg", Image.fromarray(NOISE))
     path.write_bytes(path.read_bytes()[:400])
     refused(path, "cannot be decoded")
 
 
 def test_no_bytes(tmp_path):
-    path = tmp_path / "film.png"
+    path = tmp_path / "image.png"
     path.touch()
     refused(path, "is empty (0 bytes)")
 
 
 def test_no_image(tmp_path):
-    path = tmp_path / "film.png"
+    path = tmp_path / "image.png"
     path.write_text("<html>not found</html>")
     refused(path, "is not an image of a known format")
 
 
 def test_another_suffix_than_its_format(tmp_path):
     """The content decides."""
-    Image.fromarray(NOISE).save(tmp_path / "film.jpg", format="PNG")
+    Image.fromarray(NOISE).save(tmp_path / "image.jpg", format="PNG")
     assert (
-        decoded(tmp_path / "film.jpg").images == decoded(saved(tmp_path / "b.png", Image.fromarray(NOISE))).images
+        decoded(tmp_path / "image.jpg").images == decoded(saved(tmp_path / "b.png", Image.fromarray(NOISE))).images
     ).all()
 
 
@@ -70,11 +70,11 @@ def test_another_suffix_than_its_format(tmp_path):
 def test_modes(mode, tmp_path):
     grey = Image.fromarray(np.where(NOISE > 127, 255, 0).astype(np.uint8))
     if mode == "I;16":
-        picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     else:
-        picture = grey.convert("RGB").convert(mode) if mode not in ("LA", "1") else grey.convert(mode)
+        image = grey.convert("RGB").convert(mode) if mode not in ("LA", "1") else grey.convert(mode)
     suffix = "tif" if mode == "CMYK" else "png"
-    found = decoded(saved(tmp_path / f"film.{suffix}", picture)).images
+    found = decoded(saved(tmp_path / f"image.{suffix}", image)).images
     expected = decoded(saved(tmp_path / "grey.png", grey)).images
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= 2
 
@@ -82,25 +82,25 @@ def test_modes(mode, tmp_path):
 def test_exif_rotation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
-    path = saved(tmp_path / "film.jpg", Image.fromarray(NOISE), exif=exif, quality=100)
+    path = saved(tmp_path / "image.jpg", Image.fromarray(NOISE), exif=exif, quality=100)
     assert ImageFile(path).read().shape == (30, 40)
 
 
 def test_one_pixel(tmp_path):
-    path = saved(tmp_path / "film.png", Image.fromarray(NOISE[:1, :1]))
+    path = saved(tmp_path / "image.png", Image.fromarray(NOISE[:1, :1]))
     assert (decoded(path).images == NOISE[0, 0]).all()
 
 
 def test_a_decompression_bomb(tmp_path):
     """20,000 × 20,000 pixels in some kilobytes: refused before they are decoded."""
-    path = saved(tmp_path / "film.png", Image.new("1", (20_000, 20_000)))
+    path = saved(tmp_path / "image.png", Image.new("1", (20_000, 20_000)))
     assert path.stat().st_size < 100_000
     refused(path, "pixels")
 
 
-def test_a_large_film_is_no_bomb(tmp_path):
+def test_a_large_radiograph_is_not_a_bomb(tmp_path):
     """What a scanner gives is read."""
-    path = saved(tmp_path / "film.png", Image.new("L", (10_000, 9_500), 200))
+    path = saved(tmp_path / "image.png", Image.new("L", (10_000, 9_500), 200))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert (decoded(path).images == 200).all()
@@ -108,7 +108,7 @@ def test_a_large_film_is_no_bomb(tmp_path):
 
 def test_animated(tmp_path):
     frames = [Image.fromarray(NOISE), Image.new("L", (30, 40))]
-    path = tmp_path / "film.gif"
+    path = tmp_path / "image.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:])
     assert decoded(path).images.std() > 10
 
@@ -117,7 +117,7 @@ def test_animated(tmp_path):
 def test_floats_out_of_range(value, tmp_path):
     values = NOISE.astype(np.float32) / 255
     values[3, 4] = value
-    refused(saved(tmp_path / "film.tif", Image.fromarray(values)), "expected [0, 1]")
+    refused(saved(tmp_path / "image.tif", Image.fromarray(values)), "expected [0, 1]")
 
 
 def test_a_loop_of_links(tmp_path):
@@ -127,8 +127,8 @@ def test_a_loop_of_links(tmp_path):
 
 
 def test_a_folder_by_that_name(tmp_path):
-    (tmp_path / "film.png").mkdir()
-    refused(tmp_path / "film.png", "cannot be read")
+    (tmp_path / "image.png").mkdir()
+    refused(tmp_path / "image.png", "cannot be read")
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ GREY = (np.add.outer(np.arange(24) * 6, np.arange(20) * 5)).astype(np.uint8)  # 
 
 
 @dataclass(frozen=True)
-class Picture:
+class InMemory:
     """Pixels in memory."""
 
     array: Any
-    name: str = "picture"
+    name: str = "image"
 
     def fingerprint(self):
         return ""
@@ -357,41 +357,41 @@ def test_shrinking_averages_and_keeps_the_mean():
 
 
 def test_grey_uint8_keeps_size_and_colours():
-    grey, size = grey_uint8(Picture(GREY), 16, 1)
+    grey, size = grey_uint8(InMemory(GREY), 16, 1)
     assert (grey.shape, grey.dtype, size) == ((1, 16, 16), np.uint8, (24, 20))
     red = np.zeros((8, 6, 3), np.uint8)
     red[..., 0] = 200
-    colour, size = grey_uint8(Picture(red), 16, 3)
+    colour, size = grey_uint8(InMemory(red), 16, 3)
     assert size == (8, 6)
     assert [plane.max() for plane in colour] == [200, 0, 0]
-    three, _ = grey_uint8(Picture(GREY), 16, 3)
+    three, _ = grey_uint8(InMemory(GREY), 16, 3)
     assert (three == grey).all()
-    assert (grey_uint8(Picture(np.full((8, 8), 255, np.uint8)), 8, 1)[0] == 255).all()
+    assert (grey_uint8(InMemory(np.full((8, 8), 255, np.uint8)), 8, 1)[0] == 255).all()
 
 
 def test_mask_policy():
     inside = GREY > 100
     for full, empty in ((1, 0), (128, 0), (255, 0)):
-        np.testing.assert_array_equal(read_mask(Picture(np.where(inside, full, empty).astype(np.uint8))), inside)
-    np.testing.assert_array_equal(read_mask(Picture(GREY)), GREY > 127)
-    assert not read_mask(Picture(np.zeros((4, 4), np.uint8))).any()
-    assert read_mask(Picture(np.ones((4, 4), np.uint8))).all()
+        np.testing.assert_array_equal(read_mask(InMemory(np.where(inside, full, empty).astype(np.uint8))), inside)
+    np.testing.assert_array_equal(read_mask(InMemory(GREY)), GREY > 127)
+    assert not read_mask(InMemory(np.zeros((4, 4), np.uint8))).any()
+    assert read_mask(InMemory(np.ones((4, 4), np.uint8))).all()
     with pytest.raises(DataError, match=r"mask labels has several values, none above half"):
-        read_mask(Picture(np.array([[0, 1, 2]], np.uint8), "labels"))
+        read_mask(InMemory(np.array([[0, 1, 2]], np.uint8), "labels"))
 
 
 def test_masks_are_united_shrunk_by_area_and_checked():
     top, right = np.zeros((24, 20), np.uint8), np.zeros((24, 20), np.uint8)
     top[:12], right[:, 10:] = 255, 1
-    union = mask_uint8((Picture(top), Picture(right)), 4, (24, 20))
+    union = mask_uint8((InMemory(top), InMemory(right)), 4, (24, 20))
     np.testing.assert_array_equal(union, [[1, 1, 1, 1], [1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]])
     assert union.dtype == np.uint8
-    assert mask_uint8((Picture(top),), 1, (24, 20)).item() == 0  # exactly half is not more than half
-    assert mask_uint8((Picture(top),), 4, (48, 40), 0.5).sum() == 8
+    assert mask_uint8((InMemory(top),), 1, (24, 20)).item() == 0  # exactly half is not more than half
+    assert mask_uint8((InMemory(top),), 4, (48, 40), 0.5).sum() == 8
     with pytest.raises(DataError, match=r"^mask m is 20x24, its image i is 40x48$"):
-        mask_uint8((Picture(top, "m"),), 4, (48, 40), 1.0, "i")
+        mask_uint8((InMemory(top, "m"),), 4, (48, 40), 1.0, "i")
     with pytest.raises(DataError, match=r"^mask m is 20x24, its image is 20x24 \(expected .* times 0.5: 10x12\)$"):
-        mask_uint8((Picture(top, "m"),), 4, (24, 20), 0.5)
+        mask_uint8((InMemory(top, "m"),), 4, (24, 20), 0.5)
     with pytest.raises(DataError, match="no mask to unite for i"):
         mask_uint8((), 4, (24, 20), 1.0, "i")
 

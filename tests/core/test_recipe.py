@@ -18,18 +18,18 @@ SHIPPED = PLUGINS["recipe"]
 SMALL = {
     "name": "small",
     "image": {"size": 32},
-    "sources": {"films": {"use": "phantom", "domain": "chex", "images": 40, "size": 32}},
+    "sources": {"radiographs": {"use": "phantom", "domain": "chex", "images": 40, "size": 32}},
     "backbone": {"use": "multimix_encoder", "widths": [4, 4, 6, 6, 8]},
     "tasks": {
         "diagnosis": {
-            "source": "films",
+            "source": "radiographs",
             "head": {"use": "pooled_linear", "classes": ["normal", "pneumonia"]},
             "augment": {"weak": {"use": "identity"}},
             "strategies": [{"use": "cross_entropy"}, {"use": "fixmatch", "strong": "weak"}],
             "metrics": ["auroc"],
         },
         "lungs": {
-            "source": "films",
+            "source": "radiographs",
             "bridge": {"use": "saliency", "guided_by": "diagnosis"},
             "head": {"use": "multimix_decoder", "classes": ["lung"]},
             "augment": {"weak": {"use": "identity"}},
@@ -112,7 +112,7 @@ def test_unknown_and_missing_keys(changes, expected):
         ({"tasks__lungs__labeled": True}, "tasks.lungs.labeled", "True"),
         ({"tasks__lungs__strategies": []}, "tasks.lungs.strategies", "[]"),
         ({"tasks__lungs__strategies__0__weight": -1}, "tasks.lungs.strategies.0.weight", "-1"),
-        ({"sources__films__val": 1.5}, "sources.films.val", "1.5"),
+        ({"sources__radiographs__val": 1.5}, "sources.radiographs.val", "1.5"),
         ({"tasks": {}}, "tasks", "{}"),
     ],
     ids=str,
@@ -141,16 +141,16 @@ def test_names_are_plain():
             "backbone.width: unknown key 'width' (did you mean 'widths'?)",
         ),
         (
-            {"tasks__lungs__source": "film"},
-            "tasks.lungs.source: no source is called 'film' (did you mean 'films'?)",
+            {"tasks__lungs__source": "radiograph"},
+            "tasks.lungs.source: no source is called 'radiograph' (did you mean 'radiographs'?)",
         ),
         (
             {"tasks__lungs__metrics": ["dise"]},
             "tasks.lungs.metrics.0.use: no metric is called 'dise' (did you mean 'dice'?)",
         ),
         (
-            {"tasks__lungs__evaluate_on": {"x": "film"}},
-            "tasks.lungs.evaluate_on.x: no source is called 'film' (did you mean 'films'?)",
+            {"tasks__lungs__evaluate_on": {"x": "radiograph"}},
+            "tasks.lungs.evaluate_on.x: no source is called 'radiograph' (did you mean 'radiographs'?)",
         ),
         (
             {"tasks__lungs__disjoint_from": "lung"},
@@ -298,8 +298,8 @@ def test_yaml_scalars(text, value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3", r"here line 3: not YAML: the key 'a' stands twice"),
-        ("a: {b: 1, b: 2}", "'b' stands twice"),
+        ("a: 1\nb: 2\na: 3", r"here line 3: not YAML: the key 'a' appears twice"),
+        ("a: {b: 1, b: 2}", "'b' appears twice"),
         ("? [1]\n: 2", "a key must be a word"),
         ("a: [1", "here line 1: not YAML"),
         ("a: !!python/object/apply:os.system [ls]", "not YAML"),
@@ -340,9 +340,9 @@ def test_a_recipe_that_is_not_there(name, message):
 
 
 def test_sources_stand_in_a_file_beside_the_recipe_or_are_replaced(tmp_path):
-    (tmp_path / "own.yaml").write_text("films: {use: phantom, domain: mcu}")
+    (tmp_path / "own.yaml").write_text("radiographs: {use: phantom, domain: mcu}")
     content = small(sources="own.yaml")
-    assert overlaid(tmp_path, content=content)["sources"]["films"]["domain"] == "mcu"
+    assert overlaid(tmp_path, content=content)["sources"]["radiographs"]["domain"] == "mcu"
     assert set(overlaid(tmp_path, content=content, sources="phantom")["sources"]) >= {"chex", "jsrt"}
     with pytest.raises(RecipeError, match=r"no such sources file .*did you mean 'phantom'"):
         overlaid(tmp_path, sources="phantm")

@@ -232,7 +232,7 @@ def test_the_schema_accepts_a_resolved_recipe_and_the_small_one():
         {"tasks__lungs__strategies__0__over": "row"},
         {"tasks__lungs__metrics": ["dise"]},
         {"tasks__lungs__strategies": []},
-        {"sources__films__domain": "mars"},
+        {"sources__radiographs__domain": "mars"},
         {"train__steps": 0},
     ],
     ids=str,

@@ -31,18 +31,18 @@ def whole(tmp_path_factory):
     return run
 
 
-FILMS = """
-name: films
+RECIPE = """
+name: images
 image: {{size: 32, channels: 1}}
 sources:
-  films: {{use: folders, root: {root}}}
+  images: {{use: folders, root: {root}}}
 backbone: {{use: multimix_encoder, widths: [4, 4, 8, 8, 8]}}
 tasks:
   diagnosis:
-    source: films
+    source: images
     labeled: 6
     batch: 4
-    evaluate_on: {{in_domain: films}}
+    evaluate_on: {{in_domain: images}}
     head: {{use: pooled_linear, classes: [healthy, ill]}}
     augment: {{weak: {{use: kornia_weak}}}}
     strategies: [{{use: cross_entropy}}]
@@ -51,19 +51,19 @@ train: {{steps: 6, evaluate_every: 3, log_every: 1, checkpoint_every: 3, device:
 """
 
 
-class Films:
+class MadeUpImages:
     """Forty images of two classes, and a recipe for them."""
 
     def __init__(self, folder):
         stream = np.random.default_rng(0)
         self.paths = []
         for number in range(40):
-            path = folder / ("ill" if number % 2 else "healthy") / f"film {number}.png"
+            path = folder / ("ill" if number % 2 else "healthy") / f"image {number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(stream.integers(0, 255, (40, 40), np.uint8)).save(path)
             self.paths.append(path)
-        self.recipe = folder.parent / "films.yaml"
-        self.recipe.write_text(FILMS.format(root=folder.name))
+        self.recipe = folder.parent / "images.yaml"
+        self.recipe.write_text(RECIPE.format(root=folder.name))
         self.before = {}
 
     def change(self, number):
@@ -75,5 +75,5 @@ class Films:
 
 
 @pytest.fixture
-def make_films():
-    return Films
+def make_images():
+    return MadeUpImages

@@ -81,35 +81,35 @@ def test_more_steps_of_a_finished_run(tmp_path, whole):
     assert_same(whole("multimix", "train.steps=16")[0], short)
 
 
-def test_other_data_are_refused(tmp_path, make_films):
-    films = make_films(tmp_path / "films")
-    arguments = ["run", films.recipe, "--out", tmp_path / "run", "--data-root", tmp_path]
+def test_other_data_are_refused(tmp_path, make_images):
+    images = make_images(tmp_path / "images")
+    arguments = ["run", images.recipe, "--out", tmp_path / "run", "--data-root", tmp_path]
     killed = command(arguments, tmp_path / "log", first=killed_at("step-00000006", 1))
     assert killed.code == -9, killed.out
-    films.change(3)
+    images.change(3)
     ended = resumed(tmp_path / "run", "--data-root", tmp_path)
     assert ended.code == 2
     assert "the data changed since" in ended.out
-    assert "source 'films': its content was" in ended.out
-    films.change_back(3)
+    assert "source 'images': its content was" in ended.out
+    images.change_back(3)
     ended = resumed(tmp_path / "run", "--data-root", tmp_path)
     assert ended.code == 0, ended.out
 
 
-def test_an_image_that_is_gone_is_named(tmp_path, make_films):
-    films = make_films(tmp_path / "films")
-    arguments = ["run", films.recipe, "--out", tmp_path / "run", "--data-root", tmp_path]
+def test_an_image_that_is_gone_is_named(tmp_path, make_images):
+    images = make_images(tmp_path / "images")
+    arguments = ["run", images.recipe, "--out", tmp_path / "run", "--data-root", tmp_path]
     assert command(arguments, tmp_path / "log", first=killed_at("step-00000006", 1)).code == -9
-    films.paths[3].unlink()
+    images.paths[3].unlink()
     ended = resumed(tmp_path / "run", "--data-root", tmp_path)
     assert ended.code == 2
-    assert films.paths[3].name in ended.out
+    assert images.paths[3].name in ended.out
 
 
-def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, make_films):
+def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, make_images):
     """Decoded images are of the run's own time."""
-    films = make_films(tmp_path / "films")
-    arguments = ["run", films.recipe, "--data-root", tmp_path]
+    images = make_images(tmp_path / "images")
+    arguments = ["run", images.recipe, "--data-root", tmp_path]
     whole = command([*arguments, "--out", tmp_path / "whole"], tmp_path / "log")
     assert whole.code == 0, whole.out
 
@@ -120,15 +120,15 @@ def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, mak
 
         def vanish(self, step):
             if step.step == 2:
-                films.paths[2].unlink()
-                films.change(3)
+                images.paths[2].unlink()
+                images.change(3)
             before(self, step)
 
         ssmtl.runs.callbacks.Telling.step_logged = vanish
 
     ended = command([*arguments, "--out", tmp_path / "run"], tmp_path / "log", first=first)
     assert ended.code == 0, ended.out
-    assert not films.paths[2].exists()
+    assert not images.paths[2].exists()
     assert_same(tmp_path / "whole", tmp_path / "run")
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(run, whole, file, da
     ended = resumed(run)
     assert ended.code == 0, ended.out
     assert "Warning:" in ended.out
-    assert "step-00000009 is damaged and passed over" in ended.out
+    assert "step-00000009 is damaged and skipped" in ended.out
     assert_same(whole("multimix")[0], run)
 
 
@@ -187,5 +187,5 @@ def test_a_folder_without_a_run(tmp_path):
     for folder in (tmp_path, tmp_path / "nothing"):
         ended = command(["run", "--resume", folder], tmp_path.parent / "log")
         assert ended.code == 2
-        assert "holds no run to go on with" in ended.out
+        assert "holds no run to resume" in ended.out
     assert command(["run", "--resume", "auto"], tmp_path.parent / "log").code == 2

@@ -25,14 +25,14 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (BOMB, "nodes with its aliases written out"),
-        ("a: &a [*a]", "an alias that stands for what it is part of"),
+        (BOMB, "nodes with its aliases expanded"),
+        ("a: &a [*a]", "an alias that contains itself"),
         ("[" * 20_000, "nested too deeply"),
         ("{a: " * 20_000, "nested too deeply"),
         ("x" * 3_000_000, "expected at most"),
         ("!!python/object/apply:os.system [echo]", "could not determine a constructor"),
         ("a: !!python/name:os.system", "could not determine a constructor"),
-        ("a: 1\na: 2", "stands twice"),
+        ("a: 1\na: 2", "appears twice"),
     ],
 )
 def test_yaml_that_is_no_recipe(text, said, tmp_path):
@@ -89,12 +89,12 @@ def test_names_that_become_files_are_names(setting, tmp_path):
 
 
 def manifest(tmp_path, cell):
-    folder = tmp_path / "films"
+    folder = tmp_path / "images"
     folder.mkdir()
     Image.new("L", (20, 20)).save(tmp_path / "secret.png")
-    Image.new("L", (20, 20)).save(folder / "film.png")
+    Image.new("L", (20, 20)).save(folder / "image.png")
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
-    (folder / "manifest.csv").write_text(f"image,label\nfilm.png,normal\n{cell},normal\n")
+    (folder / "manifest.csv").write_text(f"image,label\nimage.png,normal\n{cell},normal\n")
     return folder
 
 
@@ -161,20 +161,20 @@ def test_no_pickle_is_read_anywhere():
             assert word not in text, f"{path}: {word}"
 
 
-def test_file_names_of_any_bytes(tmp_path, make_films):
+def test_file_names_of_any_bytes(tmp_path, make_images):
     """From listing to the report and the next evaluation."""
-    films = make_films(tmp_path / "films")
+    images = make_images(tmp_path / "images")
     for number, name in enumerate((b"two\nlines.png", b"quote ' and \".png", b"not utf-8 \xff.png", b"<b>.png")):
-        os.rename(films.paths[number], films.paths[number].with_name(os.fsdecode(name)))
+        os.rename(images.paths[number], images.paths[number].with_name(os.fsdecode(name)))
     run = tmp_path / "run"
-    ended = command(["run", films.recipe, "--out", run, "--data-root", tmp_path], tmp_path / "log")
+    ended = command(["run", images.recipe, "--out", run, "--data-root", tmp_path], tmp_path / "log")
     assert ended.code == 0, ended.out
     json.loads((run / "split.json").read_text())
     (run / "per_image.csv").read_text(encoding="utf-8")
     assert command(["evaluate", run, "--data-root", tmp_path], tmp_path / "log").code == 0
-    broken = films.paths[2].with_name(os.fsdecode(b"not utf-8 \xff.png"))
+    broken = images.paths[2].with_name(os.fsdecode(b"not utf-8 \xff.png"))
     broken.write_bytes(b"")
-    ended = command(["run", films.recipe, "--out", tmp_path / "other", "--data-root", tmp_path], tmp_path / "log")
+    ended = command(["run", images.recipe, "--out", tmp_path / "other", "--data-root", tmp_path], tmp_path / "log")
     assert ended.code == 2
     assert "is empty" in ended.out
     assert "Internal" not in ended.out

@@ -117,7 +117,7 @@ def test_a_file_that_may_not_grow(tmp_path, whole):
     ended = command([*tiny("multimix"), "--out", run], tmp_path / "log", first=limited)
     assert ended.code == 2, ended.out
     assert "Traceback" not in ended.out
-    assert "What was saved before is whole" in ended.out
+    assert "Everything saved before is intact" in ended.out
     assert not list((run / "checkpoints").iterdir())
     again = command(["run", "--resume", run], tmp_path / "log")
     assert again.code == 0, again.out

@@ -16,7 +16,7 @@ def test_asked_to_stop_it_saves_at_once_and_goes_on_later(number, whole, tmp_pat
     arguments = [*tiny("multimix", "train.checkpoint_every=10 minutes"), "--out", cut]
     stopped = command(arguments, log, first=killed_at("metrics.jsonl", 4, number))
     assert stopped.code == 75
-    assert f"go on with: ssmtl run --resume {cut}" in stopped.out.replace("\n", "")
+    assert f"resume it with: ssmtl run --resume {cut}" in stopped.out.replace("\n", "")
     (saved,) = (cut / "checkpoints").iterdir()
     assert saved.name in ("step-00000002", "step-00000003")
     assert not (cut / "results.json").exists()
@@ -50,7 +50,7 @@ def test_two_runs_on_one_folder(whole, tmp_path):
     second = command(arguments, tmp_path / "second")
     thread.join()
     assert second.code == 2
-    assert "another process works on" in second.out
+    assert "another process is working on" in second.out
     assert first[0].code == 0, first[0].out
     assert_same(whole("multimix")[0], cut)
 

@@ -41,18 +41,18 @@ def test_dropout_left_on_is_the_encoders_alone_and_draws_the_same_each_time():
     assert same(after("backbone.always_dropout=true")[1], after()[1]), "it changes evaluation alone"
 
 
-def test_films_that_are_not_normalized_are_those_of_their_task_whoever_looks_at_them():
+def test_each_task_keeps_its_own_normalization_whichever_task_reads_the_images():
     experiment, _, _ = prepared_of("tasks.diagnosis.normalize={mean: [0.0], std: [1.0]}")
     model = experiment.model
     seen = []
     model.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    films = torch.full((2, 1, 32, 32), 0.75)
+    images = torch.full((2, 1, 32, 32), 0.75)
     with evaluation_mode(model), torch.no_grad():
-        model.logits("diagnosis", films)
-        model.logits("lungs", films)
-        model.predictor("diagnosis", images_of="lungs")(films)
+        model.logits("diagnosis", images)
+        model.logits("lungs", images)
+        model.predictor("diagnosis", images_of="lungs")(images)
     values = [found.unique().tolist() for found in seen]
-    assert values == [[0.75], *[[1.0]] * (len(values) - 1)], "(0.75 - 0.5) / 0.25 for the films of lungs"
+    assert values == [[0.75], *[[1.0]] * (len(values) - 1)], "(0.75 - 0.5) / 0.25 for the images of lungs"
     assert len(values) >= 4
 
 

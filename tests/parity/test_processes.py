@@ -137,7 +137,7 @@ def test_a_mistake_in_a_spawned_process_is_one_clear_error(tmp_path):
 def test_a_batch_that_does_not_divide_is_refused(key):
     experiment, prepared, _ = prepared_of(f"{key}=5")
     pool = "unlabeled" if key.endswith("unlabeled_batch") else "(un)?labeled"
-    with pytest.raises(RunError, match=f"task 'lungs': 5 {pool} rows a step do not divide among 2 devices"):
+    with pytest.raises(RunError, match=f"task 'lungs': 5 {pool} rows per step do not divide among 2 devices"):
         make_train_state(SimpleNamespace(global_rank=0, world_size=2), experiment, prepared.tasks)
 
 

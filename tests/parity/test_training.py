@@ -18,6 +18,7 @@ from ssmtl.errors import RecipeError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.runs.execute import Job, execute
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.log import read_log
 from ssmtl.training.engine import training_step
 from ssmtl.training.finite import NotFiniteError
 from ssmtl.training.render import Shard, render
@@ -201,6 +202,24 @@ def test_weights_are_selected_by_validation_or_are_the_last(by, step, tmp_path, 
     assert [event["best"] for event in validations] == (
         [True, True, False] if by == "validation" else [False, False, True]
     )
+
+
+def test_the_nearest_masks_are_the_best_where_a_distance_alone_selects(tmp_path):
+    """The weights with the largest distance were kept as the best once."""
+    folder = RunFolder(tmp_path / "run")
+    results = run_in(
+        folder.path,
+        "tasks.lungs.metrics=[average_hausdorff]",
+        "tasks.diagnosis.metrics=[]",
+        "train.steps=8",
+        "train.evaluate_every=1",
+    )
+    records = [record for record in read_log(folder.log) if record.get("part") == "validation"]
+    distances = {record["step"]: record["values"]["lungs.average_hausdorff"] for record in records}
+    assert len(set(distances.values())) > 2
+    assert results.selected.step == min(distances, key=distances.get)
+    assert results.selected.score == pytest.approx(1 / (1 + min(distances.values())))
+    assert results.metrics["lungs"]["average_hausdorff"].unit == "px"
 
 
 def test_the_first_of_equal_scores_is_kept(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ RAW_SIDE = 2048  # pixels, of JSRT
 SCR_SIDE = 1024  # pixels
 
 
-def picture(path: Path, height: int = 40, width: int = 32, seed: int = 0, mode: str = "L") -> Path:
-    """A smooth grey picture of random brightness, in the format that the suffix says."""
+def grey_image(path: Path, height: int = 40, width: int = 32, seed: int = 0, mode: str = "L") -> Path:
+    """A smooth grey image of random brightness, in the format that its suffix says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     ramp = np.add.outer(np.arange(height) / height, np.arange(width) / width) / 2
@@ -43,7 +43,7 @@ def chest_xray(root: Path, *, masks: bool = True, val: bool = True) -> Path:
         names |= {("val", "NORMAL"): ["NORMAL2-IM-1427-0001"], ("val", "PNEUMONIA"): ["person1946_bacteria_4874"]}
     for number, ((part, name), stems) in enumerate(names.items()):
         for stem in stems:
-            picture(root / part / name / f"{stem}.jpeg", seed=number, mode="RGB")
+            grey_image(root / part / name / f"{stem}.jpeg", seed=number, mode="RGB")
             if masks and part == "train" and stem != "person3_virus_16":
                 blob(root / "lung_masks" / part / name / f"{stem}.png")
     return root
@@ -67,7 +67,7 @@ def nih_chestxray14(root: Path, *, numbered: bool = False, lists: bool = False) 
     (root / "Data_Entry_2017.csv").write_text("\n".join([header, *lines, ""]))
     for number, (name, _, _) in enumerate(rows[:4]):
         folder = root / f"images_{number // 2 + 1:03d}" / "images" if numbered else root / "images"
-        picture(folder / name, seed=number)
+        grey_image(folder / name, seed=number)
     if lists:
         (root / "train_val_list.txt").write_text("00000001_000.png\n00000001_001.png\n00000002_000.png\n")
         (root / "test_list.txt").write_text("00000003_000.png\n00000004_000.png\n")
@@ -84,7 +84,7 @@ def covid_chestxray(root: Path) -> Path:
         "5,0,F,52,Pneumonia/Viral/COVID-19,Axial,CT,images,d.png,",
     ]
     for name in ("a.jpg", "b.png", "c.png", "d.png"):
-        picture(root / "images" / name)
+        grey_image(root / "images" / name)
     (root / "metadata.csv").write_text("\n".join([header, *rows, ""]))
     blob(root / "annotations" / "lungVAE-masks" / "a_mask.png")
     return root
@@ -94,7 +94,7 @@ def busi(root: Path) -> Path:
     """Breast ultrasound: two benign (the second with two masks), one malignant, one normal (black mask)."""
     for name, count in (("benign", 2), ("malignant", 1), ("normal", 1)):
         for number in range(1, count + 1):
-            picture(root / name / f"{name} ({number}).png", seed=number)
+            grey_image(root / name / f"{name} ({number}).png", seed=number)
             blob(root / name / f"{name} ({number})_mask.png", empty=name == "normal")
     blob(root / "benign" / "benign (2)_mask_1.png", left=False)
     return root
@@ -117,7 +117,7 @@ def jsrt(
         if raw:
             jsrt_raw(root / "All247images" / f"{stem}.IMG")
         else:
-            picture(root / "All247images" / f"{stem}.png", 64, 64)
+            grey_image(root / "All247images" / f"{stem}.png", 64, 64)
         if masks:
             fold = root / "scratch" / ("fold1" if int(stem[-3:]) % 2 else "fold2") / "masks"
             side = SCR_SIDE if raw else 32
@@ -129,7 +129,7 @@ def jsrt(
 def montgomery(root: Path) -> Path:
     """Three patients, of whom the last has tuberculosis; returns the folder that holds MontgomerySet."""
     for stem in ("MCUCXR_0001_0", "MCUCXR_0002_0", "MCUCXR_0108_1"):
-        picture(root / "MontgomerySet" / "CXR_png" / f"{stem}.png")
+        grey_image(root / "MontgomerySet" / "CXR_png" / f"{stem}.png")
         blob(root / "MontgomerySet" / "ManualMask" / "leftMask" / f"{stem}.png", left=True)
         blob(root / "MontgomerySet" / "ManualMask" / "rightMask" / f"{stem}.png", left=False)
     (root / "MontgomerySet" / "CXR_png" / "Thumbs.db").write_bytes(b"no image")
@@ -139,6 +139,6 @@ def montgomery(root: Path) -> Path:
 def shenzhen(root: Path) -> Path:
     """Two patients, the first with a mask; returns the folder that holds ChinaSet_AllFiles."""
     for stem in ("CHNCXR_0001_0", "CHNCXR_0327_1"):
-        picture(root / "ChinaSet_AllFiles" / "CXR_png" / f"{stem}.png")
+        grey_image(root / "ChinaSet_AllFiles" / "CXR_png" / f"{stem}.png")
     blob(root / "mask" / "CHNCXR_0001_0_mask.png")
     return root

@@ -34,7 +34,7 @@ shapes = st.tuples(st.integers(1, 6), st.sampled_from([1, 2, 3, 5]), st.integers
 seeds = st.integers(0, 2**31)
 
 
-def pictures(rows: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
+def made_up_images(rows: int, channels: int, height: int, width: int, seed: int = 0) -> Tensor:
     """8-bit noise on a slope, with a flat black and a flat white part, as float."""
     random = np.random.default_rng(seed)
     slope = np.linspace(30, 200, width)[None, None, None, :]
@@ -50,7 +50,7 @@ def blobs(rows: int, structures: int, height: int, width: int, seed: int = 0) ->
     return torch.from_numpy(ndimage.gaussian_filter(noise, (0, 0, 4, 4)) > 0).float()
 
 
-def draws_of(rows: int, stage: int = 0) -> RandomStream:
+def stream_of(rows: int, stage: int = 0) -> RandomStream:
     return RandomStream.of(range(rows), 0, "task", stage, "unlabeled/strong")
 
 
@@ -61,10 +61,10 @@ def draws_of(rows: int, stage: int = 0) -> RandomStream:
 @given(shape=shapes, structures=st.sampled_from([None, 1, 3]), seed=seeds)
 @some
 def test_shapes_ranges_and_inputs_hold(name: str, shape: Any, structures: int | None, seed: int):
-    images = pictures(*shape, seed)
+    images = made_up_images(*shape, seed)
     masks = None if structures is None else blobs(shape[0], structures, *shape[2:], seed)
     before = images.clone(), None if masks is None else masks.clone()
-    made, moved = EVERY[name](images, masks, draws_of(shape[0], seed))
+    made, moved = EVERY[name](images, masks, stream_of(shape[0], seed))
     assert made.shape == images.shape
     assert made.dtype == torch.float32
     assert made.min() >= 0
@@ -86,8 +86,8 @@ def test_shapes_ranges_and_inputs_hold(name: str, shape: Any, structures: int | 
 def test_a_row_does_not_depend_on_the_others(name: str, shape: Any, seed: int, data: Any):
     """To the last bit: a hair's difference before `posterize` would be a grey level after it."""
     rows = 12
-    images, masks = pictures(rows, *shape[1:], seed), blobs(rows, 1, *shape[2:], seed)
-    stream = draws_of(rows, seed)
+    images, masks = made_up_images(rows, *shape[1:], seed), blobs(rows, 1, *shape[2:], seed)
+    stream = stream_of(rows, seed)
     chosen = torch.tensor(data.draw(st.lists(st.integers(0, rows - 1), min_size=1, max_size=rows)))
     whole, part = EVERY[name](images, masks, stream), EVERY[name](images[chosen], masks[chosen], stream[chosen])
     assert torch.equal(whole[0][chosen], part[0])
@@ -98,7 +98,7 @@ def test_a_row_does_not_depend_on_the_others(name: str, shape: Any, seed: int, d
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_operation_does_not_mix_rows_of_large_images(name: Operation, channels: int):
     """Large enough that torch splits the work of one image over threads."""
-    images, levels = pictures(5, channels, 256, 256), torch.linspace(-1, 1, 5)
+    images, levels = made_up_images(5, channels, 256, 256), torch.linspace(-1, 1, 5)
     whole, _ = step(images, None, [name] * 5, levels)
     alone = [step(images[i : i + 1], None, [name], levels[i : i + 1])[0] for i in range(5)]
     assert torch.equal(whole, torch.cat(alone))
@@ -106,8 +106,8 @@ def test_an_operation_does_not_mix_rows_of_large_images(name: Operation, channel
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_next_step_differs_and_the_same_step_repeats(name: str):
-    images = pictures(8, 1, 32, 32)
-    first, again, later = (EVERY[name](images, None, draws_of(8, stage))[0] for stage in (0, 0, 1))
+    images = made_up_images(8, 1, 32, 32)
+    first, again, later = (EVERY[name](images, None, stream_of(8, stage))[0] for stage in (0, 0, 1))
     assert torch.equal(first, again)
     assert not any(torch.equal(one, other) for one, other in zip(first, later, strict=True))
 
@@ -115,14 +115,14 @@ def test_the_next_step_differs_and_the_same_step_repeats(name: str):
 @pytest.mark.parametrize("name", EVERY)
 def test_global_random_numbers_and_gradients_are_left_alone(name: str):
     state = torch.get_rng_state()
-    made, _ = EVERY[name](pictures(4, 1, 32, 32).requires_grad_(), None, draws_of(4))
+    made, _ = EVERY[name](made_up_images(4, 1, 32, 32).requires_grad_(), None, stream_of(4))
     assert not made.requires_grad
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_no_rows(name: str):
-    made, moved = EVERY[name](torch.zeros(0, 1, 32, 32), torch.zeros(0, 2, 32, 32), draws_of(0))
+    made, moved = EVERY[name](torch.zeros(0, 1, 32, 32), torch.zeros(0, 2, 32, 32), stream_of(0))
     assert made.shape == (0, 1, 32, 32)
     assert moved.shape == (0, 2, 32, 32)
 
@@ -133,7 +133,7 @@ def test_a_mask_moves_with_its_image(seed: int, size: tuple[int, int]):
     """The image is the mask. Where all bilinear neighbours agree, the nearest one must say the same."""
     masks = blobs(6, 1, *size, seed)
     strong = KorniaStrong(operations=1, only=(*GEOMETRIC, "identity"))
-    images, moved = strong(masks, masks, draws_of(6, seed))
+    images, moved = strong(masks, masks, stream_of(6, seed))
     sure = (images < 1e-4) | (images > 1 - 1e-4)
     assert sure.float().mean() > 0.5
     assert torch.equal(images[sure].round(), moved[sure])
@@ -141,7 +141,7 @@ def test_a_mask_moves_with_its_image(seed: int, size: tuple[int, int]):
 
 def test_weak_moves_a_mask_exactly_with_its_image():
     masks = blobs(16, 2, 32, 24)
-    images, moved = KorniaWeak()(masks, masks, draws_of(16))
+    images, moved = KorniaWeak()(masks, masks, stream_of(16))
     assert torch.equal(images, moved)
 
 
@@ -150,8 +150,8 @@ def test_weak_moves_a_mask_exactly_with_its_image():
 
 def test_weak_is_a_flip_and_a_crop_of_the_reflected_image():
     """Every sample is found, bit for bit, among the crops of its padded image or of its mirror; all shifts occur."""
-    images, pad = pictures(200, 1, 8, 16), (1, 2)
-    made, _ = KorniaWeak()(images, None, draws_of(200))
+    images, pad = made_up_images(200, 1, 8, 16), (1, 2)
+    made, _ = KorniaWeak()(images, None, stream_of(200))
     found = []
     for image, result in zip(images.numpy(), made.numpy(), strict=True):
         for mirrored in (False, True):
@@ -164,8 +164,8 @@ def test_weak_is_a_flip_and_a_crop_of_the_reflected_image():
 
 
 def test_without_padding_and_flip_weak_is_the_identity():
-    images = pictures(4, 3, 20, 30)
-    made, _ = KorniaWeak(horizontal_flip=False, pad=0.0)(images, None, draws_of(4))
+    images = made_up_images(4, 3, 20, 30)
+    made, _ = KorniaWeak(horizontal_flip=False, pad=0.0)(images, None, stream_of(4))
     assert torch.equal(made, images)
     assert made.data_ptr() != images.data_ptr()
 
@@ -178,7 +178,7 @@ def test_horizontal_flip_false_never_mirrors(augment: Callable[..., Any]):
     pool = {} if augment is KorniaWeak else {"only": GEOMETRIC, "magnitude": 0.3, "operations": 1}
 
     def on_the_right(flip: bool) -> float:
-        made, _ = augment(horizontal_flip=flip, **pool)(images, None, draws_of(200))
+        made, _ = augment(horizontal_flip=flip, **pool)(images, None, stream_of(200))
         return (made[..., 16:].sum((1, 2, 3)) > made[..., :16].sum((1, 2, 3))).float().mean().item()
 
     assert on_the_right(False) == 1
@@ -194,17 +194,17 @@ def plain(**options: Any) -> KorniaStrong:
 
 def test_each_sample_draws_its_own_operation_uniformly():
     strong = plain(operations=1)
-    (names,) = strong._steps(draws_of(2600))
+    (names,) = strong._steps(stream_of(2600))
     counts = {name: names.count(name) for name in OPERATIONS}
     assert sum(counts.values()) == 2600
     assert min(counts.values()) > 140
     assert max(counts.values()) < 260
-    one = pictures(1, 1, 32, 32).expand(40, -1, -1, -1)
-    assert len({image.numpy().tobytes() for image in strong(one, None, draws_of(40))[0]}) > 25
+    one = made_up_images(1, 1, 32, 32).expand(40, -1, -1, -1)
+    assert len({image.numpy().tobytes() for image in strong(one, None, stream_of(40))[0]}) > 25
 
 
 def test_probability_draws_each_operation_independently():
-    steps = plain(probability=0.3)._steps(draws_of(2000))
+    steps = plain(probability=0.3)._steps(stream_of(2000))
     applied = torch.tensor([[name == known for name in row] for known, row in zip(OPERATIONS, steps, strict=True)])
     rates = applied[[name != "identity" for name in OPERATIONS]].float()
     assert ((rates.mean(1) - 0.3).abs() < 0.05).all()
@@ -213,8 +213,8 @@ def test_probability_draws_each_operation_independently():
 
 @pytest.mark.parametrize(("probability", "changed"), [(0.0, False), (1.0, True)])
 def test_probability_zero_and_one(probability: float, changed: bool):
-    images = pictures(3, 1, 32, 32)
-    made, _ = plain(probability=probability)(images, None, draws_of(3))
+    images = made_up_images(3, 1, 32, 32)
+    made, _ = plain(probability=probability)(images, None, stream_of(3))
     assert torch.equal(made, images) is not changed
 
 
@@ -224,7 +224,7 @@ def test_magnitude_bounds_the_strength(magnitude: float, seed: int):
     """Translation shows it: a shift of at most 0.3 * magnitude of the width."""
     images = torch.zeros(50, 1, 20, 40)
     images[..., 20] = 1
-    made, _ = plain(operations=1, only=("translate_x",), magnitude=magnitude)(images, None, draws_of(50, seed))
+    made, _ = plain(operations=1, only=("translate_x",), magnitude=magnitude)(images, None, stream_of(50, seed))
     columns = torch.arange(40.0)
     places = (made[:, 0].mean(1) * columns).sum(1) / made[:, 0].mean(1).sum(1)
     assert (places - 20).abs().max() <= 12 * magnitude + 1e-3
@@ -236,14 +236,14 @@ def test_magnitude_bounds_the_strength(magnitude: float, seed: int):
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in ("autocontrast", "equalize")])
 def test_magnitude_zero_changes_nothing(name: Operation):
     """Up to the float32 coordinates of the warp: 1e-4 of a pixel. Autocontrast and equalize have no strength."""
-    images = pictures(4, 3, 33, 47)
-    made, _ = plain(operations=1, only=(name,), magnitude=0.0)(images, None, draws_of(4))
+    images = made_up_images(4, 3, 33, 47)
+    made, _ = plain(operations=1, only=(name,), magnitude=0.0)(images, None, stream_of(4))
     torch.testing.assert_close(made, images, atol=1e-4 if name in GEOMETRIC else 1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "identity"])
 def test_full_magnitude_changes_every_sample(name: Operation):
-    images = pictures(8, 1, 40, 40) * 0.8
+    images = made_up_images(8, 1, 40, 40) * 0.8
     made, _ = step(images, None, [name] * 8, torch.full((8,), 0.9))
     assert ((made - images).abs().amax((1, 2, 3)) > 0.02).all()
 
@@ -272,7 +272,7 @@ PIL: dict[str, tuple[Callable[[Image.Image, float], Image.Image], float]] = {
 @pytest.mark.parametrize("name", PIL)
 def test_intensity_agrees_with_pil(name: str, channels: int):
     levels = torch.tensor([-0.97, -0.31, 0.03, 0.17, 0.43, 0.61, 0.83, 0.999])
-    images = pictures(8, channels, 45, 60) * 0.8
+    images = made_up_images(8, channels, 45, 60) * 0.8
     images = (images * 255).floor() / 255
     made, _ = step(images, None, [name] * 8, levels)
     reference, tolerance = PIL[name]
@@ -301,7 +301,7 @@ def forward_map(name: str, level: float, height: int, width: int) -> np.ndarray:
 def test_geometry_agrees_with_scipy(name: Operation, size: tuple[int, int]):
     """Bilinear, with zeros outside. 5e-4: kornia's coordinates are float32 and the noise is steep; scipy's float64."""
     levels = torch.tensor([-1.0, -0.55, -0.1, 0.2, 0.77, 1.0])
-    images = pictures(6, 2, *size)
+    images = made_up_images(6, 2, *size)
     made, _ = step(images, None, [name] * 6, levels)
     centre = (np.array(size) - 1) / 2
     for image, result, level in zip(images.numpy(), made.numpy(), levels.tolist(), strict=True):
@@ -327,7 +327,7 @@ def test_rotation_turns_clockwise_as_pil_does_with_the_sign_changed():
 
 def test_sharpness_is_kornias():
     """Ours is written out for speed and for exact rows."""
-    images, levels = pictures(6, 3, 30, 40), torch.linspace(0, 1, 6)
+    images, levels = made_up_images(6, 3, 30, 40), torch.linspace(0, 1, 6)
     made, _ = step(images, None, ["sharpness"] * 6, levels)
     torch.testing.assert_close(made, enhance.sharpness(images, 1 - 0.95 * levels), atol=1e-6, rtol=0)
 
@@ -335,7 +335,7 @@ def test_sharpness_is_kornias():
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_contrast_blends_with_the_mean_grey_level(channels: int):
     """In NumPy, without PIL's rounding; grey is the luma of three channels and the mean of any other number."""
-    images, levels = pictures(6, channels, 30, 40), torch.linspace(0, 1, 6)
+    images, levels = made_up_images(6, channels, 30, 40), torch.linspace(0, 1, 6)
     made, _ = step(images, None, ["contrast"] * 6, levels)
     array, factor = images.double().numpy(), 1 - 0.95 * levels.double().numpy()[:, None, None, None]
     luma = np.array([0.299, 0.587, 0.114] if channels == 3 else [1 / channels] * channels)
@@ -359,7 +359,7 @@ def test_rounding_noise_loses_no_grey_level():
 @pytest.mark.parametrize("name", INTENSITY)
 def test_intensity_leaves_masks_alone(name: Operation):
     masks = blobs(3, 2, 32, 32)
-    assert torch.equal(step(pictures(3, 1, 32, 32), masks, [name] * 3, torch.ones(3))[1], masks)
+    assert torch.equal(step(made_up_images(3, 1, 32, 32), masks, [name] * 3, torch.ones(3))[1], masks)
 
 
 # Options.
@@ -408,4 +408,4 @@ def test_recipe_options(name: str, options: dict[str, Any], valid: bool):
     make = ssmtl_kornia.ssmtl_augmentations()[name]
     assert (check_options(make, name, options, "augment") == []) is valid
     if valid:
-        build(make, name, options)(pictures(2, 1, 32, 32), None, draws_of(2))
+        build(make, name, options)(made_up_images(2, 1, 32, 32), None, stream_of(2))

@@ -21,7 +21,7 @@ seeds = st.integers(0, 2**31)
 
 def batch_of(views=2, seed=0, labeled=4, unlabeled=6, same=False, multilabel=False):
     generator = torch.Generator().manual_seed(seed)
-    order = [View("unlabeled", "weak", draw) for draw in range(views)]
+    order = [View("unlabeled", "weak", repeat) for repeat in range(views)]
     images = {LABELED: torch.rand(labeled, 1, 5, 5, generator=generator)}
     images |= {view: torch.rand(unlabeled, 1, 5, 5, generator=generator) for view in order}
     if same:
@@ -91,7 +91,7 @@ def test_a_mixed_row_is_nearer_its_own_and_stays_in_range(seed):
 
 def straight_line(batch, network, views, temperature, alpha, weight, ramp, progress):
     """Algorithm 1 in NumPy, float64, a row at a time, with the same random numbers."""
-    order = [LABELED, *(View("unlabeled", "weak", draw) for draw in range(views))]
+    order = [LABELED, *(View("unlabeled", "weak", repeat) for repeat in range(views))]
     predict = lambda x: torch.as_tensor(network(torch.as_tensor(x).float())).detach().double().numpy()  # noqa: E731
 
     def softmax(z):
@@ -173,10 +173,10 @@ def test_the_weight_ramps_linearly():
     assert steps[3] > 0
 
 
-def test_the_draws_alone_decide():
+def test_the_random_streams_alone_decide():
     first, again, other = (
         MixMatch(OUTPUT).prepare(batch, Network())
-        for batch in (batch_of(), batch_of(), Batch(**{**vars(batch_of()), "draws": batch_of(seed=1).streams}))
+        for batch in (batch_of(), batch_of(), Batch(**{**vars(batch_of()), "streams": batch_of(seed=1).streams}))
     )
     assert all(torch.equal(first.images[view], again.images[view]) for view in first.images)
     assert not all(torch.equal(first.images[view], other.images[view]) for view in first.images)

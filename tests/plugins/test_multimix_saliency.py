@@ -59,9 +59,9 @@ def differences(model, images, target):
     """|∂ logit / ∂ x| of every pixel by central differences, in float64."""
     exact = copy.deepcopy(model).double().eval()
 
-    def logit(pictures):
+    def logit(images):
         with torch.no_grad():
-            features = exact.backbone((pictures - MEAN) / STD)
+            features = exact.backbone((images - MEAN) / STD)
             return exact.heads["diagnosis"](features)
 
     images, step = images.double(), 1e-5

@@ -1,4 +1,4 @@
-"""The phantom: films are pure functions of (seed, domain, index), masks exact, domains apart, disease in the lungs."""
+"""The phantom: pure functions of (seed, domain, index), exact masks, distinct domains, disease only in the lungs."""
 
 import hashlib
 import itertools
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ssmtl import Example, Folders
-from ssmtl_sources.phantom import STRUCTURES, FilmImage, Phantom
+from ssmtl_sources.phantom import STRUCTURES, Phantom, RadiographImage
 from ssmtl_sources.phantom_domains import DOMAINS, DomainName
 
 NAMES = get_args(DomainName)
@@ -37,15 +37,15 @@ def test_every_domain_has_its_ranges():
 
 
 @pytest.mark.parametrize("domain", NAMES)
-def test_films_are_the_same_twice_and_in_any_order(domain):
+def test_radiographs_are_the_same_twice_and_in_any_order(domain):
     forward = [example.image.read() for example in phantom(domain, images=6, size=48).examples()]
     backward = [example.image.read() for example in reversed(phantom(domain, images=6, size=48).examples())]
     for there, back in zip(forward, reversed(backward), strict=True):
         np.testing.assert_array_equal(there, back)
-    assert len({film.tobytes() for film in forward}) == 6
+    assert len({image.tobytes() for image in forward}) == 6
 
 
-def test_films_are_the_same_in_a_new_process():
+def test_radiographs_are_the_same_in_a_new_process():
     code = (
         "import hashlib; from ssmtl import Folders; from ssmtl_sources.phantom import Phantom\n"
         "for e in Phantom(Folders(), domain='nihx', images=3, size=40, seed=5).examples():\n"
@@ -58,17 +58,17 @@ def test_films_are_the_same_in_a_new_process():
     assert run.stdout.split() == [word for line in here for word in line]
 
 
-def test_more_images_change_none():
+def test_asking_for_more_images_changes_none():
     assert list(phantom(images=20).examples()) == list(phantom(images=50).examples())[:20]
 
 
 @pytest.mark.parametrize("domain", NAMES)
 def test_arrays_are_what_the_contract_says(domain):
     for example in phantom(domain, images=12, size=50).examples():
-        film = example.image.read()
-        assert film.shape == (50, 50)
-        assert film.dtype == np.uint8
-        assert np.ptp(film.astype(int)) > 80
+        image = example.image.read()
+        assert image.shape == (50, 50)
+        assert image.dtype == np.uint8
+        assert np.ptp(image.astype(int)) > 80
         assert example.split is None
         assert example.mask_scale == 1.0
         assert set(example.masks) == set(STRUCTURES)
@@ -88,7 +88,7 @@ def test_lungs_are_two_disjoint_regions_on_their_sides(domain):
 
 
 @pytest.mark.parametrize("domain", NAMES)
-def test_lungs_lie_inside_the_film(domain):
+def test_lungs_lie_inside_the_image(domain):
     cut = 0
     for example in phantom(domain, images=100, size=64).examples():
         lungs = mask(example)
@@ -101,32 +101,32 @@ def test_lungs_are_darker_than_what_surrounds_them():
     from scipy.ndimage import binary_dilation
 
     for example in phantom("jsrt", images=20, size=64).examples():
-        film, lungs = example.image.read().astype(float), mask(example)
+        image, lungs = example.image.read().astype(float), mask(example)
         ring = binary_dilation(lungs, iterations=4) & ~binary_dilation(lungs, iterations=1)
-        assert film[lungs].mean() < film[ring].mean() - 20
+        assert image[lungs].mean() < image[ring].mean() - 20
 
 
 @pytest.mark.parametrize("domain", NAMES)
-def test_the_same_film_at_any_size(domain):
+def test_the_same_radiograph_at_any_size(domain):
     small, large = phantom(domain, images=15, size=64).examples(), phantom(domain, images=15, size=128).examples()
     for at64, at128 in zip(small, large, strict=True):
         assert at64.id == at128.id
         assert at64.labels == at128.labels
         assert dice(mask(at64), mask(at128).reshape(64, 2, 64, 2).mean((1, 3)) > 0.5) > 0.95
-        film, halved = at64.image.read().astype(float), at128.image.read().reshape(64, 2, 64, 2).mean((1, 3))
-        assert np.corrcoef(film.ravel(), halved.ravel())[0, 1] > 0.93
+        image, halved = at64.image.read().astype(float), at128.image.read().reshape(64, 2, 64, 2).mean((1, 3))
+        assert np.corrcoef(image.ravel(), halved.ravel())[0, 1] > 0.93
 
 
 def test_domains_differ():
     mean, contrast, area, noise = ({} for _ in range(4))
     for domain in NAMES:
         examples = phantom(domain, images=60, size=64).examples()
-        films = np.stack([example.image.read() for example in examples]).astype(float)
+        images = np.stack([example.image.read() for example in examples]).astype(float)
         lungs = np.stack([mask(example) for example in examples])
-        mean[domain] = films.mean()
-        contrast[domain] = films.std((1, 2)).mean()
+        mean[domain] = images.mean()
+        contrast[domain] = images.std((1, 2)).mean()
         area[domain] = lungs.mean()
-        fine = np.diff(np.diff(films, n=2, axis=1), n=2, axis=2)
+        fine = np.diff(np.diff(images, n=2, axis=1), n=2, axis=2)
         noise[domain] = np.median(np.abs(fine[lungs[:, 1:-1, 1:-1]]))
     assert mean["chex"] > mean["jsrt"] > mean["nihx"] + 10 > mean["mcu"] + 20
     assert contrast["jsrt"] > contrast["nihx"] + 8
@@ -138,7 +138,9 @@ def test_domains_differ():
 @pytest.mark.parametrize("domain", NAMES)
 def test_pneumonia_lies_in_the_lungs_and_brightens_them(domain):
     for example in phantom(domain, images=30, size=64).examples():
-        healthy, ill = (FilmImage(example.image.film, diseased=d).read().astype(float) for d in (False, True))
+        healthy, ill = (
+            RadiographImage(example.image.radiograph, diseased=d).read().astype(float) for d in (False, True)
+        )
         change, lungs = np.abs(ill - healthy), mask(example)
         assert change.sum() > 0
         assert change[lungs].sum() > 0.95 * change.sum()
@@ -162,12 +164,12 @@ def test_brightness_does_not_tell_the_class():
 
 def test_some_patients_come_twice_with_one_anatomy():
     examples = phantom(images=400, follow_up=0.25).examples()
-    films = Counter(example.patient for example in examples)
-    assert set(films.values()) == {1, 2}
-    assert sum(count == 2 for count in films.values()) == pytest.approx(50, abs=20)
+    radiographs = Counter(example.patient for example in examples)
+    assert set(radiographs.values()) == {1, 2}
+    assert sum(count == 2 for count in radiographs.values()) == pytest.approx(50, abs=20)
     for first, second in itertools.pairwise(examples):
         same = first.patient == second.patient
-        assert same == (first.image.film.anatomy() == second.image.film.anatomy())
+        assert same == (first.image.radiograph.anatomy() == second.image.radiograph.anatomy())
         if same:
             assert dice(mask(first), mask(second)) < 1
     assert set(Counter(e.patient for e in phantom(images=50, follow_up=0.0).examples()).values()) == {1}
@@ -193,7 +195,7 @@ def test_fingerprints_are_equal_for_equal_content_only():
     assert prints(pneumonia=1.0)[1::4] == reference[1::4], "masks do not depend on the disease"
 
 
-def test_ids_and_names_tell_films_apart():
+def test_ids_and_names_tell_radiographs_apart():
     examples = phantom(images=30).examples()
     assert len({example.id for example in examples}) == 30
     names = {p.name for e in examples for p in (e.image, *(e.masks[s][0] for s in STRUCTURES))}

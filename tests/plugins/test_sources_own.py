@@ -10,7 +10,7 @@ from ssmtl_sources.plain_folders import PlainFolders
 
 def table(root, *lines, name="manifest.csv"):
     for image in ("a.png", "b.png", "c.png"):
-        made_up.picture(root / "scans" / image)
+        made_up.grey_image(root / "scans" / image)
     for mask in ("a1.png", "a2.png"):
         made_up.blob(root / "masks" / mask)
     (root / name).write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -77,7 +77,7 @@ def test_manifest_of_several_columns(tmp_path):
         (["image", "scans/a.png"], {"patient": "who"}, r"no column 'who'"),
         (["image", "scans/a.png", "scans/z.png"], {}, r"manifest.csv, line 3, column 'image': no file 'scans/z.png'"),
         (["image,m", "scans/a.png,q.png"], {"mask": "m"}, r"manifest.csv, line 2, column 'm': no file 'q.png'"),
-        (["image,m", "scans/a.png,masks/a1.png;"], {"mask": "m"}, r"line 2, column 'm': no path"),
+        (["image,m", "scans/a.png,masks/a1.png;"], {"mask": "m"}, r"line 2, column 'm': the path is missing"),
         (
             ["image,split", "scans/a.png,dev"],
             {},
@@ -86,9 +86,9 @@ def test_manifest_of_several_columns(tmp_path):
         (
             ["image", "scans/a.png", "scans/b.png", "scans/a.png"],
             {},
-            r"line 4, column 'image': .* is already in line 2",
+            r"line 4, column 'image': .* is already on line 2",
         ),
-        (["image,label", ",x"], {}, r"line 2, column 'image': no path"),
+        (["image,label", ",x"], {}, r"line 2, column 'image': the path is missing"),
         (["image,f", "scans/a.png,yes"], {"labels": ["f"]}, r"line 2, column 'f': 'yes'; expected 0, 1 or nothing"),
         (["image,f", "scans/a.png"], {}, r"line 2 has 1 cells; its header has 2"),
         (["image,image", "scans/a.png,b"], {}, r"two columns 'image'"),
@@ -116,7 +116,7 @@ def test_manifest_that_is_missing_binary_or_ambiguous(tmp_path):
 
 def test_folders_of_classes_with_splits(tmp_path):
     for name in ("train/normal/p1_a", "train/normal/p1_b", "train/sick/p2_a", "test/sick/p3_a", "unlabeled/p4_a"):
-        made_up.picture(tmp_path / f"{name}.png")
+        made_up.grey_image(tmp_path / f"{name}.png")
     (tmp_path / "train" / "normal" / "notes.txt").write_text("passed over")
     found = plain(tmp_path, patient="^(p[0-9])_")
     assert [(example.id, example.labels, example.split, example.patient) for example in found] == [
@@ -131,8 +131,8 @@ def test_folders_of_classes_with_splits(tmp_path):
 
 def test_folders_of_masks(tmp_path):
     for name in ("a", "b"):
-        made_up.picture(tmp_path / "images" / f"{name}.jpg")
-    made_up.picture(tmp_path / "unlabeled" / "c.png")
+        made_up.grey_image(tmp_path / "images" / f"{name}.jpg")
+    made_up.grey_image(tmp_path / "unlabeled" / "c.png")
     made_up.blob(tmp_path / "masks" / "a.png")
     made_up.blob(tmp_path / "masks" / "heart" / "b.png")
     found = plain(tmp_path, structure="lung")
@@ -150,19 +150,19 @@ def test_folders_errors(tmp_path):
     (tmp_path / "sick").mkdir()
     with pytest.raises(DataError, match=r"class folder .*sick holds no image"):
         plain(tmp_path)
-    made_up.picture(tmp_path / "sick" / "a.png")
-    with pytest.raises(DataError, match=r"a.png: patient '\^\(p\)' finds no patient in 'a'"):
+    made_up.grey_image(tmp_path / "sick" / "a.png")
+    with pytest.raises(DataError, match=r"a.png: patient '\^\(p\)' does not match 'a'"):
         plain(tmp_path, patient="^(p)")
-    made_up.picture(tmp_path / "train" / "sick" / "a.png")
-    with pytest.raises(DataError, match="has train, and beside them 'sick'; expected it inside them"):
+    made_up.grey_image(tmp_path / "train" / "sick" / "a.png")
+    with pytest.raises(DataError, match="has 'sick' beside train; expected it inside them"):
         plain(tmp_path)
     masks = tmp_path / "second"
-    made_up.picture(masks / "images" / "a.png")
+    made_up.grey_image(masks / "images" / "a.png")
     made_up.blob(masks / "masks" / "typo.png")
     with pytest.raises(DataError, match=r"mask .*typo.png has no image; expected one named 'typo'"):
         plain(masks)
     (masks / "normal").mkdir()
-    with pytest.raises(DataError, match=r"has images/, and beside it 'normal'"):
+    with pytest.raises(DataError, match=r"has 'normal' beside images/"):
         plain(masks)
     with pytest.raises(DataError, match="is not a regular expression"):
         PlainFolders(Folders(), root="x", patient="(")

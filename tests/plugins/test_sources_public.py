@@ -209,7 +209,7 @@ def test_jsrt_raw_errors(tmp_path):
     with pytest.raises(DataError, match=r"JPCLN001.IMG has 8388606 bytes; expected 8388608"):
         read("jsrt", tmp_path)[0].image.read()
     path.write_bytes(np.frombuffer(content, ">u2").astype("<u2").tobytes())
-    with pytest.raises(DataError, match=r"JPCLN001.IMG has numbers up to .*; expected at most 4095"):
+    with pytest.raises(DataError, match=r"JPCLN001.IMG has values up to .*; expected at most 4095"):
         read("jsrt", tmp_path)[0].image.read()
 
 
@@ -225,7 +225,7 @@ def test_montgomery(tmp_path):
     assert [len(found[0].masks[name]) for name in ("lung", "left_lung", "right_lung")] == [2, 1, 1]
     assert "leftMask" in found[0].masks["left_lung"][0].name
     (tmp_path / "MontgomerySet" / "ManualMask" / "rightMask" / "MCUCXR_0002_0.png").unlink()
-    with pytest.raises(DataError, match=r"MCUCXR_0002_0.png has one mask of two: none in .*rightMask"):
+    with pytest.raises(DataError, match=r"MCUCXR_0002_0.png has a mask of one lung only; there is none in .*rightMask"):
         read("montgomery", tmp_path)
 
 
@@ -237,7 +237,7 @@ def test_shenzhen(tmp_path):
         ("0001", "normal", True),
         ("0327", "tuberculosis", False),
     ]
-    made_up.picture(tmp_path / "ChinaSet_AllFiles" / "CXR_png" / "scan.png")
+    made_up.grey_image(tmp_path / "ChinaSet_AllFiles" / "CXR_png" / "scan.png")
     with pytest.raises(DataError, match=r"scan.png: expected a name like"):
         read("shenzhen", tmp_path)
 

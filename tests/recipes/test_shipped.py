@@ -98,7 +98,7 @@ def test_the_papers_ablation_is_what_its_names_say(name, bridge, strategies):
     assert without(ablated, "fixmatch", "kl_consistency") == without(multimix, "fixmatch", "kl_consistency")
 
 
-def test_the_paper_recipe_is_multimix_but_for_its_scale_and_films():
+def test_the_paper_recipe_is_multimix_except_for_scale_and_data():
     small, paper = (without(recipe_of(name).content()) for name in ("multimix", "paper/multimix"))
     for content in (small, paper):
         del content["sources"], content["image"], content["optimizer"]["lr"]

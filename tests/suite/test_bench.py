@@ -84,7 +84,7 @@ def test_compare_prints_both_systems(whole):
     folder, _ = whole
     code, out, _ = bench("compare", "enc", "umtl", "--suite", "out", cwd=folder)
     assert code == 0
-    assert "auroc" in out
+    assert "AUROC" in out
     code, _, err = bench("compare", "enc", "umtll", "--suite", "out", cwd=folder)
     assert (code, "did you mean 'umtl'" in err) == (2, True)
 

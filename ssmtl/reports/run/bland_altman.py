@@ -9,11 +9,11 @@ from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import BLACK, BLUE, SMALL, VERMILLION, WIDTH, Drawing, label, panels
 from ssmtl.reports.run.finished_run import FinishedRun
 
-LIMITS = 1.96  # standard deviations: 95 % of differences, were they normal (Bland & Altman, 1986)
+LIMITS = 1.96  # standard deviations: 95 % of normally distributed differences (Bland & Altman, 1986)
 
 
 def draw_bland_altman(run: FinishedRun) -> Iterator[Drawing]:
-    """A drawing for each mask task: the domains of a structure side by side, on the same axes."""
+    """One drawing per mask task: one row per structure, its domains side by side on the same scale."""
     by_task: dict[str, list[StoredPredictions]] = {}
     for item in run.predictions:
         if "foreground_predicted" in item and "foreground_reference" in item and len(item["foreground_reference"]):
@@ -38,8 +38,8 @@ def draw_bland_altman(run: FinishedRun) -> Iterator[Drawing]:
                 y="prediction − reference (pixels)",
             )
         caption = (
-            f"{task}: Bland–Altman plot of foreground area, a point an image (empty references too). Solid: bias, the "
-            f"mean difference; dashed: limits of agreement, bias ± {LIMITS} SD. "
+            f"{task}: Bland–Altman plot of foreground area, one point per image (empty references included). Solid: "
+            f"bias, the mean difference; dashed: limits of agreement, bias ± {LIMITS} SD. "
             "In pixels of the evaluated images, not mm²."
         )
         yield Drawing(f"bland_altman.{task}", caption, figure)
@@ -70,6 +70,6 @@ def _agreement(axis: Axes, predicted: np.ndarray, reference: np.ndarray) -> None
 
 
 def _columns(item: StoredPredictions, name: str) -> np.ndarray:
-    """(n, structures), whether or not a single structure was saved with its axis."""
+    """(n, structures), even if a single structure was saved without its axis."""
     counts = item[name]
     return counts[:, None] if counts.ndim == 1 else counts

@@ -1,4 +1,4 @@
-"""Training curves: losses, validation metrics, and what the strategies diagnosed."""
+"""Training curves: losses, validation metrics, and the strategies' diagnostics."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +11,16 @@ from matplotlib.axes import Axes
 from ssmtl.reports.drawing import BLUE, GREY, SMALL, VERMILLION, Drawing, label, panels, plain, styles
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import number
+from ssmtl.suite.layout import head_of
 
 SMOOTH_FRACTION = 40  # the running mean spans 1/40 of the logged steps
-LONGEST = 32  # letters over a panel
+LONGEST = 32  # characters over a panel
 RATE = "learning rate"  # a step function: never smoothed
 
 
 @dataclass
 class Curve:
-    """One number over the training; steps without it are left out."""
+    """One quantity over training; steps without it are left out."""
 
     steps: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
@@ -40,7 +41,7 @@ def draw_curves(run: FinishedRun) -> Iterator[Drawing]:
             "losses",
             losses,
             window,
-            f"Training losses by optimiser step: the weighted total, and each term unweighted.{smooth}",
+            f"Training losses by optimiser step: the weighted total, and each unweighted term.{smooth}",
         )
         running = _columns(run.steps, "diagnostics")
         running[RATE] = _column(run.steps, "learning_rate")
@@ -49,14 +50,14 @@ def draw_curves(run: FinishedRun) -> Iterator[Drawing]:
             "diagnostics",
             {name: curve for name, curve in running.items() if np.isfinite(curve.values).any()},
             window,
-            f"What the strategies reported while training, the learning rate, and the throughput.{smooth}",
+            f"What the strategies logged during training, the learning rate, and the throughput.{smooth}",
         )
     if run.evaluations:
         yield _validation(run)
 
 
 def smoothed(values: Sequence[float], window: int) -> np.ndarray:
-    """Centred running mean over `window` values that leaves out NaN; shorter at both ends."""
+    """Centred running mean over `window` values, ignoring NaN; the window is shorter at both ends."""
     column = np.asarray(values, dtype=float)
     known = np.isfinite(column)
     ones = np.ones(window)
@@ -118,25 +119,25 @@ def _validation(run: FinishedRun) -> Drawing:
         if np.isfinite(selected):
             axis.axvline(selected, color=VERMILLION, linestyle=":", linewidth=1.0)
         task, _, name = metric.partition(".")
-        label(axis, title=_two_lines(metric), x="optimiser step", y=run.unit(task, name))
+        label(axis, title=_two_lines(metric), x="optimiser step", y=head_of(name, run.unit(task, name)))
         _tidy(axis, [value for curve in by_part.values() for value in curve.values])
     if len(parts) > 1:
         axes[0].legend(fontsize=SMALL, frameon=False)
-    line = " The dotted line is the step whose weights were kept." if np.isfinite(selected) else ""
-    seen = ", ".join(parts) or "validation"
+    line = " The dotted line marks the step whose weights were kept." if np.isfinite(selected) else ""
+    used = ", ".join(parts) or "validation"
     return Drawing(
-        "validation", f"Metrics on the images set aside for evaluation during training ({seen}).{line}", figure
+        "validation", f"Metrics during training on the images set aside for evaluation ({used}).{line}", figure
     )
 
 
 def _two_lines(name: str) -> str:
-    """A name too long for a panel, broken at its last dot."""
+    """A name, broken at its last dot if it is too long for a panel."""
     start, dot, end = name.rpartition(".")
     return f"{start}{dot}\n{end}" if len(name) > LONGEST and dot else name
 
 
 def _tidy(axis: Axes, values: Sequence[float]) -> None:
-    """At most five round ticks a side, and no offset text for a curve that hardly moves."""
+    """At most five round ticks per axis, and no offset text for a nearly constant curve."""
     axis.locator_params(axis="x", nbins=4)
     axis.locator_params(axis="y", nbins=5)
     known = np.asarray(values, dtype=float)

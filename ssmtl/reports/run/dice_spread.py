@@ -1,4 +1,4 @@
-"""How Dice spreads over the images of each domain."""
+"""The distribution of Dice over the images of each domain."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -10,13 +10,14 @@ from matplotlib.collections import PolyCollection
 from ssmtl.reports.domains import in_order
 from ssmtl.reports.drawing import BLACK, SMALL, Drawing, label, panels, plain, styles
 from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.suite.layout import head_of
 
-ENOUGH = 10  # images below which a density would be made up
-GOLDEN = 0.6180339887498949  # multiples modulo 1 fill an interval evenly: a scatter without a random generator
+ENOUGH = 10  # images below which no density is drawn
+GOLDEN = 0.6180339887498949  # multiples modulo 1 fill an interval evenly: jitter without a random generator
 
 
 def draw_dice(run: FinishedRun) -> Iterator[Drawing]:
-    """A drawing for each task whose per-image values include a Dice coefficient (one panel for each such metric)."""
+    """One drawing per task whose per-image values include a Dice coefficient, one panel per such metric."""
     keys = [key for key in run.per_image if key[2].lower().startswith("dice")]
     for task in dict.fromkeys(task for task, _, _ in keys):
         metrics = list(dict.fromkeys(metric for name, _, metric in keys if name == task))
@@ -27,11 +28,11 @@ def draw_dice(run: FinishedRun) -> Iterator[Drawing]:
         for axis, metric in zip(axes, metrics, strict=True):
             columns = [np.array(list(run.per_image.get((task, domain, metric), {}).values())) for domain in domains]
             _spread(axis, domains, [column[np.isfinite(column)] for column in columns])
-            label(axis, title=f"{task}: {metric}", y="Dice coefficient (0 to 1)")
+            label(axis, title=f"{task}: {head_of(metric, '')}", y="Dice coefficient (0 to 1)")
         caption = (
-            f"{task}: Dice of each test image. Box: quartiles and median; whiskers: up to 1.5 interquartile ranges; "
+            f"{task}: Dice of each test image. Box: quartiles and median; whiskers: at most 1.5 interquartile ranges; "
             f"outline: density ({ENOUGH} images or more); points: images. "
-            "Images on which Dice is not defined are left out."
+            "Images on which Dice is undefined are left out."
         )
         yield Drawing(f"dice.{task}", caption, figure)
 

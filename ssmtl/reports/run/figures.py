@@ -17,7 +17,7 @@ from ssmtl.reports.saved_figure import SavedFigure, save_drawing
 
 @dataclass(frozen=True)
 class Subject:
-    """A kind of figure: its heading in the page, who draws it, and what a run must hold for it."""
+    """A kind of figure: its heading on the page, the function that draws it, and what it needs."""
 
     heading: str
     draw: Callable[[FinishedRun], Iterator[Drawing]]
@@ -41,10 +41,10 @@ SUBJECTS = (
 
 
 def write_figures(run: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
-    """Draw everything the run folder holds data for into its `figures/`.
+    """Draw every figure that the run folder has data for into its `figures/`.
 
     :param formats: suffixes that matplotlib knows, such as 'png', 'svg', 'pdf'.
-    :raises RunError: if `run` is no folder or holds a damaged file.
+    :raises RunError: if `run` is not a folder or has a damaged file.
     """
     finished = FinishedRun.read(run)
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""A run folder, read into memory: what is missing is empty, what cannot be read is an error."""
+"""A run folder, read into memory: missing files are empty, damaged ones an error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from ssmtl.runs.log import EVALUATED, STEP, read_log
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run left behind, finished or not.
+    """The files of a run, finished or not.
 
     :param recipe: the text of recipe.yaml. :param results, split, environment: None if there is no such file.
-    :param steps: the records of logged steps in metrics.jsonl, in order. :param evaluations: those of evaluations.
+    :param steps: the logged steps in metrics.jsonl, in order. :param evaluations: the evaluations in it.
     """
 
     folder: RunFolder
@@ -36,7 +36,7 @@ class FinishedRun:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """:raises RunError: if `path` is no folder, or one of its files is damaged."""
+        """:raises RunError: if `path` is not a folder, or one of its files is damaged."""
         if not path.is_dir():
             raise RunError(f"{path}: not a run folder")
         folder = RunFolder(path)
@@ -55,23 +55,23 @@ class FinishedRun:
 
     @property
     def name(self) -> str:
-        """The recipe's name, else the folder's."""
-        told = self.results.name if self.results else self._recipe_value("name")
-        return str(told or self.folder.path.resolve().name)
+        """The recipe's name, or else the folder's."""
+        name = self.results.name if self.results else self._recipe_value("name")
+        return str(name or self.folder.path.resolve().name)
 
     @property
     def seed(self) -> str:
-        """The seed as text; '?' if no file tells."""
+        """The seed as text; '?' if unknown."""
         seed = self.results.seed if self.results else self._recipe_value("seed")
         return "?" if seed is None else str(seed)
 
     def class_names(self, task: str, count: int) -> list[str]:
-        """`count` names of the task's classes or structures, numbered where the run does not name them."""
+        """`count` names of the task's classes or structures, numbered if the run has no names."""
         names = self.results.classes.get(task, []) if self.results else []
         return names if len(names) == count else [f"class {index}" for index in range(count)]
 
     def unit(self, task: str, metric: str) -> str:
-        """Of the metric's values; empty for a share, or if the run does not tell."""
+        """The unit of the metric's values; empty for a share, or if unknown."""
         facts = self.results.metrics.get(task, {}).get(metric) if self.results else None
         return facts.unit if facts else ""
 
@@ -84,7 +84,7 @@ class FinishedRun:
 
 
 def _predictions(folder: RunFolder) -> tuple[StoredPredictions, ...]:
-    """Tasks as their files are sorted, domains in their usual order."""
+    """Tasks in the order of their files, domains in the usual order."""
     stored = [read_predictions(path) for path in sorted(folder.predictions.glob("*.npz"))]
     tasks = list(dict.fromkeys(item.task for item in stored))
     order = {domain: place for place, domain in enumerate(in_order(item.domain for item in stored))}

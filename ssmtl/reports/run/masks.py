@@ -1,4 +1,4 @@
-"""Boundaries of the reference and of the predicted mask, drawn over the image."""
+"""Boundaries of reference and predicted masks, drawn over the image."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import SMALL, Drawing, pictures, plain
 from ssmtl.reports.run.finished_run import FinishedRun
 
-# Okabe–Ito bluish green and vermillion, lightened to stand out on dark radiographs; solid and dashed for print in grey.
+# Okabe–Ito bluish green and vermillion, lightened for dark radiographs; solid and dashed for greyscale print.
 REFERENCE, PREDICTED = "#2BD9A6", "#FF7A1A"
 THRESHOLD = 0.5
 NEEDED = ("sample_images", "sample_masks", "sample_probabilities")
@@ -18,7 +18,7 @@ COLUMNS = 4
 
 
 def draw_masks(run: FinishedRun) -> Iterator[Drawing]:
-    """A drawing for each task and domain with sample masks: eight images of one structure, or four of several."""
+    """One drawing per task and domain with sample masks: eight images of one structure, or four of several."""
     for item in run.predictions:
         if all(name in item for name in NEEDED) and len(item["sample_images"]):
             yield _overlays(run, item)
@@ -71,7 +71,7 @@ def _overlays(run: FinishedRun, item: StoredPredictions) -> Drawing:
 
 
 def boundary(frame: Axes, values: np.ndarray, colour: str, dashes: str) -> None:
-    """Draw where `values` (H, W) cross one half, closed at the image's border; nothing if they never do."""
+    """Draw the contour of `values` (H, W) at one half, closed at the image's border, if there is one."""
     if not (values.max() > THRESHOLD >= values.min() or values.min() > THRESHOLD):
         return
     padded = np.pad(values, 1)

@@ -1,4 +1,4 @@
-"""The page of a run, drawn from what its folder holds."""
+"""The page of a run, made from its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ TEMPLATE = "run/page.html.j2"
 def write_report(run: Path) -> Path:
     """Draw the figures of the run folder `run` into its `figures/`, and write `report.html` beside them.
 
-    :raises RunError: if `run` is no folder or holds a damaged file.
+    :raises RunError: if `run` is not a folder or has a damaged file.
     """
     folder = RunFolder(run)
     with damaged(run):
@@ -56,8 +56,8 @@ def _render(run: FinishedRun, sections: Sequence[Section]) -> str:
 
 def _files(folder: RunFolder) -> Sequence[tuple[Path, str]]:
     return (
-        (folder.recipe, "the recipe, resolved: what to run to repeat this"),
-        (folder.results, "every number of this page"),
+        (folder.recipe, "the resolved recipe: run it to repeat this run"),
+        (folder.results, "the results on this page"),
         (folder.log, "losses and validation metrics by step"),
         (folder.per_image, "metrics of each test image"),
         (folder.split, "which images were labelled, unlabelled, validation, test"),

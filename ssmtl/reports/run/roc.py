@@ -1,4 +1,4 @@
-"""Receiver operating characteristics of classification tasks, a curve a domain."""
+"""Receiver operating characteristics of classification tasks, one curve per domain."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from ssmtl.reports.run.finished_run import FinishedRun
 
 
 def draw_roc(run: FinishedRun) -> Iterator[Drawing]:
-    """A drawing for each classification task; a panel a class, or one panel if there are two classes."""
+    """One drawing per classification task: one panel per class, or a single one for two classes."""
     by_task: dict[str, list[StoredPredictions]] = {}
     for item in run.predictions:
         if "probabilities" in item and "targets" in item and len(item["targets"]):
@@ -20,9 +20,9 @@ def draw_roc(run: FinishedRun) -> Iterator[Drawing]:
 
 
 def roc_curve(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates, from (0, 0) to (1, 1), a point a distinct score (ties make a slope).
+    """False and true positive rates, from (0, 0) to (1, 1), one point per distinct score (ties make a slope).
 
-    :param scores: (n,), higher is more positive. :param positive: (n,) bool, with both values among them.
+    :param scores: (n,), higher is more positive. :param positive: (n,) bool, with both values present.
     """
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.diff(scores[order]) != 0, True)
@@ -32,7 +32,7 @@ def roc_curve(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def area(false_rate: np.ndarray, true_rate: np.ndarray) -> float:
-    """The area under a curve, by trapezia."""
+    """The area under the curve, by the trapezoidal rule."""
     return float(np.trapezoid(true_rate, false_rate))
 
 
@@ -51,7 +51,7 @@ def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Dr
             scores, positive = _one_class(item, index)
             words = f"{plain(domain, 24)} ({int(positive.sum())}+, {int((~positive).sum())}−)"
             if not positive.any() or positive.all():
-                axis.plot([], [], color=colour, linestyle=dashes, label=f"{words}: not defined")
+                axis.plot([], [], color=colour, linestyle=dashes, label=f"{words}: undefined")
                 continue
             false_rate, true_rate = roc_curve(scores, positive)
             words = f"{words}: AUROC {area(false_rate, true_rate):.3f}"
@@ -63,14 +63,14 @@ def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Dr
         label(axis, title=against, x="false positive rate (1 − specificity)", y="true positive rate (sensitivity)")
         axis.legend(fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="lower right", handlelength=1.6)
     caption = (
-        f"{task}: receiver operating characteristic on each test domain, with the number of positive and negative "
+        f"{task}: receiver operating characteristic on each test domain, with the numbers of positive and negative "
         "images and the area under the curve (AUROC). The diagonal is chance."
     )
     return Drawing(f"roc.{task}", caption, figure)
 
 
 def _one_class(item: StoredPredictions, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of one class and whether it is true; images of unknown target (negative, or neither 0 nor 1) drop out."""
+    """Scores and truth of one class; images with an unknown target (negative, or neither 0 nor 1) are left out."""
     scores, targets = item["probabilities"][:, index].astype(float), item["targets"]
     known = targets >= 0 if targets.ndim == 1 else np.isin(targets[:, index], (0, 1))
     known = known & np.isfinite(scores)

@@ -1,4 +1,4 @@
-"""Saliency maps under their images: where a small change of the input would move a class's logit most."""
+"""Saliency maps below their images: where a small change of the input would change a class's logit most."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,12 @@ from ssmtl.reports.drawing import SMALL, Drawing, pictures, plain
 from ssmtl.reports.run.finished_run import FinishedRun
 
 COLUMNS = 6
-BRIGHTEST = 99.5  # percentile of an image's maps that is drawn brightest; the few larger values are clipped
+BRIGHTEST = 99.5  # percentile of an image's maps that is drawn brightest; larger values are clipped
 COLOURS = "inferno"  # perceptually uniform, safe for colour-blind readers
 
 
 def draw_saliency(run: FinishedRun) -> Iterator[Drawing]:
-    """A drawing for each task and domain that saved maps: a column an image, a row a class."""
+    """One drawing per task and domain with saved maps: one column per image, one row per class."""
     for item in run.predictions:
         if "sample_saliency" in item and "sample_images" in item and item["sample_saliency"].size:
             yield _maps(run, item)
@@ -56,7 +56,7 @@ def _maps(run: FinishedRun, item: StoredPredictions) -> Drawing:
 
 
 def _truth(run: FinishedRun, item: StoredPredictions) -> dict[str, str]:
-    """By id, the true class, of a multi-class task."""
+    """The true class by image id, for a multi-class task."""
     if "probabilities" not in item or "targets" not in item or item["targets"].ndim != 1:
         return {}
     names = run.class_names(item.task, item["probabilities"].shape[1])

@@ -10,10 +10,10 @@ ONE_RUN = "One run is not evidence: compare several seeds before concluding anyt
 
 
 def summarise(run: FinishedRun) -> str:
-    """Plain sentences; what the run does not tell is not said."""
+    """Plain sentences; facts that the run lacks are left out."""
     results = run.results
     if results is None:
-        return f"results.json is not available: this run has not ended, or was not kept whole. {ONE_RUN}"
+        return f"results.json is not available: this run has not ended, or the file was removed. {ONE_RUN}"
     tasks = list(dict.fromkeys([*results.kinds, *results.tasks, *results.budgets]))
     trained = [f"{task} ({_budget(results.budgets.get(task))})" for task in tasks]
     many = "one task" if len(tasks) == 1 else f"{len(tasks)} tasks"
@@ -25,7 +25,7 @@ def summarise(run: FinishedRun) -> str:
 
 
 def duration(seconds: float) -> str:
-    """'2 h 05 min', '13 min 32 s' or '8.1 s', with no-break spaces."""
+    """'2 h 05 min', '13 min 32 s' or '8.1 s', with non-breaking spaces."""
     if seconds < 60:
         return f"{seconds:.1f}\u00a0s"
     minutes, rest = divmod(round(seconds), 60)
@@ -47,7 +47,7 @@ def _length(results: Results) -> str:
     if not results.steps:
         return ""
     took = f" in {duration(results.seconds)}" if results.seconds else ""
-    size = f"; it has {whole(results.parameters).text} parameters" if results.parameters else ""
+    size = f"; the network has {whole(results.parameters).text} parameters" if results.parameters else ""
     return f"Training took {whole(results.steps).text} optimiser steps{took}{size}."
 
 

@@ -12,7 +12,7 @@ from ssmtl.suite.layout import head_of
 
 
 def metrics(run: FinishedRun) -> Iterator[PageTable]:
-    """Per task, one row per metric and one column per domain; with both usual domains also their difference."""
+    """One table per task: one row per metric, one column per domain; with both usual domains, also their difference."""
     for task, by_domain in run.results.tasks.items() if run.results else ():
         domains = in_order(by_domain)
         if not domains:
@@ -33,7 +33,7 @@ def metrics(run: FinishedRun) -> Iterator[PageTable]:
 
 
 def spread(run: FinishedRun) -> PageTable:
-    """Quantiles over images of each metric that has a value for each image."""
+    """Quantiles over images of each metric that has per-image values."""
     rows = []
     for (task, domain, metric), by_image in run.per_image.items():
         values = np.array(list(by_image.values()))
@@ -44,8 +44,8 @@ def spread(run: FinishedRun) -> PageTable:
         rows.append([TableCell(task), TableCell(domain), TableCell(head), *numbers])
     columns = ["task", "domain", "metric", "defined", "undefined", "minimum", "Q1", "median", "Q3", "maximum"]
     note = (
-        "Images on which the metric is defined, and their quartiles. This is the spread between images of one run; "
-        "it says nothing of other seeds."
+        "Quartiles over the images on which the metric is defined. This is the spread between images of one run; "
+        "it says nothing about other seeds."
     )
     return PageTable("Spread over images", columns, rows, note)
 
@@ -64,7 +64,7 @@ def counts(run: FinishedRun) -> PageTable:
 
 
 def budgets(run: FinishedRun) -> PageTable:
-    """How many images of each task the training might use, and how."""
+    """How many images of each task were available to training, and for what."""
     rows = []
     for task, budget in run.results.budgets.items() if run.results else ():
         named = ", ".join(f"{name}: {whole(count).text}" for name, count in budget.labeled_classes.items())
@@ -74,7 +74,7 @@ def budgets(run: FinishedRun) -> PageTable:
 
 
 def split(run: FinishedRun) -> PageTable:
-    """Sizes of the parts named in split.json, and how many ids the validation part shares with each other part."""
+    """Sizes of the parts in split.json, and how many ids the validation part shares with the others."""
     rows = []
     for task, parts in run.split.tasks.items() if run.split else ():
         ids = {"labeled": set(parts.labeled), "unlabeled": set(parts.unlabeled), "val": set(parts.val)}
@@ -91,15 +91,15 @@ def split(run: FinishedRun) -> PageTable:
         "in validation and unlabelled",
         "test domains",
     ]
-    note = "Counted from the ids in split.json. The two columns of shared images should be 0."
+    note = "Counted from the ids in split.json. The two columns of shared images should both be 0."
     return PageTable(f"Split (seed {run.split.seed})" if run.split else "Split", columns, rows, note)
 
 
 def environment(run: FinishedRun) -> PageTable:
-    """What ran where: environment.json, one row per value."""
+    """The software and machine of the run: environment.json, one row per value."""
     facts = run.environment.model_dump() if run.environment else {}
     rows = [[TableCell(key), TableCell(value)] for key, value in _leaves(facts, "")]
-    return PageTable("Environment", ["what", "value"], rows)
+    return PageTable("Environment", ["item", "value"], rows)
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:

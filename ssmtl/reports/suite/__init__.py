@@ -1,1 +1,1 @@
-"""The report of a suite: figures over all its cells, tables, one page."""
+"""The report of a suite: figures of all its cells, tables, one page."""

@@ -1,4 +1,4 @@
-"""Bland–Altman plots of foreground area, systems beside each other (figure 5 of the MultiMix paper)."""
+"""Bland–Altman plots of foreground area, systems side by side (figure 5 of the MultiMix paper)."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ SYSTEMS = 4
 
 
 def draw_agreement(suite: FinishedSuite) -> Iterator[Drawing]:
-    """A drawing for each sources file and mask task: a row a domain, a column a system."""
+    """One drawing per sources file and mask task: one row per domain, one column per system."""
     for sources in suite.sources:
         cells = suite.main(sources)
         places = places_of(cells, *NEEDED)
@@ -45,18 +45,25 @@ def _plots(
         for height, dashes in ((bias, "-"), (bias - LIMITS * spread, "--"), (bias + LIMITS * spread, "--")):
             if np.isfinite(height):
                 axis.axhline(height, color=VERMILLION, linewidth=1.0, linestyle=dashes)
-        words = f"bias {bias:+.1f}, limits {bias - LIMITS * spread:+.1f} … {bias + LIMITS * spread:+.1f}"
+        words = f"bias {bias:+.1f}, limits {bias - LIMITS * spread:+.1f} to {bias + LIMITS * spread:+.1f}"
         label(
             axis,
             title=plain(suite.results.label(system), 24) + "\n",
             x="mean of both (% of the image)" if place >= len(axes) - len(systems) else "",
             y=f"{domain.replace('_', ' ')}\nprediction − reference (%)" if place % len(systems) == 0 else "",
         )
-        said = words.replace("-", "−")
-        axis.text(0.0, 1.03, said, transform=axis.transAxes, fontsize=SMALL - 1, va="bottom", color=VERMILLION)
+        axis.text(
+            0.0,
+            1.03,
+            words.replace("-", "−"),
+            transform=axis.transAxes,
+            fontsize=SMALL - 1,
+            va="bottom",
+            color=VERMILLION,
+        )
     caption = (
-        f"{sources}, {task}: Bland–Altman plot of the segmented area in per cent of the image, a point an image "
-        f"and seed. Solid: bias; dashed: limits of agreement, bias ± {LIMITS} SD."
+        f"{sources}, {task}: Bland–Altman plot of the segmented area in per cent of the image, one point per "
+        f"image and seed. Solid: bias; dashed: limits of agreement, bias ± {LIMITS} SD."
     )
     return Drawing(f"agreement.{sources}.{task}", caption, figure)
 

@@ -15,12 +15,12 @@ IMAGES, ACROSS = 3, 6
 
 
 def draw_boundaries(suite: FinishedSuite) -> Iterator[Drawing]:
-    """Drawings for each sources file, task and domain: a row an image, a column a system."""
+    """Drawings for each sources file, task and domain: one row per image, one column per system."""
     yield from _drawings(suite, "boundaries")
 
 
 def draw_gallery(suite: FinishedSuite) -> Iterator[Drawing]:
-    """The same images with reference and predicted masks as they are."""
+    """The same images beside their reference and predicted masks."""
     yield from _drawings(suite, "gallery")
 
 
@@ -29,23 +29,23 @@ def _drawings(suite: FinishedSuite, kind: str) -> Iterator[Drawing]:
         cells = suite.main(sources)
         for place in places_of(cells, *NEEDED):
             items = {name: item_of(runs[0], place, *NEEDED) for name, runs in cells.items()}
-            found = {suite.results.label(name): item for name, item in items.items() if item is not None}
-            found = _same_images(found)
-            names = list(found)
+            labelled = {suite.results.label(name): item for name, item in items.items() if item is not None}
+            predictions = _same_images(labelled)
+            names = list(predictions)
             across = ACROSS if kind == "boundaries" else ACROSS - 2
             for start in range(0, len(names) if kind == "boundaries" else min(len(names), across), across):
-                part = {name: found[name] for name in names[start : start + across]}
+                part = {name: predictions[name] for name in names[start : start + across]}
                 if kind == "gallery":
                     picked = suite.focus(place[0], [name for name in cells if items[name] is not None], across)
                     labels = [suite.results.label(name) for name in picked]
-                    part = {name: found[name] for name in labels if name in found}
+                    part = {name: predictions[name] for name in labels if name in predictions}
                 yield _sheet(kind, f"{sources}.{place[0]}.{place[1]}", start // across, part)
 
 
-def _same_images(found: dict[str, StoredPredictions]) -> dict[str, StoredPredictions]:
-    """Those that show the first one's images."""
-    ids = [tuple(item["sample_ids"]) for item in found.values()]
-    return {name: item for name, item in found.items() if tuple(item["sample_ids"]) == ids[0]}
+def _same_images(predictions: dict[str, StoredPredictions]) -> dict[str, StoredPredictions]:
+    """Those that have the same sample images as the first."""
+    ids = [tuple(item["sample_ids"]) for item in predictions.values()]
+    return {name: item for name, item in predictions.items() if tuple(item["sample_ids"]) == ids[0]}
 
 
 def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPredictions]) -> Drawing:
@@ -72,10 +72,10 @@ def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPrediction
         ]
         names = ["reference", "prediction"]
         figure.legend(handles, names, loc="lower center", borderaxespad=0.1, ncols=2, fontsize=SMALL, frameon=False)
-    drawn = "masks, white where the probability is above" if extra else "boundaries over the image at the probability"
+    drawn = "masks, white where the probability is above" if extra else "boundaries over the image at probability"
     caption = (
-        f"{where.replace('.', ', ').replace('_', ' ')}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced, "
-        "not chosen by result; the first seed of each system; the number is the image's Dice."
+        f"{where.replace('.', ', ').replace('_', ' ')}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced in "
+        "the set, not chosen by result; first seed of each system. The number is the image's Dice."
     )
     return Drawing(f"{kind}.{where}.{number + 1}", caption, figure)
 
@@ -89,13 +89,13 @@ def _picture(frame: Axes, item: StoredPredictions, image: int, filled: bool) -> 
         boundary(frame, reference.astype(float), REFERENCE, "solid")
         boundary(frame, probability, PREDICTED, "dashed")
     score = dice(reference, probability > THRESHOLD)
-    said = f"{score:.3f}" if np.isfinite(score) else "both empty"
+    words = f"{score:.3f}" if np.isfinite(score) else "both empty"
     box = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 1.0}
-    frame.text(0.03, 0.03, said, transform=frame.transAxes, fontsize=SMALL - 0.5, color="white", bbox=box)
+    frame.text(0.03, 0.03, words, transform=frame.transAxes, fontsize=SMALL - 0.5, color="white", bbox=box)
 
 
 def _two_lines(title: str) -> str:
-    """Broken near its middle, if it is long."""
+    """A long title, broken near its middle."""
     words = plain(title, 40).split(" ")
     if len(title) <= 16 or len(words) == 1:
         return " ".join(words)

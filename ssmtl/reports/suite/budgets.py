@@ -7,17 +7,18 @@ import numpy as np
 from ssmtl.reports.domains import in_order
 from ssmtl.reports.drawing import SMALL, WIDTH, Drawing, label, panels, plain, styles
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, results_of
+from ssmtl.suite.layout import head_of
 
 METRICS = ("accuracy", "auroc", "dice")
 LEAST = 3
-"""Budgets that make a curve."""
+"""Budgets that a curve needs."""
 
 Points = dict[int, list[float]]
-"""By number of labelled images, a value a seed."""
+"""By number of labelled images, one value per seed."""
 
 
 def draw_budgets(suite: FinishedSuite) -> Iterator[Drawing]:
-    """A drawing for each sources file and task with systems at three budgets or more: a panel a metric and domain."""
+    """One drawing per sources file and task with systems at three budgets or more: one panel per metric and domain."""
     for sources in suite.sources:
         cells = [cell for cell in suite.cells if cell.sources == sources]
         for task in dict.fromkeys(task for cell in cells for task in cell.budgets):
@@ -47,25 +48,26 @@ def _curves(suite: FinishedSuite, sources: str, task: str, cells: list[CellRun],
             spread = np.array([np.std(points[int(c)], ddof=1) if len(points[int(c)]) > 1 else 0.0 for c in at])
             axis.fill_between(at, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
             axis.plot(at, mean, color=colour, linestyle=dashes, linewidth=1.4, label=plain(suite.results.label(name)))
-            for count, found in points.items():
-                axis.plot([count] * len(found), found, "o", color=colour, markersize=2.4, alpha=0.7, linewidth=0)
+            for count, scores in points.items():
+                axis.plot([count] * len(scores), scores, "o", color=colour, markersize=2.4, alpha=0.7, linewidth=0)
         axis.set_xscale("log")
         axis.grid(linewidth=0.3, alpha=0.6)
-        label(axis, title=domain.replace("_", " "), x="labelled images (log scale)", y=f"{metric} (0 to 1)")
+        label(axis, title=domain.replace("_", " "), x="labelled images (log scale)", y=head_of(metric, "0 to 1"))
     for axis in axes:
         axis.set_xticks(sorted(ticks), [str(count) for count in sorted(ticks)], fontsize=SMALL)
         axis.minorticks_off()
     axes[0].legend(fontsize=SMALL, frameon=False, loc="lower right")
     seeds = len({cell.seed for cell in cells})
+    full = any(cell.budgets.get(task) == "all" for cell in cells)
     caption = (
-        f"{sources}, {task}: line, mean over at most {seeds} seeds; band, ± standard deviation; points, seeds. The "
-        "last budget is all labelled images of the train part."
+        f"{sources}, {task}. Line: mean over at most {seeds} seeds; band: ± standard deviation; points: seeds."
+        f"{' The largest budget is all labelled images of the training part.' if full else ''}"
     )
     return Drawing(f"budgets.{sources}.{task}", caption, figure)
 
 
 def _points(cells: list[CellRun], task: str, domain: str, metric: str) -> Points:
-    """One value a budget and seed; where other tasks' budgets vary too, all of them."""
+    """One value per cell; where other tasks' budgets vary too, a budget has several per seed."""
     points: Points = {}
     for cell in cells:
         results = results_of(cell.folder)

@@ -1,4 +1,4 @@
-"""What the strategies told while training: losses, mask rates, pseudo-labels, the angle between gradients."""
+"""What the strategies logged during training: losses, mask rates, pseudo-labels, the angle between gradients."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,42 +12,42 @@ from ssmtl.reports.table import number
 
 SYSTEMS = 7
 WINDOW = 9
-"""Logged steps of the running mean, for what is logged often."""
+"""Logged steps in the running mean of quantities that are logged often."""
 
 Series = dict[int, list[float]]
-"""By step, a value a seed."""
+"""By step, one value per seed."""
 
 
 def draw_diagnostics(suite: FinishedSuite) -> Iterator[Drawing]:
-    """A drawing for each sources file: a panel a quantity, a line a system."""
+    """One drawing per sources file: one panel per quantity, one line per system."""
     for sources in suite.sources:
         cells = suite.main(sources)
         series: dict[str, dict[str, Series]] = {}
         for name, runs in cells.items():
-            for quantity, found in _series(runs).items():
-                series.setdefault(quantity, {})[name] = found
+            for quantity, values in _series(runs).items():
+                series.setdefault(quantity, {})[name] = values
         if series:
             yield _panels(suite, sources, dict(sorted(series.items())))
 
 
 def _series(runs: list[CellRun]) -> dict[str, Series]:
-    found: dict[str, Series] = {}
+    series: dict[str, Series] = {}
     for run in runs:
         for record in run_of(run.folder).steps:
-            for quantity, value in _told(record).items():
+            for quantity, value in _logged(record).items():
                 if np.isfinite(number(value)):
-                    found.setdefault(quantity, {}).setdefault(int(record["step"]), []).append(number(value))
-    return found
+                    series.setdefault(quantity, {}).setdefault(int(record["step"]), []).append(number(value))
+    return series
 
 
-def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+def _logged(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record.get("diagnostics", {}), **record.get("losses", {})}
 
 
 def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str, Series]]) -> Drawing:
-    users = [name for name in suite.results.systems if any(name in found for found in series.values())]
+    users = [name for name in suite.results.systems if any(name in by_system for by_system in series.values())]
     shown = suite.focus("", users, SYSTEMS)
-    quantities = [quantity for quantity, found in series.items() if any(name in found for name in shown)]
+    quantities = [quantity for quantity, by_system in series.items() if any(name in by_system for name in shown)]
     figure, axes = panels(len(quantities), 3, 1.6, WIDTH)
     handles: dict[str, Any] = {}
     for axis, quantity in zip(axes, quantities, strict=True):
@@ -65,16 +65,16 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
         label(axis, title=_title(quantity), x="optimiser step")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)
     caption = (
-        f"{sources}: what the strategies told while training, mean over seeds; a running mean over {WINDOW} logged "
-        "steps where a quantity is logged often. Rates, accuracies, precisions and recalls are shares of the batch's "
+        f"{sources}: what the strategies logged during training, mean over seeds; quantities that are logged often: "
+        f"running mean over {WINDOW} logged steps. Rates, accuracies, precisions and recalls are shares of the batch's "
         "rows; they use the true labels of unlabelled images, which no loss sees. A gradient cosine below 0 means "
-        f"that two tasks pull the encoder apart. At most {SYSTEMS} systems."
+        f"that two tasks pull the encoder in opposing directions. At most {SYSTEMS} systems."
     )
     return Drawing(f"diagnostics.{sources}", caption, figure)
 
 
 def _title(quantity: str) -> str:
-    """Two lines: who told it, and what."""
+    """Two lines: the task, then the strategy and quantity; tasks of a gradient cosine."""
     first, *rest = quantity.replace("_", " ").split(".")
     if first == "gradient cosine":
         return f"{first}\n{', '.join(rest)}"

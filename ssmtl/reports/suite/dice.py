@@ -1,4 +1,4 @@
-"""Dice over test images, a box a system (figure 3 of the MultiMix paper)."""
+"""Dice over test images, one box per system (figure 3 of the MultiMix paper)."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
 
 
 def draw_dice(suite: FinishedSuite) -> Iterator[Drawing]:
-    """A drawing for each sources file and task with Dice: a panel a domain."""
+    """One drawing per sources file and task with Dice: one panel per domain."""
     for sources in suite.sources:
         cells = suite.main(sources)
         keys = [key for runs in cells.values() for key in run_of(runs[0].folder).per_image if key[2] == "dice"]
@@ -60,7 +60,7 @@ def _boxes(
     counts = {domain: len(_values(cells[systems[0]][:1], task, domain)) for domain in domains}
     tested = ", ".join(f"{count} {domain.replace('_', ' ')}" for domain, count in counts.items())
     caption = (
-        f"{sources}, {task}: Dice of each test image, the seeds of a system pooled ({tested} images a seed). Box: "
-        "quartiles and median; whiskers: 5th and 95th percentile; diamond: mean."
+        f"{sources}, {task}: Dice of each test image, the seeds of a system pooled ({tested} images per seed). Box: "
+        "quartiles and median; whiskers: 5th and 95th percentiles; diamond: mean."
     )
     return Drawing(f"dice.{sources}.{task}", caption, figure)

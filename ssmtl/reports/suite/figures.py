@@ -17,7 +17,7 @@ from ssmtl.reports.suite.samples import draw_samples
 
 @dataclass(frozen=True)
 class SuiteSubject:
-    """A kind of figure: its heading in the page, who draws it, and what the suite must hold for it."""
+    """A kind of figure: its heading on the page, the function that draws it, and what it needs."""
 
     heading: str
     draw: Callable[[FinishedSuite], Iterator[Drawing]]

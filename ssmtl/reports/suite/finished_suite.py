@@ -1,4 +1,4 @@
-"""A suite's folder as its report reads it: rows, cells, and their run folders one by one."""
+"""A suite's folder as its report reads it: rows, cells, and the cells' run folders one by one."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from ssmtl.suite.suite_file import Compare
 
 @dataclass(frozen=True)
 class CellRun:
-    """A finished cell. :param budgets: labels by task, as asked for."""
+    """A finished cell. :param budgets: labels by task, as in the suite."""
 
     name: str
     system: str
@@ -29,7 +29,7 @@ class CellRun:
 
 @dataclass(frozen=True)
 class FinishedSuite:
-    """:param listed: the rows of cells.csv, finished or not. :param cells: the finished ones, in the order of rows."""
+    """:param listed: rows of cells.csv, finished or not. :param cells: the finished ones, in the order of rows."""
 
     folder: Path
     results: SuiteResults
@@ -38,7 +38,7 @@ class FinishedSuite:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """:raises RunError: if it is no suite's folder, or a file cannot be read."""
+        """:raises RunError: if it is not a suite's folder, or a file cannot be read."""
         results = read_results(folder)
         try:
             with (folder / "cells.csv").open(encoding="utf-8", newline="") as file:
@@ -54,7 +54,7 @@ class FinishedSuite:
 
     @property
     def compared(self) -> Compare | None:
-        """The suite's first comparison, if it asks for one."""
+        """The suite's first comparison, if it has any."""
         return next(iter(self.results.suite.compare), None)
 
     @property
@@ -63,7 +63,7 @@ class FinishedSuite:
         return list(dict.fromkeys(cell.sources for cell in self.cells))
 
     def main(self, sources: str) -> dict[str, list[CellRun]]:
-        """By system, its cells at the labels that most systems have in common, a cell a seed."""
+        """By system, its cells at the label budgets that most systems share, one cell per seed."""
         own = [cell for cell in self.cells if cell.sources == sources]
         common = {}
         for task in dict.fromkeys(task for cell in own for task in cell.budgets):
@@ -72,21 +72,21 @@ class FinishedSuite:
                 if task in cell.budgets:
                     users.setdefault(cell.budgets[task], set()).add(cell.system)
             common[task] = max(users, key=lambda count: len(users[count]))
-        found: dict[str, list[CellRun]] = {}
+        by_system: dict[str, list[CellRun]] = {}
         for system in self.results.systems:
-            fits = [
+            matching = [
                 cell
                 for cell in own
                 if cell.system == system and all(cell.budgets[task] == common[task] for task in cell.budgets)
             ]
-            if fits:
-                found[system] = fits
-        return found
+            if matching:
+                by_system[system] = matching
+        return by_system
 
     def focus(self, task: str, systems: list[str], most: int) -> list[str]:
-        """At most `most` of the systems: the first compared one and its rivals for this task before others."""
-        asked = self.compared
-        first = [asked.system, *asked.against.get(task, ())] if asked else []
+        """At most `most` of the systems: that of the first comparison and its rivals for this task come first."""
+        compared = self.compared
+        first = [compared.system, *compared.against.get(task, ())] if compared else []
         wanted = dict.fromkeys([*first, *systems])
         picked = [name for name in wanted if name in systems][:most]
         return [name for name in systems if name in picked]
@@ -120,8 +120,8 @@ def predictions_of(cell: CellRun, *needed: str) -> Iterator[StoredPredictions]:
 
 def places_of(cells: Mapping[str, list[CellRun]], *needed: str) -> list[tuple[str, str]]:
     """(task, domain) of every system's first cell that holds these arrays, each once."""
-    found = [(item.task, item.domain) for runs in cells.values() for item in predictions_of(runs[0], *needed)]
-    return list(dict.fromkeys(found))
+    places = [(item.task, item.domain) for runs in cells.values() for item in predictions_of(runs[0], *needed)]
+    return list(dict.fromkeys(places))
 
 
 def item_of(cell: CellRun, place: tuple[str, str], *needed: str) -> StoredPredictions | None:

@@ -1,4 +1,4 @@
-"""A suite's page: one HTML file that needs nothing else."""
+"""A suite's page: one self-contained HTML file."""
 
 import csv
 import json
@@ -14,11 +14,11 @@ from ssmtl.reports.suite.finished_suite import FinishedSuite
 
 TEMPLATE = "suite/page.html.j2"
 FEW = 3
-"""Seeds below which a page warns."""
+"""Seeds below which the page warns."""
 
 FILES = {
-    "results.csv": "every number: a row a metric of each cell",
-    "cells.csv": "a row a cell: status, seconds, error",
+    "results.csv": "every number: one row per metric of each cell",
+    "cells.csv": "one row per cell: status, seconds, error",
     "tables": "means and spreads, as Markdown, CSV and LaTeX; significance",
     "figures": "the figures of this page, one file each",
     "cells": "the run folders",
@@ -29,7 +29,7 @@ FILES = {
 def write_suite_report(folder: Path) -> Path:
     """Draw the figures of the suite's folder into its `figures/`, and write `report.html` beside them.
 
-    :raises RunError: if `folder` is no suite's, or holds a damaged file.
+    :raises RunError: if `folder` is not a suite's folder, or has a damaged file.
     """
     suite = FinishedSuite.read(folder)
     taken: set[str] = set()
@@ -68,11 +68,11 @@ def _page(suite: FinishedSuite, sections: list[Section]) -> str:
 def _summary(suite: FinishedSuite) -> str:
     """What was run, with which code."""
     counts = Counter(row["status"] for row in suite.listed)
-    done = ", ".join(f"{counts[status]} {status}" for status in ("finished", "failed", "running", "waiting"))
+    progress = ", ".join(f"{counts[status]} {status}" for status in ("finished", "failed", "running", "waiting"))
     seeds = len({cell.seed for cell in suite.cells})
     rows = suite.results.rows
     made = {key: sorted({str(row[key]) for row in _raw(suite)}) for key in ("code", "commit", "versions")}
-    ran = f"{len(suite.listed)} cells: {done}. {len(suite.results.systems)} systems, {seeds} seeds"
+    ran = f"{len(suite.listed)} cells: {progress}. {len(suite.results.systems)} systems, {seeds} seeds"
     came = "; ".join(f"{key} {', '.join(values)}" for key, values in made.items() if any(values))
     return f"{ran}, {len(rows)} numbers. {came}." if rows else f"{ran}. Nothing is finished yet."
 
@@ -86,8 +86,8 @@ def _warning(suite: FinishedSuite) -> str:
     seeds: dict[tuple[str, str], set[int]] = {}
     for cell in suite.cells:
         seeds.setdefault((cell.system, str(cell.budgets)), set()).add(cell.seed)
-    few = {system for (system, _), found in seeds.items() if len(found) < FEW}
+    few = {system for (system, _), used in seeds.items() if len(used) < FEW}
     if not few:
         return ""
     names = ", ".join(suite.results.label(name) for name in suite.results.systems if name in few)
-    return f"Fewer than {FEW} seeds: {names}. Conclude nothing from differences that involve them."
+    return f"Fewer than {FEW} seeds: {names}. Draw no conclusions from differences that involve them."

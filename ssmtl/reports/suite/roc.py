@@ -11,13 +11,13 @@ from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, item_of, 
 
 NEEDED = ("probabilities", "targets")
 SYSTEMS = 7
-"""Curves that can be told apart."""
+"""Curves that a reader can tell apart."""
 
 GRID = np.linspace(0, 1, 201)
 
 
 def draw_roc(suite: FinishedSuite) -> Iterator[Drawing]:
-    """A drawing for each sources file and two-class task: a panel a domain, a line a system."""
+    """One drawing per sources file and two-class task: one panel per domain, one line per system."""
     for sources in suite.sources:
         cells = suite.main(sources)
         places = places_of(cells, *NEEDED)
@@ -59,14 +59,14 @@ def _panels(
     names = run_of(cells[systems[0]][0].folder).class_names(task, 2)
     caption = (
         f"{sources}, {task}: {names[1]} against {names[0]}. Line: mean sensitivity over the seeds of a system at each "
-        "false positive rate; band: ± standard deviation; in the legend the mean area under the curve. The diagonal is "
+        "false positive rate; band: ± standard deviation; legend: mean area under the curve (AUROC). The diagonal is "
         "chance."
     )
     return Drawing(f"roc.{sources}.{task}", caption, figure)
 
 
 def _curves(runs: list[CellRun], place: tuple[str, str]) -> tuple[np.ndarray, list[float]]:
-    """Sensitivity on the grid, a row a seed, and each seed's area; seeds with one class only are left out."""
+    """Sensitivity on the grid, one row per seed, and each seed's area; seeds with a single class are left out."""
     rows, areas = [], []
     for run in runs:
         item = item_of(run, place, *NEEDED)

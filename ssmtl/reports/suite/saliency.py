@@ -9,14 +9,14 @@ from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, predictio
 
 
 def draw_saliency(suite: FinishedSuite) -> Iterator[Drawing]:
-    """The first seed of the compared system, else of the system with maps for the most tasks."""
+    """The first seed of the first compared system, or else of the system with maps for the most tasks."""
     for sources in suite.sources:
         cells = [runs[0] for runs in suite.main(sources).values()]
         cells = [cell for cell in cells if suite.compared and cell.system == suite.compared.system] or cells
         best = max(cells, key=_tasks, default=None)
         for drawing in of_one_run(run_of(best.folder)) if best is not None else ():
-            who = f"{suite.results.label(best.system)}, seed {best.seed}, {sources}. " if best is not None else ""
-            yield replace(drawing, name=f"{drawing.name}.{sources}", caption=who + drawing.caption)
+            origin = f"{suite.results.label(best.system)}, seed {best.seed}, {sources}. " if best is not None else ""
+            yield replace(drawing, name=f"{drawing.name}.{sources}", caption=origin + drawing.caption)
 
 
 def _tasks(cell: CellRun) -> int:

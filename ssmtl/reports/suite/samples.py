@@ -14,7 +14,7 @@ ROW = 1.15
 
 
 def draw_samples(suite: FinishedSuite) -> Iterator[Drawing]:
-    """A drawing for each sources file: a row a source, some test images and the distribution of all."""
+    """One drawing per sources file: one row per source, with some test images and the grey levels of all."""
     for sources in suite.sources:
         cells = suite.main(sources)
         rows: dict[str, StoredPredictions] = {}
@@ -51,7 +51,7 @@ def _samples(sources: str, rows: dict[str, StoredPredictions]) -> Drawing:
         axis.set_ylim(0)
         label(axis, x="grey level (0 to 255)" if row == len(rows) - 1 else "", y="pixels (%)")
     caption = (
-        f"{sources}: test images of each source as the networks see them, evenly spaced over the set, and the "
-        "distribution of grey levels over all its test images (seed of the first run)."
+        f"{sources}: test images of each source as the networks see them, evenly spaced in the set, and the "
+        "distribution of grey levels over all its test images (first seed)."
     )
     return Drawing(f"samples.{sources}", caption, figure)

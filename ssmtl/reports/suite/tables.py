@@ -9,15 +9,15 @@ from urllib.parse import quote
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.aggregate import aggregated
-from ssmtl.suite.footnotes import Footnotes
-from ssmtl.suite.layout import Layout, Line, Place, layouts
+from ssmtl.suite.footnotes import PUBLISHED, Footnotes
+from ssmtl.suite.layout import Layout, Line, Place, head_of, layouts
 from ssmtl.suite.reference import Reference
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def results(suite: FinishedSuite) -> Iterator[PageTable]:
-    """For each sources file, domain and task: a row for each system and budgets, our number and the published one."""
+    """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers."""
     reference = Reference.read(suite.results.suite.reference)
     for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
         for task in layout.tasks:
@@ -29,7 +29,14 @@ def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
     columns = [column for column in layout.columns if column[0] == task]
     lines = [line for line in layout.lines if task in line.labeled]
     seeds = {cell.name: cell.seed for cell in suite.cells}
-    heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", "runs", *(metric for _, metric in columns)]
+    names = dict(zip(layout.columns, layout.heads, strict=True))
+    heads = [
+        "system",
+        *(f"{name} labels" for name in layout.tasks),
+        "n",
+        "runs",
+        *(names[column] for column in columns),
+    ]
     rows = [
         [
             TableCell(line.label),
@@ -42,16 +49,16 @@ def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
     ]
     flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
     published = any(place.published for line in lines for place in line.places.values())
-    said = "Mean ± standard deviation over n seeds; the runs are linked by seed."
+    note = "Mean ± standard deviation over n seeds; each seed links to its run."
     if published:
-        said += " In parentheses: the published number, of other films at another scale."
+        note = f"{note} {PUBLISHED}"
     title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources})"
-    return PageTable(title, heads, rows, " ".join([said, *flags]))
+    return PageTable(title, heads, rows, " ".join([note, *flags]))
 
 
 def _labels(line: Line, task: str) -> TableCell:
-    asked = line.labeled.get(task, "")
-    return TableCell(asked or UNDEFINED, float(asked) if asked.isdigit() else math.inf if asked else math.nan)
+    budget = line.labeled.get(task, "")
+    return TableCell(budget or UNDEFINED, float(budget) if budget.isdigit() else math.inf if budget else math.nan)
 
 
 def _place(place: Place | None, notes: Footnotes) -> TableCell:
@@ -69,15 +76,19 @@ def _runs(line: Line, task: str, seeds: Mapping[str, int]) -> TableCell:
 
 
 def significance(suite: FinishedSuite) -> PageTable | None:
-    """`tables/significance.csv`, if the suite asks for comparisons."""
+    """`tables/significance.csv`, if the suite has comparisons."""
     path = suite.folder / "tables" / "significance.csv"
     if not path.is_file():
         return None
     with path.open(encoding="utf-8", newline="") as file:
-        found = list(csv.DictReader(file))
+        compared = list(csv.DictReader(file))
+    units = {(row.task, row.metric): row.unit for row in suite.results.rows}
     rows = [
         [
-            TableCell(f"{row['task']}, {row['domain'].replace('_', ' ')}: {row['metric']}"),
+            TableCell(
+                f"{row['task']}, {row['domain'].replace('_', ' ')}: "
+                f"{head_of(row['metric'], units.get((row['task'], row['metric']), ''))}"
+            ),
             TableCell(f"{suite.results.label(row['system'])} − {suite.results.label(row['against'])}"),
             TableCell(row["budgets"]),
             decimal(row["difference"], signed=True),
@@ -89,7 +100,7 @@ def significance(suite: FinishedSuite) -> PageTable | None:
             _p(row["p_t_holm"]),
             whole(row["seeds"]),
         ]
-        for row in found
+        for row in compared
     ]
     heads = [
         "metric",
@@ -105,10 +116,10 @@ def significance(suite: FinishedSuite) -> PageTable | None:
         "n",
     ]
     note = (
-        "Low and high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images "
-        "is its two-sided p. P seeds: Student's t, paired over n seeds. Holm: corrected for all rows of this table. A "
-        "small p over images says that other films would agree; a small p over seeds, that other labels and initial "
-        "weights would."
+        "Low, high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images: "
+        "its two-sided p. p seeds: Student's t, paired over n seeds. Holm: the p before it, corrected for all rows of "
+        "this table. A small p over images suggests that other test images would agree; a small p over seeds, that "
+        "other labels and initial weights would."
     )
     return PageTable("Significance", heads, rows, note)
 
@@ -119,7 +130,7 @@ def _p(text: str) -> TableCell:
 
 
 def cells(suite: FinishedSuite) -> PageTable:
-    """What was run and what was not."""
+    """Every cell of the suite, run or not."""
     rows = [
         [
             TableCell(row["system"]),

@@ -1,4 +1,4 @@
-"""One film: which patient lies how on it, its exact masks, and its grey values."""
+"""One radiograph: its patient and their pose, its exact masks, and its grey values."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ssmtl_sources.phantom_anatomy import Anatomy, draw_anatomy
 from ssmtl_sources.phantom_bones import clavicles, ribs, spine
 from ssmtl_sources.phantom_domains import DOMAINS, DomainName
-from ssmtl_sources.phantom_fields import Plane, bump, film_grid, smooth_field, smooth_step, stream
+from ssmtl_sources.phantom_fields import Plane, bump, image_grid, smooth_field, smooth_step, stream
 from ssmtl_sources.phantom_opacity import haze, nodules, pneumonia, vessels
 from ssmtl_sources.phantom_overlays import devices, marker, window
 
@@ -17,10 +17,10 @@ Structure = Literal["lung", "left_lung", "right_lung"]
 
 
 @dataclass(frozen=True)
-class Film:
-    """What a film is a pure function of.
+class Radiograph:
+    """The parameters of which a radiograph is a pure function.
 
-    :param patient: the index of the patient's first film.
+    :param patient: the index of the patient's first radiograph.
     :param size: height and width in pixels.
     """
 
@@ -31,17 +31,17 @@ class Film:
     size: int
 
     def anatomy(self) -> Anatomy:
-        """The patient, the same on all of their films."""
+        """The patient's anatomy, the same in all of their radiographs."""
         return draw_anatomy(stream(self.seed, self.domain, "patient", self.patient), DOMAINS[self.domain])
 
     def stream(self, concept: str) -> np.random.Generator:
-        """The generator of one concept of this film."""
-        return stream(self.seed, self.domain, "film", self.index, concept)
+        """The generator of one concept of this radiograph."""
+        return stream(self.seed, self.domain, "film", self.index, concept)  # "film" is part of the random key
 
     def body_coordinates(self) -> tuple[Plane, Plane]:
-        """u and v of every pixel: the film's grid turned, scaled and displaced."""
+        """u and v of every pixel: the image grid rotated, scaled and displaced."""
         domain, generator = DOMAINS[self.domain], self.stream("pose")
-        x, y = film_grid(self.size)
+        x, y = image_grid(self.size)
         angle = np.deg2rad(domain.tilt) * generator.standard_normal()
         zoom = generator.uniform(*domain.zoom)
         dx, dy = domain.shift * generator.standard_normal(2)
@@ -56,10 +56,10 @@ class Film:
         return np.where(depth > 0, np.uint8(255), np.uint8(0))
 
     def render(self, *, diseased: bool) -> NDArray[np.uint8]:
-        """Grey values of shape (size, size): the film with or without pneumonia, else the same."""
+        """Grey values of shape (size, size), with or without pneumonia; all else is the same."""
         attenuation = self._attenuation(diseased=diseased)
         domain, generator = DOMAINS[self.domain], self.stream("exposure")
-        x, y = film_grid(self.size)
+        x, y = image_grid(self.size)
         if generator.uniform() < domain.devices:
             attenuation += devices(self.stream("devices"), x, y)
         black, white = generator.uniform(*domain.black), generator.uniform(*domain.white)
@@ -77,7 +77,7 @@ class Film:
         return levels
 
     def _attenuation(self, *, diseased: bool) -> Plane:
-        """What the rays lost: 0 in air, about 1 in soft tissue, more in bone and below the diaphragm."""
+        """Attenuation of the X-rays: 0 in air, about 1 in soft tissue, more in bone and below the diaphragm."""
         domain, anatomy, generator = DOMAINS[self.domain], self.anatomy(), self.stream("tissue")
         u, v = self.body_coordinates()
         right, left = anatomy.lung_depths(u, v)
