@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names", "compare")
+KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names", "systems", "compare")
 
 
 def collect(suite: Path, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Shared by all tests: shapes are checked, nothing is left to chance, nothing is written outside temporary folders."""
+"""Shared by all tests: shapes are checked, random numbers are seeded, files go to temporary folders only."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def _cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _repeatable():
-    """One thread, and the same seeds for every test, whichever ran before."""
+    """One thread, and the same seeds for every test, whichever tests ran before."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)
@@ -39,7 +39,7 @@ def _repeatable():
 
 @pytest.fixture(scope="session")
 def data_folder():
-    """Real data sets: SSMTL_DATA, else shared/data beside the checkout."""
+    """The real data sets: SSMTL_DATA, or shared/data beside the checkout."""
     folder = Path(os.environ.get("SSMTL_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; SSMTL_DATA may name them")

@@ -8,7 +8,7 @@ from jaxtyping import AbstractArray
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """beartype on what is annotated with a shape, and on nothing else: it refuses protocols, as many contracts are."""
+    """beartype only for annotations with a shape: it refuses protocols, which many contracts are."""
     own = {name: hint if _has_shape(hint) else Any for name, hint in getattr(function, "__annotations__", {}).items()}
     if all(hint is Any for hint in own.values()):
         return function

@@ -150,10 +150,10 @@ def _plan(
     folders: "Folders",
 ) -> None:
     from ssmtl.cli.bench_progress import print_grid
-    from ssmtl.suite.estimate import hours, seconds_a_step
+    from ssmtl.suite.estimate import hours, seconds_per_step
 
     with console.status("timing one step per system") as shown:
-        steps = seconds_a_step(
+        steps = seconds_per_step(
             todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
     print_grid(console, chosen, todo, steps)

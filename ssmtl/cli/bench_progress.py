@@ -93,7 +93,7 @@ def print_grid(
         table.add_row(
             system,
             sources,
-            "; ".join(dict.fromkeys(cell.asked for cell in own)),
+            "; ".join(dict.fromkeys(cell.budget_text for cell in own)),
             " ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in own)),
             str(len(own)),
             str(sum(cell.name in left for cell in own)),

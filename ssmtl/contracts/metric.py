@@ -1,6 +1,6 @@
 """The contract of a metric."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from torch import Tensor
@@ -30,3 +30,9 @@ class Metric(Protocol):
         :param probabilities: (rows, classes) or (rows, structures, height, width), float32 in [0, 1].
         :param targets: (rows,) int64, (rows, classes) float, or masks shaped like `probabilities`, float 0/1.
         """
+
+
+def selecting_metric(metrics: Iterable[Metric]) -> Metric | None:
+    """The first that claims to select, else the first for which higher or lower is better; None if there is neither."""
+    able = [metric for metric in metrics if metric.higher_is_better is not None]
+    return next((metric for metric in able if metric.selects), able[0] if able else None)

@@ -3,14 +3,8 @@
 import math
 from collections.abc import Iterable
 
-from ssmtl.contracts.metric import Metric
+from ssmtl.contracts.metric import selecting_metric
 from ssmtl.evaluation.score import Scores
-
-
-def selecting_metric(metrics: Iterable[Metric]) -> Metric | None:
-    """The first that claims to select, else the first for which higher or lower is better; None if there is neither."""
-    able = [metric for metric in metrics if metric.higher_is_better is not None]
-    return next((metric for metric in able if metric.selects), able[0] if able else None)
 
 
 def selection_score(scores: Iterable[Scores]) -> float | None:

@@ -8,6 +8,7 @@ from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Head
+from ssmtl.contracts.metric import selecting_metric
 from ssmtl.contracts.random_stream import key
 from ssmtl.errors import Problem, RecipeError, SsmtlError, first_line, nearest
 from ssmtl.experiment.check_names import check_names
@@ -59,6 +60,7 @@ class _Assembly:
             for name, spec in recipe.tasks.items():
                 self._task(name, spec)
             self._check_reads()
+            self._check_selection()
 
     def model(self) -> MultiTaskModel:
         recipe = self.recipe
@@ -136,6 +138,13 @@ class _Assembly:
             used = sum(term.name.split("#")[0] == entry.use for term in terms)
             terms.append(Term(entry.use if not used else f"{entry.use}#{used + 1}", strategy, entry))
         return terms
+
+    def _check_selection(self) -> None:
+        metrics = [metric for task in self.tasks for metric in task.metrics.values()]
+        usable = all(hasattr(metric, name) for metric in metrics for name in METRIC_FACTS)
+        if self.recipe.train.select_by == "validation" and usable and selecting_metric(metrics) is None:
+            what, hint = "no task has a metric that can select weights", "name one such as dice, or set select_by: last"
+            self.problems.append(Problem("train.select_by", what, hint))
 
     def _check_reads(self) -> None:
         for name, bridge in self.bridges.items():

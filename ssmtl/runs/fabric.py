@@ -17,9 +17,7 @@ def make_fabric(recipe: Recipe) -> Fabric:
     precision = "32-true" if train.precision == "32" else train.precision
     try:
         if precision == "16-mixed" and Fabric(accelerator=train.device, devices=1).device.type == "cpu":
-            raise ValueError(
-                "a CPU does not support 16-mixed (Fabric would use bf16-mixed); set bf16-mixed or 32"
-            )
+            raise ValueError("a CPU does not support 16-mixed (Fabric would use bf16-mixed); set bf16-mixed or 32")
         return Fabric(accelerator=train.device, devices=train.devices, strategy=strategy, precision=precision)
     except Exception as error:
         raise RunError(

@@ -35,7 +35,7 @@ class Interval:
 
 
 def bootstrap(seeds: Sequence[Seed], name: str, resamples: int = RESAMPLES) -> Interval:
-    """The mean difference over seeds, with its uncertainty had other test images been sampled.
+    """A 95 % interval and a two-sided p of the mean difference over seeds, by resampling the test images.
 
     Seeds with the same images share their resamples; a seed with images of its own has its own resamples. The trained
     networks are taken as given: for other labels and initial weights, see the test over seeds.

@@ -33,7 +33,7 @@ class Cell:
     name: str
 
     @property
-    def asked(self) -> str:
+    def budget_text(self) -> str:
         """The budgets as text, such as 'diagnosis=100 lungs=10'."""
         return " ".join(f"{task}={labeled}" for task, labeled in self.budgets.items())
 
@@ -52,7 +52,7 @@ class Cell:
 
 
 class Outcome(FileModel):
-    """cell.json: how the cell's worker ended. :param status: empty if it has not ended by itself."""
+    """cell.json: how the cell's worker ended. :param status: empty if it has not ended or was killed."""
 
     status: str = ""
     error: str = ""

@@ -15,7 +15,7 @@ from ssmtl.training.engine import training_step
 from ssmtl.training.train_state import make_train_state
 
 
-def seconds_a_step(
+def seconds_per_step(
     cells: Sequence[Cell], plugins: Plugins, folders: Folders, threads: int, announce: Callable[[str], None]
 ) -> dict[tuple[str, str], float]:
     """By (system, sources): seconds of the second step of its first cell, on this machine. Decodes data if necessary.

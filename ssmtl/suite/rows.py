@@ -38,14 +38,14 @@ def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
                 facts = results.metrics[task][metric]
                 better = "" if facts.higher_is_better is None else str(facts.higher_is_better).lower()
                 yield (
-                    cell.system, cell.asked, cell.sources, cell.seed, *where, metric, better, facts.unit,
+                    cell.system, cell.budget_text, cell.sources, cell.seed, *where, metric, better, facts.unit,
                     _number(value), images, step, *came_from,
                 )  # fmt: skip
 
 
 def _cell(suite: Path, cell: Cell) -> tuple[object, ...]:
     noted = outcome_of(suite, cell.name)
-    facts = (cell.name, cell.system, cell.sources, cell.seed, cell.asked, status_of(suite, cell.name))
+    facts = (cell.name, cell.system, cell.sources, cell.seed, cell.budget_text, status_of(suite, cell.name))
     return (*facts, noted.seconds, noted.threads, noted.error) if noted.status else (*facts, "", "", "")
 
 

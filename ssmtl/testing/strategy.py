@@ -100,7 +100,7 @@ def _check_prepare(strategy: Strategy, batch: Batch, predict: samples.SamplePred
         assert images.ndim == 4, f"{name}: prepare gives images of shape {tuple(images.shape)}"
         low, high = images.min().item(), images.max().item()
         assert 0 <= low <= high <= 1, f"{name}: prepare gives pixels from {low} to {high}, expected [0, 1] ({view})"
-        for what, by_view in (("targets", prepared.targets), ("random streams", prepared.streams)):
+        for what, by_view in (("targets", prepared.targets), ("random keys", prepared.streams)):
             if view in by_view:
                 assert len(by_view[view]) == len(images), (
                     f"{name}: prepare gives {len(images)} rows and {len(by_view[view])} {what} ({view})"

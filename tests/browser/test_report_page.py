@@ -1,4 +1,4 @@
-"""The report in a real browser: it fits the window, its script runs, the run's strings do not, nothing is logged."""
+"""The report in a real browser: it fits the window, its script runs, strings of the run never run, nothing is logged."""
 
 import html
 import json
@@ -27,7 +27,7 @@ QUIET = (
     "--disable-sync",
     "--enable-logging=stderr",
 )
-# Chromium has no window narrower than 500 pixels: the page is measured in a frame, which may be of any width.
+# Chromium has no window narrower than 500 pixels: the page is measured in a frame, which may have any width.
 FRAME = """<!DOCTYPE html><meta name="color-scheme" content="light dark"><body>
 <iframe style="border: 0; width: WIDTHpx; height: 900px" srcdoc="PAGE"></iframe>
 <script>addEventListener("load", () => {
@@ -64,7 +64,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(make_up_run(folder, name=name, classes=("normal", "<img src=x onerror=alert(2)>"), steps=60))
 
 
-def test_the_page_opens_without_a_word_in_the_console(report: Path, tmp_path: Path) -> None:
+def test_the_page_opens_with_an_empty_console(report: Path, tmp_path: Path) -> None:
     page = opened(report, tmp_path)
     assert page.log == ""
     assert "<h1>&lt;script&gt;alert(1)&lt;/script&gt;" in page.dom

@@ -48,7 +48,7 @@ def report(tmp_path_factory):
     return write_suite_report(folder)
 
 
-def test_the_page_opens_from_disk_without_a_word_in_the_console(report, tmp_path):
+def test_the_page_opens_from_disk_with_an_empty_console(report, tmp_path):
     page = opened(report, tmp_path)
     assert page.log == ""
     assert "<h1>Made up &lt;script&gt;" in page.dom

@@ -1,4 +1,4 @@
-"""Sample options: of components that need some, and of those worth trying in more than one way."""
+"""Sample options for components that require some, and for those worth testing in several ways."""
 
 import shutil
 from collections.abc import Callable
@@ -43,16 +43,16 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("source", "manifest"): [{"root": ".", "label": "label", "masks": {"lung": "lung"}, "patient": "patient"}],
     ("source", "jsrt"): [{"root": "."}, {"root": ".", "split": "train_on_fold1"}],
 }
-"""By kind and name; add an entry for a component with required options."""
+"""Options by kind and name; add an entry for each component with required options."""
 
 
 def cases(kind: str) -> list[tuple[str, Options]]:
-    """(name, sample options) of every registered component of the kind."""
+    """Name and sample options of every registered component of the kind."""
     return [(name, options) for name, entry in PLUGINS[kind].items() for options in samples_of(kind, entry)]
 
 
 def samples_of(kind: str, entry: Entry) -> list[Options]:
-    """:raises AssertionError: if the component needs options and none are here."""
+    """:raises AssertionError: if the component requires options and has no sample."""
     if (kind, entry.name) in SAMPLES:
         return SAMPLES[kind, entry.name]
     if kind == "source":
@@ -61,7 +61,7 @@ def samples_of(kind: str, entry: Entry) -> list[Options]:
 
 
 def lacking() -> list[str]:
-    """Components with required options that their samples do not give."""
+    """Components with required options that are missing in their samples."""
     return [
         f"the {kind} '{name}' needs {option}: add samples to tests/contract/component_samples.py"
         for kind in KINDS
@@ -85,6 +85,6 @@ def write_manifest(root: Path, grey_image: Callable[..., Path], blob: Callable[.
 
 
 def write_folders(root: Path, grey_image: Callable[..., Path]) -> None:
-    """A folder a class."""
+    """One folder per class."""
     for number, name in enumerate(("sick/1.png", "sick/2.jpg", "well/1.png")):
         grey_image(root / name, seed=number)

@@ -1,4 +1,4 @@
-"""The checks find what they are for: each of these components breaks one clause of its contract."""
+"""Each check finds its mistake: each of these components breaks one clause of its contract."""
 
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def test_options_that_do_not_fit():
 
 
 class ProbabilityPixels(Head):
-    """Half of the promised size."""
+    """Half of the declared size."""
 
     def __init__(self, pyramid: Pyramid, /) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class GoodBridge(Bridge):
 
 
 class Backward(GoodBridge):
-    """What MultiMix's published code does: `.backward()` into the classifier's own gradients."""
+    """As in MultiMix's published code: `.backward()` into the classifier's own gradients."""
 
     def forward(self, images, features, predict):
         with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""Every registered component of every kind through its contract check; adding a component adds its tests."""
+"""Every registered component of every kind passes its contract check; a new component is tested automatically."""
 
 import importlib.util
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_source(name, options, tmp_path):
 
 
 def make_up(name, root):
-    """Files for a source that reads some."""
+    """Files for a source that reads files."""
     made_up = load_made_up()
     if name == "manifest":
         component_samples.write_manifest(root, made_up.grey_image, made_up.blob)

@@ -1,4 +1,4 @@
-"""The rules of the design that a reader of the code relies on."""
+"""The design rules that a reader of the code relies on."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ def name_of(path):
 
 
 def imports(path):
-    """(module, imported name or None) of every import, also inside functions."""
+    """Module and imported name (or None) of every import, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
@@ -60,7 +60,7 @@ def test_house_style(path):
             assert node.func.id != "print", f"print in line {node.lineno}"
 
 
-def test_every_public_name_is_there_and_listed_once():
+def test_every_public_name_exists_and_is_listed_once():
     assert list(ssmtl.__all__) == sorted(set(ssmtl.__all__), key=lambda name: (name.lower() == name, name))
     for name in ssmtl.__all__:
         assert getattr(ssmtl, name) is not None
@@ -68,7 +68,7 @@ def test_every_public_name_is_there_and_listed_once():
 
 
 def hooks():
-    """name → signature as written, quotes around names taken away."""
+    """Name → signature as written, without quotes around names."""
     tree = ast.parse((ROOT / "ssmtl" / "hookspecs.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -82,7 +82,7 @@ def test_hooks_are_found():
 
 
 @pytest.mark.parametrize(("name", "signature"), list(hooks()), ids=[name for name, _ in hooks()])
-def test_every_hook_stands_in_the_plugin_guide(name, signature):
+def test_every_hook_is_in_the_plugin_guide(name, signature):
     guide = ROOT / "docs" / "plugins.md"
     assert guide.is_file(), f"docs/plugins.md should show {signature}"
     text = re.sub(r"\s+", " ", guide.read_text(encoding="utf-8").replace('"', "").replace("'", ""))

@@ -8,7 +8,7 @@ import pytest
 CORE = Path(__file__).parents[2] / "ssmtl"
 
 FRONT = {"__version__", "atomic_file", "errors", "events", "hookspecs", "json_file", "validation_errors"}
-"""Modules at the top, and the version: open to all."""
+"""Top-level modules and the version, which every package may import."""
 
 ORDER = (
     {"contracts"},
@@ -23,7 +23,7 @@ ORDER = (
     {"reports"},
     {"cli"},
 )
-"""From the bottom up: each imports itself and what stands in earlier lines."""
+"""From the bottom up: each package imports itself and those in earlier lines."""
 
 ALLOWED = {
     package: set().union(*ORDER[:floor]) | {package} | FRONT for floor, row in enumerate(ORDER) for package in row
@@ -50,7 +50,7 @@ def package_of(path):
 
 
 def imported(path):
-    """Packages, and modules at the top, that a file imports, also inside functions or for types alone."""
+    """Packages and top-level modules that a file imports, also inside functions or for types only."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -80,7 +80,7 @@ def test_every_package_has_a_place():
     assert packages == {package for row in ORDER for package in row} | {"testing"}
 
 
-def test_every_package_stands_in_the_architecture():
+def test_every_package_is_in_the_architecture():
     text = (CORE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     for package in [*(package for row in ORDER for package in row), "testing"]:
         assert f"| `{package}/` |" in text
@@ -98,5 +98,5 @@ def test_no_two_classes_have_one_name():
     for path in [*FILES, *sorted(plugins.rglob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
-                assert node.name not in seen, f"{node.name} stands in {seen[node.name]} and in {path}"
+                assert node.name not in seen, f"{node.name} is in {seen[node.name]} and in {path}"
                 seen[node.name] = path

@@ -1,4 +1,4 @@
-"""A believable run folder, made up: for tests of what reads run folders, and to look at the report without training."""
+"""A realistic made-up run folder, to test code that reads run folders and to view the report without training."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,10 @@ from ssmtl.runs.log import RunLog
 
 DISTANCES = ("average_hausdorff",)
 SIDE, SAMPLES = 64, 8
-DOMAINS = {"in_domain": ("chex", 60, 1.6), "cross_domain": ("nihx", 45, 0.8)}  # source, images, how well it does
+DOMAINS = {
+    "in_domain": ("chex", 60, 1.6),
+    "cross_domain": ("nihx", 45, 0.8),
+}  # source, images, skill
 
 
 def make_up_run(
@@ -233,7 +236,7 @@ def _samples(
 
 
 def _image(rng: np.random.Generator, *, empty: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """A chest of sorts (uint8) and its two lungs (bool)."""
+    """A crude chest (uint8) and its two lungs (bool)."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     lungs = np.zeros((SIDE, SIDE), bool)
     for centre in (0.3, 0.7):
@@ -255,7 +258,7 @@ def _blur(image: np.ndarray) -> np.ndarray:
 
 
 def _auroc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Mean over classes of the share of pairs that are in the right order."""
+    """Mean over classes of the fraction of pairs that are in the correct order."""
     columns = zip(scores.T, positive.T, strict=True)
     return float(np.mean([(column[true][:, None] > column[~true]).mean() for column, true in columns]))
 

@@ -36,8 +36,8 @@ def test_the_right_number_of_labelled_images_in_proportion(sizes, data):
     assert all(found.labels for found in chosen)
     counts = Counter(label for found in chosen for label in found.labels)
     for name in "ab":
-        assert abs(counts[name] - budget * sizes[name] / labeled) <= 1, "within one of the exact share"
-        assert counts[name] or budget < 2, "every class has an image as far as the budget reaches"
+        assert abs(counts[name] - budget * sizes[name] / labeled) <= 1, "within one image of the exact share"
+        assert counts[name] or budget < 2, "every class has an image if the budget allows"
 
 
 @given(class_sizes, st.integers(0, 3))
@@ -60,7 +60,7 @@ def test_nested_with_three_classes_of_which_two_are_rare():
         smaller = larger
 
 
-def test_a_share_all_and_a_number_a_class():
+def test_a_share_all_and_a_number_per_class():
     examples = pool({"a": 30, "b": 10, "": 5})
     assert len(choose(examples, 0.25, TWO, 0, "t")) == 10
     assert len(choose(examples, 1.0, TWO, 0, "t")) == 40

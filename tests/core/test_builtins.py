@@ -27,7 +27,7 @@ def loss(strategy, logits, targets, progress=0.5):
     return strategy.loss(Batch({}, {WEAK: targets}, {}), {WEAK: logits}, progress)
 
 
-def test_identity_gives_what_it_got():
+def test_identity_changes_nothing():
     images, masks = torch.rand(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
     found = Identity()(images, masks, RandomStream.of([0, 1], 0))
     assert found[0] is images
@@ -70,7 +70,7 @@ def test_cross_entropy_of_classes_is_the_mean_of_minus_log_p(smoothing):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_cross_entropy_of_findings_is_a_bernoulli_each(smoothing):
+def test_cross_entropy_of_findings_is_one_bernoulli_per_class(smoothing):
     logits, labels = torch.randn(5, 3) * 3, torch.tensor(np.random.default_rng(0).integers(0, 2, (5, 3))).float()
     found = loss(CrossEntropy(FINDINGS, label_smoothing=smoothing), logits, labels)
     target = labels.double().numpy() * (1 - smoothing) + smoothing / 2
@@ -104,7 +104,7 @@ def test_soft_dice_against_loops(over, smooth):
 
 @pytest.mark.parametrize("over", ["image", "batch"])
 def test_soft_dice_of_empty_masks(over):
-    """Nothing to find and nothing found is no loss; what is found for nothing has a gradient that is finite."""
+    """Two empty masks have no loss; false positives in an empty mask have a finite gradient."""
     strategy, nothing = SoftDice(MASKS, over=over), torch.zeros(2, 2, 6, 6)
     assert loss(strategy, torch.full((2, 2, 6, 6), -60.0), nothing).item() == pytest.approx(0, abs=1e-6)
     logits = torch.zeros(2, 2, 6, 6, requires_grad=True)

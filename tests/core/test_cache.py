@@ -1,4 +1,4 @@
-"""The decoded-image cache: decoded once, keyed by content, safe to build twice at once."""
+"""The decoded-image cache: decoded once, keyed by content, safe to build twice at the same time."""
 
 import multiprocessing
 import threading
@@ -35,7 +35,7 @@ def test_the_second_time_nothing_is_decoded(tmp_path):
     assert first.masks.shape == (5, 1, 16, 16)
     assert first.masks.all()
     assert first.fingerprint == second.fingerprint
-    assert entries(tmp_path) == entries(tmp_path)[:1], "one entry, nothing half built beside it"
+    assert entries(tmp_path) == entries(tmp_path)[:1], "one entry, and no half-built one beside it"
 
 
 def test_the_decoded_form_is_part_of_the_key(tmp_path):
@@ -94,7 +94,7 @@ def test_a_truncated_file_and_a_missing_one(tmp_path):
     assert set(found.skipped) == {"cut", "gone"}
 
 
-def test_a_mask_that_is_not_there_is_empty(tmp_path):
+def test_a_missing_mask_is_empty(tmp_path):
     found = decode([example(0, masks=("lung",)), example(1)], 16, 1, ("lung",), folder=tmp_path)
     assert found.masks[0].all()
     assert not found.masks[1].any()
@@ -124,7 +124,7 @@ def build_in_process(folder, queue):
 
 
 def test_two_processes_build_one_entry(tmp_path):
-    context = multiprocessing.get_context("fork")  # the fastest to start; the code forks nothing itself
+    context = multiprocessing.get_context("fork")  # the fastest to start; the code itself never forks
     queue = context.Queue()
     workers = [context.Process(target=build_in_process, args=(tmp_path, queue)) for _ in range(2)]
     for worker in workers:

@@ -1,4 +1,4 @@
-"""What counts as the code of a result, and what does not."""
+"""Which code counts towards the code version of a result, and which does not."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def counted(name):
     return {path.relative_to(ROOT).as_posix() for path in code_files(PLUGINS, recipe_of(name))}
 
 
-def test_what_trains_and_scores_counts_and_what_tells_of_it_does_not():
+def test_training_and_scoring_code_counts_and_reporting_code_does_not():
     files = counted("multimix")
     assert {"ssmtl/training/engine.py", "ssmtl/contracts/random_stream.py", "ssmtl/evaluation/score.py"} <= files
     assert {"ssmtl/builtins/soft_dice.py", "ssmtl/data/split.py", "ssmtl/experiment/assemble.py"} <= files

@@ -44,7 +44,7 @@ rows = st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.integers(-1, 1)),
 
 
 @given(rows)
-def test_quality_is_what_counting_says(found):
+def test_quality_agrees_with_counting(found):
     guessed, used, known = (torch.tensor(column) for column in zip(*found, strict=True))
     numbers = pseudo_label_quality(guessed, used, known, NAMES)
     taken = [(guess, truth) for guess, taken, truth in found if taken and truth >= 0]

@@ -1,4 +1,4 @@
-"""What a user reads when something is wrong."""
+"""The messages that a user reads when something is wrong."""
 
 import pytest
 

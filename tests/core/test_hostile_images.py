@@ -1,4 +1,4 @@
-"""Images as the world has them: read right, or refused by name."""
+"""Images as they occur in practice: read correctly, or refused with their name."""
 
 import os
 import warnings
@@ -81,7 +81,7 @@ def test_modes(mode, tmp_path):
 
 def test_exif_rotation(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
+    exif[0x0112] = 6  # rotated by 90 degrees
     path = saved(tmp_path / "image.jpg", Image.fromarray(NOISE), exif=exif, quality=100)
     assert ImageFile(path).read().shape == (30, 40)
 
@@ -92,14 +92,14 @@ def test_one_pixel(tmp_path):
 
 
 def test_a_decompression_bomb(tmp_path):
-    """20,000 × 20,000 pixels in some kilobytes: refused before they are decoded."""
+    """20,000 × 20,000 pixels in a few kilobytes are refused before they are decoded."""
     path = saved(tmp_path / "image.png", Image.new("1", (20_000, 20_000)))
     assert path.stat().st_size < 100_000
     refused(path, "pixels")
 
 
 def test_a_large_radiograph_is_not_a_bomb(tmp_path):
-    """What a scanner gives is read."""
+    """Images as large as those of a scanner are read."""
     path = saved(tmp_path / "image.png", Image.new("L", (10_000, 9_500), 200))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

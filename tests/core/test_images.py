@@ -1,4 +1,4 @@
-"""Decoding of every format, masks, and what is said of files that cannot be used."""
+"""Decoding of every format, masks, and the errors for files that cannot be used."""
 
 import pickle
 import struct
@@ -67,7 +67,7 @@ def test_16_bit_grey(tmp_path, suffix):
 
 def test_16_bit_tiff_of_the_other_byte_order(tmp_path):
     wide = GREY.astype(np.uint16) * 257
-    # A big-endian TIFF, written by hand: Pillow writes the order of the machine.
+    # A big-endian TIFF, written by hand: Pillow writes the byte order of the machine.
     entries = [(256, 3, 20), (257, 3, 24), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 3, 24)]
     entries += [(279, 4, wide.nbytes)]
     body = wide.astype(">u2").tobytes()
@@ -128,7 +128,7 @@ def test_transparent_palette_entry_is_black(tmp_path):
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
 def test_orientation_is_applied(tmp_path, suffix):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90 degrees, clockwise
+    exif[0x0112] = 6  # to be shown rotated by 90 degrees, clockwise
     options = {"quality": 95} if suffix == "jpg" else {}
     read = saved(tmp_path / f"a.{suffix}", Image.fromarray(GREY), exif=exif, **options).read()
     assert read.shape == (20, 24)

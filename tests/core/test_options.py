@@ -1,4 +1,4 @@
-"""From a constructor's signature to what a recipe may say."""
+"""From a constructor's signature to the options of a recipe."""
 
 from typing import Annotated, Literal
 
@@ -81,7 +81,7 @@ def test_strictness(options):
     assert all("found" in message or "missing" in message for message in found)
 
 
-def test_signatures_that_are_no_schema():
+def test_signatures_that_cannot_be_a_schema():
     def any_option(**options: int) -> None: ...
 
     def unnamed(*, strength=1.0) -> None: ...
@@ -100,7 +100,7 @@ def test_a_class_without_a_constructor_has_no_options():
     assert [problem.what for problem in check_options(Plain, "plain", {"a": 1}, "here")] == ["unknown key 'a'"]
 
 
-def test_nested_models_are_forbidding_in_their_own_way():
+def test_nested_models_forbid_extra_keys_themselves():
     def nested(*, inner: Inner = Inner()) -> Inner:  # noqa: B008
         return inner
 

@@ -1,4 +1,4 @@
-"""Loading plugins, and what is said of those that do not load or take a taken name."""
+"""Loading plugins, and the errors for those that do not load or use a name that is taken."""
 
 from types import SimpleNamespace
 
@@ -28,7 +28,7 @@ def plugin(tmp_path, text, name="mine.py"):
     return path
 
 
-def test_every_installed_component_knows_who_offers_it():
+def test_every_installed_component_knows_its_origin():
     found = load_plugins()
     assert str(found["bridge"]["saliency"].origin) == "multimix (ssmtl)"
     assert str(found["strategy"]["cross_entropy"].origin) == "builtins (ssmtl)"

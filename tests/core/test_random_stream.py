@@ -1,4 +1,4 @@
-"""Counter-based randomness: pure, uniform, and independent of who else is drawn for."""
+"""Counter-based random numbers: pure, uniform, and independent of the other rows."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_a_row_does_not_depend_on_its_batch(samples, data):
     assert torch.equal(whole[place : place + 1].uniform("x"), alone.uniform("x"))
 
 
-def test_a_longer_draw_begins_as_a_shorter_one():
+def test_more_numbers_begin_with_the_same_ones():
     stream = RandomStream.of(SAMPLES[:4], 0)
     assert torch.equal(stream.uniform("x", 5)[:, :2], stream.uniform("x", 2))
 
@@ -62,7 +62,7 @@ def test_names_rows_and_columns_are_uncorrelated():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_numbers_are_uniform_in_0_1(seed):
-    """Consecutive samples, as in a row of images; p-values of a right generator are seldom this small."""
+    """Consecutive samples, as in a list of images; a correct generator rarely gives p-values this small."""
     values = RandomStream.of(SAMPLES, seed, "t").uniform("x", 2).numpy().ravel()
     assert values.min() >= 0
     assert values.max() < 1
@@ -76,20 +76,20 @@ def test_pairs_fill_the_square():
     assert stats.chisquare(np.histogram2d(*pairs.T, 20, [[0, 1], [0, 1]])[0].ravel()).pvalue > 1e-3
 
 
-def test_keys_tell_types_and_joints_apart():
+def test_keys_depend_on_types_and_on_where_the_parts_join():
     found = [key(1, 2), key(12), key("1", 2), key("12"), key("1", "2"), key("a", "b"), key("ab"), key()]
     assert len(set(found)) == len(found)
     assert all(0 <= number < 2**64 for number in found)
 
 
 @given(st.integers(0, 200), st.integers(0, 5))
-def test_a_permutation_is_one(length, seed):
+def test_a_permutation_contains_each_index_once(length, seed):
     found = permutation(length, seed, "x")
     assert sorted(found) == list(range(length))
     assert np.array_equal(found, permutation(length, seed, "x"))
 
 
-def test_permutations_put_everyone_everywhere():
+def test_permutations_put_every_index_in_every_position():
     counts = np.zeros((6, 6))
     for seed in range(1200):
         counts[np.arange(6), permutation(6, seed, "x")] += 1

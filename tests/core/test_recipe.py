@@ -1,4 +1,4 @@
-"""Recipes: what may stand in the file, what is said of the rest, and how values are overlaid."""
+"""Recipes: what the file may contain, the errors for everything else, and how values are overlaid."""
 
 import copy
 
@@ -41,7 +41,7 @@ SMALL = {
 
 
 def small(**changes):
-    """The recipe with dotted places changed; `...` removes."""
+    """The recipe with the values at dotted places changed; `...` removes a key."""
     content = copy.deepcopy(SMALL)
     for name, value in changes.items():
         place = content
@@ -71,7 +71,7 @@ def overlaid(tmp_path, *overrides, content=SMALL, **options):
     return read(written(tmp_path, content), SHIPPED, overrides=overrides, **options).content
 
 
-def test_a_small_recipe_is_right():
+def test_a_small_recipe_is_valid():
     experiment = assemble(RecipeText(small(), "file").validated(), PLUGINS)
     assert [task.name for task in experiment.tasks] == ["diagnosis", "lungs"]
     assert [term.name for term in experiment.tasks[0].terms] == ["cross_entropy", "fixmatch"]
@@ -117,7 +117,7 @@ def test_unknown_and_missing_keys(changes, expected):
     ],
     ids=str,
 )
-def test_wrong_types_and_ranges_are_said_once_with_their_place(changes, where, found):
+def test_wrong_types_and_ranges_are_reported_once_with_their_place(changes, where, found):
     (message,) = problems(small(**changes))
     assert message.startswith(f"file: {where}: ")
     assert message.endswith(f"found {found}")
@@ -253,7 +253,7 @@ def test_seed_wins_over_set(tmp_path):
         ("seed=[1", "not YAML"),
     ],
 )
-def test_overrides_that_cannot_be(tmp_path, override, message):
+def test_impossible_overrides(tmp_path, override, message):
     with pytest.raises(RecipeError, match=message):
         overlaid(tmp_path, override)
 
@@ -325,7 +325,7 @@ def test_the_digest_is_of_the_meaning():
 @pytest.mark.parametrize(
     ("content", "message"), [("", "is not a mapping"), ("- a", "is not a mapping"), ("a: b: c", "not YAML")]
 )
-def test_files_that_are_no_recipe(tmp_path, content, message):
+def test_files_that_are_not_recipes(tmp_path, content, message):
     with pytest.raises(RecipeError, match=message):
         read(written(tmp_path, content), SHIPPED)
 
@@ -334,12 +334,12 @@ def test_files_that_are_no_recipe(tmp_path, content, message):
     ("name", "message"),
     [("multimx", r"did you mean 'multimix'"), ("absent.yaml", "no such file"), ("/", "neither a file nor")],
 )
-def test_a_recipe_that_is_not_there(name, message):
+def test_a_recipe_that_does_not_exist(name, message):
     with pytest.raises(RecipeError, match=message):
         read(name, SHIPPED)
 
 
-def test_sources_stand_in_a_file_beside_the_recipe_or_are_replaced(tmp_path):
+def test_sources_are_read_from_a_file_beside_the_recipe_or_replaced(tmp_path):
     (tmp_path / "own.yaml").write_text("radiographs: {use: phantom, domain: mcu}")
     content = small(sources="own.yaml")
     assert overlaid(tmp_path, content=content)["sources"]["radiographs"]["domain"] == "mcu"
@@ -358,3 +358,14 @@ def test_ramps():
     entry = StrategyEntry(use="x", weight=Ramp(to=4.0, until=0.5))
     assert [entry.weight_at(progress) for progress in (0.0, 0.25, 0.5, 0.9)] == [0.0, 2.0, 4.0, 4.0]
     assert StrategyEntry(use="x").weight_at(0.3) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [([], "no task has metrics to select by"), (["empty_masks"], "no task has a metric that can select weights")],
+)
+def test_validation_needs_a_metric_that_can_select(metrics, said):
+    changes = {"tasks__lungs__metrics": metrics, "tasks__diagnosis__metrics": []}
+    with pytest.raises(RecipeError, match=f"train.select_by: {said}"):
+        assemble(RecipeText(small(**changes), "f").validated(), PLUGINS)
+    assemble(RecipeText(small(**changes, train__select_by="last"), "f").validated(), PLUGINS)

@@ -110,7 +110,7 @@ def test_the_page_needs_nothing_but_itself(run: Path, page: Page) -> None:
     assert all(page.values("img", "alt"))
 
 
-def test_the_page_tells_what_was_done_and_what_it_is_worth(run: Path, page: Page) -> None:
+def test_the_page_says_what_was_done_and_what_the_numbers_mean(run: Path, page: Page) -> None:
     results = json.loads((run / "results.json").read_text())
     text = " ".join(page.text.split())
     for words in (
@@ -190,7 +190,7 @@ def test_many_classes_and_structures(tmp_path: Path) -> None:
     assert {path.stem for path in write_figures(folder)} == {name for name in EXPECTED if "cross" not in name}
 
 
-def test_several_labels_an_image_have_a_curve_each(tmp_path: Path) -> None:
+def test_several_labels_per_image_have_one_curve_each(tmp_path: Path) -> None:
     folder = make_up_run(tmp_path / "run", tasks=("diagnosis",), classes=tuple("abcd"), multilabel=True, steps=1)
     (drawing,) = draw_roc(FinishedRun.read(folder))
     titles = [axis.get_title(loc="left") for axis in drawing.figure.axes]
@@ -212,7 +212,7 @@ def test_several_labels_an_image_have_a_curve_each(tmp_path: Path) -> None:
         ("predictions", "Saliency Not available: needs sample saliency maps in predictions/."),
     ],
 )
-def test_a_missing_part_is_said_to_be_missing(run: Path, tmp_path: Path, missing: str, words: str) -> None:
+def test_a_missing_part_is_reported_as_missing(run: Path, tmp_path: Path, missing: str, words: str) -> None:
     folder = copied(run, tmp_path, missing, "*.npz", "metrics.jsonl")
     written = Page(write_report(folder).read_text())
     assert words in " ".join(written.text.split())
@@ -285,7 +285,7 @@ def test_a_damaged_file_is_named(run: Path, tmp_path: Path, name: str) -> None:
         write_report(folder)
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a run folder"):
         write_figures(tmp_path / "nowhere")
 

@@ -1,4 +1,4 @@
-"""Evaluation, what is written of it, weights on disk, and the recipes' JSON Schema."""
+"""Evaluation and its files, weights on disk, and the JSON Schema of recipes."""
 
 import json
 import math
@@ -68,7 +68,7 @@ def test_the_first_metric_selects_where_none_claims_to():
     assert selection_score([scores(Made({"f1": 0.4}), Made({"accuracy": 0.9}))]) == pytest.approx(0.4)
 
 
-def test_a_score_that_is_no_number_counts_as_zero():
+def test_a_score_that_is_not_a_number_counts_as_zero():
     assert selection_score([scores(Made({"auroc": math.nan})), scores(Made({"dice": 0.6}))]) == pytest.approx(0.3)
 
 
@@ -84,8 +84,8 @@ def test_a_count_selects_nothing():
     assert selection_score([scores(count, Made({"dice": 0.5}))]) == pytest.approx(0.5)
 
 
-def test_every_shipped_metric_says_what_more_of_it_means():
-    """As a reader of a table takes it; `dice` and `auroc` select."""
+def test_every_shipped_metric_says_whether_higher_is_better():
+    """As a reader of a table expects; `dice` and `auroc` are used for selection."""
     facts = {}
     for name, entry in PLUGINS["metric"].items():
         kind = "masks" if "masks" in entry.make.accepts else "multiclass"
@@ -165,7 +165,7 @@ SCHEMA = recipe_schema(PLUGINS)
 
 
 def fits(value, schema):
-    """Enough of JSON Schema to judge recipes: what is not understood here is an error of the test."""
+    """Implements as much of JSON Schema as recipes need; an unknown keyword fails the test."""
     known = {
         "$ref",
         "anyOf",

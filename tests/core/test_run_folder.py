@@ -1,4 +1,4 @@
-"""A run folder's files: where they lie, and that what is written is what is read."""
+"""A run folder's files: where they are, and that reading gives back what was written."""
 
 import json
 import math
@@ -44,7 +44,7 @@ def test_what_is_not_a_number_is_null_in_the_file_and_nan_again(tmp_path):
     assert best.values["t"]["f1"] == 0.5
 
 
-def test_what_a_later_version_added_is_kept(run, tmp_path):
+def test_keys_that_a_later_version_added_are_kept(run, tmp_path):
     path = tmp_path / "results.json"
     path.write_text(json.dumps({**json.loads(run.results.read_text()), "added": {"later": 1}}))
     write_model(path, read_model(path, Results))
@@ -69,7 +69,7 @@ def test_a_wrong_key_is_named(run, tmp_path, change, said):
         folder.read_results()
 
 
-def test_a_log_that_was_cut_short_loses_its_last_line_alone(run, tmp_path):
+def test_a_truncated_log_loses_only_its_last_line(run, tmp_path):
     whole = run.log.read_bytes()
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(whole[:-5])

@@ -1,4 +1,4 @@
-"""Rows of a step: endless passes, each a permutation, as a pure function."""
+"""The rows of a step: endless passes, each of them a permutation, as a pure function."""
 
 import numpy as np
 from hypothesis import given
@@ -9,7 +9,7 @@ from ssmtl.data.sampler import rows_at
 
 @given(st.integers(1, 40), st.integers(1, 60), st.integers(0, 3))
 def test_each_pass_shows_every_image_once(length, batch, seed):
-    """Also where the batch is larger than the pool, and where it does not divide it."""
+    """Also if the batch is larger than the pool, or its size does not divide that of the pool."""
     steps = -(-3 * length // batch)
     rows = np.concatenate([rows_at(step, batch, length, seed, "task", "labeled") for step in range(steps)])
     for start in range(0, 3 * length, length):

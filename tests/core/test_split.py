@@ -1,4 +1,4 @@
-"""Parts and splits: patients on one side, classes in proportion, the same whatever else a recipe holds."""
+"""Parts and splits: each patient in one part, classes in proportion, no influence from the rest of the recipe."""
 
 import json
 from collections import Counter
@@ -50,7 +50,7 @@ def patients_of(source, ids):
 
 
 @given(st.lists(st.tuples(st.integers(0, 25), st.sampled_from("ab")), min_size=20, max_size=80), st.integers(0, 3))
-def test_patients_never_fall_on_two_sides(rows, seed):
+def test_no_patient_is_in_two_parts(rows, seed):
     examples = [example(number, label, patient=f"p{patient}") for number, (patient, label) in enumerate(rows)]
     parts = parts_of("s", examples, entry(), seed)
     assert sorted(found.id for part in parts.values() for found in part) == sorted(found.id for found in examples)
@@ -66,7 +66,7 @@ def test_parts_have_the_sizes_and_classes_asked_for():
         assert share == pytest.approx(0.25, abs=0.02)
 
 
-def test_defaults_carve_15_and_20_percent():
+def test_defaults_set_15_and_20_percent_aside():
     parts = parts_of("s", [example(number, "a") for number in range(200)], entry(), 0)
     assert [len(parts[name]) for name in ("train", "val", "test")] == [130, 30, 40]
 
@@ -85,7 +85,7 @@ def test_a_patient_in_two_official_parts_is_an_error():
         parts_of("s", examples, entry(), 0)
 
 
-def test_carving_more_than_there_is():
+def test_setting_aside_more_than_exists():
     with pytest.raises(DataError, match="'s' has 5 images"):
         parts_of("s", [example(number, "a") for number in range(5)], entry(test=5), 0)
 
@@ -165,7 +165,7 @@ def test_disjoint_tasks_of_one_source_share_no_patient_in_any_part():
     assert len(seen["t"] | seen["lungs"]) == 100
 
 
-def test_a_source_nobody_trains_on_is_a_test_set_as_a_whole():
+def test_a_source_that_no_task_trains_on_is_entirely_a_test_set():
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT)}
     found = split_tasks(tasks, files(s=listed(), u=listed(60)), 0, select=True)["t"]
     assert len(found.test["out"].ids) == 60
@@ -190,7 +190,7 @@ def test_a_source_nobody_trains_on_is_a_test_set_as_a_whole():
         ),
     ],
 )
-def test_what_is_wrong_with_data_is_said(tasks, source, message):
+def test_mistakes_in_the_data_are_reported(tasks, source, message):
     with pytest.raises(DataError, match=message):
         split_tasks(tasks, files(s=source), 0, select=True)
 
@@ -210,7 +210,7 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
     [
         (lambda content: content.pop("tasks"), "split.json: tasks: is missing"),
         (lambda content: content["tasks"].update(tt=content["tasks"].pop("t")), "no task 't' .*did you mean 'tt'"),
-        (lambda content: content["tasks"]["t"].update(source="u"), "split over 'u', the recipe has 's'"),
+        (lambda content: content["tasks"]["t"].update(source="u"), "split over 'u', but the recipe has 's'"),
         (lambda content: content["tasks"]["t"]["labeled"].append("ghost"), "no image 'ghost'"),
         (lambda content: content["tasks"]["t"].update(labeled=3), r"split.json: tasks.t.labeled: .*list, found 3"),
         (lambda content: content["tasks"]["t"].update(labeled=[]), "no labelled image"),

@@ -28,7 +28,7 @@ PLUGINS = load_plugins()
 
 
 class Noise:
-    """Adds the row's first draw, so that the draw can be read off the image; keeps masks."""
+    """Adds the row's first random number, which can then be read off the image; keeps masks."""
 
     def __call__(self, images, masks, stream):
         return (images / 2 + stream.uniform("noise")[:, :, None, None] / 2), masks
@@ -61,7 +61,7 @@ CLASSES, LUNG = Output("multiclass", ("a", "b")), Output("masks", ("lung",))
 ALL = (WEAK, STRONG, UNLABELED, AGAIN)
 
 
-def test_views_of_one_pool_are_row_aligned_and_draws_differ(data):
+def test_views_of_one_pool_are_row_aligned_and_their_random_numbers_differ(data):
     batch, truth = render(task(CLASSES, ALL, unlabeled_batch=9), data(CLASSES), 0, 3, CPU, Shard())
     assert {len(batch.images[view]) for view in (WEAK, STRONG)} == {6}
     assert {len(batch.images[view]) for view in (UNLABELED, AGAIN)} == {9}

@@ -21,7 +21,7 @@ def test_constant():
     assert set(rates()) == {1.0}
 
 
-def test_step_as_the_paper_has_it():
+def test_step_as_in_the_paper():
     found = rates(use="step", every="3 epochs", gamma=0.1)
     assert found[29] == 1.0
     assert found[30] == pytest.approx(0.1)

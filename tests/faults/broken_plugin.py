@@ -1,4 +1,4 @@
-"""A local plugin whose components fail when the environment's FAIL says so."""
+"""A local plugin whose components fail as the environment variable FAIL says."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The real command line in forked processes that can be killed at a moment or at a file operation.
 
-Everything is imported once, in the parent: a child costs its run alone.
+Everything is imported once, in the parent: a child costs no more than its run.
 """
 
 import builtins
@@ -39,7 +39,7 @@ TIMES = {"seconds", "rows_per_second"}
 
 
 def tiny(recipe, *more):
-    """Arguments of `ssmtl run` for a run of a second or two."""
+    """Arguments of `ssmtl run` for a run that takes a second or two."""
     from ssmtl.recipe.load import read
     from ssmtl.registry.plugins import load_plugins
 
@@ -50,7 +50,7 @@ def tiny(recipe, *more):
 
 @dataclass
 class Ended:
-    """:param code: the exit code, or minus the signal."""
+    """:param code: the exit code, or the negative number of the signal."""
 
     code: int
     out: str
@@ -61,7 +61,7 @@ def command(arguments, log, *, first=None, after=None, number=signal.SIGKILL):
     """Run `ssmtl ARGUMENTS` in a child.
 
     :param first: called in the child before the command, such as `killed_at(…)`.
-    :param after: seconds, after which the signal `number` is sent.
+    :param after: seconds after which the signal `number` is sent.
     """
     began = time.monotonic()
     child = os.fork()
@@ -105,7 +105,7 @@ def _child(arguments, log, first):
 
 
 def killed_at(place, count, number=signal.SIGKILL, delay=0.0):
-    """For `command(first=…)`: the signal, from inside, at the `count`-th file operation on a path that has `place`."""
+    """For `command(first=…)`: send the signal from inside at the `count`-th file operation on a path with `place`."""
     seen = [0]
 
     def watched(function):
@@ -131,11 +131,11 @@ def killed_at(place, count, number=signal.SIGKILL, delay=0.0):
 
 STEPS = 12
 OPERATIONS = 120
-"""File operations on the run's folder from the start of such a run to its results, about; after a resume, fewer."""
+"""Approximate number of file operations on the run's folder from its start to its results; fewer after a resume."""
 
 
 def random_moment(stream, run):
-    """For `command(first=…)`: kill −9 a moment after a file operation of what is left of the run before its report."""
+    """For `command(first=…)`: kill -9 shortly after a random file operation of what remains before the report."""
     checkpoints = sorted((run / "checkpoints").glob("step-*"))
     done = int(checkpoints[-1].name[-8:]) if checkpoints else 0
     count = stream.randint(1, max(12, round(OPERATIONS * (1 - done / STEPS))))
@@ -143,7 +143,7 @@ def random_moment(stream, run):
 
 
 def facts_of(run):
-    """All that must not depend on what happened on the way: content by file."""
+    """All content that must not depend on interruptions, by file."""
     found = {}
     for path in sorted(run.rglob("*")):
         name = path.relative_to(run).as_posix()
@@ -163,7 +163,7 @@ def facts_of(run):
 
 
 def assert_same(run, other):
-    """The two runs ended alike, bit for bit."""
+    """Both runs ended with the same content, bit for bit."""
     one, two = facts_of(run), facts_of(other)
     assert list(one) == list(two)
     for name, content in one.items():

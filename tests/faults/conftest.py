@@ -1,4 +1,4 @@
-"""A cache of its own for each session, threads as a child has them, and one finished run to compare with."""
+"""A separate cache for each session, the same threads as in a child, and a finished run to compare with."""
 
 import os
 
@@ -17,7 +17,7 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
-    """Recipe and overrides to the folder of an uninterrupted run, and the seconds that it took."""
+    """Maps a recipe and overrides to the folder of an uninterrupted run and the seconds that it took."""
     made = {}
 
     def run(recipe, *more):

@@ -1,4 +1,4 @@
-"""A run goes on as the run that it was: what changed is listed and refused; a damaged checkpoint is passed over."""
+"""A run is resumed unchanged: changes are listed and refused; a damaged checkpoint is skipped."""
 
 import json
 import shutil
@@ -59,13 +59,13 @@ def test_force_allows_no_other_recipe(run):
     assert "optimizer.lr" in ended.out
 
 
-def test_fewer_steps_are_refused_whatever_one_says(run):
+def test_fewer_steps_are_refused_even_with_force(run):
     ended = resumed(run, "--force", "--set", "train.steps=4")
     assert ended.code == 2
     assert "train.steps: 4 is less than the 12 of the run" in ended.out
 
 
-def test_what_changes_no_number_may_change(run, whole):
+def test_settings_that_change_no_number_may_change(run, whole):
     ended = resumed(run, "--set", "train.checkpoint_every=5 minutes", "--set", "train.keep_checkpoints=5")
     assert ended.code == 0, ended.out
     one, two = facts_of(whole("multimix")[0]), facts_of(run)
@@ -74,7 +74,7 @@ def test_what_changes_no_number_may_change(run, whole):
 
 
 def test_more_steps_of_a_finished_run(tmp_path, whole):
-    """As a run that had them from the start, since nothing in this recipe looks at the end."""
+    """The same as a run that had them from the start, since nothing in this recipe depends on the last step."""
     short = shutil.copytree(whole("multimix")[0], tmp_path / "run")
     ended = resumed(short, "--force", "--set", "train.steps=16")
     assert ended.code == 0, ended.out
@@ -96,7 +96,7 @@ def test_other_data_are_refused(tmp_path, make_images):
     assert ended.code == 0, ended.out
 
 
-def test_an_image_that_is_gone_is_named(tmp_path, make_images):
+def test_a_missing_image_is_named(tmp_path, make_images):
     images = make_images(tmp_path / "images")
     arguments = ["run", images.recipe, "--out", tmp_path / "run", "--data-root", tmp_path]
     assert command(arguments, tmp_path / "log", first=killed_at("step-00000006", 1)).code == -9
@@ -107,7 +107,7 @@ def test_an_image_that_is_gone_is_named(tmp_path, make_images):
 
 
 def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, make_images):
-    """Decoded images are of the run's own time."""
+    """A run uses the images that it decoded at its start."""
     images = make_images(tmp_path / "images")
     arguments = ["run", images.recipe, "--data-root", tmp_path]
     whole = command([*arguments, "--out", tmp_path / "whole"], tmp_path / "log")

@@ -1,4 +1,4 @@
-"""Files from others are not trusted."""
+"""Files from other people are not trusted."""
 
 import json
 import os
@@ -35,7 +35,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: 1\na: 2", "appears twice"),
     ],
 )
-def test_yaml_that_is_no_recipe(text, said, tmp_path):
+def test_yaml_that_is_not_a_recipe(text, said, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     began = time.monotonic()
@@ -45,7 +45,7 @@ def test_yaml_that_is_no_recipe(text, said, tmp_path):
     assert time.monotonic() - began < 20
 
 
-def test_aliases_that_stand_for_little_are_welcome():
+def test_aliases_for_small_values_are_accepted():
     assert yaml_file.parse("a: &a {x: 1}\nb: [*a, *a]", "here") == {"a": {"x": 1}, "b": [{"x": 1}, {"x": 1}]}
 
 
@@ -59,7 +59,7 @@ class Tags(HTMLParser):
 
 
 def test_a_run_named_as_a_script(tmp_path):
-    """Every string of the report is text; a folder's name cannot leave `runs`."""
+    """Every string in the report is plain text; a run's name cannot lead out of `runs`."""
     run = tmp_path / "<img src=x onerror=alert(2)>"
     name = "<script>alert(1)</script>"
     ended = command([*tiny("multimix", f"name={name}"), "--out", run], tmp_path / "log")
@@ -124,8 +124,8 @@ def test_code_that_a_recipe_names_runs_only_when_it_is_allowed(tmp_path, monkeyp
     assert (tmp_path / "plugin.ran").exists()
 
 
-def test_weights_and_predictions_are_no_pickles(tmp_path, whole):
-    """A pickle in the place of each is refused, and does not run."""
+def test_weights_and_predictions_are_not_pickles(tmp_path, whole):
+    """A pickle in place of either is refused, and does not run."""
     import shutil
 
     class Evil:
@@ -152,7 +152,7 @@ def test_weights_and_predictions_are_no_pickles(tmp_path, whole):
 
 
 def test_no_pickle_is_read_anywhere():
-    """In the framework and its plugins; contract checks for authors pickle what they made themselves."""
+    """This holds for the framework and its plugins; the contract checks pickle only objects that they created."""
     for path in [*(ROOT / "ssmtl").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         if path == ROOT / "ssmtl" / "testing" / "source.py":
@@ -162,7 +162,7 @@ def test_no_pickle_is_read_anywhere():
 
 
 def test_file_names_of_any_bytes(tmp_path, make_images):
-    """From listing to the report and the next evaluation."""
+    """They work from listing to the report and a later evaluation."""
     images = make_images(tmp_path / "images")
     for number, name in enumerate((b"two\nlines.png", b"quote ' and \".png", b"not utf-8 \xff.png", b"<b>.png")):
         os.rename(images.paths[number], images.paths[number].with_name(os.fsdecode(name)))

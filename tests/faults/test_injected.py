@@ -1,4 +1,4 @@
-"""Faults put in by hand: what happens, and what is left."""
+"""Injected faults: what happens, and what remains."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def failing(how, run, log, *more, monkeypatch):
     return command([*tiny("multimix", ADDED, *more), "--plugin", PLUGIN, "--out", run], log)
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_with_all_that_one_needs(tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_ends_the_run_with_all_information_needed(tmp_path, monkeypatch):
     run = tmp_path / "run"
     ended = failing("nan", run, tmp_path / "log", monkeypatch=monkeypatch)
     assert ended.code == 2
@@ -93,7 +93,7 @@ def test_a_plugin_that_fails_is_named(how, said, tmp_path, monkeypatch):
 
 
 def test_observers_never_end_a_run(tmp_path, whole, monkeypatch):
-    """One that raises in each hook, and one that raises in all of them and is named once."""
+    """One raises in a single hook; another raises in all of them and is named once."""
     monkeypatch.setenv("FAIL", "observers")
     hooks = ("run_started", "step_ended", "evaluated", "checkpoint_saved", "run_ended")
     plugins = [PLUGIN, *(shutil.copy(PLUGIN, tmp_path / f"{hook}.py") for hook in hooks)]
@@ -108,7 +108,7 @@ def test_observers_never_end_a_run(tmp_path, whole, monkeypatch):
 
 
 def test_a_file_that_may_not_grow(tmp_path, whole):
-    """As on a disk that is full for large files: one clear error, and the run goes on when there is room."""
+    """As on a disk without room for large files: one clear error, and the run can be resumed when there is room."""
     run = tmp_path / "run"
 
     def limited():
@@ -126,7 +126,7 @@ def test_a_file_that_may_not_grow(tmp_path, whole):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Mounts a file system of so many kilobytes."""
+    """Mounts a file system of the given number of kilobytes."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = []
@@ -148,7 +148,7 @@ def small_disk(tmp_path):
     "kilobytes", [700, *(pytest.param(size, marks=pytest.mark.slow) for size in (40, 200, 1400, 2200))]
 )
 def test_a_full_disk(kilobytes, tmp_path, small_disk, whole):
-    """Wherever it happens: one clear error; with room again, the run goes on."""
+    """Wherever it happens: one clear error; the run can be resumed when there is room."""
     disk = small_disk(kilobytes)
     ended = command([*tiny("multimix"), "--out", disk / "run"], tmp_path / "log")
     assert ended.code == 2, ended.out
@@ -162,7 +162,7 @@ def test_a_full_disk(kilobytes, tmp_path, small_disk, whole):
 
 @pytest.mark.parametrize("kilobytes", [16, 100])
 def test_a_full_disk_under_the_cache(kilobytes, tmp_path, small_disk, monkeypatch, whole):
-    """No entry is half-built, and no bus error ends the process."""
+    """No entry is left half-built, and no bus error ends the process."""
     disk = small_disk(kilobytes)
     monkeypatch.setenv("SSMTL_CACHE", str(disk))
     ended = command([*tiny("multimix"), "--out", tmp_path / "run"], tmp_path / "log")
@@ -199,7 +199,7 @@ def test_a_clock_that_runs_backwards(tmp_path, whole):
 
     killed = command(arguments, tmp_path / "log", first=first)
     assert killed.code == -9
-    for path in run.rglob("*"):  # the later a file, the older it seems
+    for path in run.rglob("*"):  # the later a file was written, the older it seems
         os.utime(path, (10**9, 10**9))
     again = command(arguments, tmp_path / "log", first=backwards)
     assert again.code == 0, again.out
@@ -208,7 +208,7 @@ def test_a_clock_that_runs_backwards(tmp_path, whole):
 
 @pytest.fixture(scope="module")
 def in_two(tmp_path_factory):
-    """Starts a run in two processes; they are no children of a fork, but the command as a user has it."""
+    """Starts a run in two processes, with the command as a user would, not by a fork."""
     started = []
 
     def start(run, *more):
@@ -226,7 +226,7 @@ def in_two(tmp_path_factory):
 
 
 def others_of(process):
-    """The process ids of the two that train, in the order of their start."""
+    """The ids of the two training processes, in the order of their start."""
     found = subprocess.run(
         ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
     )
@@ -257,7 +257,7 @@ def test_one_process_of_two_that_dies_is_named_and_the_other_ends(rank, tmp_path
 
 @pytest.mark.slow
 def test_two_processes_go_on_where_they_stopped(tmp_path, in_two):
-    """Asked to stop, both agree on the step; with dropout off, one process and two would draw the same rows."""
+    """When asked to stop, both processes agree on the step."""
     short = ("train.steps=20",)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     process, log = in_two(cut, *short)

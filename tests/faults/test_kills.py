@@ -1,4 +1,4 @@
-"""Killed at any moment, a run that goes on ends bit for bit as the uninterrupted one."""
+"""A run that is killed at any moment and resumed ends bit for bit as the uninterrupted one."""
 
 import random
 
@@ -8,7 +8,7 @@ from children import assert_same, command, killed_at, random_moment, tiny
 from ssmtl.registry.plugins import load_plugins
 
 RECIPES = ["multimix", "enc_mm", "supervised_tuned"]
-"""MixMatch's mixing and the moving average among them."""
+"""MixMatch's mixing and the moving average are among them."""
 
 OTHERS = sorted(name for name in load_plugins()["recipe"] if "/" not in name and name not in RECIPES)
 PLACES = [
@@ -74,7 +74,7 @@ def test_killed_while_the_cache_is_built(count, whole, tmp_path, monkeypatch):
     assert_same(whole("multimix")[0], cut)
 
 
-@pytest.mark.slow  # tests/parity/test_state.py asks the same without a process
+@pytest.mark.slow  # tests/parity/test_state.py tests the same without a process
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT save and stop; one folder, one process."""
+"""SIGTERM and SIGINT save and stop; only one process works on a folder."""
 
 import json
 import signal
@@ -10,8 +10,8 @@ from children import assert_same, command, killed_at, tiny
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_saves_at_once_and_goes_on_later(number, whole, tmp_path):
-    """Asked when an early step is logged; the next checkpoint would be ten minutes away."""
+def test_asked_to_stop_it_saves_at_once_and_can_be_resumed(number, whole, tmp_path):
+    """It is asked when an early step is logged; the next checkpoint would be ten minutes away."""
     cut, log = tmp_path / "cut", tmp_path / "log"
     arguments = [*tiny("multimix", "train.checkpoint_every=10 minutes"), "--out", cut]
     stopped = command(arguments, log, first=killed_at("metrics.jsonl", 4, number))
@@ -38,7 +38,7 @@ def test_a_second_interrupt_ends_at_once(tmp_path):
 
 
 def test_two_runs_on_one_folder(whole, tmp_path):
-    """The second is refused, and the first is none the worse."""
+    """The second is refused, and the first is not affected."""
     cut, log = tmp_path / "cut", tmp_path / "log"
     arguments = [*tiny("multimix"), "--out", cut, "--resume", "auto"]
     first = []
@@ -80,7 +80,7 @@ def test_auto_finds_the_unfinished_run_of_this_recipe(whole, tmp_path, monkeypat
 
 
 def test_by_the_clock(tmp_path):
-    """Every so many minutes: with hardly any, after every step."""
+    """With an interval below a millisecond there is a checkpoint after every step."""
     run = tmp_path / "run"
     settings = ("train.checkpoint_every=0.00001 minutes", "train.keep_checkpoints=100", "train.steps=5")
     ended = command([*tiny("umtl", *settings), "--out", run], tmp_path / "log")

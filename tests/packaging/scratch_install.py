@@ -1,4 +1,4 @@
-"""Distributions built and installed into a folder, and the command line run from that folder alone."""
+"""Distributions built and installed into a folder, and the command line run from that folder only."""
 
 import os
 import re
@@ -19,8 +19,8 @@ assert ssmtl.__file__.startswith(target), ssmtl.__file__
 from ssmtl.cli.main import main
 main()
 """
-"""Without `site`: no .pth file, so the checkout of an editable install is not seen; of two distributions of one name
-the first on the path counts, so its entry points are not seen either."""
+"""Without `site` no .pth file is read, so the checkout of an editable install is not seen; of two distributions with
+the same name the first on the path counts, so the entry points of the checkout are not seen either."""
 TINY = (
     "image.size=32",
     "backbone.widths=[4,4,8,8,8]",
@@ -41,7 +41,7 @@ SETTINGS = [part for override in TINY for part in ("--set", override)]
 
 
 def pip(*arguments):
-    """Without the network."""
+    """Runs pip without the network."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,7 +55,7 @@ def build(project, folder):
 
 
 def install(target, *wheels):
-    """Into a folder; what they depend on stays where this Python has it."""
+    """Installs wheels into a folder; their dependencies stay where this Python has them."""
     pip("install", "--no-deps", "--no-index", "--target", target, *wheels)
     return target
 
@@ -71,7 +71,7 @@ def ssmtl(target, *command, cwd):
 
 
 def copy_of_the_project(folder, without=()):
-    """What the wheel is built from, without some of the plugins."""
+    """The files that the wheel is built from, without some of the plugins."""
     folder.mkdir(parents=True)
     for name in ("ssmtl", "plugins", "recipes"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""A folder copied out of `plugins/`, with the eight lines of docs/plugins.md, is a plugin of someone else."""
+"""A folder copied out of `plugins/`, with the eight lines of docs/plugins.md, is a plugin with another owner."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def project_file():
-    """The block of docs/plugins.md, with other names."""
+    """The code block of docs/plugins.md, with other names."""
     text = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
     lines = re.search(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
     assert len(lines.splitlines()) == 8

@@ -1,4 +1,4 @@
-"""The wheel holds all that a run needs, and nothing else."""
+"""The wheel holds everything that a run needs, and nothing else."""
 
 import json
 import zipfile

@@ -33,10 +33,10 @@ SMALL = (
 )
 
 NO_DROPOUT = ("backbone.dropout=0", "tasks.lungs.head.dropout=0")
-"""What makes a step a pure function of its rows."""
+"""Settings that make a step a pure function of its rows."""
 
 CONFIDENT = "tasks.diagnosis.strategies.fixmatch.threshold=0.5"
-"""With two classes every pseudo-label counts, also before anything is learnt."""
+"""With two classes every pseudo-label then counts, even before anything is learnt."""
 
 
 def recipe_of(*overrides, seed=None):
@@ -59,7 +59,7 @@ def state_of(*overrides, seed=None, fabric=None):
 
 
 def weights_of(state):
-    """Every trained number: of the model, the balancer and the strategies."""
+    """All trained parameters: of the model, the balancer and the strategies."""
     found = {name: tensor.detach().clone() for name, tensor in state.experiment.model.state_dict().items()}
     return found | {f"extra.{place}": extra.detach().clone() for place, extra in enumerate(state.outside.parameters())}
 
@@ -69,7 +69,7 @@ def train(state, steps, start=0):
 
 
 def train_and_save(fabric, folder, runs):
-    """In each of several processes: every run's weights and totals, and the rows that were drawn."""
+    """In each of several processes: the weights and totals of every run, and the rows that it used."""
     import ssmtl.training.engine
 
     torch.set_num_threads(1)

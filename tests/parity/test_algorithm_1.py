@@ -79,7 +79,7 @@ def test_the_fused_step_is_separate_passes_of_each_view(case):
 
 
 class PlainMultiMix:
-    """Tables 4 and 5, equations (1) to (5) and Algorithm 1 in plain PyTorch; nothing of ours but the weights."""
+    """Tables 4 and 5, equations (1) to (5) and Algorithm 1 in plain PyTorch; only the weights are the model's."""
 
     def __init__(self, model, normalized):
         self.weights = dict(model.named_parameters())
@@ -104,7 +104,7 @@ class PlainMultiMix:
         return pooled @ weight.T + bias
 
     def saliency(self, images):
-        """Equation (3), an image at a time."""
+        """Equation (3), one image at a time."""
         maps = []
         for image in images:
             pixels = image[None].clone().requires_grad_()

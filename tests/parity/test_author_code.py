@@ -1,4 +1,4 @@
-"""Each departure of the authors' public script does what is said of it, and nothing else."""
+"""Each departure of the authors' public script has its documented effect, and no other."""
 
 import torch
 from small_multimix import prepared_of, state_of, train, weights_of
@@ -28,17 +28,17 @@ def test_a_softmax_over_one_channel_teaches_nothing():
     assert not same(softmax[1], after()[1])
 
 
-def test_dropout_left_on_is_the_encoders_alone_and_draws_the_same_each_time():
+def test_dropout_left_on_is_only_the_encoders_and_repeats_its_random_numbers():
     experiment, data, _ = prepared_of("backbone.always_dropout=true")
     model, task = experiment.model, experiment.tasks[1]
     rows = data.tasks["lungs"].val
     before = torch.random.get_rng_state()
     first, second = (predict(model, task, rows, CPU).probabilities for _ in range(2))
     assert torch.equal(first, second)
-    assert torch.equal(before, torch.random.get_rng_state()), "an evaluation moves no generator"
+    assert torch.equal(before, torch.random.get_rng_state()), "an evaluation advances no generator"
     plain, _, _ = prepared_of()
     assert not torch.equal(first, predict(plain.model, plain.tasks[1], rows, CPU).probabilities)
-    assert same(after("backbone.always_dropout=true")[1], after()[1]), "it changes evaluation alone"
+    assert same(after("backbone.always_dropout=true")[1], after()[1]), "it changes only the evaluation"
 
 
 def test_each_task_keeps_its_own_normalization_whichever_task_reads_the_images():
@@ -52,12 +52,12 @@ def test_each_task_keeps_its_own_normalization_whichever_task_reads_the_images()
         model.logits("lungs", images)
         model.predictor("diagnosis", images_of="lungs")(images)
     values = [found.unique().tolist() for found in seen]
-    assert values == [[0.75], *[[1.0]] * (len(values) - 1)], "(0.75 - 0.5) / 0.25 for the images of lungs"
+    assert values == [[0.75], *[[1.0]] * (len(values) - 1)], "(0.75 - 0.5) / 0.25 for the images of the lungs"
     assert len(values) >= 4
 
 
-def test_a_shorter_training_gives_the_weights_that_a_longer_one_has_then():
-    """Which is how the recipe says that the first epoch's weights stay."""
+def test_a_shorter_training_gives_the_weights_that_a_longer_one_has_at_that_step():
+    """This is how the recipe keeps the weights of the first epoch."""
     short, long = state_of("train.steps=4"), state_of("train.steps=10")
     train(short, 4)
     train(long, 4)

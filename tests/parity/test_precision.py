@@ -27,7 +27,7 @@ def test_bf16_trains_finite_float32_weights_that_stay_near_those_of_float32():
     torch.testing.assert_close(*runs, rtol=0.05, atol=0.05)
 
 
-def test_bf16_encodes_in_bfloat16_but_for_the_saliency():
+def test_bf16_encodes_in_bfloat16_except_for_the_saliency():
     state = state_of("train.precision=bf16-mixed")
     kinds = []
     state.experiment.model.backbone.blocks[0][0].register_forward_hook(lambda *found: kinds.append(found[2].dtype))

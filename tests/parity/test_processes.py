@@ -29,7 +29,7 @@ from ssmtl.training.train_state import make_train_state
 WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
 PLAIN = (*NO_DROPOUT, CONFIDENT, "optimizer={use: sgd, lr: 0.05}")
 AVERAGED = (*PLAIN, "balancer.use=uncertainty")
-# Against a single process five steps are compared: a pseudo-label on the edge may flip on a rounding difference later.
+# Against a single process five steps are compared: later a borderline pseudo-label may flip by a rounding difference.
 RUNS = (("whole", WHOLE, 10), ("plain", PLAIN, 5), ("averaged", AVERAGED, 5))
 SETTINGS = {name: sets for name, sets, _ in RUNS}
 STEPS = {name: steps for name, _, steps in RUNS}
@@ -37,7 +37,7 @@ STEPS = {name: steps for name, _, steps in RUNS}
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """What each of two gloo processes found, by run and rank."""
+    """The results of each of two gloo processes, by run and rank."""
     folder = tmp_path_factory.mktemp("ranks")
     Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(train_and_save, str(folder), RUNS)
     return {name: [torch.load(folder / f"{name}.{rank}.pt") for rank in range(2)] for name, _, _ in RUNS}
@@ -141,7 +141,7 @@ def test_a_batch_that_does_not_divide_is_refused(key):
         make_train_state(SimpleNamespace(global_rank=0, world_size=2), experiment, prepared.tasks)
 
 
-def test_one_process_more_than_the_machine_has_devices_is_refused():
+def test_more_processes_than_devices_are_refused():
     if torch.cuda.is_available():
         pytest.skip("has a GPU")
     recipe, _ = recipe_of("train.device=cuda", "train.devices=2")

@@ -1,4 +1,4 @@
-"""What a checkpoint holds is all that training depends on."""
+"""A checkpoint holds everything that training depends on."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def assert_goes_on_alike(make):
-    """Five steps, or three, then another learner from the state and two more: the same in every bit."""
+    """Five steps, or three and then two more by another learner from the state: the same to the last bit."""
     whole = make()
     train(whole, 5)
     first = make()
@@ -44,7 +44,7 @@ def test_the_state_is_all_that_is_needed(kind):
 
 
 def test_the_loss_scale_of_16_bits():
-    """With a scaler that changes its scale at every second step, as one on a GPU does now and then."""
+    """The scaler changes its scale at every second step, as one on a GPU sometimes does."""
 
     def make():
         scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)

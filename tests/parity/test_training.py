@@ -1,4 +1,4 @@
-"""The loop: counter-based randomness, the moving average, clipping, the balancer, selection, and what goes wrong."""
+"""The loop: counter-based random numbers, the moving average, clipping, the balancer, selection, and errors."""
 
 import copy
 import json
@@ -122,7 +122,7 @@ def test_a_loss_that_is_not_finite_names_its_strategies_and_changes_nothing(prec
     assert all(torch.equal(before[name].nan_to_num(), after[name].nan_to_num()) for name in before), "no step is taken"
 
 
-def test_clipping_bounds_the_gradient_and_only_the_long_one():
+def test_clipping_bounds_only_gradients_that_are_too_long():
     free = state_of(*NO_DROPOUT)
     training_step(free, 0)
     parameters = free.experiment.model.parameters()

@@ -1,4 +1,4 @@
-"""Writes small made-up data sets in exactly the layout of the public ones. Each function returns the folder to name."""
+"""Writes small made-up data sets in the exact layout of the public ones. Each function returns the folder for `root`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,7 +101,7 @@ def busi(root: Path) -> Path:
 
 
 def jsrt_raw(path: Path, grey: int = 1000) -> Path:
-    """A raw file as JSRT's: 2048 x 2048 big-endian 16-bit numbers; `grey`, but 4095 in the top left and 0 beside it."""
+    """A raw file like JSRT's: 2048 x 2048 big-endian 16-bit values; `grey`, with 4095 in the top left, then 0."""
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = np.full((RAW_SIDE, RAW_SIDE), grey, ">u2")
     stored[0, :2] = 4095, 0

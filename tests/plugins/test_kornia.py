@@ -84,7 +84,7 @@ def test_shapes_ranges_and_inputs_hold(name: str, shape: Any, structures: int | 
 @given(shape=shapes, seed=seeds, data=st.data())
 @some
 def test_a_row_does_not_depend_on_the_others(name: str, shape: Any, seed: int, data: Any):
-    """To the last bit: a hair's difference before `posterize` would be a grey level after it."""
+    """To the last bit: a tiny difference before `posterize` would be a whole grey level after it."""
     rows = 12
     images, masks = made_up_images(rows, *shape[1:], seed), blobs(rows, 1, *shape[2:], seed)
     stream = stream_of(rows, seed)
@@ -130,7 +130,7 @@ def test_no_rows(name: str):
 @given(seed=seeds, size=st.tuples(st.integers(24, 48), st.integers(24, 48)))
 @some
 def test_a_mask_moves_with_its_image(seed: int, size: tuple[int, int]):
-    """The image is the mask. Where all bilinear neighbours agree, the nearest one must say the same."""
+    """The image is the mask. Where all bilinear neighbours agree, the nearest one must agree too."""
     masks = blobs(6, 1, *size, seed)
     strong = KorniaStrong(operations=1, only=(*GEOMETRIC, "identity"))
     images, moved = strong(masks, masks, stream_of(6, seed))
@@ -149,7 +149,7 @@ def test_weak_moves_a_mask_exactly_with_its_image():
 
 
 def test_weak_is_a_flip_and_a_crop_of_the_reflected_image():
-    """Every sample is found, bit for bit, among the crops of its padded image or of its mirror; all shifts occur."""
+    """Every sample equals, bit for bit, one of the crops of its padded or mirrored image; all shifts occur."""
     images, pad = made_up_images(200, 1, 8, 16), (1, 2)
     made, _ = KorniaWeak()(images, None, stream_of(200))
     found = []
@@ -172,7 +172,7 @@ def test_without_padding_and_flip_weak_is_the_identity():
 
 @pytest.mark.parametrize("augment", [KorniaWeak, KorniaStrong])
 def test_horizontal_flip_false_never_mirrors(augment: Callable[..., Any]):
-    """A bright right side stays right of the middle, and does not when flips are on."""
+    """A bright right side stays on the right, except when flips are on."""
     images = torch.zeros(200, 1, 32, 32)
     images[..., 20:28] = 1
     pool = {} if augment is KorniaWeak else {"only": GEOMETRIC, "magnitude": 0.3, "operations": 1}
@@ -192,7 +192,7 @@ def plain(**options: Any) -> KorniaStrong:
     return KorniaStrong(pad=0.0, horizontal_flip=False, **options)
 
 
-def test_each_sample_draws_its_own_operation_uniformly():
+def test_each_sample_has_its_own_uniformly_random_operation():
     strong = plain(operations=1)
     (names,) = strong._steps(stream_of(2600))
     counts = {name: names.count(name) for name in OPERATIONS}
@@ -203,7 +203,7 @@ def test_each_sample_draws_its_own_operation_uniformly():
     assert len({image.numpy().tobytes() for image in strong(one, None, stream_of(40))[0]}) > 25
 
 
-def test_probability_draws_each_operation_independently():
+def test_probability_applies_each_operation_independently():
     steps = plain(probability=0.3)._steps(stream_of(2000))
     applied = torch.tensor([[name == known for name in row] for known, row in zip(OPERATIONS, steps, strict=True)])
     rates = applied[[name != "identity" for name in OPERATIONS]].float()
@@ -284,7 +284,7 @@ def test_intensity_agrees_with_pil(name: str, channels: int):
 
 
 def forward_map(name: str, level: float, height: int, width: int) -> np.ndarray:
-    """Independently of kornia: where a pixel (row, column), counted from the centre, goes; 2 x 3."""
+    """Independently of kornia: the affine map (2 x 3) of pixels (row, column), counted from the centre."""
     turn = np.deg2rad(30 * level)
     maps = {
         "rotate": [[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0]],
@@ -326,7 +326,7 @@ def test_rotation_turns_clockwise_as_pil_does_with_the_sign_changed():
 
 
 def test_sharpness_is_kornias():
-    """Ours is written out for speed and for exact rows."""
+    """Our own implementation is for speed and for exact rows."""
     images, levels = made_up_images(6, 3, 30, 40), torch.linspace(0, 1, 6)
     made, _ = step(images, None, ["sharpness"] * 6, levels)
     torch.testing.assert_close(made, enhance.sharpness(images, 1 - 0.95 * levels), atol=1e-6, rtol=0)

@@ -1,4 +1,4 @@
-"""Metrics against brute force, against torchmetrics where its definition agrees, and their invariants."""
+"""Metrics against brute force and against torchmetrics where its definition agrees, and their invariants."""
 
 import math
 import warnings
@@ -102,7 +102,7 @@ def test_overlaps_agree_with_each_other(seed):
 @pytest.mark.parametrize("name", OF_MASKS)
 @given(seed=seeds)
 @settings(some, max_examples=10)
-def test_an_image_has_its_value_whatever_the_order(name, seed):
+def test_the_value_of_an_image_does_not_depend_on_the_order(name, seed):
     predicted, target = masks(seed, rows=6, structures=2, height=13, width=12)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(6))
     found = METRICS[name](TWO)(predicted, target)
@@ -181,7 +181,7 @@ def brute_auroc(scores, positive):
 
 @given(seed=seeds, output=st.sampled_from([BINARY, THREE, MULTILABEL]))
 @some
-def test_auroc_is_the_share_of_pairs_in_order(seed, output):
+def test_auroc_is_the_fraction_of_pairs_in_order(seed, output):
     scores, targets = labels(seed, output)
     positive = targets > 0.5 if output.kind == "multilabel" else torch.nn.functional.one_hot(targets).bool()
     areas = [brute_auroc(scores[:, i], positive[:, i]) for i in range(len(output.classes))]
@@ -242,7 +242,7 @@ def test_labels_agree_with_torchmetrics(seed):
 
 @pytest.mark.parametrize("name", ["auroc", "balanced_accuracy"])
 @pytest.mark.parametrize("label", [0, 1])
-def test_one_class_is_not_a_number_and_says_so(name, label):
+def test_one_class_gives_nan_and_a_warning(name, label):
     scores, _ = labels(0, BINARY)
     with pytest.warns(UserWarning, match="undefined"):
         assert value(name, scores, torch.full((30,), label), BINARY).isnan()
@@ -273,7 +273,7 @@ def test_perfect_predictions_get_the_best_values():
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
-def test_a_metric_refuses_outputs_and_options_it_is_not_for(name):
+def test_a_metric_refuses_unsuitable_outputs_and_options(name):
     wrong = BINARY if METRICS[name].accepts == {"masks"} else ONE
     with pytest.raises(ValueError, match=name):
         METRICS[name](wrong)

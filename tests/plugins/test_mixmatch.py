@@ -1,4 +1,4 @@
-"""MixMatch: its parts' properties, and the whole against an independent straight-line version."""
+"""MixMatch: properties of its parts, and the whole against an independent straightforward version."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def batch_of(views=2, seed=0, labeled=4, unlabeled=6, same=False, multilabel=Fal
 
 
 class Network(torch.nn.Module):
-    """A predictor with a gradient, which remembers how it was asked."""
+    """A predictor with a gradient, which records its calls."""
 
     def __init__(self):
         super().__init__()
@@ -90,7 +90,7 @@ def test_a_mixed_row_is_nearer_its_own_and_stays_in_range(seed):
 
 
 def straight_line(batch, network, views, temperature, alpha, weight, ramp, progress):
-    """Algorithm 1 in NumPy, float64, a row at a time, with the same random numbers."""
+    """Algorithm 1 in NumPy, in float64, one row at a time, with the same random numbers."""
     order = [LABELED, *(View("unlabeled", "weak", repeat) for repeat in range(views))]
     predict = lambda x: torch.as_tensor(network(torch.as_tensor(x).float())).detach().double().numpy()  # noqa: E731
 

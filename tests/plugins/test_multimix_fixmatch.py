@@ -20,7 +20,7 @@ def batch_of(rows):
 
 
 class Teacher:
-    """Gives the weak logits, and remembers how it was asked."""
+    """Gives the weak logits, and records its calls."""
 
     def __init__(self, logits):
         self.logits, self.asked, self.images = logits, [], None
@@ -103,7 +103,7 @@ def test_no_confident_row_is_a_loss_of_zero_with_a_gradient_of_zero():
     assert torch.equal(strong.grad, torch.zeros(7, 3))
 
 
-def test_the_confidence_that_is_the_threshold_counts():
+def test_a_confidence_equal_to_the_threshold_counts():
     weak = torch.tensor([[0.0, 0.0, -200.0]])
     assert loss_of(FixMatch(THREE, threshold=0.5), weak, torch.zeros(1, 3)).item() == pytest.approx(np.log(3))
 

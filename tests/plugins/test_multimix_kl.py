@@ -39,7 +39,7 @@ def both(logits):
 
 
 def equation_2(labeled, unlabeled, pairing):
-    """The divergence, a mean over pixels, structures and rows, in float64."""
+    """The divergence, averaged over pixels, structures and rows, in float64."""
     p, q = both(labeled), both(unlabeled)
     if pairing == "as_printed":
         rows = min(len(labeled), len(unlabeled))
@@ -126,7 +126,7 @@ def test_foreground_rate_does_not_depend_on_the_order_of_the_rows():
 
 
 def test_the_authors_formula_is_zero_with_a_zero_gradient_and_ours_is_not():
-    """The public code takes a softmax over the one channel of the mask: it is 1 everywhere."""
+    """The public code takes a softmax over the single channel of the mask, which is 1 everywhere."""
     labeled, unlabeled = (logits.requires_grad_() for logits in logits_of(5))
     published = F.kl_div(labeled.log_softmax(1), unlabeled.softmax(1), reduction="batchmean")
     published.backward()
@@ -148,7 +148,7 @@ def test_the_bernoulli_form_is_the_softmax_form_of_the_logits_beside_zero():
     assert loss_of(labeled, unlabeled).item() == pytest.approx(softmaxes.item(), rel=1e-5)
 
 
-def test_it_wants_masks_of_both_pools_in_one_augmentation():
+def test_it_needs_masks_of_both_pools_in_one_augmentation():
     strategy = KLConsistency(LUNG, augment="strong")
     assert strategy.views == {View("labeled", "strong"), View("unlabeled", "strong")}
     assert KLConsistency.accepts == {"masks"}

@@ -18,7 +18,7 @@ TABLE_4 = [(16, 256), (32, 128), (64, 64), (128, 32), (256, 16)]
 """Channels and side of each encoder block, before its max-pool."""
 
 TABLE_5 = [(386, 128, 32), (192, 64, 64), (96, 32, 128), (48, 16, 256)]
-"""Channels read by each decoder block, channels it gives, side."""
+"""Channels that each decoder block reads, channels that it returns, side."""
 
 
 def parameters(module):
@@ -26,7 +26,7 @@ def parameters(module):
 
 
 def convolutions(inputs, outputs):
-    """Weights and biases of the two 3 × 3 convolutions of a block; its norms have none."""
+    """Weights and biases of the two 3 × 3 convolutions of a block; its norms have no parameters."""
     return 9 * inputs * outputs + outputs + 9 * outputs * outputs + outputs
 
 
@@ -167,7 +167,7 @@ def test_every_shipped_block_drops_a_quarter(networks):
 
 
 @pytest.mark.parametrize("size", [(17, 23), (33, 16)])
-def test_the_decoder_gives_the_size_of_the_image_whatever_it_is(size):
+def test_the_decoder_returns_the_size_of_any_image(size):
     encoder = MultiMixEncoder(3, widths=(2, 3, 4))
     decoder = MultiMixDecoder(encoder.pyramid, classes=("left", "right"))
     assert decoder(encoder(torch.rand(2, 3, *size))).shape == (2, 2, *size)

@@ -1,4 +1,4 @@
-"""The saliency bridge: what it computes, and all that it leaves alone."""
+"""The saliency bridge: what it computes, and everything that it leaves unchanged."""
 
 import copy
 
@@ -48,7 +48,7 @@ def model_of(channels=1, stride=1, bridge=SaliencyBridge, **options):
 
 
 def map_of(model, images):
-    """What the bridge appends last, at its own level."""
+    """The channel that the bridge appends last, at its level."""
     bridge = model.bridges["lungs"]
     features = model.backbone((images - MEAN) / STD)
     predict = {name: model.predictor(name) for name in bridge.reads}
@@ -126,7 +126,7 @@ def same_state(before, after):
 
 
 def mixed_flags(model):
-    """Training, but for two modules that the user froze."""
+    """In training mode, except for two modules that the user froze."""
     model.train()
     model.backbone.norm.eval()
     model.heads["diagnosis"].eval()
@@ -194,8 +194,8 @@ def test_under_no_grad_it_is_the_same():
     assert without.abs().sum() > 0
 
 
-def test_training_or_evaluation_makes_no_difference_to_the_map():
-    """Dropout is off and statistics are the running ones, whatever mode the model is in."""
+def test_the_map_does_not_depend_on_training_or_evaluation_mode():
+    """Dropout is off and normalisation uses running statistics, whatever the mode of the model."""
     model, images = model_of(), torch.rand(4, 1, 8, 8)
     guide, bridge = {"diagnosis": model.predictor("diagnosis")}, model.bridges["lungs"]
     features = (torch.zeros(4, 4, 8, 8), torch.zeros(4, 6, 4, 4))

@@ -147,14 +147,14 @@ def test_pneumonia_lies_in_the_lungs_and_brightens_them(domain):
         assert (ill - healthy).mean() > 0
 
 
-def test_classes_follow_the_chance():
+def test_classes_follow_the_probability():
     for chance in (0.0, 0.3, 0.5, 1.0):
         labels = Counter(label for e in phantom(images=1000, pneumonia=chance).examples() for label in e.labels)
         assert labels["pneumonia"] / 1000 == pytest.approx(chance, abs=0.05)
         assert labels.total() == 1000
 
 
-def test_brightness_does_not_tell_the_class():
+def test_brightness_does_not_reveal_the_class():
     examples = phantom(images=300, size=48).examples()
     brightness = np.array([example.image.read().mean() for example in examples])
     ill = np.array(["pneumonia" in example.labels for example in examples])

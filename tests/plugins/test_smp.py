@@ -1,4 +1,4 @@
-"""segmentation-models-pytorch's decoders read every pyramid the contract allows."""
+"""segmentation-models-pytorch's decoders read every pyramid that the contract allows."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The sources for anyone's files: `manifest` and `folders`."""
+"""The sources for your own files: `manifest` and `folders`."""
 
 import made_up
 import pytest

@@ -1,4 +1,4 @@
-"""The readers on the real files, where they are: SSMTL_DATA, else ../shared/data beside the repository."""
+"""The readers on the real files, if they exist: in SSMTL_DATA, or ../shared/data beside the repository."""
 
 import csv
 import os
@@ -23,7 +23,7 @@ def read(name, root, **options):
 
 
 def check_some(examples, count=12):
-    """Decodes a few, evenly spread; masks must have the size of their images, and not be empty or all."""
+    """Decodes a few, evenly spread; masks must have the size of their images, and be neither empty nor full."""
     for example in examples[:: max(1, len(examples) // count)]:
         pixels, size = grey_uint8(example.image, 32, 1)
         assert pixels.std() > 5

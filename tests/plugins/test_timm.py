@@ -1,4 +1,4 @@
-"""timm's encoders keep the promise of their pyramid, and errors say what to do."""
+"""timm's encoders return what their pyramid says, and errors say what to do."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_mistakes_are_named(options, message):
         TimmEncoder(1, **options)
 
 
-def test_weights_that_cannot_be_had_say_what_to_do(monkeypatch):
+def test_unavailable_weights_say_what_to_do(monkeypatch):
     import timm
 
     def offline(*_args, **_options):

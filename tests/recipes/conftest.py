@@ -1,4 +1,4 @@
-"""One tiny run of each shipped recipe that needs no files, each made by the real command in a real process."""
+"""One tiny run of each shipped recipe that needs no files, by the real command in a real process."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tiny_runs import arguments
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Recipe name to the folder of its run."""
+    """Maps the name of a recipe to the folder of its run."""
     made: dict[str, Path] = {}
 
     def run(recipe):

@@ -27,7 +27,7 @@ def events_of(run):
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES, *(pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS)])
-def test_the_run_folder_holds_all_that_a_run_is(finished, recipe):
+def test_the_run_folder_holds_everything_of_the_run(finished, recipe):
     run = finished(recipe)
     tasks = tasks_of(recipe)
     domains = ["in_domain", "cross_domain"]

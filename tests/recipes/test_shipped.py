@@ -1,4 +1,4 @@
-"""Every shipped recipe is in order, and the ablation is a difference of recipes."""
+"""Every shipped recipe is valid, and the ablation is a difference between recipes."""
 
 import copy
 
@@ -45,7 +45,7 @@ def test_what_a_run_records_is_the_same_recipe(name):
 
 @pytest.mark.parametrize("sources", SOURCES)
 @pytest.mark.parametrize("name", RECIPES)
-def test_it_takes_every_shipped_sources_file(name, sources):
+def test_it_accepts_every_shipped_sources_file(name, sources):
     recipe = recipe_of(name, sources=sources)
     assert {"chex", "jsrt", "nihx", "mcu"} <= set(recipe.sources)
     assemble(recipe, PLUGINS)
@@ -60,7 +60,7 @@ def test_it_has_a_title_and_says_how_to_run_it(name):
 
 
 def without(content, *uses):
-    """The resolved recipe without its bridges and these strategies, name apart."""
+    """The resolved recipe without its name, its bridges and these strategies."""
     rest = copy.deepcopy(content)
     del rest["name"]
     for task in rest["tasks"].values():
@@ -89,7 +89,7 @@ def test_umtl_is_multimix_without_bridge_fixmatch_and_kl():
         ("umtl_ssl_s", "saliency", ["cross_entropy", "fixmatch", "soft_dice"]),
     ],
 )
-def test_the_papers_ablation_is_what_its_names_say(name, bridge, strategies):
+def test_the_ablation_of_the_paper_is_what_its_names_say(name, bridge, strategies):
     multimix, ablated = (recipe_of(recipe).content() for recipe in ("multimix", name))
     found = [strategy for task in ablated["tasks"].values() for strategy in task["strategies"]]
     whole = [strategy for task in multimix["tasks"].values() for strategy in task["strategies"]]

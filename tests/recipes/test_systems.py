@@ -1,4 +1,4 @@
-"""Each system is MultiMix but for what its name says: the difference of the resolved recipes, key by key."""
+"""Each system differs from MultiMix only in what its name says: the resolved recipes are compared key by key."""
 
 import pytest
 
@@ -14,7 +14,7 @@ STRONG = {"use": "kornia_strong"}
 
 
 def content_of(name):
-    """The resolved recipe as plain data; strategies by what they use."""
+    """The resolved recipe as plain data; strategies by their component."""
     content = read(name, PLUGINS["recipe"]).validated().content()
     for task in content["tasks"].values():
         task["strategies"] = {entry["use"]: entry for entry in task["strategies"]}
@@ -22,7 +22,7 @@ def content_of(name):
 
 
 def difference(one, other, place=""):
-    """By dotted key, the values of both; whole where a key is in one of them only, or a component is another."""
+    """Both values by dotted key; whole mappings where only one has a key, or the components differ."""
     if isinstance(one, dict) and isinstance(other, dict) and one.get("use") == other.get("use"):
         found = {}
         for key in sorted({*one, *other}):
@@ -82,7 +82,7 @@ DIFFERENCES = {
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
-def test_it_is_multimix_but_for(name):
+def test_it_is_multimix_except_for(name):
     found = difference(content_of("multimix"), content_of(name))
     assert found.pop("name", None) == (None if name == "multimix" else ("multimix", name))
     if name == "supervised_tuned":
@@ -91,7 +91,7 @@ def test_it_is_multimix_but_for(name):
     assert found == DIFFERENCES[name]
 
 
-def test_enc_mm_is_enc_with_mixmatch_in_the_place_of_cross_entropy():
+def test_enc_mm_is_enc_with_mixmatch_in_place_of_cross_entropy():
     found = difference(content_of("enc"), content_of("enc_mm"))
     mixmatch = found.pop("tasks.diagnosis.strategies.mixmatch")
     assert found == {

@@ -1,4 +1,4 @@
-"""A suite's folder whose cells are made-up runs with everything that figures need."""
+"""The folder of a suite whose cells are made-up runs with everything that figures need."""
 
 import json
 import sys

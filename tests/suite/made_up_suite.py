@@ -1,4 +1,4 @@
-"""A suite's folder with made-up numbers: rows, and for each cell the files that are resampled."""
+"""The folder of a suite with made-up numbers: rows, and for each cell the files that are resampled."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ METRICS = {"diagnosis": ("accuracy", "auroc"), "lungs": ("dice", "average_hausdo
 
 
 def made_up_suite(folder, systems=("enc", "umtl", "multimix"), seeds=(0, 1, 2), better=0.1, **told):
-    """The later a system stands, the better it is, by `better` in dice and in probability."""
+    """Later systems are better, by `better` in dice and in probability."""
     rows = []
     for place, system in enumerate(systems):
         for seed in seeds:
@@ -33,7 +33,7 @@ def made_up_suite(folder, systems=("enc", "umtl", "multimix"), seeds=(0, 1, 2), 
 
 
 def write_cell(folder, cell, system, seed, gain):
-    """Its files; returns its rows."""
+    """Writes the files of a cell and returns its rows."""
     random = np.random.default_rng([seed, len(system)])
     place = folder / "cells" / cell
     (place / "predictions").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A suite whose runs take a second each, and how to run it in a real process."""
+"""A suite whose runs take one second each, and functions to run it in a real process."""
 
 import csv
 import os
@@ -29,7 +29,7 @@ GRID = {"systems": ["enc", "umtl"], "budgets": {"diagnosis": [12], "lungs": [6]}
 
 
 def suite_file(folder, **changes):
-    """Two systems and two seeds, if nothing else is said."""
+    """Two systems and two seeds by default."""
     content = {"name": "small", "seeds": [0, 1], "set": TINY, "grids": [GRID], **changes}
     path = Path(folder) / "small.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`ssmtl bench` in real processes: what is run, what is not run again, and what survives."""
+"""`ssmtl bench` in real processes: what runs, what is not run again, and what survives a failure."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def whole(tmp_path_factory):
 
 
 def results(folder):
-    """The bytes of its rows; the commit says whether files were edited meanwhile, which is not the suite's doing."""
+    """The bytes of its rows, without the commit, which says whether files were edited meanwhile."""
     return re.sub(rb",[0-9a-f]{40}\+?,", b",commit,", (folder / "out" / "results.csv").read_bytes())
 
 
@@ -95,7 +95,7 @@ def test_rows_do_not_depend_on_how_many_run_at_a_time(whole, tmp_path):
     assert stable(tmp_path / "out" / "cells.csv") == stable(whole[0] / "out" / "cells.csv")
 
 
-def test_a_dry_run_trains_nothing_and_tells_the_hours(tmp_path):
+def test_a_dry_run_trains_nothing_and_estimates_the_hours(tmp_path):
     code, out, _ = bench("run", suite_file(tmp_path), "--dry-run", "--only", "enc", cwd=tmp_path)
     assert code == 0
     assert "hours" in out
@@ -103,7 +103,7 @@ def test_a_dry_run_trains_nothing_and_tells_the_hours(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
-def test_only_takes_systems_and_cells_and_refuses_what_fits_none(tmp_path):
+def test_only_accepts_systems_and_cells_and_refuses_what_matches_none(tmp_path):
     path = suite_file(tmp_path)
     code, _, err = bench("run", path, *OUT, "--only", "encc", cwd=tmp_path)
     assert (code, "did you mean 'enc'" in err, (tmp_path / "out").exists()) == (2, True, False)
@@ -113,7 +113,7 @@ def test_only_takes_systems_and_cells_and_refuses_what_fits_none(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_failed_cell_is_noted_the_rest_goes_on_and_it_is_tried_again(tmp_path):
+def test_a_failed_cell_is_recorded_the_others_run_and_it_is_tried_again(tmp_path):
     grid = {"systems": ["lost", "enc"], "budgets": {"diagnosis": [12]}}
     path = suite_file(tmp_path, grids=[grid], variants=FAILING, seeds=[0])
     code, out, _ = bench("run", path, *OUT, "--jobs", "1", cwd=tmp_path)
@@ -129,7 +129,7 @@ def test_a_failed_cell_is_noted_the_rest_goes_on_and_it_is_tried_again(tmp_path)
     assert cell_times(tmp_path) == before
 
 
-def test_a_worker_that_is_killed_costs_its_cell_alone(tmp_path):
+def test_a_worker_that_is_killed_costs_only_its_cell(tmp_path):
     path = suite_file(tmp_path, seeds=[0], set={**TINY, "train.steps": 400})
     suite = started("run", path, *OUT, "--jobs", "1", cwd=tmp_path)
     os.kill(worker_of(suite, tmp_path), signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_a_worker_that_is_killed_costs_its_cell_alone(tmp_path):
 
 
 def worker_of(suite, folder):
-    """The process that trains the suite's first cell, once it trains: forked from a child of the suite."""
+    """The process that trains the first cell of the suite, forked from a child of the suite; waits until it trains."""
     for _ in range(900):
         if list((folder / "out" / "cells").glob("*/metrics.jsonl")):
             break
@@ -241,7 +241,7 @@ def test_without_the_extra_ray_is_named(tmp_path, monkeypatch):
         RayCluster(1, 1, None)
 
 
-def test_a_grid_of_nothing_that_it_knows_names_the_nearest(tmp_path):
+def test_a_grid_of_an_unknown_system_names_the_nearest(tmp_path):
     path = suite_file(tmp_path, grids=[{**GRID, "systems": ["umtl_z"]}])
     code, _, err = bench("run", path, *OUT, cwd=tmp_path)
     assert (code, "did you mean" in err, (tmp_path / "out").exists()) == (2, True, False)

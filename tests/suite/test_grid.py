@@ -28,7 +28,7 @@ def points(path):
 def test_systems_times_budgets_times_seeds_each_with_its_own_tasks(tmp_path):
     grid = {"systems": ["enc", "unet", "umtl"], "budgets": {"diagnosis": [12, "all"], "lungs": [6]}}
     found = cells(suite_file(tmp_path, grids=[grid]))
-    assert [(cell.system, cell.asked, cell.seed) for cell in found] == [
+    assert [(cell.system, cell.budget_text, cell.seed) for cell in found] == [
         *[("enc", f"diagnosis={count}", seed) for count in (12, "all") for seed in (0, 1)],
         *[("unet", "lungs=6", seed) for seed in (0, 1)],
         *[("umtl", f"diagnosis={count} lungs=6", seed) for count in (12, "all") for seed in (0, 1)],
@@ -80,7 +80,7 @@ def test_the_papers_grid_has_its_57_rows_five_times():
 
 
 @pytest.mark.parametrize("path", sorted(SUITES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_a_shipped_suite_is_in_order(path):
+def test_a_shipped_suite_is_valid(path):
     suite = read_suite(path)
     maker = Maker(suite, PLUGINS, Folders(), path.parent)
     for grid in suite.grids:

@@ -28,7 +28,7 @@ def test_the_page_is_its_template_filled_from_the_committed_tables():
 
 
 def test_the_template_has_no_measured_number_of_its_own():
-    """Settings, such as an option's value, stand in code."""
+    """Settings, such as the value of an option, are written as code."""
     text = (BENCHMARKS / "RESULTS.md.j2").read_text(encoding="utf-8")
     text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
     assert NUMBER.findall(text) == []
@@ -74,7 +74,7 @@ def test_a_comparison_is_that_of_the_summarys_means(suite):
 
 
 def test_every_number_of_the_page_is_some_row(tmp_path):
-    """A second way to the same end, which does not trust the template's functions."""
+    """A second check of the same, which does not rely on the template's functions."""
     known = set()
     for folder in (BENCHMARKS / "results" / suite for suite in SUITES):
         for path in [folder / "results.csv", folder / "cells.csv", *(folder / "tables").glob("*.csv")]:

@@ -87,7 +87,7 @@ def test_the_interval_is_that_of_the_normal_theory():
     assert found.p == pytest.approx(2 * stats.norm.sf(abs(middle) / error), abs=0.02)
 
 
-def test_a_system_does_not_differ_from_itself_and_the_draws_are_a_function_of_the_name():
+def test_a_system_does_not_differ_from_itself_and_the_resampling_is_a_function_of_the_name():
     values = np.random.default_rng(1).normal(size=(2, 30))
     same = bootstrap(seeds_of(values, values), "a", 500)
     assert (same.low, same.high, same.p) == (0, 0, 1)

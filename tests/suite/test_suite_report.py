@@ -52,7 +52,7 @@ def test_every_number_has_links_to_its_runs(suite, page):
     assert links == {f"cells/{path.name}/" for path in (suite / "cells").iterdir()}
 
 
-def test_what_was_not_run_is_said_with_its_error(page):
+def test_what_was_not_run_is_listed_with_its_error(page):
     assert "1 failed" in page
     assert "Fewer than 3 seeds" in page
     assert "10 finished" not in page
@@ -75,7 +75,7 @@ def test_the_same_folder_gives_the_same_page(suite, page):
     assert (suite / "report.html").read_text(encoding="utf-8") == page
 
 
-def test_a_budget_curve_has_a_value_a_seed_at_the_number_of_labels(suite):
+def test_a_budget_curve_has_a_value_per_seed_at_the_number_of_labels(suite):
     found = FinishedSuite.read(suite)
     points = _points([cell for cell in found.cells if cell.system == "enc"], "diagnosis", "in_domain", "accuracy")
     assert {count: len(values) for count, values in points.items()} == {20: 2, 100: 2, 250: 2}

@@ -1,4 +1,4 @@
-"""Means, spreads and their tables; the published numbers beside ours."""
+"""Means, spreads and their tables; the published numbers beside them."""
 
 import csv
 import re
@@ -58,7 +58,7 @@ def test_every_number_of_the_markdown_is_a_row_of_the_summary(suite):
     assert printed == ours | theirs
 
 
-def test_published_numbers_stand_beside_ours_with_their_flag(suite):
+def test_published_numbers_are_beside_ours_with_their_flag(suite):
     text = (suite / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
     lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
     assert "(0.694 ± 0.027)" in lines["enc"]
@@ -86,7 +86,7 @@ def test_one_system_alone_is_not_best_and_one_seed_has_no_spread(tmp_path):
     assert not re.search(r"\d ± \d", text)
 
 
-def test_latex_has_a_row_a_system_as_many_columns_as_it_says_and_no_bare_sign(suite):
+def test_latex_has_one_row_per_system_as_many_columns_as_declared_and_no_bare_sign(suite):
     text = (suite / "tables" / "made_in_domain.tex").read_text(encoding="utf-8")
     form = re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1]
     body = [line for line in text.splitlines() if line.endswith(r" \\")]
@@ -104,14 +104,14 @@ def test_the_same_rows_give_the_same_bytes(suite):
     assert before == {path.name: path.read_bytes() for path in (suite / "tables").iterdir()}
 
 
-def test_a_folder_that_is_no_suites_is_refused(tmp_path):
+def test_a_folder_that_holds_no_suite_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"suite\.json"):
         read_results(tmp_path)
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         Reference.read("nowhere.csv")
 
 
-def test_the_papers_tables_are_whole():
+def test_the_tables_of_the_paper_are_complete():
     found = rows(PAPER)
     for domain in ("in_domain", "cross_domain"):
         own = [row for row in found if row["domain"] == domain]

@@ -74,7 +74,7 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
 
 
 def _title(quantity: str) -> str:
-    """Two lines: the task, then the strategy and quantity; tasks of a gradient cosine."""
+    """Two lines: task and strategy, then the quantity; for a gradient cosine, its tasks."""
     first, *rest = quantity.replace("_", " ").split(".")
     if first == "gradient cosine":
         return f"{first}\n{', '.join(rest)}"

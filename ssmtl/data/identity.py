@@ -1,0 +1,122 @@
+"""Who an image is: its content, its patient, and what is said about it."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ssmtl.contracts.source import Example
+from ssmtl.data.threads import thread_count
+from ssmtl.errors import DataError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Of one image of a source.
+
+    :param content: fingerprint of the image; equal for byte-identical copies. Empty if it cannot be read.
+    :param masks: by structure, the fingerprints of its masks.
+    """
+
+    id: str
+    patient: str
+    content: str
+    labels: tuple[str, ...] | None
+    masks: tuple[tuple[str, tuple[str, ...]], ...] | None
+    split: str | None
+    mask_scale: float
+
+    def line(self) -> str:
+        """All of it as text; equal lines are equal images with equal knowledge of them."""
+        return repr((self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale))
+
+
+def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Identity, ...]:
+    """Every image's identity, in order; each file is read once.
+
+    :param skip: whether an image that cannot be read is left for later to skip.
+    :raises DataError: naming the file that cannot be read.
+    """
+
+    def one(example: Example) -> Identity:
+        masks = example.masks
+        try:
+            content = example.image.fingerprint()
+            contents = masks and tuple(
+                (name, tuple(part.fingerprint() for part in masks[name])) for name in sorted(masks)
+            )
+        except DataError:
+            if not skip:
+                raise
+            content, contents = "", None
+        labels = None if example.labels is None else tuple(sorted(example.labels))
+        return Identity(
+            example.id, example.patient, content, labels, contents or None, example.split, example.mask_scale
+        )
+
+    with ThreadPoolExecutor(thread_count()) as threads:
+        return tuple(threads.map(one, examples))
+
+
+def fingerprint_of(identities: Iterable[Identity]) -> str:
+    """Of a whole source: images, patients, labels, masks and its own split."""
+    digest = hashlib.sha256()
+    for identity in identities:
+        digest.update(identity.line().encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()[:16]
+
+
+class People:
+    """Which images of several sources show one person.
+
+    Two images do if their contents are equal, or if they are of one patient. Patients of two sources are compared by
+    name where the sources share a namespace, or where they share images and call the patients of those alike.
+
+    :param identities: by source. :param namespaces: by source, a word that is equal where patients are named alike.
+    """
+
+    def __init__(self, identities: Mapping[str, Sequence[Identity]], namespaces: Mapping[str, str]) -> None:
+        self._parent: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._space = dict(namespaces)
+        self._merge_namespaces(identities)
+        for source, images in identities.items():
+            for image in images:
+                if image.content:
+                    self._join(("content", image.content), self._patient(source, image.patient))
+
+    def person(self, source: str, image: Identity) -> tuple[str, ...]:
+        """Equal for two images if and only if they show one person."""
+        return self._root(self._patient(source, image.patient))
+
+    def _patient(self, source: str, patient: str) -> tuple[str, ...]:
+        return "patient", self._space[source], patient
+
+    def _merge_namespaces(self, identities: Mapping[str, Sequence[Identity]]) -> None:
+        owners: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for source, images in identities.items():
+            for image in images:
+                if image.content:
+                    owners[image.content][source].add(image.patient)
+        alike: dict[tuple[str, str], bool] = {}
+        for by_source in owners.values():
+            names = sorted(by_source)
+            for place, one in enumerate(names):
+                for other in names[place + 1 :]:
+                    same = by_source[one] == by_source[other]
+                    alike[one, other] = alike.get((one, other), True) and same
+        for (one, other), same in alike.items():
+            if same:
+                before, after = self._space[other], self._space[one]
+                self._space = {source: after if space == before else space for source, space in self._space.items()}
+
+    def _root(self, node: tuple[str, ...]) -> tuple[str, ...]:
+        parent = self._parent.setdefault(node, node)
+        while parent != node:
+            self._parent[node] = self._parent.setdefault(parent, parent)
+            node, parent = parent, self._parent[parent]
+        return node
+
+    def _join(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
+        first, second = sorted((self._root(one), self._root(other)))
+        self._parent[second] = first
