@@ -1,4 +1,4 @@
-"""The report in a real browser: it fits the window, its script runs, strings of the run never run, nothing is logged."""
+"""The report in a real browser: it fits the window, its script runs, the run's strings never do, nothing is logged."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""Writes small made-up data sets in the exact layout of the public ones. Each function returns the folder for `root`."""
+"""Writes small made-up data sets in the layout of the public ones. Each function returns the folder for `root`."""
 
 from collections.abc import Sequence
 from pathlib import Path
