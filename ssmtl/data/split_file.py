@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ConfigDict
 
+from ssmtl.data.identity import Identity
 from ssmtl.errors import DataError, SsmtlError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
 
@@ -19,7 +20,10 @@ class DomainPart(FileModel):
 
 
 class TaskSplit(FileModel):
-    """Ids of images by part; `test` by domain, each with a source of its own."""
+    """Ids of images by part; `test` by domain, each with a source of its own.
+
+    :param left_out: images that the train and the validation part lost, since whom they show is tested or validates.
+    """
 
     model_config = ConfigDict(frozen=True)
     source: str
@@ -27,14 +31,21 @@ class TaskSplit(FileModel):
     unlabeled: list[Id]
     val: list[Id]
     test: dict[str, DomainPart]
+    left_out: dict[str, int] = {}
 
 
 class SplitFile(FileModel):
-    """:param fingerprints: by source, of the content that was split."""
+    """:param fingerprints: by source, of the content that was split.
+
+    :param namespaces: by source, a word that is equal where patients are named alike.
+    :param images: by source and id, content and patient of every image that trains or validates.
+    """
 
     fingerprints: dict[str, str] = {}
     seed: int = 0
     tasks: dict[str, TaskSplit]
+    namespaces: dict[str, str] = {}
+    images: dict[str, dict[Id, list[Id]]] = {}
 
 
 def read_split_file(path: Path, error: type[SsmtlError] = DataError) -> SplitFile:
@@ -42,9 +53,30 @@ def read_split_file(path: Path, error: type[SsmtlError] = DataError) -> SplitFil
     return read_model(path, SplitFile, error)
 
 
-def write_split_file(path: Path, splits: Mapping[str, TaskSplit], seed: int, fingerprints: Mapping[str, str]) -> None:
-    """:param fingerprints: by source, of the content that was split."""
-    write_model(path, SplitFile(fingerprints=dict(fingerprints), seed=seed, tasks=dict(splits)))
+def write_split_file(
+    path: Path,
+    splits: Mapping[str, TaskSplit],
+    seed: int,
+    fingerprints: Mapping[str, str],
+    identities: Mapping[str, Sequence[Identity]] | None = None,
+    namespaces: Mapping[str, str] | None = None,
+) -> None:
+    """:param fingerprints: by source, of the content that was split.
+
+    :param identities: by source, of its images; those that train or validate are kept, so that none is ever tested.
+    """
+    used: dict[str, set[str]] = {}
+    for split in splits.values():
+        used.setdefault(split.source, set()).update((*split.labeled, *split.unlabeled, *split.val))
+    images = {
+        source: {image.id: [image.content, image.patient] for image in listed if image.id in used.get(source, ())}
+        for source, listed in (identities or {}).items()
+        if source in used
+    }
+    content = SplitFile(
+        fingerprints=dict(fingerprints), seed=seed, tasks=dict(splits), namespaces=dict(namespaces or {}), images=images
+    )
+    write_model(path, content)
 
 
 def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
