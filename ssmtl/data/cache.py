@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
-from ssmtl.data.identity import Identity, identities_of
+from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.images import grey_uint8, mask_uint8
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
@@ -66,7 +66,7 @@ def decode(
     structures: tuple[str, ...] = (),
     *,
     skip: bool = False,
-    identities: Sequence[Identity] | None = None,
+    identities: Sequence[ImageIdentity] | None = None,
     folder: Path | None = None,
     progress: Progress = no_progress,
 ) -> Decoded:
@@ -118,7 +118,7 @@ def _clear_abandoned(root: Path) -> None:
             continue
 
 
-def _fingerprint(identities: Sequence[Identity], structures: tuple[str, ...]) -> str:
+def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...]) -> str:
     """Hash of the ids and of the content of every image and mask needed."""
     digest = hashlib.sha256()
     for image in identities:

@@ -12,7 +12,7 @@ from ssmtl.errors import DataError
 
 
 @dataclass(frozen=True)
-class Identity:
+class ImageIdentity:
     """Of one image of a source.
 
     :param content: fingerprint of the image; equal for byte-identical copies. Empty if it cannot be read.
@@ -22,24 +22,24 @@ class Identity:
     id: str
     patient: str
     content: str
-    labels: tuple[str, ...] | None
-    masks: tuple[tuple[str, tuple[str, ...]], ...] | None
-    split: str | None
-    mask_scale: float
+    labels: tuple[str, ...] | None = None
+    masks: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    split: str | None = None
+    mask_scale: float = 1.0
 
     def line(self) -> str:
         """All of it as text; equal lines are equal images with equal knowledge of them."""
         return repr((self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale))
 
 
-def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Identity, ...]:
+def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[ImageIdentity, ...]:
     """Every image's identity, in order; each file is read once.
 
     :param skip: whether an image that cannot be read is left for later to skip.
     :raises DataError: naming the file that cannot be read.
     """
 
-    def one(example: Example) -> Identity:
+    def one(example: Example) -> ImageIdentity:
         masks = example.masks
         try:
             content = example.image.fingerprint()
@@ -51,7 +51,7 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Iden
                 raise
             content, contents = "", None
         labels = None if example.labels is None else tuple(sorted(example.labels))
-        return Identity(
+        return ImageIdentity(
             example.id, example.patient, content, labels, contents or None, example.split, example.mask_scale
         )
 
@@ -59,7 +59,7 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Iden
         return tuple(threads.map(one, examples))
 
 
-def fingerprint_of(identities: Iterable[Identity]) -> str:
+def fingerprint_of(identities: Iterable[ImageIdentity]) -> str:
     """Of a whole source: images, patients, labels, masks and its own split."""
     digest = hashlib.sha256()
     for identity in identities:
@@ -85,7 +85,7 @@ class People:
     :param identities: by source. :param namespaces: by source, a word that is equal where patients are named alike.
     """
 
-    def __init__(self, identities: Mapping[str, Sequence[Identity]], namespaces: Mapping[str, str]) -> None:
+    def __init__(self, identities: Mapping[str, Sequence[ImageIdentity]], namespaces: Mapping[str, str]) -> None:
         self._parent: dict[Person, Person] = {}
         self._space = dict(namespaces)
         self._merge_namespaces(identities)
@@ -94,14 +94,14 @@ class People:
                 if image.content:
                     self._join(("content", image.content), self._patient(source, image.patient))
 
-    def person(self, source: str, image: Identity) -> Person:
+    def person(self, source: str, image: ImageIdentity) -> Person:
         """Whom the image shows."""
         return self._root(self._patient(source, image.patient))
 
     def _patient(self, source: str, patient: str) -> Person:
         return "patient", self._space[source], patient
 
-    def _merge_namespaces(self, identities: Mapping[str, Sequence[Identity]]) -> None:
+    def _merge_namespaces(self, identities: Mapping[str, Sequence[ImageIdentity]]) -> None:
         owners: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for source, images in identities.items():
             for image in images:

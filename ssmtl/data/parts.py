@@ -39,9 +39,7 @@ def parts_of(
     for part, size in wanted.items():
         if size is not None and not own[part]:
             count = round(size * total) if isinstance(size, float) else size
-            own[part], own["train"] = _carve(
-                own["train"], count, seed, name, part, _first_names(examples, persons or {})
-            )
+            own[part], own["train"] = _carve(own["train"], count, seed, name, part, names)
     _check_patients(name, own)
     return {part: tuple(members) for part, members in own.items()}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, Source
-from ssmtl.data.identity import Identity, People, Person, identities_of
+from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
 
@@ -25,7 +25,7 @@ class SourceFiles:
     namespaces: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def identities(self) -> Mapping[str, tuple[Identity, ...]]:
+    def identities(self) -> Mapping[str, tuple[ImageIdentity, ...]]:
         """Who each image is, in the order of the examples; the files are read when this is first asked for.
 
         :raises DataError: naming the file that cannot be read.

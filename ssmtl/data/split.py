@@ -1,7 +1,6 @@
 """The split of a run: for each task, which images are labelled, unlabelled, validation and test."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ssmtl.contracts.head import Output
@@ -11,7 +10,7 @@ from ssmtl.data.budget import choose, is_labeled
 from ssmtl.data.identity import Person
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles
-from ssmtl.data.split_file import DomainPart, TaskSplit, read_split_file
+from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import TaskSpec
 
@@ -142,28 +141,3 @@ def _check_classes(task: str, source: str, examples: Sequence[Example], output: 
 
 def _ids(examples: Iterable[Example]) -> list[str]:
     return [example.id for example in examples]
-
-
-def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) -> dict[str, TaskSplit]:
-    """:raises DataError: if the file is not a split of these tasks and sources."""
-    splits = read_split_file(path).tasks
-    for task, spec in tasks.items():
-        if task not in splits:
-            raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")
-        split = splits[task]
-        if not split.labeled:
-            raise DataError(f"{path}: task '{task}' has no labelled image")
-        if split.source != spec.source:
-            raise DataError(f"{path}: task '{task}' is split over '{split.source}', but the recipe has '{spec.source}'")
-        named = {split.source: {*split.labeled, *split.unlabeled, *split.val}}
-        for part in split.test.values():
-            named.setdefault(part.source, set()).update(part.ids)
-        for source, ids in named.items():
-            known = {example.id for example in files.examples.get(source, ())}
-            missing = sorted(ids - known)
-            if missing:
-                raise DataError(
-                    f"{path}: task '{task}': the source '{source}' has no image '{missing[0]}' "
-                    f"({len(missing)} such ids)"
-                )
-    return {task: splits[task] for task in tasks}

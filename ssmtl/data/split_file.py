@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from ssmtl.data.identity import Identity
-from ssmtl.errors import DataError, SsmtlError
+from ssmtl.data.identity import ImageIdentity, People
+from ssmtl.errors import DataError, RunError, SsmtlError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
 
 
@@ -45,7 +46,7 @@ class SplitFile(FileModel):
     seed: int = 0
     tasks: dict[str, TaskSplit]
     namespaces: dict[str, str] = {}
-    images: dict[str, dict[Id, list[Id]]] = {}
+    images: dict[str, dict[Id, Annotated[list[Id], Field(min_length=2, max_length=2)]]] = {}
 
 
 def read_split_file(path: Path, error: type[SsmtlError] = DataError) -> SplitFile:
@@ -58,7 +59,7 @@ def write_split_file(
     splits: Mapping[str, TaskSplit],
     seed: int,
     fingerprints: Mapping[str, str],
-    identities: Mapping[str, Sequence[Identity]] | None = None,
+    identities: Mapping[str, Sequence[ImageIdentity]] | None = None,
     namespaces: Mapping[str, str] | None = None,
 ) -> None:
     """:param fingerprints: by source, of the content that was split.
@@ -83,3 +84,24 @@ def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
     """A hash of which image is in which part."""
     content = {"seed": seed, "tasks": {task: split.model_dump() for task, split in splits.items()}}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def used_images(split: SplitFile, images: Sequence[ImageIdentity], namespace: str) -> frozenset[str]:
+    """Ids of those of these images that trained or selected the model of the split, or show somebody who did.
+
+    :param images: of any source, whatever it is called. :param namespace: of its patients.
+    :raises RunError: if the split does not tell who was used.
+    """
+    recorded = {
+        f"used {source}": [ImageIdentity(one, patient, content) for one, (content, patient) in listed.items()]
+        for source, listed in split.images.items()
+    }
+    for name, task in split.tasks.items():
+        known = split.images.get(task.source, {})
+        unknown = [one for one in (*task.labeled, *task.unlabeled, *task.val) if one not in known]
+        if unknown:
+            raise RunError(f"split.json: images.{task.source}: lacks '{unknown[0]}', which task '{name}' used")
+    spaces = {f"used {source}": split.namespaces.get(source, f"used {source}") for source in split.images}
+    people = People({**recorded, "asked": images}, {**spaces, "asked": namespace})
+    used = {people.person(source, image) for source, listed in recorded.items() for image in listed}
+    return frozenset(image.id for image in images if people.person("asked", image) in used)

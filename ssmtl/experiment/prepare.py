@@ -9,10 +9,11 @@ from pathlib import Path
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Source
 from ssmtl.data.cache import Decoded, Progress, decode, no_progress
+from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import fingerprint_of
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
-from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.recipe.models import Recipe, SourceEntry
@@ -113,11 +114,11 @@ def _wanted(recipe: Recipe) -> set[str]:
 
 def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) -> dict[str, TaskSplit]:
     recipe = experiment.recipe
+    tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
     if split_file is None and recipe.split is not None:
         split_file = Path(recipe.split)
     if split_file is not None:
-        return read_split(split_file, {task.name: task.spec for task in experiment.tasks}, files)
-    tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
+        return read_split(split_file, tasks, files)
     return split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
 
 

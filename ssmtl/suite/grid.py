@@ -11,8 +11,9 @@ from typing import Any
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
+from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import data_digest
-from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import split_digest
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
@@ -133,10 +134,10 @@ class Maker:
         key = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
         if key not in self.splits:
             files = list_files(recipe, lambda name: self._listed(recipe, name), self.folders)
+            tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
             if recipe.split is not None:
-                splits = read_split(Path(recipe.split), recipe.tasks, files)
+                splits = read_split(Path(recipe.split), tasks, files)
             else:
-                tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
                 splits = split_tasks(tasks, files, recipe.seed, select)
             self.splits[key] = split_digest(splits, recipe.seed), data_digest(fingerprints_of(recipe, files))
         return self.splits[key]
