@@ -81,6 +81,6 @@ def _check_people(path: Path, splits: Mapping[str, TaskSplit], files: SourceFile
         if shared:
             person = min(shared, key=lambda person: sides[one][person])
             raise DataError(
-                f"{path}: '{sides[one][person]}' is in the {one} part, '{sides[other][person]}' in the {other} part, and "
-                f"both are one image or of one patient ({len(shared)} such patients)"
+                f"{path}: '{sides[one][person]}' is in the {one} part, '{sides[other][person]}' in the {other} part, "
+                f"and both are one image or of one patient ({len(shared)} such patients)"
             )
