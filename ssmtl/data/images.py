@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -39,7 +40,11 @@ class ImageFile:
 
         :raises DataError: if the file cannot be read.
         """
-        return hashlib.blake2b(self._bytes(), digest_size=16).hexdigest()
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        return _hash_of(self, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def read(self) -> Array:
         """Shape (height, width), or (height, width, 3): uint8, uint16, or float32 in [0, 1].
@@ -68,6 +73,12 @@ class ImageFile:
             return self.path.read_bytes()
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
+
+
+@cache
+def _hash_of(file: ImageFile, _inode: int, _size: int, _modified: int) -> str:
+    """Each version of a file is hashed once in a process."""
+    return hashlib.blake2b(file._bytes(), digest_size=16).hexdigest()
 
 
 def _decode(content: bytes) -> Array:

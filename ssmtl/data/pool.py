@@ -1,21 +1,60 @@
 """What a source holds, after its classes are renamed and shared patients are partitioned."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, Source
+from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
 
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The examples of every source a recipe uses, by source name; patients shared by two sources are partitioned."""
+    """The examples of every source a recipe uses, by source name; patients shared by two sources are partitioned.
+
+    :param namespaces: by source, a word that is equal where patients are named alike; a source's own name if not given.
+    """
 
     examples: Mapping[str, tuple[Example, ...]]
     entries: Mapping[str, SourceEntry]
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def identities(self) -> Mapping[str, tuple[ImageIdentity, ...]]:
+        """Who each image is, in the order of the examples; the files are read when this is first asked for.
+
+        :raises DataError: naming the file that cannot be read.
+        """
+        return {
+            name: identities_of(examples, self.entries[name].on_error == "skip")
+            for name, examples in self.examples.items()
+        }
+
+    @cached_property
+    def people(self) -> People:
+        """Which images show one person, across all sources."""
+        return People(self.identities, {name: self.namespaces.get(name, name) for name in self.examples})
+
+    def without(self, ids: Mapping[str, frozenset[str]]) -> "SourceFiles":
+        """The same without some images. :param ids: by source."""
+
+        def kept(name: str, images: Iterable[Any]) -> tuple[Any, ...]:
+            return tuple(image for image in images if image.id not in ids.get(name, frozenset()))
+
+        rest = SourceFiles(
+            {name: kept(name, examples) for name, examples in self.examples.items()}, self.entries, self.namespaces
+        )
+        rest.__dict__["identities"] = {name: kept(name, images) for name, images in self.identities.items()}
+        return rest
+
+    def persons(self, source: str) -> Mapping[str, Person]:
+        """By image id."""
+        return {image.id: self.people.person(source, image) for image in self.identities[source]}
 
 
 def list_sources(
@@ -24,11 +63,13 @@ def list_sources(
     make: Callable[[str], Source],
     disjoint: list[tuple[str, str]],
     seed: int,
+    namespaces: Mapping[str, str] | None = None,
 ) -> SourceFiles:
     """List the wanted sources, and those that they share patients with, so that a source is the same in every recipe.
 
     :param make: builds a source from its name.
     :param disjoint: pairs (a, b) of sources besides those of the entries: patients in both go to one of them only.
+    :param namespaces: as in `SourceFiles`.
     :raises DataError: as the sources do; also for a source without images or with a duplicate id.
     """
     pairs = [(name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from]
@@ -39,7 +80,7 @@ def list_sources(
     for name, other in pairs:
         share = entries[name].share
         examples[name], examples[other] = _partition(examples[name], examples[other], share, seed, name, other)
-    return SourceFiles(examples, entries)
+    return SourceFiles(examples, entries, namespaces or {})
 
 
 def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:

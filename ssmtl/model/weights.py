@@ -1,11 +1,12 @@
 """Weights on disk, as safetensors, written whole or not at all."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -48,6 +49,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise RunError(f"the weights {path} cannot be read: {error}") from error
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """What `save_weights` stored in the header; empty if there is nothing of ours.
+
+    :raises RunError: if the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            facts: dict[str, str] = json.loads((file.metadata() or {}).get("ssmtl", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise RunError(f"the weights {path} cannot be read: {error}") from error
+    return facts
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal digits.
+
+    :raises OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_weights(path: Path, model: nn.Module) -> None:

@@ -20,6 +20,8 @@ class SourceEntry(Component):
         such part of its own.
     :param labels: renames class names; null drops a label.
     :param disjoint_from: another source: patients in both go to only one of them; `share` of them to this one.
+    :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
+        sources with the same root do, and those that share images and agree on their patients.
     :param on_error: what to do about an image that does not decode.
     """
 
@@ -28,6 +30,7 @@ class SourceEntry(Component):
     labels: dict[str, str | None] = {}
     disjoint_from: str | None = None
     share: Share = 0.5
+    patients: str | None = None
     on_error: Literal["stop", "skip"] = "stop"
 
 

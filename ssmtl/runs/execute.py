@@ -102,7 +102,9 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
         facts = _resumed(folder, facts)
         folder.results.unlink(missing_ok=True)
     else:
-        write_split_file(folder.split, data.splits, job.recipe.seed, data.fingerprints)
+        write_split_file(
+            folder.split, data.splits, job.recipe.seed, data.fingerprints, data.files.identities, data.files.namespaces
+        )
     write_model(folder.environment, facts)
     write_text(folder.recipe, yaml_file.dump(job.recipe.content()))
 

@@ -8,6 +8,7 @@ from ssmtl.model.weights import save_weights
 from ssmtl.runs.files import BestSoFar
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
+from ssmtl.runs.origin import Origin
 from ssmtl.training.callback import Callback
 from ssmtl.training.train_state import TrainState
 
@@ -15,8 +16,8 @@ from ssmtl.training.train_state import TrainState
 class Validation(Callback):
     """Validates when it is time, and keeps the best weights and the last."""
 
-    def __init__(self, folder: RunFolder, state: TrainState, observers: Observers) -> None:
-        self.folder, self.state, self.observers = folder, state, observers
+    def __init__(self, folder: RunFolder, state: TrainState, observers: Observers, origin: Origin) -> None:
+        self.folder, self.state, self.observers, self.origin = folder, state, observers, origin
         self.recipe = state.experiment.recipe
         self.best = BestSoFar()
         self.model = state.ema.model if state.ema else state.experiment.model
@@ -57,6 +58,7 @@ class Validation(Callback):
             "step": str(step),
             "recipe_hash": self.recipe.digest(),
             "ema": str(self.state.ema is not None).lower(),
+            **self.origin.facts(),
         }
         save_weights(path, self.model, facts)
         self.observers.checkpoint_saved(CheckpointSaved(step, which, path))

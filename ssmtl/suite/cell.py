@@ -29,6 +29,7 @@ class Cell:
     seed: int
     recipe: Recipe
     split_hash: str
+    data_hash: str
     code: str
     name: str
 
@@ -47,6 +48,7 @@ class Cell:
             "seed": self.seed,
             "recipe_hash": self.recipe.digest(),
             "split_hash": self.split_hash,
+            "data_hash": self.data_hash,
             "code": self.code,
         }
 

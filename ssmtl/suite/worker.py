@@ -60,6 +60,7 @@ def _run(work: Work, folder: RunFolder) -> None:
     import torch
 
     from ssmtl.contracts.folders import Folders
+    from ssmtl.data.identity import data_digest
     from ssmtl.data.split_file import split_digest
     from ssmtl.experiment.assemble import assemble
     from ssmtl.experiment.prepare import prepare
@@ -73,8 +74,10 @@ def _run(work: Work, folder: RunFolder) -> None:
     folders = Folders(Path(work.data_root) if work.data_root else None)
     split = folder.split if folder.is_started else None
     data = prepare(experiment, plugins, folders, split_file=split)
+    if data_digest(data.fingerprints) != work.facts["data_hash"]:
+        raise RunError("the data changed since the suite was started: images, labels, masks or patients differ")
     if split_digest(data.splits, recipe.seed) != work.facts["split_hash"] and not data.skipped:
-        raise RunError("the data changed since the suite was started: the split differs")
+        raise RunError("the split is not the suite's: did RUN/split.json change?")
     local = tuple(Path(path) for path in work.plugins)
     job = Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run"), resume=True)
     execute(job, plugins, experiment, data)
