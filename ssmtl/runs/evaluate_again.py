@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
@@ -14,6 +15,7 @@ from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import count_images, score
 from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source
 from ssmtl.experiment.task import Task
@@ -68,19 +70,21 @@ def evaluate_run(
     load_weights(run.weights(weights), experiment.model)
     results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "weights": weights})
     listed: dict[str, tuple[Example, ...]] = {}
+    make = cache(partial(make_source, recipe, plugins, folders))
     for request in requests:
         task, name = request.task, request.source
         if name not in listed:
-            listed[name] = examples_of(name, recipe.sources[name], make_source(recipe, plugins, folders, name))
+            listed[name] = examples_of(name, recipe.sources[name], make(name))
         ids = _ids(request, listed[name], {} if name in changed else split)
         if not ids and request.optional:
             continue
         if not ids:
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on")
-        predictions = predict(
-            experiment.model, task, _rows(recipe, request, ids, listed[name], progress), fabric.device
-        )
-        results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
+        with make(name).decoding():
+            rows = _rows(recipe, request, ids, listed[name], progress)
+        with attributed(experiment, f"in the evaluation on '{name}'"):
+            predictions = predict(experiment.model, task, rows, fabric.device)
+            results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
         counts = count_images(task.output.kind, predictions.probabilities, predictions.targets)
         results.counts.setdefault(task.name, {})[request.domain] = counts
         results.sources.setdefault(task.name, {})[request.domain] = name
@@ -105,6 +109,11 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
     """The images with these ids, decoded, without those that the source's entry says to skip."""
     chosen, output = set(ids), request.task.output
     examples = [example for example in listed if example.id in chosen]
+    if gone := sorted(chosen - {example.id for example in examples}):
+        raise DataError(
+            f"task '{request.task.name}': the source '{request.source}' no longer has the image '{gone[0]}' that the "
+            f"run's split names ({len(gone)} such ids). Restore it"
+        )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"
     decoded = decode(examples, recipe.image.size, recipe.image.channels, structures, skip=skip, progress=progress)
