@@ -27,7 +27,10 @@ class Folders:
         :param public_set: which data set belongs there and where to get it, for the error message.
         :raises DataError: if nothing is there, saying where it was looked for.
         """
-        path = Path(root).expanduser()
+        try:
+            path = Path(root).expanduser()
+        except RuntimeError as error:  # such as ~name of an unknown user
+            raise DataError(f"nothing at {root}: {error}") from error
         base, reason = self.base()
         resolved = path if path.is_absolute() else base / path
         if resolved.exists():

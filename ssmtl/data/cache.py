@@ -23,6 +23,9 @@ from ssmtl.errors import DataError
 FORMAT = 1
 """Increased when what is written for the same content changes."""
 
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
+"""What reading an entry raises that a killed process, a full disk or another program left behind."""
+
 Progress = Callable[[str, int], Callable[[], None]]
 """Takes a description of the work and its number of steps; returns what to call after each step."""
 
@@ -79,7 +82,7 @@ def decode(
     place = root / name
     try:
         return _opened(place, structures, fingerprint)
-    except (OSError, ValueError, KeyError):  # missing or damaged
+    except DAMAGE:  # or missing
         root.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(root)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
@@ -93,8 +96,8 @@ def decode(
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
-    """:raises OSError, ValueError, KeyError: if the entry is incomplete."""
-    skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
+    """:raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete."""
+    skipped = dict(json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"])
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
     return Decoded(images, masks, structures, skipped, fingerprint)
@@ -204,7 +207,7 @@ def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerpri
     except OSError:
         try:
             _opened(place, structures, fingerprint)
-        except (OSError, ValueError, KeyError):
+        except DAMAGE:
             shutil.rmtree(place, ignore_errors=True)
             publish(building, place)
 
