@@ -44,7 +44,7 @@ def read_model(path: Path, model: type[Model], error: type[SsmtlError] = RunErro
         raise error(f"{path} cannot be read: {cause.strerror or cause}") from cause
     except ValidationError as cause:
         raise error(f"{path}: {next(problems_of(cause, '', model))}") from cause
-    except (ValueError, RecursionError) as cause:
+    except (ValueError, RecursionError, OverflowError) as cause:
         raise error(f"{path}: not valid JSON: {cause}") from cause
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from ssmtl.cli.loading import DataRoot, LocalPlugins
+from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
@@ -22,7 +23,10 @@ SOME_FAILED = 3
 """Exit code of a suite with failed cells."""
 
 SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file.", show_default=False)]
-Out = Annotated[Path | None, typer.Option("--out", help="The suite's folder; by default runs/bench/NAME.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", parser=named_path, help="The suite's folder; by default runs/bench/NAME."),
+]
 
 
 @app.command("run")
@@ -61,10 +65,12 @@ def run(
     where = _executor(executor, at_a_time, suite_run.suite.threads, address, gpus)
     done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
     if not todo and (suite_run.folder / "report.html").is_file():
-        console.print(f"{done}: nothing to do. Report [bold]{suite_run.folder / 'report.html'}[/]", highlight=False)
+        page = escape(str(suite_run.folder / "report.html"))
+        console.print(f"{done}: nothing to do. Report [bold]{page}[/]", highlight=False)
         return
     suite_run.open()
-    console.print(f"[bold]{suite_run.suite.name}[/]: {done}; folder [bold]{suite_run.folder}[/]", highlight=False)
+    place = escape(str(suite_run.folder))
+    console.print(f"[bold]{suite_run.suite.name}[/]: {done}; folder [bold]{place}[/]", highlight=False)
     work = [Work.of(cell, suite_run.folder, suite_run.suite.threads, data_root, tuple(local or ())) for cell in todo]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
     with following(console, suite_run.folder, steps) as shown:
@@ -74,10 +80,12 @@ def run(
             suite_run.write_rows()
 
         failures = run_cells(work, where, shown.started, ended, shown.idle) if work else 0
-    console.print(f"report [bold]{_write_pages(suite_run)}[/]", highlight=False, soft_wrap=True)
+    page = escape(str(_write_pages(suite_run)))
+    console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
     if failures:
         count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
-        console.print(f"[red]{count}; for the errors: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
+        how = escape(f"ssmtl bench status {suite}")
+        console.print(f"[red]{count}; for the errors: {how}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ssmtl.suite.compare import Comparison
@@ -21,15 +22,15 @@ def print_comparison(console: Console, comparisons: Sequence[Comparison]) -> Non
         own = [one for one in comparisons if (one.sources, one.budgets, one.task, one.domain) == place]
         sources, budgets, task, domain = place
         title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {own[0].seeds} seeds)"
-        table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1))
+        table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1))
         table.add_column("metric", no_wrap=True)
         for name in (own[0].system, own[0].against, "diff.", "95 %", "p images", "p seeds"):
-            table.add_column(name, justify="right", overflow="fold")
+            table.add_column(escape(name), justify="right", overflow="fold")
         for one in own:
             interval = one.interval
             over = (f"{interval.low:+.3f} {interval.high:+.3f}", _p(interval.p)) if interval else ("–", "–")
             numbers = (f"{one.mean:.3f}", f"{one.against_mean:.3f}", f"{one.difference:+.3f}")
-            table.add_row(head_of(one.metric, ""), *numbers, *over, _p(one.p_t))
+            table.add_row(escape(head_of(one.metric, "")), *numbers, *over, _p(one.p_t))
         console.print(table, highlight=False)
     console.print(
         "95 % and p images: paired bootstrap over test images, for these trained networks. p seeds: Student's t, "

@@ -22,8 +22,14 @@ class Folders:
         return Path.cwd(), "the current folder; --data-root or SSMTL_DATA may name another"
 
     def resolve(self, root: str) -> Path:
-        """The path that `root` stands for, whether there is something or not."""
-        path = Path(root).expanduser()
+        """The path that `root` stands for, whether there is something or not.
+
+        :raises DataError: for the home folder of an unknown user.
+        """
+        try:
+            path = Path(root).expanduser()
+        except RuntimeError as error:  # such as ~name of an unknown user
+            raise DataError(f"nothing at {root}: {error}") from error
         return path if path.is_absolute() else self.base()[0] / path
 
     def find(self, root: str, *, public_set: str = "") -> Path:

@@ -25,6 +25,9 @@ from ssmtl.errors import DataError
 FORMAT = 2
 """Increased when what is written for the same content changes."""
 
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
+"""What reading an entry raises that a killed process, a full disk or another program left behind."""
+
 Progress = Callable[[str, int], Callable[[], None]]
 """Takes a description of the work and its number of steps; returns what to call after each step."""
 
@@ -83,7 +86,7 @@ def decode(
     place = root / name
     try:
         return _opened(place, structures, fingerprint)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or damaged
+    except DAMAGE:  # or missing
         root.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(root)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
@@ -97,12 +100,12 @@ def decode(
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
-    """:raises OSError, ValueError, KeyError: if the entry is incomplete."""
+    """:raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
     done = json.loads((place / "done.json").read_text(encoding="utf-8"))
-    for name, checksum in done["files"].items():
+    for name, checksum in dict(done["files"]).items():
         if _checksum(place / name) != checksum:
             raise ValueError(f"{name} is not as it was written")
-    skipped = done["skipped"]
+    skipped = dict(done["skipped"])
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
     return Decoded(images, masks, structures, skipped, fingerprint)
@@ -201,7 +204,7 @@ def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerpri
     except OSError:
         try:
             _opened(place, structures, fingerprint)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except DAMAGE:
             shutil.rmtree(place, ignore_errors=True)
             publish(building, place)
 

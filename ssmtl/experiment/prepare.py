@@ -2,12 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from ssmtl.contracts.folders import Folders
-from ssmtl.contracts.source import Source
+from ssmtl.contracts.source import Example, Source
 from ssmtl.data.cache import Decoded, Progress, decode, no_progress
 from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import fingerprint_of
@@ -15,10 +17,13 @@ from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit
+from ssmtl.errors import PluginError
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.recipe.models import Recipe, SourceEntry
+from ssmtl.registry.blame import blaming
 from ssmtl.registry.options import build
 from ssmtl.registry.plugins import Plugins
+from ssmtl.registry.registry import Entry
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,40 @@ class ExperimentData:
     files: SourceFiles
 
 
-def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> Source:
-    """The source that the recipe calls `name`."""
-    entry = recipe.sources[name]
-    source: Source = build(plugins["source"][entry.use].make, entry.use, entry.options, folders)
-    return source
+@dataclass(frozen=True)
+class NamedSource:
+    """A source whose failures name it. :param name: in the recipe. :param entry: who offers it."""
+
+    name: str
+    source: Source
+    entry: Entry
+
+    def examples(self) -> Sequence[Example]:
+        """As the source lists them.
+
+        :raises PluginError: if the source fails, or lists something else than examples.
+        """
+        with blaming(f"the source '{self.name}'", self.entry, "while listing its images"):
+            examples = tuple(self.source.examples())
+        other = [type(example).__name__ for example in examples if not isinstance(example, Example)]
+        if other:
+            raise PluginError(f"the source '{self.name}' of plugin {self.entry.origin} lists a {other[0]}, no Example")
+        return examples
+
+    def decoding(self) -> AbstractContextManager[None]:
+        """Wraps the decoding of its images, which run its code and ours."""
+        return blaming(f"the source '{self.name}'", self.entry, "while reading its images", only_its_code=True)
+
+
+def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> NamedSource:
+    """The source that the recipe calls `name`.
+
+    :raises PluginError: if it cannot be built.
+    """
+    component = recipe.sources[name]
+    entry = plugins["source"][component.use]
+    with blaming(f"the source '{name}'", entry, "while it was built"):
+        return NamedSource(name, build(entry.make, component.use, component.options, folders), entry)
 
 
 def prepare(
@@ -57,7 +91,8 @@ def prepare(
     :raises DataError: for anything that can be wrong with data.
     """
     recipe = experiment.recipe
-    files = list_files(recipe, lambda name: make_source(recipe, plugins, folders, name), folders)
+    make = cache(partial(make_source, recipe, plugins, folders))
+    files = list_files(recipe, make, folders)
     fingerprints = fingerprints_of(recipe, files)
     splits = _split(experiment, files, split_file)
     structures = _structures(experiment)
@@ -65,10 +100,11 @@ def prepare(
     for name in sorted(_wanted(recipe)):
         entry = recipe.sources[name]
         size, channels, skip = recipe.image.size, recipe.image.channels, entry.on_error == "skip"
-        decoded[name] = decode(
-            files.examples[name], size, channels, structures[name],
-            skip=skip, identities=files.identities[name], progress=progress,
-        )  # fmt: skip
+        with make(name).decoding():
+            decoded[name] = decode(
+                files.examples[name], size, channels, structures[name],
+                skip=skip, identities=files.identities[name], progress=progress,
+            )  # fmt: skip
     if any(images.skipped for images in decoded.values()):
         files, decoded = _without_skipped(files, decoded)
         splits = _split(experiment, files, split_file)

@@ -1,5 +1,6 @@
 """Read and write YAML: safe loading, YAML 1.2 numbers and booleans, no duplicate keys."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
-        if isinstance(key, list | dict):
+        if not isinstance(key, str | int | float | None):
             raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' appears twice", key_node.start_mark)
@@ -39,18 +40,47 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
+LARGEST = 2**63 - 1
+"""The largest whole number: PyTorch and NumPy count in 64 bits."""
+
+
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    value = int(yaml.SafeLoader.construct_yaml_int(loader, node))
+    if abs(value) > LARGEST:
+        raise yaml.constructor.ConstructorError(None, None, _too_large(node), node.start_mark)
+    return value
+
+
+def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
+    value = float(yaml.SafeLoader.construct_yaml_float(loader, node))
+    if math.isinf(value) and "inf" not in node.value.lower():
+        raise yaml.constructor.ConstructorError(None, None, _too_large(node), node.start_mark)
+    return value
+
+
+def _too_large(node: yaml.ScalarNode) -> str:
+    return f"the number {node.value:.20}{'…' if len(node.value) > 20 else ''} is too large"
+
+
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor(FLOAT, _float)
 
 
 MAX_CHARACTERS = 2_000_000
 """Limit for one text; a recipe has a few thousand characters."""
 
+MAX_DEPTH = 64
+"""Limit on mappings and lists inside each other; a recipe has about eight."""
+
 MAX_NODES = 200_000
 """Limit on the nodes of one text with its aliases expanded: a few lines of nested aliases can expand to billions."""
 
 
-def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
+def _size(node: yaml.Node | None, known: dict[int, int], depth: int = 0) -> int:
     """The number of nodes with aliases expanded."""
+    if depth > MAX_DEPTH:
+        raise yaml.YAMLError(f"nested too deeply: more than {MAX_DEPTH} levels")
     if id(node) in known:
         if not known[id(node)]:
             raise yaml.YAMLError("an alias that contains itself")
@@ -58,9 +88,9 @@ def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
     known[id(node)] = 0  # being counted
     size = 1
     if isinstance(node, yaml.MappingNode):
-        size += sum(_size(key, known) + _size(value, known) for key, value in node.value)
+        size += sum(_size(key, known, depth + 1) + _size(value, known, depth + 1) for key, value in node.value)
     elif isinstance(node, yaml.SequenceNode):
-        size += sum(_size(item, known) for item in node.value)
+        size += sum(_size(item, known, depth + 1) for item in node.value)
     if size > MAX_NODES:
         raise yaml.YAMLError(f"more than {MAX_NODES:,} nodes with its aliases expanded")
     known[id(node)] = size

@@ -76,7 +76,7 @@ class Checkpoints:
         for place in self._places():
             try:
                 yield self._read(place)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, RunError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError) as error:
                 warn(f"the checkpoint {place} is damaged and skipped: {error}")
 
     def at(self, step: int) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
@@ -15,6 +16,7 @@ from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import count_images, score
 from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
@@ -73,11 +75,12 @@ def evaluate_run(
     results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "excluded": {}})
     listed: dict[str, tuple[Example, ...]] = {}
     seen: dict[str, frozenset[str]] = {}
+    make = cache(partial(make_source, recipe, plugins, folders))
     for request in requests:
         task, name = request.task, request.source
         if name not in listed:
             entry = recipe.sources[name]
-            listed[name] = examples_of(name, entry, make_source(recipe, plugins, folders, name))
+            listed[name] = examples_of(name, entry, make(name))
             namespace = namespace_of(name, entry, folders)
             seen[name] = used_images(split_file, identities_of(listed[name], entry.on_error == "skip"), namespace)
         asked = _ids(request, listed[name])
@@ -88,10 +91,11 @@ def evaluate_run(
         if not ids:
             why = f": all its {len(asked)} images, or whom they show, trained or selected the model" if asked else ""
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
-        predictions = predict(
-            experiment.model, task, _rows(recipe, request, ids, listed[name], progress), fabric.device
-        )
-        results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
+        with make(name).decoding():
+            rows = _rows(recipe, request, ids, listed[name], progress)
+        with attributed(experiment, f"in the evaluation on '{name}'"):
+            predictions = predict(experiment.model, task, rows, fabric.device)
+            results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
         counts = count_images(task.output.kind, predictions.probabilities, predictions.targets)
         results.counts.setdefault(task.name, {})[request.domain] = counts
         results.sources.setdefault(task.name, {})[request.domain] = name
@@ -116,6 +120,11 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
     """The images with these ids, decoded, without those that the source's entry says to skip."""
     chosen, output = set(ids), request.task.output
     examples = [example for example in listed if example.id in chosen]
+    if gone := sorted(chosen - {example.id for example in examples}):
+        raise DataError(
+            f"task '{request.task.name}': the source '{request.source}' no longer has the image '{gone[0]}' that the "
+            f"run's split names ({len(gone)} such ids). Restore it"
+        )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"
     decoded = decode(examples, recipe.image.size, recipe.image.channels, structures, skip=skip, progress=progress)

@@ -68,9 +68,12 @@ def read_log(path: Path) -> list[Mapping[str, Any]]:
     for position, line in enumerate(lines, start=1):
         try:
             records.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if position < len(lines):
                 raise RunError(f"{path}: line {position} is not valid JSON: {error}") from error
+            break
+        if not isinstance(records[-1], dict):
+            raise RunError(f"{path}: line {position} is not a record of names and values")
     return records
 
 
@@ -81,5 +84,5 @@ def last_step(path: Path) -> int:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
             lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b'{"event"')]
         return int(json.loads(lines[-1])["step"])
-    except (OSError, IndexError, ValueError, KeyError):
+    except (OSError, IndexError, ValueError, KeyError, TypeError, RecursionError):
         return 0

@@ -3,6 +3,7 @@
 from lightning_fabric import Fabric
 
 from ssmtl.events import RunEnded, RunStarted
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.plan import plan_of
 from ssmtl.experiment.prepare import ExperimentData
@@ -38,7 +39,8 @@ def train_first(
     nonfinite = NonFiniteSteps(folder, state, checkpointing.save)
     if not fit(state, (nonfinite, Telling(observers, clock), validation, checkpointing), stop.asked, done):
         return False
-    results = final_results(folder, state, data, validation, plan["parameters"])
+    with attributed(experiment, "in the final evaluation", validation.model):
+        results = final_results(folder, state, data, validation, plan["parameters"])
     results.weights = {name: checksum(folder.weights(name)) for name in ("best", "last")}
     results.seconds = round(clock.seconds(), 1)
     write_model(folder.results, results)

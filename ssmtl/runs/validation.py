@@ -4,6 +4,7 @@ from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import Scores, score
 from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import CheckpointSaved, Evaluated
+from ssmtl.experiment.attribution import attributed
 from ssmtl.model.weights import save_weights
 from ssmtl.runs.files import BestSoFar
 from ssmtl.runs.folder import RunFolder
@@ -28,7 +29,8 @@ class Validation(Callback):
         ended = step == train.steps
         if step % train.evaluate_every and not ended:
             return
-        scores = self._scores()
+        with attributed(self.state.experiment, f"in the validation after step {step}", self.model):
+            scores = self._scores()
         number = selection_score(scores.values())
         if train.select_by == "validation":
             best = number is not None and (self.best.score is None or number > self.best.score)

@@ -20,7 +20,7 @@ from filelock import Timeout
 from ssmtl.errors import RunError
 from ssmtl.runs.execute import Job, execute
 from ssmtl.runs.folder import RunFolder
-from ssmtl.runs.signals import STOPPED, StoppedError
+from ssmtl.runs.signals import STOPPED, StoppedError, stoppable
 from ssmtl.suite.cell import folder_of, lock_of, outcome_of
 from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
 
@@ -44,7 +44,8 @@ def work_on(work: Work) -> int:
 def _train(work: Work, folder: RunFolder) -> int:
     began = time.perf_counter()
     try:
-        _run(work, folder)
+        with stoppable():
+            _run(work, folder)
     except StoppedError:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - any error is this cell's; the suite continues

@@ -130,11 +130,11 @@ class GoodBridge(Bridge):
 
 
 class Backward(GoodBridge):
-    """As in MultiMix's published code: `.backward()` into the classifier's own gradients."""
+    """Around the frozen predictor, into the classifier's own gradients."""
 
     def forward(self, images, features, predict):
         with torch.enable_grad():
-            predict["other"](images.clone().requires_grad_()).sum().backward()
+            next(predict["other"].model.parameters()).sum().backward()
         return features
 
 
