@@ -56,7 +56,7 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
     twice = [image for image, count in Counter(example.id for example in examples).items() if count > 1]
     if twice:
         raise DataError(f"the source '{name}' names the image '{twice[0]}' twice")
-    return tuple(_renamed(example, entry.labels) for example in examples) if entry.labels else examples
+    return tuple(_renamed(example, entry.rename) for example in examples) if entry.rename else examples
 
 
 def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:

@@ -110,6 +110,6 @@ def _class(example: Example, output: Output, source: str) -> int:
     if label not in output.classes:
         raise DataError(
             f"the source '{source}': {example.id} is labelled '{label}', which is not a class of the head "
-            f"({nearest(label, output.classes)}); rename it with 'labels:' in the sources file"
+            f"({nearest(label, output.classes)}); rename it with 'rename:' in the sources file"
         )
     return output.classes.index(label)

@@ -18,14 +18,14 @@ class SourceEntry(Component):
 
     :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
         such part of its own.
-    :param labels: renames class names; null drops a label.
+    :param rename: renames classes; null drops a label.
     :param disjoint_from: another source: patients in both go to only one of them; `share` of them to this one.
     :param on_error: what to do about an image that does not decode.
     """
 
     val: Share | PositiveInt | None = None
     test: Share | PositiveInt | None = None
-    labels: dict[str, str | None] = {}
+    rename: dict[str, str | None] = {}
     disjoint_from: str | None = None
     share: Share = 0.5
     on_error: Literal["stop", "skip"] = "stop"
