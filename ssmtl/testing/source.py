@@ -8,7 +8,8 @@ import numpy as np
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example, Pixels, SplitName
-from ssmtl.data.images import grey_uint8, mask_uint8, to_grey
+from ssmtl.data.images import grey_uint8, to_grey
+from ssmtl.data.masks import mask_uint8
 from ssmtl.recipe.models import SourceEntry
 from ssmtl.registry.options import options_model
 from ssmtl.testing.constructor import Make, made, name_of

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.view import Batch, View
+from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.rows import Rows, TaskData
 from ssmtl.data.sampler import rows_at, sample_keys
 from ssmtl.experiment.task import Task
@@ -49,15 +50,27 @@ def render(
         known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
         for view in (view for view in task.views if view.pool == pool):
             streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
-            masks = known.float() if masked and known is not None else None
+            masks = _channels(known) if masked and known is not None else None
             images[view], warped = task.augment[view.augment](originals, masks, streams[view])
             if pool == "unlabeled":
                 if known is not None:
                     truth[view] = known
             elif masked:
                 assert warped is not None
-                targets[view] = warped
+                targets[view] = _references(warped, len(task.output.classes))
             else:
                 assert known is not None
                 targets[view] = known
     return Batch(images, targets, streams), truth
+
+
+def _channels(masks: Tensor) -> Tensor:
+    """Masks of 0 and 1 as floats; if something is unknown, a channel more for each structure: 1 where it is unknown."""
+    unknown = masks == UNKNOWN
+    return torch.cat([masks.masked_fill(unknown, 0), unknown], 1).float() if unknown.any() else masks.float()
+
+
+def _references(warped: Tensor, structures: int) -> Tensor:
+    """The augmented masks, NaN where nothing is known."""
+    masks, unknown = warped[:, :structures], warped[:, structures:]
+    return masks.masked_fill(unknown > 0.5, torch.nan) if unknown.shape[1] else warped
