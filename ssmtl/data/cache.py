@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
 from ssmtl.data.identity import ImageIdentity, identities_of
-from ssmtl.data.images import grey_uint8, mask_uint8
+from ssmtl.data.images import grey_uint8
+from ssmtl.data.masks import mask_uint8
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 
-FORMAT = 2
+FORMAT = 3
 """Increased when what is written for the same content changes."""
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
@@ -49,7 +50,8 @@ class Decoded:
     """The decoded images of one source; row i is example i.
 
     :param images: (examples, channels, size, size) uint8, memory-mapped.
-    :param masks: (examples, structures, size, size) uint8 0/1; zero where an example has none. None: not requested.
+    :param masks: (examples, structures, size, size) uint8 0/1, 255 where
+        nothing is known; zero where an example has none. None: not requested.
     :param structures: names of the masks' channels.
     :param skipped: ids of images that did not decode, and why (`on_error: skip`); their rows are zero.
     :param fingerprint: hash of all content, for the run's record.

@@ -9,7 +9,9 @@ from typing import Any
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, Source
 from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
-from ssmtl.errors import DataError
+from ssmtl.data.mask_values import BACKGROUND, IGNORE
+from ssmtl.data.masks import explained
+from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import SourceEntry
 
 
@@ -84,7 +86,7 @@ def list_sources(
 
 
 def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:
-    """What the source holds, with its classes renamed.
+    """What the source holds, with its classes renamed and its masks' values explained.
 
     :raises DataError: as the source does; also if it has no image, or a duplicate id.
     """
@@ -97,7 +99,20 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
     twice = [image for image, count in Counter(example.id for example in examples).items() if count > 1]
     if twice:
         raise DataError(f"the source '{name}' names the image '{twice[0]}' twice")
-    return tuple(_renamed(example, entry.labels) for example in examples) if entry.labels else examples
+    if entry.rename:
+        examples = tuple(_renamed(example, entry.rename) for example in examples)
+    if entry.values:
+        _check_structures(name, entry, examples)
+        examples = tuple(explained(example, entry.values) for example in examples)
+    return examples
+
+
+def _check_structures(name: str, entry: SourceEntry, examples: tuple[Example, ...]) -> None:
+    structures = {structure for example in examples for structure in example.masks or ()}
+    for structure in set(entry.values) - {IGNORE, BACKGROUND}:
+        if structure not in structures:
+            hint = nearest(structure, structures)
+            raise DataError(f"source '{name}': values: no image has a mask of the structure '{structure}' ({hint})")
 
 
 def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:

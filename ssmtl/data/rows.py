@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
+from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Decoded
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.errors import DataError, nearest
@@ -41,7 +42,7 @@ class Rows:
         return torch.from_numpy(np.ascontiguousarray(self.decoded.images[self.places[rows]]))
 
     def target(self, rows: NDArray[np.int64] | slice) -> Tensor:
-        """Class indices, multi-hot rows, or uint8 masks."""
+        """Class indices, multi-hot rows, or uint8 masks of 0, 1 and, where nothing is known, 255."""
         if self.targets is not None:
             return self.targets[rows]
         assert self.decoded.masks is not None
@@ -63,20 +64,35 @@ def task_data(
 ) -> TaskData:
     """The task's rows, as named by the split."""
 
-    def rows(source: str, ids: Sequence[str]) -> Rows:
-        return rows_of(source, ids, output, examples[source], decoded[source])
+    def rows(source: str, ids: Sequence[str], labeled: bool = True) -> Rows:
+        return rows_of(source, ids, output, examples[source], decoded[source], labeled)
 
     tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
     own = split.source
-    return TaskData(rows(own, split.labeled), rows(own, split.unlabeled), rows(own, split.val), tests)
+    return TaskData(rows(own, split.labeled), rows(own, split.unlabeled, False), rows(own, split.val), tests)
 
 
-def rows_of(source: str, ids: Sequence[str], output: Output, examples: Sequence[Example], decoded: Decoded) -> Rows:
+def rows_of(
+    source: str,
+    ids: Sequence[str],
+    output: Output,
+    examples: Sequence[Example],
+    decoded: Decoded,
+    labeled: bool = True,
+) -> Rows:
     """The rows with these ids, with the targets of a head of this output.
 
-    :raises DataError: for a label that is not a class of the head.
+    :param labeled: whether they are to be learned from or scored, so that each needs its label or masks.
+    :raises DataError: for a label that is not a class of the head, or one that is missing.
     """
     finder = {example.id: place for place, example in enumerate(examples)}
+    bare = [name for name in ids if labeled and not is_labeled(examples[finder[name]], output)]
+    if bare:
+        what = "mask" if output.kind == "masks" else "label"
+        raise DataError(
+            f"the source '{source}': {bare[0]} is to be learned from or scored, and has no {what} "
+            f"({len(bare)} such images)"
+        )
     places = np.array([finder[name] for name in ids], dtype=np.int64)
     masks = output.kind == "masks"
     targets = None if masks else _labels([examples[place] for place in places], output, source)
@@ -110,6 +126,6 @@ def _class(example: Example, output: Output, source: str) -> int:
     if label not in output.classes:
         raise DataError(
             f"the source '{source}': {example.id} is labelled '{label}', which is not a class of the head "
-            f"({nearest(label, output.classes)}); rename it with 'labels:' in the sources file"
+            f"({nearest(label, output.classes)}); rename it with 'rename:' in the sources file"
         )
     return output.classes.index(label)

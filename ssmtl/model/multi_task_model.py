@@ -12,6 +12,7 @@ from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.bridge import Bridge, FrozenPredictor
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
+from ssmtl.model.task_modules import TaskModules
 
 
 @contextmanager
@@ -42,8 +43,8 @@ class MultiTaskModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.heads = nn.ModuleDict(heads)
-        self.bridges = nn.ModuleDict(bridges)
+        self.heads = TaskModules(heads)
+        self.bridges = TaskModules(bridges)
         for task, (mean, std) in normalize.items():
             self.register_buffer(f"mean_{task}", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
             self.register_buffer(f"std_{task}", torch.tensor(std).view(1, -1, 1, 1), persistent=False)

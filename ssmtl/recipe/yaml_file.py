@@ -9,23 +9,42 @@ import yaml
 
 from ssmtl.errors import Problem, RecipeError
 
+NULL, BOOL, INT, FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
+
+CORE_SCHEMA = (
+    (NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    (BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    (INT, r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        FLOAT,
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+)
+"""What a plain word means in YAML 1.2 (section 10.3.2), by its first letters; anything else is text."""
+
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML reads 1e-4 as a string and `no` as false; this loader does neither."""
+    """PyYAML has YAML 1.1, where 1e-4 is text, `no` is false, 010 is 8 and 1:10 is 70."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
 
 
-FLOAT, BOOL = "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that either version of YAML would read as something else."""
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (FLOAT, BOOL)]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    FLOAT,
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
-    list("-+0123456789."),
-)
-_Loader.add_implicit_resolver(BOOL, re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+for _tag, _pattern, _first in CORE_SCHEMA:
+    for _reader in (_Loader, _Dumper):
+        _reader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    return int(text[2:], {"0o": 8, "0x": 16}[text[:2]]) if text[:2] in ("0o", "0x") else int(text)
+
+
+_Loader.add_constructor(INT, _integer)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -136,4 +155,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def dump(content: Any) -> str:
     """YAML text with keys in the order given."""
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    text: str = yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
+    )
+    return text

@@ -112,7 +112,7 @@ def test_labels_are_renamed_and_dropped():
         def __init__(self, _):
             self.examples = lambda: [example(0, "A"), example(1, "junk"), example(2)]
 
-    found = list_sources({"s": entry(labels={"A": "a", "junk": None})}, {"s"}, Made, [], 0).examples["s"]
+    found = list_sources({"s": entry(rename={"A": "a", "junk": None})}, {"s"}, Made, [], 0).examples["s"]
     assert [row.labels for row in found] == [{"a"}, set(), None]
 
 

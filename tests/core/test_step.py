@@ -85,6 +85,20 @@ def test_a_rendered_step_is_a_pure_function(data):
     assert not torch.equal(first.images[WEAK], other.images[WEAK])
 
 
+def test_an_image_that_occurs_again_in_a_step_is_augmented_anew(data):
+    """8 labelled images in a batch of 20: each occurs two or three times."""
+    rows = data(CLASSES)
+    batch, _ = render(task(CLASSES, (WEAK, STRONG), batch=20), rows, 0, 0, CPU, Shard())
+    greys = batch.images[STRONG][:, 0, 0, 0].tolist()
+    numbers = batch.streams[WEAK].uniform("noise")[:, 0].tolist()
+    assert sorted(greys.count(grey) for grey in set(greys)) == [2] * 4 + [3] * 4
+    assert len(set(numbers)) == 20, "no two rows are bit-identical"
+    small, _ = render(task(CLASSES, (WEAK,), batch=8), rows, 0, 0, CPU, Shard())
+    assert torch.equal(small.images[WEAK], batch.images[WEAK][:8]), "the first occurrences are as ever"
+    halves = [render(task(CLASSES, (WEAK,), batch=20), rows, 0, 0, CPU, Shard(rank, 2))[0] for rank in range(2)]
+    assert torch.equal(torch.cat([half.images[WEAK] for half in halves]), batch.images[WEAK])
+
+
 def test_shards_make_up_the_batch(data):
     rows, job = data(CLASSES), task(CLASSES, ALL)
     whole, _ = render(job, rows, 0, 3, CPU, Shard())
@@ -131,6 +145,28 @@ def test_the_fused_pass_is_each_task_on_its_own():
     assert list(fused) == ["lungs", "diagnosis"]
     for name, rows in images.items():
         assert torch.allclose(fused[name], net.logits(name, rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["keys", "values", "items", "type", "training", "forward", "half", "copy"])
+def test_a_task_may_have_any_name(name):
+    content = small(balancer={"use": "uncertainty"})
+    content["tasks"][name] = content["tasks"].pop("diagnosis")
+    content["tasks"]["lungs"]["bridge"]["guided_by"] = name
+    experiment = assemble(RecipeText(content, "f").validated(), PLUGINS)
+    net = experiment.model.train().eval()
+    logits = net({task: torch.rand(2, 1, 32, 32) for task in (name, "lungs")})
+    assert logits[name].shape == (2, 2)
+    assert dict(net.heads.items()).keys() == net.heads.keys() == {name, "lungs"}
+    assert set(experiment.balancer.state_dict()) >= {"log_variances.lungs"}
+    assert experiment.balancer({name: torch.ones(()), "lungs": torch.ones(())}) == 2
+    copy = assemble(RecipeText(content, "f").validated(), PLUGINS).model
+    copy.load_state_dict(net.state_dict())
+
+
+def test_weights_have_the_names_of_ordinary_tasks():
+    names = {".".join(name.split(".")[:2]) for name in model().state_dict() if name.startswith(("heads", "bridges"))}
+    assert {"heads.diagnosis", "heads.lungs"} <= names
+    assert all(name.split(".")[1] in ("diagnosis", "lungs") for name in names)
 
 
 def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
