@@ -39,14 +39,6 @@ for _tag, _pattern, _first in CORE_SCHEMA:
         _reader.add_implicit_resolver(_tag, re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = str(loader.construct_scalar(node))
-    return int(text[2:], {"0o": 8, "0x": 16}[text[:2]]) if text[:2] in ("0o", "0x") else int(text)
-
-
-_Loader.add_constructor(INT, _integer)
-
-
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
@@ -64,7 +56,10 @@ LARGEST = 2**63 - 1
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
-    value = int(yaml.SafeLoader.construct_yaml_int(loader, node))
+    text = str(loader.construct_scalar(node))
+    if len(text) > 100:
+        raise yaml.constructor.ConstructorError(None, None, _too_large(node), node.start_mark)
+    value = int(text[2:], {"0o": 8, "0x": 16}[text[:2]]) if text[:2] in ("0o", "0x") else int(text)
     if abs(value) > LARGEST:
         raise yaml.constructor.ConstructorError(None, None, _too_large(node), node.start_mark)
     return value
@@ -82,7 +77,7 @@ def _too_large(node: yaml.ScalarNode) -> str:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor(INT, _integer)
 _Loader.add_constructor(FLOAT, _float)
 
 

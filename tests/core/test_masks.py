@@ -1,4 +1,4 @@
-"""What the values of masks mean: one thing, or an error that lists them; unknown pixels teach nothing and are not scored."""
+"""What the values of masks mean: one thing, or an error that lists them; unknown pixels neither teach nor count."""
 
 from types import SimpleNamespace
 
