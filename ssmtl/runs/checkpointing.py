@@ -11,7 +11,7 @@ from ssmtl.runs.callbacks import RunClock
 from ssmtl.runs.checkpoint import FORMAT, Checkpoint, Checkpoints
 from ssmtl.runs.files import CheckpointFacts
 from ssmtl.runs.folder import RunFolder
-from ssmtl.runs.origin import Origin
+from ssmtl.runs.trained_by import TrainedBy
 from ssmtl.runs.validation import Validation
 from ssmtl.training.callback import Callback
 from ssmtl.training.saved_state import numbers_of, restore, tensors_of
@@ -47,7 +47,7 @@ class Checkpointing(Callback):
             self.log.cut(0)
         else:
             facts = checkpoint.facts
-            trained = Origin(facts.recipe_origin, facts.split_origin)
+            trained = TrainedBy(facts.recipe_origin, facts.split_origin)
             self.validation.origin.check(trained, f"the checkpoint {checkpoint.folder.name}", self.run)
             self._warn_of_changes(checkpoint)
             self.checkpoints.put_back_best(checkpoint)

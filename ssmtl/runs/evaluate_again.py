@@ -28,7 +28,7 @@ from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
-from ssmtl.runs.origin import Origin, origin_of_weights
+from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def evaluate_run(
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)
-    _check_weights(run, weights, Origin.of(run.read_recipe().validated(), split))
+    _check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split))
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(recipe)
     fabric.to_device(experiment.model)
@@ -181,7 +181,7 @@ def _ids(request: _Request, examples: Sequence[Example]) -> Sequence[str]:
     ]
 
 
-def _check_weights(run: RunFolder, which: str, origin: Origin) -> None:
+def _check_weights(run: RunFolder, which: str, origin: TrainedBy) -> None:
     """:raises RunError: if the weights are not those that the run was finished with, or of another recipe or split."""
     path = run.weights(which)
     origin.check(origin_of_weights(path), f"{path}", run.path)

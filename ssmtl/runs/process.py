@@ -15,9 +15,9 @@ from ssmtl.runs.checkpointing import Checkpointing, resume_along
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
-from ssmtl.runs.origin import Origin
 from ssmtl.runs.results import final_results
 from ssmtl.runs.signals import StopRequest
+from ssmtl.runs.trained_by import TrainedBy
 from ssmtl.runs.validation import Validation
 from ssmtl.training.engine import fit
 from ssmtl.training.train_state import make_train_state
@@ -31,7 +31,7 @@ def train_first(
     recipe = experiment.recipe
     state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
     plan = plan_of(experiment, data.tasks)
-    validation = Validation(folder, state, observers, Origin.of(recipe, data.splits))
+    validation = Validation(folder, state, observers, TrainedBy.of(recipe, data.splits))
     code = code_version(plugins, recipe)
     checkpointing = Checkpointing(folder, state, validation, clock, data.fingerprints, code)
     done = checkpointing.resume()

@@ -9,7 +9,7 @@ from ssmtl.model.weights import save_weights
 from ssmtl.runs.files import BestSoFar
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
-from ssmtl.runs.origin import Origin
+from ssmtl.runs.trained_by import TrainedBy
 from ssmtl.training.callback import Callback
 from ssmtl.training.train_state import TrainState
 
@@ -17,7 +17,7 @@ from ssmtl.training.train_state import TrainState
 class Validation(Callback):
     """Validates when it is time, and keeps the best weights and the last."""
 
-    def __init__(self, folder: RunFolder, state: TrainState, observers: Observers, origin: Origin) -> None:
+    def __init__(self, folder: RunFolder, state: TrainState, observers: Observers, origin: TrainedBy) -> None:
         self.folder, self.state, self.observers, self.origin = folder, state, observers, origin
         self.recipe = state.experiment.recipe
         self.best = BestSoFar()

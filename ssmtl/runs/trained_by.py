@@ -12,14 +12,14 @@ from ssmtl.runs.resume import lasting_digest
 
 
 @dataclass(frozen=True)
-class Origin:
+class TrainedBy:
     """:param recipe: hash of the recipe without what a resumed run may change. :param split: hash of the split."""
 
     recipe: str
     split: str
 
     @classmethod
-    def of(cls, recipe: Recipe, splits: Mapping[str, TaskSplit]) -> "Origin":
+    def of(cls, recipe: Recipe, splits: Mapping[str, TaskSplit]) -> "TrainedBy":
         """Of a run with this recipe and split."""
         return cls(lasting_digest(recipe), split_digest(splits, recipe.seed))
 
@@ -27,7 +27,7 @@ class Origin:
         """For the header of a weights file."""
         return {f"{name}_origin": value for name, value in asdict(self).items()}
 
-    def check(self, other: "Origin", what: str, run: Path) -> None:
+    def check(self, other: "TrainedBy", what: str, run: Path) -> None:
         """:param other: the origin of `what`.
 
         :raises RunError: if it is not this one.
@@ -39,10 +39,10 @@ class Origin:
                 )
 
 
-def origin_of_weights(path: Path) -> Origin:
+def origin_of_weights(path: Path) -> TrainedBy:
     """:raises RunError: if the file does not say, or cannot be read."""
     facts = read_facts(path)
     try:
-        return Origin(facts["recipe_origin"], facts["split_origin"])
+        return TrainedBy(facts["recipe_origin"], facts["split_origin"])
     except KeyError as error:
         raise RunError(f"the weights {path} do not say which recipe and split trained them") from error
