@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
+from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.images import grey_uint8, mask_uint8
 from ssmtl.errors import DataError
+from ssmtl.regular_file import check_file, read_text
 
 FORMAT = 1
 """Increased when what is written for the same content changes."""
@@ -81,33 +81,21 @@ def decode(
         return _opened(place, structures, fingerprint)
     except (OSError, ValueError, KeyError):  # missing or damaged
         root.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(root)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
-    try:
-        with FileLock(building / ".lock"):
-            _build(building, examples, size, channels, structures, skip, progress)
-            _publish(building, place, structures, fingerprint)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        clear_abandoned(root)
+    with building_in(root) as building:
+        _build(building, examples, size, channels, structures, skip, progress)
+        _publish(building, place, structures, fingerprint)
     return _opened(place, structures, fingerprint)
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
     """:raises OSError, ValueError, KeyError: if the entry is incomplete."""
-    skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
+    skipped = json.loads(read_text(place / "done.json"))["skipped"]
+    for file in ("images.npy", "masks.npy") if structures else ("images.npy",):
+        check_file(place / file)
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
     return Decoded(images, masks, structures, skipped, fingerprint)
-
-
-def _clear_abandoned(root: Path) -> None:
-    """Remove what killed processes left unfinished: nobody holds its lock."""
-    for building in root.glob(".building-*"):
-        try:
-            with FileLock(building / ".lock").acquire(timeout=0):
-                shutil.rmtree(building, ignore_errors=True)
-        except (Timeout, OSError):
-            continue
 
 
 def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip: bool) -> str:

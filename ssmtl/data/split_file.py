@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict
 
 from ssmtl.errors import DataError, SsmtlError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
+from ssmtl.recipe.models import checked_names
 
 
 class DomainPart(FileModel):
@@ -26,7 +28,7 @@ class TaskSplit(FileModel):
     labeled: list[Id]
     unlabeled: list[Id]
     val: list[Id]
-    test: dict[str, DomainPart]
+    test: Annotated[dict[str, DomainPart], AfterValidator(checked_names)]
 
 
 class SplitFile(FileModel):
@@ -34,7 +36,7 @@ class SplitFile(FileModel):
 
     fingerprints: dict[str, str] = {}
     seed: int = 0
-    tasks: dict[str, TaskSplit]
+    tasks: Annotated[dict[str, TaskSplit], AfterValidator(checked_names)]
 
 
 def read_split_file(path: Path, error: type[SsmtlError] = DataError) -> SplitFile:

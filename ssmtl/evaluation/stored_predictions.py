@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ssmtl.atomic_file import replacing
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
@@ -17,6 +18,7 @@ from ssmtl.evaluation.predict import Predictions
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
 from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.regular_file import open_file
 
 SAMPLES = 8
 """Images of each evaluation set that are kept with their predictions, evenly spaced over it."""
@@ -41,7 +43,7 @@ def read_predictions(path: Path) -> StoredPredictions:
     """:raises RunError: if the file is damaged."""
     task, _, domain = path.stem.partition(".")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_file(path) as file, np.load(file, allow_pickle=False) as archive:
             return StoredPredictions(task, domain, dict(archive))
     except (BadZipFile, OSError, ValueError, EOFError) as error:
         raise RunError(f"{path}: cannot be read as predictions: {error}") from error
@@ -78,7 +80,8 @@ def write_predictions(
         arrays["sample_saliency"] = torch.cat(maps, dim=1).numpy()
         arrays["saliency_classes"] = np.array(predict.output.classes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _intensities(rows: Rows) -> Any:

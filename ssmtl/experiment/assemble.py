@@ -18,20 +18,22 @@ from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, TaskSpec
-from ssmtl.registry.options import build
+from ssmtl.registry.options import build, options_model
 from ssmtl.registry.plugins import Plugins
 
 METRIC_FACTS = ("higher_is_better", "unit", "selects")
 """What a metric says about itself."""
 
 
-def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experiment:
+def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
+    :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
+        and so need no network.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
-    assembly = _Assembly(recipe, plugins)
+    assembly = _Assembly(recipe, plugins, pretrained)
     _stop_at(assembly.problems, where)
     model, tasks = assembly.model(), tuple(assembly.tasks)
     problems, rows = dry_run(tasks, model, recipe.image, recipe.train.ema is not None)
@@ -47,8 +49,8 @@ def _stop_at(problems: list[Problem], where: str) -> None:
 class _Assembly:
     """Builds the parts in order, and collects what a constructor or a contract rejects."""
 
-    def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
-        self.recipe, self.plugins = recipe, plugins
+    def __init__(self, recipe: Recipe, plugins: Plugins, pretrained: bool) -> None:
+        self.recipe, self.plugins, self.pretrained = recipe, plugins, pretrained
         self.problems: list[Problem] = []
         self.heads: dict[str, Head] = {}
         self.bridges: dict[str, Bridge] = {}
@@ -76,7 +78,10 @@ class _Assembly:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
             try:
-                return build(self.plugins[kind][component.use].make, component.use, component.options, *engine)
+                make, options = self.plugins[kind][component.use].make, component.options
+                if not self.pretrained and "pretrained" in options_model(make, component.use).model_fields:
+                    options = {**options, "pretrained": False}
+                return build(make, component.use, options, *engine)
             except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, OSError, SsmtlError) as error:
                 self.problems.append(Problem(where, first_line(error)))
                 return None
