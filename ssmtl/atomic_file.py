@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ssmtl.regular_file import check_file
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -14,7 +16,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     Whatever is already there, or under the temporary name, is replaced and never written to: neither may be a link to
     somewhere else. The file may be read by whom the umask says.
+
+    :raises OSError: if it cannot be written, or if `path` is a folder, named pipe, device or socket.
     """
+    if path.exists():
+        check_file(path)
     temporary = path.with_name(f".{path.name}.part")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)

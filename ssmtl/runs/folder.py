@@ -91,7 +91,7 @@ class RunFolder:
     def check_free(self) -> None:
         """:raises RunError: if the folder holds a run or a link, or if it or one of its parents is a file."""
         for path in (self.path, *self.path.parents):
-            if path.is_file():
+            if path.exists() and not path.is_dir():
                 raise RunError(f"{path} is a file; --out names the run's folder")
         check_own(self.path)
         for path in (self.recipe, self.log, self.results):

@@ -41,7 +41,7 @@ ALLOWED = {
     "hookspecs": {"contracts", "events"},
     "events": set(),
     "errors": set(),
-    "atomic_file": set(),
+    "atomic_file": {"regular_file"},
     "regular_file": set(),
     "validation_errors": {"errors"},
     "json_file": {"atomic_file", "errors", "regular_file", "validation_errors"},

@@ -63,7 +63,7 @@ def test_strangers_are_links_pipes_and_sockets_at_any_depth(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["page.html", ".page.html.part"])
-def test_what_is_written_replaces_links_and_pipes(name, tmp_path):
+def test_what_is_written_replaces_links_and_what_is_half_written(name, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("mine")
     (tmp_path / "run").mkdir()
@@ -99,3 +99,14 @@ def test_the_umask_says_who_may_read(umask, mode, tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+def test_a_pipe_or_a_device_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/null")
+    for name, kind in (("pipe", "a named pipe"), ("device", "a device")):
+        with pytest.raises(OSError, match=f"it is {kind}, not a regular file"):
+            write_text(tmp_path / name, "text")
+    assert stat.S_ISFIFO((tmp_path / "pipe").lstat().st_mode)
+    assert (tmp_path / "device").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
