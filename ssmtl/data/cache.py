@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
+from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.images import grey_uint8
 from ssmtl.data.masks import mask_uint8
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
+from ssmtl.regular_file import check_file, read_text
 
 FORMAT = 3
 """Increased when what is written for the same content changes."""
@@ -90,37 +90,24 @@ def decode(
         return _opened(place, structures, fingerprint)
     except DAMAGE:  # or missing
         root.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(root)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
-    try:
-        with FileLock(building / ".lock"):
-            _build(building, examples, size, channels, structures, skip, progress)
-            _publish(building, place, structures, fingerprint)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        clear_abandoned(root)
+    with building_in(root) as building:
+        _build(building, examples, size, channels, structures, skip, progress)
+        _publish(building, place, structures, fingerprint)
     return _opened(place, structures, fingerprint)
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
     """:raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
-    done = json.loads((place / "done.json").read_text(encoding="utf-8"))
+    done = json.loads(read_text(place / "done.json"))
     for name, checksum in dict(done["files"]).items():
+        check_file(place / name)
         if _checksum(place / name) != checksum:
             raise ValueError(f"{name} is not as it was written")
     skipped = dict(done["skipped"])
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
     return Decoded(images, masks, structures, skipped, fingerprint)
-
-
-def _clear_abandoned(root: Path) -> None:
-    """Remove what killed processes left unfinished: nobody holds its lock."""
-    for building in root.glob(".building-*"):
-        try:
-            with FileLock(building / ".lock").acquire(timeout=0):
-                shutil.rmtree(building, ignore_errors=True)
-        except (Timeout, OSError):
-            continue
 
 
 def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ from ssmtl.contracts.source import Pixels
 from ssmtl.data.decoding_memory import COLOUR, DECODING, GREY
 from ssmtl.data.dicom import decode_dicom
 from ssmtl.errors import DataError
+from ssmtl.regular_file import read_bytes
 
 Array = NDArray[np.generic]
 Float = NDArray[np.float32]
@@ -103,7 +104,7 @@ class ImageFile:
 
     def _bytes(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return read_bytes(self.path)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
 

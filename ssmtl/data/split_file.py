@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from ssmtl.data.identity import ImageIdentity, People
 from ssmtl.errors import DataError, RunError, SsmtlError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
+from ssmtl.recipe.models import checked_names
 
 
 class DomainPart(FileModel):
@@ -31,7 +32,7 @@ class TaskSplit(FileModel):
     labeled: list[Id]
     unlabeled: list[Id]
     val: list[Id]
-    test: dict[str, DomainPart]
+    test: Annotated[dict[str, DomainPart], AfterValidator(checked_names)]
     left_out: dict[str, int] = {}
 
 
@@ -44,7 +45,7 @@ class SplitFile(FileModel):
 
     fingerprints: dict[str, str] = {}
     seed: int = 0
-    tasks: dict[str, TaskSplit]
+    tasks: Annotated[dict[str, TaskSplit], AfterValidator(checked_names)]
     namespaces: dict[str, str] = {}
     images: dict[str, dict[Id, Annotated[list[Id], Field(min_length=2, max_length=2)]]] = {}
 

@@ -12,6 +12,7 @@ import torch
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from ssmtl.atomic_file import replacing
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
@@ -19,6 +20,7 @@ from ssmtl.evaluation.predict import Predictions
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
 from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.regular_file import open_file
 
 PER_IMAGE = {
     "ids": (1,),
@@ -52,11 +54,12 @@ def read_predictions(path: Path) -> StoredPredictions:
     """:raises RunError: if the file is damaged, or holds something else than predictions."""
     task, _, domain = path.stem.partition(".")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, NpzFile):
-            raise ValueError("it is one array, not an archive of several")
-        with archive:
-            stored = StoredPredictions(task, domain, dict(archive))
+        with open_file(path) as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, NpzFile):
+                raise ValueError("it is one array, not an archive of several")
+            with archive:
+                stored = StoredPredictions(task, domain, dict(archive))
         _check(stored)
     except (BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyError, NotImplementedError) as error:
         raise RunError(f"{path}: cannot be read as predictions: {error}") from error
@@ -109,7 +112,8 @@ def write_predictions(
         arrays["sample_saliency"] = torch.cat(maps, dim=1).numpy()
         arrays["saliency_classes"] = np.array(predict.output.classes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _intensities(rows: Rows) -> Any:

@@ -23,7 +23,7 @@ from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, TaskSpec
 from ssmtl.registry.blame import FAILURES, place, said
-from ssmtl.registry.options import build
+from ssmtl.registry.options import build, options_model
 from ssmtl.registry.plugins import Plugins
 
 CLASSES: dict[str, type] = {
@@ -40,13 +40,15 @@ ATTRIBUTES = {
 """By kind, what a component says about itself."""
 
 
-def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experiment:
+def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
+    :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
+        and so need no network.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
-    assembly = _Assembly(recipe, plugins)
+    assembly = _Assembly(recipe, plugins, pretrained)
     _stop_at(assembly.problems, where)
     origins = {part: plugins[kind][component.use].origin for part, kind, component in recipe.components()}
     experiment = Experiment(recipe, tuple(assembly.tasks), assembly.model(), assembly.balancer, 0, origins)
@@ -69,8 +71,8 @@ def _positional(make: Callable[..., Any]) -> int:
 class _Assembly:
     """Builds the parts in order, and collects what a constructor or a contract rejects."""
 
-    def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
-        self.recipe, self.plugins = recipe, plugins
+    def __init__(self, recipe: Recipe, plugins: Plugins, pretrained: bool) -> None:
+        self.recipe, self.plugins, self.pretrained = recipe, plugins, pretrained
         self.problems: list[Problem] = []
         self.heads: dict[str, Head] = {}
         self.bridges: dict[str, Bridge] = {}
@@ -103,7 +105,10 @@ class _Assembly:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
             try:
-                built = build(entry.make, component.use, component.options, *engine)
+                options = component.options
+                if not self.pretrained and "pretrained" in options_model(entry.make, component.use).model_fields:
+                    options = {**options, "pretrained": False}
+                built = build(entry.make, component.use, options, *engine)
                 lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
             except FAILURES as error:
                 self.problems.append(Problem(where, said(error), place(error, entry.make, entry.origin)))

@@ -76,7 +76,7 @@ class Normalize(RecipePart):
     std: Annotated[list[PositiveFloat], Field(min_length=1)]
 
 
-def _checked_names(named: dict[str, Any]) -> dict[str, Any]:
+def checked_names(named: dict[str, Any]) -> dict[str, Any]:
     """The same names, checked because they become parts of file names."""
     for name in named:
         if not name or len(name) > 60 or not all(character.isalnum() or character in "_-" for character in name):
@@ -124,7 +124,7 @@ class TaskSpec(RecipePart):
     @field_validator("evaluate_on")
     @classmethod
     def _domains(cls, named: dict[str, str]) -> dict[str, str]:
-        return _checked_names(named)
+        return checked_names(named)
 
     @field_validator("labeled", mode="before")
     @classmethod
@@ -166,7 +166,7 @@ class Recipe(RecipePart):
     @field_validator("tasks", "sources")
     @classmethod
     def _names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        return _checked_names(named)
+        return checked_names(named)
 
     def components(self) -> Iterator[tuple[str, str, Component]]:
         """Every component: its place, its kind, and itself."""

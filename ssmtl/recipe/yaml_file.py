@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ssmtl.errors import Problem, RecipeError
+from ssmtl.regular_file import read_text
 
 NULL, BOOL, INT, FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
 
@@ -140,7 +141,7 @@ def parse(text: str, where: str) -> Any:
 def read_mapping(path: Path) -> dict[str, Any]:
     """:raises RecipeError: if the file cannot be read, or is not a mapping."""
     try:
-        content = parse(path.read_text(encoding="utf-8"), str(path))
+        content = parse(read_text(path), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError([Problem(str(path), f"cannot be read: {error}")]) from error
     if not isinstance(content, dict):

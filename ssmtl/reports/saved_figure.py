@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssmtl.atomic_file import replacing
 from ssmtl.reports.drawing import Drawing
 
 DOTS_PER_INCH = 150
@@ -27,7 +28,9 @@ def save_drawing(
     for suffix in formats:
         path = folder / "figures" / f"{name}.{suffix}"
         path.parent.mkdir(exist_ok=True)
-        drawing.figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Date": None} if suffix == "svg" else None)
+        metadata = {"Date": None} if suffix == "svg" else None
+        with replacing(path) as file:
+            drawing.figure.savefig(file, format=suffix, dpi=DOTS_PER_INCH, metadata=metadata)
         yield SavedFigure(path, drawing.caption, float(drawing.figure.get_figwidth()))
 
 

@@ -27,7 +27,7 @@ from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Results
-from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
 
 
@@ -58,12 +58,13 @@ def evaluate_run(
 
     :param wanted: `TASK=NAME`, or `NAME` of a source for every task that it has labels for; empty: the run's domains.
     :param sources: a sources file whose entries are added to, or replace, the run's own.
-    :raises RunError: if `run` holds no finished run.
+    :raises RunError: if `run` holds no finished run, or a link.
     """
+    check_own(run.path)
     if not run.is_finished:
         raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
     recipe, changed = _with_sources(run, sources)
-    experiment = assemble(recipe, plugins, str(run.recipe))
+    experiment = assemble(recipe, plugins, str(run.recipe), pretrained=False)
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)

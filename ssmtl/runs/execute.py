@@ -29,7 +29,7 @@ from ssmtl.registry.plugins import Plugins, load_plugins
 from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Environment, Results
-from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.lock import run_lock
 from ssmtl.runs.log import RunLog
 from ssmtl.runs.observers import observing
@@ -77,6 +77,7 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
     """
     if not job.resume:
         job.folder.check_free()
+    check_own(job.folder.path)
     fabric = make_fabric(job.recipe)
     job.folder.path.mkdir(parents=True, exist_ok=True)
     with run_lock(job.folder):

@@ -1,14 +1,23 @@
 """Reads a suite's folder: its record, and the rows of its finished cells."""
 
 import csv
+import io
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssmtl.errors import RunError, nearest
 from ssmtl.json_file import read_model
+from ssmtl.regular_file import read_text
+from ssmtl.runs.folder import check_own
 from ssmtl.suite.suite_file import RECORD, SuiteRecord
+
+PARTS_OF_PATHS = ("sources", "task", "domain", "cell")
+"""Columns whose values become parts of paths."""
+
+NAME = re.compile(r"(?!\.\.?$)[^/\\\0]+")
 
 
 @dataclass(frozen=True)
@@ -62,19 +71,30 @@ class SuiteResults:
 def read_results(folder: Path) -> SuiteResults:
     """:raises RunError: if `folder` is not a suite's folder, or results.csv is missing or damaged."""
     try:
+        check_own(folder)
         if not (folder / RECORD).is_file():
             raise FileNotFoundError(2, "no such file", RECORD)
         suite = read_model(folder / RECORD, SuiteRecord)
-        with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
-            rows = tuple(_row(fields) for fields in csv.DictReader(file))
+        rows = tuple(_row(fields) for fields in read_rows(folder / "results.csv"))
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a suite's folder: it has no {Path(error.filename).name}") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise RunError(f"{folder}: results.csv cannot be read: {error!r}") from error
     return SuiteResults(folder, suite, rows)
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header.
+
+    :raises OSError: if it is missing or not a regular file. :raises UnicodeDecodeError, csv.Error: if it is damaged.
+    """
+    return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+
+
 def _row(fields: Mapping[str, str]) -> ResultRow:
+    for column in PARTS_OF_PATHS:
+        if not NAME.fullmatch(fields[column]):
+            raise ValueError(f"the {column} {fields[column]:.80} is not the name of a file")
     return ResultRow(
         fields["system"],
         fields["budgets"],

@@ -12,6 +12,7 @@ from ssmtl.contracts.folders import Folders
 from ssmtl.errors import RunError, nearest
 from ssmtl.json_file import write_model
 from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
 from ssmtl.suite.executor import Executor
@@ -74,11 +75,14 @@ def open_suite(file: Path, folder: Path | None, plugins: Plugins, folders: Folde
     """:param folder: None for runs/bench/NAME.
 
     :raises RecipeError: for an invalid suite or recipe. :raises DataError: for missing data or too large a budget.
+    :raises RunError: if the folder holds a link.
     """
     torch.set_num_threads(1)  # for checks on tiny inputs; more would compete with running cells
     suite = read_suite(file)
+    place = folder or Path("runs") / "bench" / suite.name
+    check_own(place)
     cells = cells_of(suite, plugins, folders, file.parent)
-    return SuiteRun(suite, file, folder or Path("runs") / "bench" / suite.name, tuple(cells))
+    return SuiteRun(suite, file, place, tuple(cells))
 
 
 def run_cells(

@@ -1,11 +1,14 @@
 """timm's encoders return what their pyramid says, and errors say what to do."""
 
+import json
+
 import pytest
 import torch
 
 from ssmtl import SsmtlError
 from ssmtl.registry.options import build
 from ssmtl_timm.encoder import TimmEncoder
+from tests.cli.command_line import call, settings
 
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_convnext", "test_efficientnet"])
@@ -65,3 +68,35 @@ def test_unavailable_weights_say_what_to_do(monkeypatch):
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(SsmtlError, match=r"test_resnet.*no route to host.*pretrained: false"):
         TimmEncoder(1, model="test_resnet", pretrained=True)
+
+
+def test_a_finished_run_is_evaluated_without_the_network(tmp_path, monkeypatch):
+    """Its own weights are all that it needs; training does need timm's."""
+    import timm
+
+    make, reachable = timm.create_model, [True]
+
+    def create_model(model, pretrained=False, **options):
+        if pretrained and not reachable:
+            raise OSError("no route to host")
+        return make(model, False, **options)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    train = ["run", "enc", "--out", tmp_path / "run", *settings(
+        "backbone={use: timm, model: test_resnet, pretrained: true}", "image.size=32", "train.device=cpu",
+        "train.steps=2", "train.evaluate_every=2", "tasks.diagnosis.labeled=8", "tasks.diagnosis.batch=4",
+        *(f"sources.{name}.size=32" for name in ("chex", "jsrt", "nihx", "mcu")), "sources.chex.images=60",
+    )]  # fmt: skip
+    code, _, err = call(*train)
+    assert code == 0, err
+    assert "pretrained: true" in (tmp_path / "run" / "recipe.yaml").read_text()
+    reachable.clear()
+    code, _, err = call("evaluate", tmp_path / "run", "--out", tmp_path / "again.json")
+    assert code == 0, err
+    first, again = (json.loads((tmp_path / name).read_text()) for name in ("run/results.json", "again.json"))
+    assert first["tasks"] == again["tasks"]
+    assert first["recipe_hash"] == again["recipe_hash"]
+    train[3] = tmp_path / "other"
+    code, _, err = call(*train)
+    assert code == 2
+    assert "backbone: the pretrained weights of timm's 'test_resnet' are not available: no route to host" in err

@@ -1,6 +1,5 @@
 """A suite's page: one self-contained HTML file."""
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ from ssmtl.reports.saved_figure import save_drawing
 from ssmtl.reports.suite import tables
 from ssmtl.reports.suite.figures import SUBJECTS, SuiteSubject
 from ssmtl.reports.suite.finished_suite import FinishedSuite
+from ssmtl.suite.results import read_rows
 
 TEMPLATE = "suite/page.html.j2"
 FEW = 3
@@ -71,15 +71,11 @@ def _summary(suite: FinishedSuite) -> str:
     progress = ", ".join(f"{counts[status]} {status}" for status in ("finished", "failed", "running", "waiting"))
     seeds = len({cell.seed for cell in suite.cells})
     rows = suite.results.rows
-    made = {key: sorted({str(row[key]) for row in _raw(suite)}) for key in ("code", "commit", "versions")}
+    raw = read_rows(suite.folder / "results.csv")
+    made = {key: sorted({str(row[key]) for row in raw}) for key in ("code", "commit", "versions")}
     ran = f"{len(suite.listed)} cells: {progress}. {len(suite.results.systems)} systems, {seeds} seeds"
     came = "; ".join(f"{key} {', '.join(values)}" for key, values in made.items() if any(values))
     return f"{ran}, {len(rows)} numbers. {came}." if rows else f"{ran}. Nothing is finished yet."
-
-
-def _raw(suite: FinishedSuite) -> list[dict[str, str]]:
-    with (suite.folder / "results.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _warning(suite: FinishedSuite) -> str:

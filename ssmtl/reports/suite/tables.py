@@ -1,6 +1,5 @@
 """The tables of a suite's page."""
 
-import csv
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from ssmtl.suite.aggregate import aggregated
 from ssmtl.suite.footnotes import PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place, head_of, layouts
 from ssmtl.suite.reference import Reference
+from ssmtl.suite.results import read_rows
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -80,8 +80,7 @@ def significance(suite: FinishedSuite) -> PageTable | None:
     path = suite.folder / "tables" / "significance.csv"
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8", newline="") as file:
-        compared = list(csv.DictReader(file))
+    compared = read_rows(path)
     units = {(row.task, row.metric): row.unit for row in suite.results.rows}
     rows = [
         [
