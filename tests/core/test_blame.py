@@ -11,7 +11,7 @@ from torch import nn
 
 from ssmtl import Balancer, Bridge, Folders, Head, Strategy, View
 from ssmtl.contracts.head import Output
-from ssmtl.errors import PluginError, RecipeError
+from ssmtl.errors import DataError, PluginError, RecipeError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.prepare import make_source, prepare
@@ -247,6 +247,16 @@ def test_in_evaluation(sick, tmp_path):
         sick(where)
         with pytest.raises(PluginError, match=rf"{words}.* failed in the evaluation on 'radiographs'.*plugin sick"):
             evaluate_run(RunFolder(tmp_path / "run"), PLUGINS, Folders())
+
+
+def test_a_test_image_that_the_data_no_longer_has(tmp_path, monkeypatch):
+    sources = {"radiographs": {"use": "sick_source"}}
+    run(tmp_path / "run", sources=sources)
+    (part,) = RunFolder(tmp_path / "run").read_split().tasks["diagnosis"].test.values()
+    gone, before = part.ids[0], SickSource.examples
+    monkeypatch.setattr(SickSource, "examples", lambda self: [one for one in before(self) if one.id != gone])
+    with pytest.raises(DataError, match=rf"task 'diagnosis': the source 'radiographs' no longer has .*{gone}"):
+        evaluate_run(RunFolder(tmp_path / "run"), PLUGINS, Folders())
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
