@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from ssmtl.regular_file import check_file, read_text
 FORMAT = 3
 """Increased when what is written for the same content changes."""
 
-DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError)
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)
 """What reading an entry raises that a killed process, a full disk or another program left behind."""
 
 Progress = Callable[[str, int], Callable[[], None]]

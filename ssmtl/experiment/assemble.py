@@ -176,7 +176,7 @@ class _Assembly:
 
     def _check_selection(self) -> None:
         metrics = [metric for task in self.tasks for metric in task.metrics.values()]
-        usable = all(metric is not None for metric in metrics)
+        usable = len(self.tasks) == len(self.recipe.tasks) and None not in metrics
         if self.recipe.train.select_by == "validation" and usable and selecting_metric(metrics) is None:
             what, hint = "no task has a metric that can select weights", "name one such as dice, or set select_by: last"
             self.problems.append(Problem("train.select_by", what, hint))

@@ -12,10 +12,10 @@ from ssmtl.recipe.models import Recipe
 def make_fabric(recipe: Recipe) -> Fabric:
     """:raises RunError: if this machine lacks the device, or the device the precision."""
     train = recipe.train
+    several = DDPStrategy(start_method="spawn", timeout=timedelta(seconds=train.timeout))
+    strategy = "auto" if train.devices == 1 else several
     precision = "32-true" if train.precision == "32" else train.precision
     try:
-        several = DDPStrategy(start_method="spawn", timeout=timedelta(seconds=train.timeout))
-        strategy = "auto" if train.devices == 1 else several
         if precision == "16-mixed" and Fabric(accelerator=train.device, devices=1).device.type == "cpu":
             raise ValueError("a CPU does not support 16-mixed (Fabric would use bf16-mixed); set bf16-mixed or 32")
         return Fabric(accelerator=train.device, devices=train.devices, strategy=strategy, precision=precision)

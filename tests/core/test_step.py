@@ -1,5 +1,6 @@
 """Rendering, the fused pass, the frozen predictor and the training step."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from made_examples import example
 from test_recipe import small
 
 from ssmtl.builtins.identity import Identity
+from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.view import Batch, View
 from ssmtl.data.cache import decode
@@ -180,6 +182,75 @@ def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
         raise RuntimeError
     assert [found.training for found in net.modules()] == flags
     assert net.predictor("lungs").output == LUNG
+
+
+class Undetached(Bridge):
+    """Adds its guide's logits, with their graph, to the finest level."""
+
+    def __init__(self, pyramid, /):
+        super().__init__()
+        self.pyramid, self.reads = pyramid, frozenset({"diagnosis"})
+
+    def forward(self, images, features, guides):
+        finest, *others = features
+        logits = guides["diagnosis"](images)
+        return (finest + logits.mean(1)[:, None, None, None], *others)
+
+
+def test_no_gradient_of_a_guide_reaches_a_parameter():
+    """Not even if the bridge forgets to detach; the backbone still learns from the task's own features."""
+    net = model()
+    plain = copy.deepcopy(net)
+    net.bridges["lungs"], plain.bridges["lungs"] = Undetached(net.backbone.pyramid), Detached(net.backbone.pyramid)
+    images = torch.rand(2, 1, 32, 32)
+    for one in (net, plain):
+        one.heads["lungs"] = SumOfLevels()
+        torch.manual_seed(0)
+        one.train()({"lungs": images})["lungs"].sum().backward()
+    assert all(weight.grad is None for weight in net.heads["diagnosis"].parameters())
+    assert all(weight.requires_grad for weight in net.parameters())
+    for own, other in zip(net.parameters(), plain.parameters(), strict=True):
+        assert (own.grad is None) == (other.grad is None)
+        assert own.grad is None or torch.equal(own.grad, other.grad), "bit for bit"
+    assert any(weight.grad is not None for weight in net.backbone.parameters())
+
+
+class Detached(Undetached):
+    def forward(self, images, features, guides):
+        finest, *others = features
+        logits = guides["diagnosis"](images).detach()
+        return (finest + logits.mean(1)[:, None, None, None], *others)
+
+
+class SumOfLevels(torch.nn.Module):
+    def forward(self, features):
+        return features[0] ** 2
+
+
+def test_a_guide_is_differentiable_in_the_images():
+    net = model().train()
+    images = torch.rand(1, 1, 32, 32).requires_grad_()
+    (gradient,) = torch.autograd.grad(net.predictor("diagnosis")(images)[:, 0].sum(), images)
+    with evaluation_mode(net):
+        (expected,) = torch.autograd.grad(net.logits("diagnosis", images)[:, 0].sum(), images)
+    assert torch.equal(gradient, expected)
+    assert gradient.abs().sum() > 0
+
+
+def test_a_guide_that_has_a_guide():
+    """Frozen through and through."""
+    net = model()
+    del net.bridges["lungs"]
+    net.heads["lungs"] = SumOfLevels()
+    net.bridges["diagnosis"] = Undetached(net.backbone.pyramid)
+    net.bridges["diagnosis"].reads = frozenset({"lungs"})
+    net.bridges["diagnosis"].forward = lambda images, features, guides: (
+        features[0] + guides["lungs"](images).mean(),
+        *features[1:],
+    )
+    logits = net.predictor("diagnosis")(torch.rand(1, 1, 32, 32).requires_grad_())
+    logits.sum().backward()
+    assert all(weight.grad is None for weight in net.parameters())
 
 
 def test_images_are_normalised_by_the_model():
