@@ -189,7 +189,7 @@ def test_a_shrunk_pixel_is_decided_by_what_is_known_of_it():
     values = {"lung": [1], "ignore": [255]}
     pixels = explained(stripes(0, 1, 255, 255, 1, 255, 255, 255), values)
     assert mask_uint8((pixels,), 8, (SIDE, SIDE))[0].tolist() == [0, 1, 255, 255, 1, 255, 255, 255]
-    with pytest.raises(DataError, match="mask m.png has nothing but values to ignore"):
+    with pytest.raises(DataError, match=r"mask m\.png has nothing but values to ignore"):
         mask_uint8((pixels,), 2, (SIDE, SIDE))
     odd = explained(stripes(0, 1, 1, 255), values)
     assert mask_uint8((odd,), 1, (SIDE, SIDE)).item() == 1, "two thirds of what is known"
