@@ -116,7 +116,7 @@ def _codes(array: Array, name: str, nearest_grey: bool = False) -> tuple[Array, 
     spread = array.max(2).astype(np.int16) - array.min(2)
     if int(spread.max()) <= (MOST_SPREAD if nearest_grey else 0):
         return array[..., 1], False
-    red, green, blue = (array[..., channel].astype(np.int64) for channel in range(3))
+    red, green, blue = (array[..., channel].astype(np.int32) for channel in range(3))
     return (red << 16) + (green << 8) + blue, True
 
 

@@ -70,7 +70,8 @@ def mask_uint8(
 
     :param image_size: (height, width) of the image before it was resized, and its EXIF orientation if that is known.
     :param scale: expected size of each mask relative to the image.
-    :raises DataError: if there is no mask, one cannot be read, or one has the wrong size or another orientation.
+    :raises DataError: if there is no mask, one cannot be read, or one has the wrong size or another orientation,
+        or nothing is known.
     """
     if not masks:
         raise DataError(f"no mask to unite{' for ' + image_name if image_name else ''}")
@@ -94,6 +95,8 @@ def mask_uint8(
     if not unknown.any():
         return (share > 0.5).astype(np.uint8)
     known = 1 - resample(unknown.astype(np.float32), size, Image.Resampling.BOX)
+    if not (known > 0.5).any():
+        raise DataError(f"mask {masks[0].name} has nothing but values to ignore; leave the mask out")
     return np.where(known > 0.5, share > 0.5 * known, UNKNOWN).astype(np.uint8)
 
 

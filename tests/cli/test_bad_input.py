@@ -234,6 +234,41 @@ def test_a_table_without_validation_rows(my_images, out):
     )
 
 
+@pytest.mark.parametrize(("task", "column", "what"), [("diagnosis", 1, "label"), ("lungs", 2, "mask")])
+def test_a_test_image_that_lost_its_label_is_not_scored_as_wrong(task, column, what, my_images, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    source = {"diagnosis": "chex", "lungs": "jsrt"}[task]
+    scored = f"tasks.{task}.evaluate_on={{in: {source}}}"
+    assert run_on(my_images, first, scored)[0] == 0
+    image = json.loads((first / "split.json").read_text())["tasks"][task]["test"]["in"]["ids"][0]
+    table = my_images / "manifest.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    table.write_text(
+        "\n".join(
+            ",".join([*row[:column], "", *row[column + 1 :]]) if row[0] == image else ",".join(row) for row in lines
+        )
+    )
+    for result in (
+        run_on(my_images, second, scored, f"split={first / 'split.json'}"),
+        call("evaluate", first, "--data-root", my_images.parent),
+    ):
+        refused(result, image, f"has no {what} (1 such images)")
+    assert not second.exists()
+
+
+def test_a_mask_whose_values_mean_several_things(my_images, tmp_path):
+    masks = sorted((my_images / "masks").iterdir())
+    for mask in masks:
+        save(mask, [[0, 1] * 24, [1, 255] * 24] * 20)
+    refused(
+        run_on(my_images, tmp_path / "out"), f"mask {masks[0].parent}", "has the values 0, 1, 255; expected 0 and one"
+    )
+    values = "sources.jsrt.values={lung: [1], ignore: [255]}"
+    code, _, err = run_on(my_images, tmp_path / "out", "tasks.lungs.evaluate_on={in: jsrt}", values)
+    assert code == 0, err
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["tasks"]["lungs"]["in"]["dice"] <= 1
+
+
 def test_a_path_of_the_table_that_does_not_exist(my_images, out):
     name = image_name(my_images, 7)
     (my_images / name).unlink()

@@ -1,4 +1,4 @@
-"""What the values of masks mean: one thing, or an error that lists them; unknown pixels neither teach nor count."""
+"""What the values of masks mean: one thing, or an error that lists them; what is unknown is not learned or scored."""
 
 from types import SimpleNamespace
 
@@ -189,7 +189,8 @@ def test_a_shrunk_pixel_is_decided_by_what_is_known_of_it():
     values = {"lung": [1], "ignore": [255]}
     pixels = explained(stripes(0, 1, 255, 255, 1, 255, 255, 255), values)
     assert mask_uint8((pixels,), 8, (SIDE, SIDE))[0].tolist() == [0, 1, 255, 255, 1, 255, 255, 255]
-    assert mask_uint8((pixels,), 2, (SIDE, SIDE))[0].tolist() == [255, 255]
+    with pytest.raises(DataError, match=r"mask m\.png has nothing but values to ignore"):
+        mask_uint8((pixels,), 2, (SIDE, SIDE))
     odd = explained(stripes(0, 1, 1, 255), values)
     assert mask_uint8((odd,), 1, (SIDE, SIDE)).item() == 1, "two thirds of what is known"
 
