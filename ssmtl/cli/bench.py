@@ -100,12 +100,19 @@ def compare(
     one: Annotated[str, typer.Argument(metavar="A", help="A system.", show_default=False)],
     other: Annotated[str, typer.Argument(metavar="B", help="Another system.", show_default=False)],
     folder: Annotated[Path, typer.Option("--suite", help="A suite's folder.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over test images."""
-    from ssmtl.cli.comparison_table import print_comparison
+    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over patients."""
+    from ssmtl.cli.comparison_table import comparison_json, print_comparison
     from ssmtl.suite.compare import compare as compared
+    from ssmtl.suite.results import read_results
 
-    print_comparison(Console(), compared(folder, one, other))
+    results = read_results(folder)
+    comparisons = compared(results, one, other)
+    if as_json:
+        typer.echo(comparison_json(results, comparisons))
+    else:
+        print_comparison(Console(), results, comparisons)
 
 
 def _open(

@@ -16,12 +16,13 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Predictions:
-    """:param probabilities: (rows, classes) or (rows, structures, height, width).
+    """:param patients: of each row. :param probabilities: (rows, classes) or (rows, structures, height, width).
 
     :param targets: as `Metric` takes them.
     """
 
     ids: tuple[str, ...]
+    patients: tuple[str, ...]
     probabilities: Tensor
     targets: Tensor
 
@@ -39,4 +40,4 @@ def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device)
             targets.append(rows.target(part))
     references = torch.cat(targets)
     masks = task.output.kind == "masks"
-    return Predictions(rows.ids, torch.cat(probabilities), references.float() if masks else references)
+    return Predictions(rows.ids, rows.patients, torch.cat(probabilities), references.float() if masks else references)

@@ -53,10 +53,11 @@ class SuiteResults:
         return self.suite.names.get(system, system)
 
     def known(self, system: str) -> str:
-        """:raises RunError: if the suite has no rows of the system."""
-        if system not in self.systems:
-            raise RunError(f"{self.folder}: no results for a system '{system}' ({nearest(system, self.systems)})")
-        return system
+        """:param system: or its name in tables. :raises RunError: if the suite has no rows of the system."""
+        by_name = {self.label(one): one for one in self.systems} | {one: one for one in self.systems}
+        if system not in by_name:
+            raise RunError(f"{self.folder}: no results for a system '{system}' ({nearest(system, by_name)})")
+        return by_name[system]
 
 
 def read_results(folder: Path) -> SuiteResults:

@@ -45,8 +45,14 @@ class Grid(SuitePart):
 
 
 class Compare(SuitePart):
-    """What is tested for significance: one system against others, for each task in the given metrics."""
+    """What is tested for significance: one system against others, for each task in the given metrics.
 
+    Each entry is one question, and p-values are corrected for the number of tests within it.
+
+    :param question: its words in tables.
+    """
+
+    question: str = ""
     system: str
     against: dict[str, list[str]]
     metrics: dict[str, list[str]]

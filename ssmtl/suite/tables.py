@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
@@ -12,7 +11,7 @@ from ssmtl.suite.layout import layouts
 from ssmtl.suite.markdown import as_markdown
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import SuiteResults, read_results
-from ssmtl.suite.significance import write_significance
+from ssmtl.suite.significance import number_text, write_significance
 
 COLUMNS = (
     "sources", "domain", "system", "budgets", "task", "metric", "n", "mean", "std",
@@ -50,12 +49,8 @@ def _summary(summaries: list[Summary], reference: Reference) -> str:
     for one in summaries:
         group, published = one.group, reference.of(one.group)
         theirs = (published.mean, published.std, published.flag) if published else ("", "", "")
-        numbers = (one.n, _number(one.mean), _number(one.std))
+        numbers = (one.n, number_text(one.mean), number_text(one.std))
         writer.writerow(
             (group.sources, group.domain, group.system, group.budgets, group.task, group.metric, *numbers, *theirs)
         )
     return text.getvalue()
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"

@@ -86,6 +86,42 @@ def test_one_system_alone_is_not_best_and_one_seed_has_no_spread(tmp_path):
     assert not re.search(r"\d ± \d", text)
 
 
+def with_values(folder, values):
+    """The made-up suite with other values of Dice, by system and seed; a row without one is left out."""
+    kept = []
+    for row in rows(folder / "results.csv"):
+        value = values[row["system"]].get(int(row["seed"])) if row["metric"] == "dice" else float(row["value"])
+        if value is not None:
+            kept.append({**row, "value": value})
+    with (folder / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, kept[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+    write_tables(folder)
+    text = (folder / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    return {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
+
+
+def test_bold_is_won_over_the_seeds_that_all_compared_systems_have(tmp_path):
+    """`b` has only the two good seeds and a third of its own; over the shared seeds `a` is better."""
+    values = {
+        "a": {0: 0.90, 1: 0.90, 2: 0.90, 3: 0.20},
+        "b": {0: 0.89, 1: 0.89, 2: 0.89},
+        "c": {0: 0.99, 1: 0.99},
+    }
+    lines = with_values(made_up_suite(tmp_path, systems=("a", "b", "c"), seeds=(0, 1, 2, 3)), values)
+    assert "**0.725 ± 0.350**" in lines["a"]
+    assert "| 0.890 ± 0.000 |" in lines["b"]
+    assert "| 0.990 ± 0.000† |" in lines["c"], "two seeds are marked and never bold"
+
+
+def test_systems_that_share_too_few_seeds_have_no_best(tmp_path):
+    values = {"a": {0: 0.9, 1: 0.9, 2: 0.9}, "b": {1: 0.8, 2: 0.8, 3: 0.8}}
+    lines = with_values(made_up_suite(tmp_path, systems=("a", "b"), seeds=(0, 1, 2, 3)), values)
+    assert "| 0.900 ± 0.000 |" in lines["a"]
+    assert "| 0.800 ± 0.000 |" in lines["b"]
+
+
 def test_latex_has_one_row_per_system_as_many_columns_as_declared_and_no_bare_sign(suite):
     text = (suite / "tables" / "made_in_domain.tex").read_text(encoding="utf-8")
     form = re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1]

@@ -11,6 +11,7 @@ from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.aggregate import aggregated
 from ssmtl.suite.footnotes import PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place, head_of, layouts
+from ssmtl.suite.p_value import p_text
 from ssmtl.suite.reference import Reference
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -85,6 +86,7 @@ def significance(suite: FinishedSuite) -> PageTable | None:
     units = {(row.task, row.metric): row.unit for row in suite.results.rows}
     rows = [
         [
+            TableCell(row["question"]),
             TableCell(
                 f"{row['task']}, {row['domain'].replace('_', ' ')}: "
                 f"{head_of(row['metric'], units.get((row['task'], row['metric']), ''))}"
@@ -92,41 +94,56 @@ def significance(suite: FinishedSuite) -> PageTable | None:
             TableCell(f"{suite.results.label(row['system'])} − {suite.results.label(row['against'])}"),
             TableCell(row["budgets"]),
             decimal(row["difference"], signed=True),
-            decimal(row["low"], signed=True),
-            decimal(row["high"], signed=True),
-            _p(row["p_boot"]),
-            _p(row["p_boot_holm"]),
+            _interval(row["seeds_low"], row["seeds_high"]),
             _p(row["p_t"]),
             _p(row["p_t_holm"]),
+            decimal(row["detectable"]),
             whole(row["seeds"]),
+            _interval(row["low"], row["high"]),
+            _p(row["p_boot"], floor=_at_floor(row)),
+            _p(row["p_boot_holm"], floor=_at_floor(row)),
+            whole(row["patients"]),
         ]
         for row in compared
     ]
     heads = [
+        "question",
         "metric",
         "difference of",
         "budgets",
         "difference",
-        "low",
-        "high",
-        "p images",
-        "Holm",
+        "95 % over seeds",
         "p seeds",
         "Holm",
+        "detectable",
         "n",
+        "95 % over patients",
+        "p patients",
+        "Holm",
+        "patients",
     ]
     note = (
-        "Low, high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images: "
-        "its two-sided p. p seeds: Student's t, paired over n seeds. Holm: the p before it, corrected for all rows of "
-        "this table. A small p over images suggests that other test images would agree; a small p over seeds, that "
-        "other labels and initial weights would."
+        "Over seeds: Student's t, paired over the n seeds that both systems have, its 95 % interval and its two-sided "
+        "p. Detectable: the smallest true difference that so many seeds, with this spread, would detect four times out "
+        "of five; a smaller one may well exist. Over patients: a paired bootstrap over patients and seeds; ≤ marks the "
+        "smallest p that it can give. Holm: the p before it, corrected for all rows of the same question."
     )
     return PageTable("Significance", heads, rows, note)
 
 
-def _p(text: str) -> TableCell:
+def _at_floor(row: Mapping[str, str]) -> bool:
+    return row["p_boot"] != "" and row["p_boot"] == row["p_boot_least"]
+
+
+def _p(text: str, floor: bool = False) -> TableCell:
     value = float(text) if text else math.nan
-    return TableCell("< 0.001" if value < 0.001 else UNDEFINED if math.isnan(value) else f"{value:.3f}", value)
+    return TableCell(p_text(value, value if floor else 0.0), value)
+
+
+def _interval(low: str, high: str) -> TableCell:
+    if not low:
+        return TableCell(UNDEFINED, math.nan)
+    return TableCell(f"{decimal(low, signed=True).text} to {decimal(high, signed=True).text}", float(low))
 
 
 def cells(suite: FinishedSuite) -> PageTable:
