@@ -29,7 +29,7 @@ def write_per_image(path: Path, scores: Mapping[tuple[str, str], tuple[Predictio
 def read_per_image(path: Path) -> PerImage:
     """:raises RunError: if the file cannot be read or lacks a column."""
     values: dict[tuple[str, str, str], dict[str, float]] = {}
-    for row in _rows(path):
+    for row in _rows(path, set(COLUMNS) - {"patient"}):
         values.setdefault((row["task"], row["domain"], row["metric"]), {})[row["id"]] = _number(row["value"])
     return values
 
@@ -40,16 +40,16 @@ def read_patients(path: Path) -> Mapping[tuple[str, str], Mapping[str, str]]:
     :raises RunError: if the file cannot be read or lacks a column.
     """
     patients: dict[tuple[str, str], dict[str, str]] = {}
-    for row in _rows(path):
+    for row in _rows(path, set(COLUMNS)):
         patients.setdefault((row["task"], row["domain"]), {})[row["id"]] = row["patient"]
     return patients
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _rows(path: Path, needed: set[str]) -> Iterator[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            if missing := set(COLUMNS) - set(reader.fieldnames or ()):
+            if missing := needed - set(reader.fieldnames or ()):
                 raise RunError(f"{path}: no column {', '.join(sorted(missing))}")
             yield from reader
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -34,8 +34,9 @@ class Seed:
 
 @dataclass(frozen=True)
 class Interval:
-    """:param patients, images: how many, over all seeds. :param low, high: 95 % of the resampled differences.
+    """:param patients, images: how many, over all seeds; no patients if they are unknown.
 
+    :param low, high: 95 % of the resampled differences.
     :param p: two-sided. :param least: the smallest p that this number of resamples can give.
     """
 

@@ -1,7 +1,7 @@
 """Two systems at equal budgets, with a paired test over seeds and a paired bootstrap over patients and seeds."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -10,6 +10,11 @@ from ssmtl.suite.cell import folder_of
 from ssmtl.suite.paired_t import OverSeeds, over_seeds
 from ssmtl.suite.per_image import statistic_of
 from ssmtl.suite.results import ResultRow, SuiteResults
+
+Pairs = Sequence[tuple[ResultRow, ResultRow]]
+"""Rows of two systems, one pair per seed."""
+
+IntervalOf = Callable[[SuiteResults, Pairs, str], Interval | None]
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,18 @@ def compare(results: SuiteResults, one: str, other: str) -> list[Comparison]:
 
 
 def comparisons(
-    results: SuiteResults, one: str, other: str, task: str | None = None, metrics: Sequence[str] | None = None
+    results: SuiteResults,
+    one: str,
+    other: str,
+    task: str | None = None,
+    metrics: Sequence[str] | None = None,
+    *,
+    interval_of: IntervalOf | None = None,
 ) -> Iterator[Comparison]:
-    """:param task, metrics: restrict the comparison to these."""
+    """:param task, metrics: restrict the comparison to these.
+
+    :param interval_of: where intervals over patients come from, if not from the cells' folders.
+    """
     ours = _by_place(results, one, task, metrics)
     theirs = _by_place(results, other, task, metrics)
     for place, mine in ours.items():
@@ -59,7 +73,7 @@ def comparisons(
                 pairs = [(_of(mine, seed), _of(rows, seed)) for seed in shared]
                 pairs = [pair for pair in pairs if not any(math.isnan(row.value) for row in pair)]
                 if pairs:
-                    yield _compared(results, pairs, max(place[1], against[1], key=len))
+                    yield _compared(results, pairs, max(place[1], against[1], key=len), interval_of or resampled)
 
 
 def _by_place(
@@ -81,18 +95,22 @@ def _of(rows: Sequence[ResultRow], seed: int) -> ResultRow:
     return next(row for row in rows if row.seed == seed)
 
 
-def _compared(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], budgets: str) -> Comparison:
+def _compared(results: SuiteResults, pairs: Pairs, budgets: str, interval_of: IntervalOf) -> Comparison:
     ours, theirs = [one.value for one, _ in pairs], [other.value for _, other in pairs]
     row, other = pairs[0]
     name = f"{row.sources} {budgets} {row.task} {row.domain} {row.metric} {sorted((row.system, other.system))}"
     return Comparison(
         row.sources, budgets, row.task, row.domain, row.metric, row.unit, row.system, other.system,
         tuple(one.seed for one, _ in pairs), fmean(ours), fmean(theirs), fmean(ours) - fmean(theirs),
-        over_seeds([a - b for a, b in zip(ours, theirs, strict=True)]), _interval(results, pairs, name),
+        over_seeds([a - b for a, b in zip(ours, theirs, strict=True)]), interval_of(results, pairs, name),
     )  # fmt: skip
 
 
-def _interval(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], name: str) -> Interval | None:
+def resampled(results: SuiteResults, pairs: Pairs, name: str) -> Interval | None:
+    """By the bootstrap, from the cells' folders; None if the metric cannot be resampled.
+
+    :param name: determines the random numbers.
+    """
     seeds = []
     for one, other in pairs:
         ours, theirs = (

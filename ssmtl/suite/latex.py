@@ -19,7 +19,7 @@ def as_latex(layout: Layout, results: SuiteResults) -> str:
     heads += layout.heads
     body = [_line(line, layout, notes) for line in layout.lines]
     published = any(place.published for line in layout.lines for place in line.places.values())
-    notes_below = [*NOTES, *([PUBLISHED] if published else []), results.suite.note]
+    notes_below = [*NOTES, *([PUBLISHED] if published else []), results.selection_labels(), results.suite.note]
     below = [escaped(text) for text in notes_below if text]
     below += [rf"\textsuperscript{{{number}}} {escaped(text)}" for text, number in notes.texts.items()]
     return "\n".join([

@@ -12,7 +12,7 @@ from ssmtl.suite.cell import Cell, folder_of, outcome_of, status_of
 
 COLUMNS = (
     "system", "budgets", "sources", "seed", "task", "labeled", "domain", "source", "metric", "higher_is_better", "unit",
-    "value", "images", "step", "cell", "recipe_hash", "split_hash", "code", "commit", "versions",
+    "value", "images", "step", "selection_labels", "cell", "recipe_hash", "split_hash", "code", "commit", "versions",
 )  # fmt: skip
 CELL_COLUMNS = ("cell", "system", "sources", "seed", "budgets", "status", "seconds", "threads", "error")
 
@@ -34,12 +34,13 @@ def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
         for domain, metrics in domains.items():
             where = (task, labeled, domain, results.sources[task][domain])
             images, step = results.counts[task][domain]["images"], results.selected.step
+            selection = results.budgets[task].val if results.selected.by == "validation" else 0
             for metric, value in metrics.items():
                 facts = results.metrics[task][metric]
                 better = "" if facts.higher_is_better is None else str(facts.higher_is_better).lower()
                 yield (
                     cell.system, cell.budget_text, cell.sources, cell.seed, *where, metric, better, facts.unit,
-                    _number(value), images, step, *came_from,
+                    _number(value), images, step, selection, *came_from,
                 )  # fmt: skip
 
 

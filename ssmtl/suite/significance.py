@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
-from ssmtl.suite.compare import Comparison, comparisons
+from ssmtl.suite.compare import Comparison, IntervalOf, comparisons, resampled
 from ssmtl.suite.results import SuiteResults
 from ssmtl.suite.suite_file import Compare
 
@@ -18,13 +18,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_significance(path: Path, results: SuiteResults) -> Path:
+def write_significance(path: Path, results: SuiteResults, interval_of: IntervalOf = resampled) -> Path:
     """One row per comparison. Each entry of the suite's `compare` is a question: Holm's correction is over its rows."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for number, asked in enumerate(results.suite.compare, start=1):
-        compared = list(_compared(results, asked))
+        compared = list(_compared(results, asked, interval_of))
         over_seeds = holm([one.over_seeds.p for one in compared])
         over_images = holm([one.interval.p if one.interval else math.nan for one in compared])
         for one, p_t, p_boot in zip(compared, over_seeds, over_images, strict=True):
@@ -33,10 +33,11 @@ def write_significance(path: Path, results: SuiteResults) -> Path:
     return path
 
 
-def _compared(results: SuiteResults, asked: Compare) -> Iterator[Comparison]:
+def _compared(results: SuiteResults, asked: Compare, interval_of: IntervalOf) -> Iterator[Comparison]:
     for task, others in asked.against.items():
         for other in others:
-            yield from comparisons(results, asked.system, other, task, asked.metrics.get(task, ()))
+            metrics = asked.metrics.get(task, ())
+            yield from comparisons(results, asked.system, other, task, metrics, interval_of=interval_of)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -56,7 +57,7 @@ def _row(one: Comparison, p_t: float, p_boot: float) -> list[object]:
     return [
         one.sources, one.budgets, one.task, one.domain, one.metric, one.system, one.against, len(one.seeds),
         *(number_text(value) for value in (*over_seeds, paired.p, p_t)),
-        *((interval.patients, interval.images) if interval else ("", "")),
+        *((interval.patients or "", interval.images) if interval else ("", "")),
         *(number_text(value) for value in (*over_images, p_boot)),
     ]  # fmt: skip
 

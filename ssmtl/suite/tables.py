@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ssmtl.atomic_file import write_text
 from ssmtl.suite.aggregate import Summary, aggregated
+from ssmtl.suite.compare import IntervalOf, resampled
 from ssmtl.suite.latex import as_latex
 from ssmtl.suite.layout import layouts
 from ssmtl.suite.markdown import as_markdown
@@ -19,13 +20,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_tables(folder: Path) -> list[Path]:
+def write_tables(folder: Path, interval_of: IntervalOf = resampled) -> list[Path]:
     """Write every table of the suite's folder into its `tables/`.
 
+    :param interval_of: where intervals over patients come from, if not from the cells' folders.
     :raises RunError: if it is not a suite's folder. :raises DataError: if the published numbers cannot be read.
     """
     results = read_results(folder)
-    reference = Reference.read(results.suite.reference)
+    reference = Reference.read(results.reference)
     summaries = aggregated(results.rows)
     texts = {"summary.csv": _summary(summaries, reference)}
     for layout in layouts(results, summaries, reference):
@@ -34,12 +36,12 @@ def write_tables(folder: Path) -> list[Path]:
     (folder / "tables").mkdir(exist_ok=True)
     for name, text in texts.items():
         write_text(folder / "tables" / name, text)
-    return [*(folder / "tables" / name for name in texts), *_significance(results)]
+    return [*(folder / "tables" / name for name in texts), *_significance(results, interval_of)]
 
 
-def _significance(results: SuiteResults) -> list[Path]:
+def _significance(results: SuiteResults, interval_of: IntervalOf) -> list[Path]:
     path = results.folder / "tables" / "significance.csv"
-    return [write_significance(path, results)] if results.suite.compare else []
+    return [write_significance(path, results, interval_of)] if results.suite.compare else []
 
 
 def _summary(summaries: list[Summary], reference: Reference) -> str:

@@ -60,7 +60,7 @@ def cell(folder, listed, system, labels, seed):
         (
             system, asked, "made", seed, task, labels[task], domain, made.sources[task][domain], metric,
             str(made.metrics[task][metric].higher_is_better).lower(), made.metrics[task][metric].unit,
-            value, made.counts[task][domain]["images"], 40, *came,
+            value, made.counts[task][domain]["images"], 40, 25, *came,
         )
         for task, domains in made.tasks.items()
         for domain, metrics in domains.items()

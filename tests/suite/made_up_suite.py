@@ -65,7 +65,13 @@ def write_cell(folder, cell, system, seed, gain):
         "average_hausdorff": 3.0 - gain,
     }
     shared = {"system": system, "budgets": budgets, "sources": "made", "seed": seed, "domain": "in_domain"}
-    shared |= {"source": "made", "images": IMAGES, "step": 5, "cell": cell}
+    shared |= {
+        "source": "made",
+        "images": IMAGES,
+        "step": 5,
+        "selection_labels": 7 if system == "enc" else 9,
+        "cell": cell,
+    }
     return [
         {
             **shared,

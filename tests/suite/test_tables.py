@@ -86,6 +86,12 @@ def test_one_system_alone_is_not_best_and_one_seed_has_no_spread(tmp_path):
     assert not re.search(r"\d ± \d", text)
 
 
+def test_labels_used_to_select_weights_are_counted_and_shown(suite):
+    for name in ("made_in_domain.md", "made_in_domain.tex"):
+        text = (suite / "tables" / name).read_text(encoding="utf-8")
+        assert "used to select weights and not counted above: diagnosis 7 to 9, lungs 9." in text
+
+
 def with_values(folder, values):
     """The made-up suite with other values of Dice, by system and seed; a row without one is left out."""
     kept = []
@@ -144,7 +150,7 @@ def test_a_folder_that_holds_no_suite_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"suite\.json"):
         read_results(tmp_path)
     with pytest.raises(DataError, match=r"nowhere\.csv"):
-        Reference.read("nowhere.csv")
+        Reference.read(Path("nowhere.csv"))
 
 
 def test_the_tables_of_the_paper_are_complete():

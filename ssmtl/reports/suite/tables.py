@@ -19,7 +19,7 @@ RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def results(suite: FinishedSuite) -> Iterator[PageTable]:
     """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers."""
-    reference = Reference.read(suite.results.suite.reference)
+    reference = Reference.read(suite.results.reference)
     for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
         for task in layout.tasks:
             yield _task(suite, layout, task)
@@ -54,7 +54,7 @@ def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
     if published:
         note = f"{note} {PUBLISHED}"
     title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources})"
-    return PageTable(title, heads, rows, " ".join([note, *flags]))
+    return PageTable(title, heads, rows, " ".join([note, *flags, suite.results.selection_labels()]))
 
 
 def _labels(line: Line, task: str) -> TableCell:
