@@ -23,6 +23,13 @@ def write_rows(suite: Path, cells: Sequence[Cell]) -> None:
     write_text(suite / "cells.csv", _csv(CELL_COLUMNS, (_cell(suite, cell) for cell in cells)))
 
 
+def append_rows(suite: Path, cell: Cell) -> None:
+    """Add the rows of a cell that has just finished to `results.csv`, in one write; `write_rows` orders them later."""
+    text = _csv(None, _rows(suite, cell))
+    with (suite / "results.csv").open("a", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
 def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
     if outcome_of(suite, cell.name).status != "finished":
         return
@@ -58,9 +65,10 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def _csv(columns: Sequence[str], rows: Iterator[tuple[object, ...]]) -> str:
+def _csv(columns: Sequence[str] | None, rows: Iterator[tuple[object, ...]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    if columns is not None:
+        writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue()

@@ -68,7 +68,8 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
         f"{sources}: what the strategies logged during training, mean over seeds; quantities that are logged often: "
         f"running mean over {WINDOW} logged steps. Rates, accuracies, precisions and recalls are shares of the batch's "
         "rows; they use the true labels of unlabelled images, which no loss sees. A gradient cosine below 0 means "
-        f"that two tasks pull the encoder in opposing directions. At most {SYSTEMS} systems."
+        "that two tasks pull the encoder in opposing directions."
+        + suite.left_out(users, shown, f"at most {SYSTEMS} systems")
     )
     return Drawing(f"diagnostics.{sources}", caption, figure)
 
