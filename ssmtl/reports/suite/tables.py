@@ -2,32 +2,49 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.aggregate import aggregated
-from ssmtl.suite.footnotes import PUBLISHED, Footnotes
+from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place, head_of, layouts
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.reference import Reference
+
+FIRST = 4
+"""Metrics of one table, so that it fits a page."""
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def results(suite: FinishedSuite) -> Iterator[PageTable]:
-    """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers."""
+    """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers.
+
+    A table has the metrics that the suite compares, or else the first `FIRST`; one with the others follows.
+    """
     reference = Reference.read(suite.results.reference)
     for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
         for task in layout.tasks:
-            yield _task(suite, layout, task)
+            columns = [column for column in layout.columns if column[0] == task]
+            chosen = [column for column in columns if column[1] in _compared(suite, task)] or columns[:FIRST]
+            others = [column for column in columns if column not in chosen]
+            yield _task(suite, layout, task, chosen)
+            for start in range(0, len(others), FIRST):
+                yield _task(suite, layout, task, others[start : start + FIRST], " (further metrics)")
 
 
-def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
+def _compared(suite: FinishedSuite, task: str) -> set[str]:
+    """The metrics in which the suite compares systems."""
+    return {metric for one in suite.results.suite.compare for metric in one.metrics.get(task, ())}
+
+
+def _task(
+    suite: FinishedSuite, layout: Layout, task: str, columns: Sequence[tuple[str, str]], which: str = ""
+) -> PageTable:
     notes = Footnotes()
-    columns = [column for column in layout.columns if column[0] == task]
     lines = [line for line in layout.lines if task in line.labeled]
     seeds = {cell.name: cell.seed for cell in suite.cells}
     names = dict(zip(layout.columns, layout.heads, strict=True))
@@ -50,10 +67,10 @@ def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
     ]
     flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
     published = any(place.published for line in lines for place in line.places.values())
-    note = "Mean ± standard deviation over n seeds; each seed links to its run."
+    note = f"{' '.join(NOTES)} Each seed links to its run."
     if published:
         note = f"{note} {PUBLISHED}"
-    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources})"
+    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources}){which}"
     return PageTable(title, heads, rows, " ".join([note, *flags, suite.results.selection_labels()]))
 
 
@@ -67,7 +84,7 @@ def _place(place: Place | None, notes: Footnotes) -> TableCell:
         return TableCell("", math.nan)
     mark = notes.mark(place).translate(RAISED)
     theirs = f" ({place.theirs}{mark})" if place.theirs else ""
-    return TableCell(place.ours + theirs, place.summary.mean)
+    return TableCell(place.ours + theirs, place.summary.mean, best=place.best)
 
 
 def _runs(line: Line, task: str, seeds: Mapping[str, int]) -> TableCell:
