@@ -2,6 +2,8 @@
 
 import csv
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from made_up_suite import made_up_suite
 
 from ssmtl.errors import DataError, RunError
-from ssmtl.suite.latex import escaped
+from ssmtl.suite.latex import METRICS, escaped
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import read_results
 from ssmtl.suite.tables import write_tables
@@ -128,16 +130,40 @@ def test_systems_that_share_too_few_seeds_have_no_best(tmp_path):
     assert "| 0.800 ± 0.000 |" in lines["b"]
 
 
-def test_latex_has_one_row_per_system_as_many_columns_as_declared_and_no_bare_sign(suite):
+def test_latex_has_one_table_a_task_and_metric_group_and_no_bare_sign(suite):
     text = (suite / "tables" / "made_in_domain.tex").read_text(encoding="utf-8")
-    form = re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1]
-    body = [line for line in text.splitlines() if line.endswith(r" \\")]
-    assert len(body) == 4
-    assert all(len(re.split(r"(?<!\\)&", line)) == len(form) for line in body)
+    tables = text.split(r"\begin{tabular}")[1:]
+    assert len(tables) == 2
+    for table, systems in zip(tables, (3, 2), strict=True):
+        form = re.match(r"\{(\w+)\}", table)[1]
+        assert len(form) <= 4 + METRICS
+        body = [line for line in table.splitlines() if line.endswith(r" \\")]
+        assert len(body) == 1 + systems
+        assert all(len(re.split(r"(?<!\\)&", line)) == len(form) for line in body)
     assert r"Multi\_Mix" in text
-    assert "±" not in text
+    assert re.search(r"\\num\{0\.\d{3}\} \\ensuremath\{\\pm\} \\num\{0\.\d{3}\}", text)
+    assert not set("±–†≤") & set(text)
     assert text.count("{") == text.count("}")
     assert escaped("50 % & a_b {#} $x^2$ \\") == r"50 \% \& a\_b \{\#\} \$x\textasciicircum{}2\$ \textbackslash{}"
+
+
+def test_names_in_utf_8_survive_in_latex():
+    assert escaped("Enc-MM, α 0.75, Müller") == r"Enc-MM, \ensuremath{\alpha} 0.75, Müller"
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no TeX is installed")
+def test_the_tables_compile_and_fit_the_page(suite, tmp_path):
+    page = (
+        r"\documentclass{article}\usepackage[margin=2cm]{geometry}\usepackage{booktabs,siunitx,textcomp}"
+        rf"\begin{{document}}\input{{{suite / 'tables' / 'made_in_domain.tex'}}}\end{{document}}"
+    )
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 def test_the_same_rows_give_the_same_bytes(suite):
