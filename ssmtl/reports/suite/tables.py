@@ -67,11 +67,11 @@ def _task(
     ]
     flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
     published = any(place.published for line in lines for place in line.places.values())
-    note = f"{' '.join(NOTES)} Each seed links to its run."
+    note = "As above." if which else f"{' '.join(NOTES)} Each seed links to its run. {suite.results.selection_labels()}"
     if published:
         note = f"{note} {PUBLISHED}"
     title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources}){which}"
-    return PageTable(title, heads, rows, " ".join([note, *flags, suite.results.selection_labels()]))
+    return PageTable(title, heads, rows, " ".join([note, *flags]).rstrip())
 
 
 def _labels(line: Line, task: str) -> TableCell:
