@@ -12,6 +12,7 @@ from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
+    from ssmtl.errors import DataError
     from ssmtl.registry.plugins import Plugins
     from ssmtl.suite.cell import Cell
     from ssmtl.suite.executor import Executor
@@ -51,11 +52,18 @@ def run(
 ) -> None:
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
+    from ssmtl.errors import DataError
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
 
     console = Console()
-    suite_run, plugins, folders = _open(suite, out, data_root, local)
+    try:
+        suite_run, plugins, folders = _open(suite, out, data_root, local)
+    except DataError as error:
+        if not dry_run:
+            raise
+        _plan_without_data(console, suite, data_root, local, error)
+        return
     chosen = suite_run.chosen(only or ())
     todo = suite_run.unfinished(chosen)
     at_a_time = jobs or max(1, (os.cpu_count() or 1) // suite_run.suite.threads)
@@ -69,16 +77,20 @@ def run(
         console.print(f"{done}: nothing to do. Report [bold]{page}[/]", highlight=False)
         return
     suite_run.open()
-    place = escape(str(suite_run.folder))
-    console.print(f"[bold]{suite_run.suite.name}[/]: {done}; folder [bold]{place}[/]", highlight=False)
-    work = [Work.of(cell, suite_run.folder, suite_run.suite.threads, data_root, tuple(local or ())) for cell in todo]
+    place, asked = escape(str(suite_run.folder)), suite_run.suite
+    console.print(f"[bold]{asked.name}[/]: {done}; folder [bold]{place}[/]", highlight=False)
+    work = [
+        Work.of(cell, suite_run.folder, asked.threads, data_root, tuple(local or ()), asked.time_limit) for cell in todo
+    ]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
     with following(console, suite_run.folder, steps) as shown:
 
         def ended(one: Work, well: bool) -> None:
             shown.ended(one, well)
-            suite_run.write_rows()
+            if well:
+                suite_run.append_rows(one.cell)
 
+        suite_run.write_rows()
         failures = run_cells(work, where, shown.started, ended, shown.idle) if work else 0
     page = escape(str(_write_pages(suite_run)))
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
@@ -108,12 +120,19 @@ def compare(
     one: Annotated[str, typer.Argument(metavar="A", help="A system.", show_default=False)],
     other: Annotated[str, typer.Argument(metavar="B", help="Another system.", show_default=False)],
     folder: Annotated[Path, typer.Option("--suite", help="A suite's folder.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over test images."""
-    from ssmtl.cli.comparison_table import print_comparison
+    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over patients."""
+    from ssmtl.cli.comparison_table import comparison_json, print_comparison
     from ssmtl.suite.compare import compare as compared
+    from ssmtl.suite.results import read_results
 
-    print_comparison(Console(), compared(folder, one, other))
+    results = read_results(folder)
+    comparisons = compared(results, one, other)
+    if as_json:
+        typer.echo(comparison_json(results, comparisons))
+    else:
+        print_comparison(Console(), results, comparisons)
 
 
 def _open(
@@ -125,6 +144,22 @@ def _open(
 
     plugins, folders = load_plugins(local or ()), Folders(data_root)
     return open_suite(suite, out, plugins, folders), plugins, folders
+
+
+def _plan_without_data(
+    console: Console, suite: Path, data_root: Path | None, local: list[Path] | None, why: "DataError"
+) -> None:
+    """Print the suite's grid alone."""
+    from ssmtl.cli.bench_progress import print_grid
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.registry.plugins import load_plugins
+    from ssmtl.suite.grid import points_of
+    from ssmtl.suite.suite_file import read_suite
+
+    points = points_of(read_suite(suite), load_plugins(local or ()), Folders(data_root), suite.parent)
+    print_grid(console, points, points, {})
+    console.print(f"{len(points)} cells. The data is not here, so neither their time nor what is finished is known:")
+    console.print(str(why), markup=False, highlight=False, soft_wrap=True)
 
 
 def _write_pages(suite_run: "SuiteRun") -> Path:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ssmtl.suite.cell import Cell, outcome_of, status_of, step_of
+from ssmtl.suite.cell import Point, outcome_of, status_of, step_of
 from ssmtl.suite.suite_run import SuiteRun
 from ssmtl.suite.work import Work
 
@@ -81,14 +81,14 @@ def duration(seconds: float) -> str:
 
 
 def print_grid(
-    console: Console, chosen: Sequence[Cell], todo: Sequence[Cell], steps: Mapping[tuple[str, str], float]
+    console: Console, chosen: Sequence[Point], todo: Sequence[Point], steps: Mapping[tuple[str, str], float]
 ) -> None:
     """One row per system: its cells, and the time per step."""
     table = Table()
     for name in ("system", "sources", "budgets", "seeds", "cells", "to run", "steps"):
         table.add_column(name, justify="right" if name in ("cells", "to run", "steps") else "left", overflow="fold")
     table.add_column("s/step", justify="right")
-    left = {cell.name for cell in todo}
+    left = {id(cell) for cell in todo}
     for system, sources in dict.fromkeys((cell.system, cell.sources) for cell in chosen):
         own = [cell for cell in chosen if (cell.system, cell.sources) == (system, sources)]
         table.add_row(
@@ -97,7 +97,7 @@ def print_grid(
             escape("; ".join(dict.fromkeys(cell.budget_text for cell in own))),
             " ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in own)),
             str(len(own)),
-            str(sum(cell.name in left for cell in own)),
+            str(sum(id(cell) in left for cell in own)),
             str(own[0].recipe.train.steps),
             f"{steps[system, sources]:.2f}" if (system, sources) in steps else "–",
         )

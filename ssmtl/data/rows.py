@@ -22,12 +22,14 @@ from ssmtl.errors import DataError, nearest
 class Rows:
     """Some images of one source, with what one task knows about them.
 
-    :param ids: names of the images. :param keys: 64-bit identities for the random streams.
+    :param ids: names of the images. :param patients: of each image.
+    :param keys: 64-bit identities for the random streams.
     :param targets: class indices (-1: unknown) or multi-hot rows; None for masks, which are read with the images.
     :param channels: the task's structures among the decoded masks.
     """
 
     ids: tuple[str, ...]
+    patients: tuple[str, ...]
     keys: NDArray[np.uint64]
     decoded: Decoded
     places: NDArray[np.int64]
@@ -98,7 +100,8 @@ def rows_of(
     targets = None if masks else _labels([examples[place] for place in places], output, source)
     keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
     channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
-    return Rows(tuple(ids), keys, decoded, places, targets, channels)
+    patients = tuple(examples[place].patient for place in places)
+    return Rows(tuple(ids), patients, keys, decoded, places, targets, channels)
 
 
 def _identity(source: str, name: str) -> int:

@@ -17,13 +17,14 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Predictions:
-    """:param probabilities: (rows, classes) or (rows, structures, height, width).
+    """:param patients: of each row. :param probabilities: (rows, classes) or (rows, structures, height, width).
 
     :param targets: as `Metric` takes them. Pixels of which nothing is known are outside, in both: no metric of overlap
         or distance counts them.
     """
 
     ids: tuple[str, ...]
+    patients: tuple[str, ...]
     probabilities: Tensor
     targets: Tensor
 
@@ -43,4 +44,4 @@ def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device)
                 predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
             probabilities.append(predicted)
             targets.append(target)
-    return Predictions(rows.ids, torch.cat(probabilities), torch.cat(targets))
+    return Predictions(rows.ids, rows.patients, torch.cat(probabilities), torch.cat(targets))

@@ -90,6 +90,7 @@ def write_predictions(
     images = rows.images(places)
     arrays: dict[str, Any] = {
         "ids": np.array(predictions.ids),
+        "patients": np.array(predictions.patients),
         "sample_ids": np.array([predictions.ids[place] for place in places]),
         "sample_images": images.float().mean(1).round().byte().numpy(),
         "intensities": _intensities(rows),

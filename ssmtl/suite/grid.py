@@ -21,11 +21,25 @@ from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.code_version import code_version
-from ssmtl.suite.cell import Cell
+from ssmtl.suite.cell import Cell, Point
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
 
 SPLIT_BY = ("source", "labeled", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
 """The fields of a task that its split depends on."""
+
+
+def points_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Point]:
+    """Every run that the suite asks for, in the order of its grids, without a look at the data.
+
+    :raises RecipeError: for an invalid recipe, naming the system.
+    """
+    maker = Maker(suite, plugins, folders, beside)
+    points = [
+        Point(system, Path(sources).stem, budgets, seed, maker.recipe(system, sources, budgets, seed))
+        for grid in suite.grids
+        for system, sources, budgets, seed in maker.points(grid)
+    ]
+    return list({(one.system, one.sources, one.budget_text, one.seed): one for one in points}.values())
 
 
 def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Cell]:
@@ -64,6 +78,8 @@ class Maker:
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
         self.listed: dict[str, Listed] = {}
         self.splits: dict[str, tuple[str, str]] = {}
+        self.recipes: dict[tuple[str, str, str], Recipe] = {}
+        self.codes: dict[tuple[str, str], str] = {}
 
     def points(self, grid: Grid) -> Iterator[tuple[str, str, dict[str, Any], int]]:
         """System, sources, budgets (of the tasks that the system has) and seed of each cell, in order."""
@@ -76,9 +92,9 @@ class Maker:
                         yield system, sources, dict(zip(tasks, counts, strict=True)), seed
 
     def cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
-        recipe = self._recipe(system, sources, budgets, seed)
+        recipe = self.recipe(system, sources, budgets, seed)
         split, data = self._split(recipe, self._outputs(system, sources, recipe))
-        code = code_version(self.plugins, recipe)
+        code = self._code(system, sources, recipe)
         key = hashlib.sha256(f"{recipe.digest()} {split} {data} {code}".encode()).hexdigest()[:8]
         counts = ["-".join(str(count) for count in budgets.values())] if budgets else []
         name = "_".join([system, *counts, Path(sources).stem, f"s{seed}", key])
@@ -97,6 +113,19 @@ class Maker:
 
     def _beside(self, name: str) -> str:
         return str(self.beside / name) if (self.beside / name).is_file() else name
+
+    def _code(self, system: str, sources: str, recipe: Recipe) -> str:
+        """The code version, which no budget and no seed changes."""
+        if (system, sources) not in self.codes:
+            self.codes[system, sources] = code_version(self.plugins, recipe)
+        return self.codes[system, sources]
+
+    def recipe(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Recipe:
+        """Read once for all seeds."""
+        key = system, sources, json.dumps(budgets)
+        if key not in self.recipes:
+            self.recipes[key] = self._recipe(system, sources, budgets, seed)
+        return self.recipes[key].model_copy(update={"seed": seed})
 
     def _recipe(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Recipe:
         """The system's recipe with the suite's settings, its own, the budgets and its name applied, in this order."""

@@ -26,12 +26,12 @@ class Reference:
         self.numbers = numbers
 
     @classmethod
-    def read(cls, path: str | None) -> "Reference":
+    def read(cls, path: Path | None) -> "Reference":
         """:param path: None for no numbers. :raises DataError: if the file cannot be read or lacks a column."""
         if path is None:
             return cls({})
         try:
-            rows = read_rows(Path(path))
+            rows = read_rows(path)
             return cls({_key(row): Published(row["mean"], row["std"], row["flag"]) for row in rows})
         except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
             raise DataError(f"the published numbers {path} cannot be read: {error!r}") from error

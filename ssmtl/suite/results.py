@@ -25,7 +25,8 @@ class ResultRow:
     """One metric of one cell.
 
     :param budgets: of all the cell's tasks, as text. :param higher_is_better: None if neither direction is better.
-    :param value: NaN if undefined.
+    :param value: NaN if undefined. :param selection_labels: labelled validation images of the task that the weights
+        were selected on; None if the file, of an earlier version, does not say.
     """
 
     system: str
@@ -41,6 +42,7 @@ class ResultRow:
     unit: str
     value: float
     images: int
+    selection_labels: int | None
     cell: str
 
 
@@ -53,6 +55,11 @@ class SuiteResults:
     rows: tuple[ResultRow, ...]
 
     @property
+    def reference(self) -> Path | None:
+        """The file of published numbers; a relative path is relative to the folder."""
+        return self.folder / self.suite.reference if self.suite.reference else None
+
+    @property
     def systems(self) -> list[str]:
         """The systems that have rows, in the suite's order."""
         return [name for name in self.suite.systems if any(row.system == name for row in self.rows)]
@@ -61,11 +68,24 @@ class SuiteResults:
         """The system's name in tables."""
         return self.suite.names.get(system, system)
 
+    def selection_labels(self) -> str:
+        """A sentence on the labels that weights were selected with, by task; empty if the rows do not say."""
+        by_task: dict[str, set[int]] = {}
+        for row in self.rows:
+            if row.selection_labels is not None:
+                by_task.setdefault(row.task, set()).add(row.selection_labels)
+        counts = {task: (min(numbers), max(numbers)) for task, numbers in by_task.items()}
+        if not any(most for _, most in counts.values()):
+            return ""
+        texts = [f"{task} {least}" + (f" to {most}" if most > least else "") for task, (least, most) in counts.items()]
+        return f"Labels of validation images, used to select weights and not counted above: {', '.join(texts)}."
+
     def known(self, system: str) -> str:
-        """:raises RunError: if the suite has no rows of the system."""
-        if system not in self.systems:
-            raise RunError(f"{self.folder}: no results for a system '{system}' ({nearest(system, self.systems)})")
-        return system
+        """:param system: or its name in tables. :raises RunError: if the suite has no rows of the system."""
+        by_name = {self.label(one): one for one in self.systems} | {one: one for one in self.systems}
+        if system not in by_name:
+            raise RunError(f"{self.folder}: no results for a system '{system}' ({nearest(system, by_name)})")
+        return by_name[system]
 
 
 def read_results(folder: Path) -> SuiteResults:
@@ -109,5 +129,6 @@ def _row(fields: Mapping[str, str]) -> ResultRow:
         fields["unit"],
         float(fields["value"]) if fields["value"] else math.nan,
         int(fields["images"]),
+        int(fields["selection_labels"]) if fields.get("selection_labels") else None,
         fields["cell"],
     )

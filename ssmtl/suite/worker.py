@@ -9,6 +9,7 @@ signal, and saved.
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -26,7 +27,11 @@ from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
 
 
 def work_on(work: Work) -> int:
-    """Train the cell unless it is finished; if a worker died in it, resume from the last checkpoint."""
+    """Train the cell unless it is finished; if a worker died in it, resume from the last checkpoint.
+
+    Past the time limit the operating system ends the process with SIGALRM, whatever it hangs in.
+    """
+    signal.setitimer(signal.ITIMER_REAL, work.time_limit or 0)
     suite = Path(work.suite)
     try:
         with lock_of(suite, work.cell).acquire(timeout=0):

@@ -1,7 +1,7 @@
 """A suite's folder as its report reads it: rows, cells, and the cells' run folders one by one."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -89,6 +89,15 @@ class FinishedSuite:
         wanted = dict.fromkeys([*first, *systems])
         picked = [name for name in wanted if name in systems][:most]
         return [name for name in systems if name in picked]
+
+    def left_out(self, systems: Iterable[str], shown: Iterable[str], why: str) -> str:
+        """A sentence that names the systems that a figure could show and does not; empty if there are none."""
+        names = [self.label(name) for name in systems if name not in set(shown)]
+        return f" Not shown ({why}): {', '.join(names)}." if names else ""
+
+    def label(self, system: str) -> str:
+        """The system's name in tables."""
+        return self.results.label(system)
 
 
 def labels_of(budgets: str) -> dict[str, str]:

@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
-from ssmtl.reports.page import Section, link, picture, render
-from ssmtl.reports.saved_figure import save_drawing
+from ssmtl.reports.page import Section, link, pictures, render
+from ssmtl.reports.saved_figure import PAGE_FORMATS, save_drawing
 from ssmtl.reports.suite import tables
 from ssmtl.reports.suite.figures import SUBJECTS, SuiteSubject
 from ssmtl.reports.suite.finished_suite import FinishedSuite
@@ -40,8 +40,8 @@ def write_suite_report(folder: Path) -> Path:
 
 def _section(suite: FinishedSuite, subject: SuiteSubject, taken: set[str]) -> Section:
     drawings = subject.draw(suite) if suite.cells else iter(())
-    saved = [figure for drawing in drawings for figure in save_drawing(drawing, suite.folder, taken)]
-    return Section(subject.heading, [picture(figure) for figure in saved], subject.needs)
+    saved = [figure for drawing in drawings for figure in save_drawing(drawing, suite.folder, taken, PAGE_FORMATS)]
+    return Section(subject.heading, pictures(saved), subject.needs)
 
 
 def _page(suite: FinishedSuite, sections: list[Section]) -> str:
