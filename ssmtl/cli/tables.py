@@ -49,9 +49,10 @@ def _data(task: Mapping[str, Any]) -> str:
     classes = ", ".join(f"{count} {name}" for name, count in task["labeled_classes"].items())
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
     domains = ", ".join(f"{domain} {count}" for domain, count in images.items())
+    lost = f"; {task['left_out']} left out, whose patients are tested or validate" if task["left_out"] else ""
     return (
         f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}, {unlabeled} unlabelled "
-        f"({include} the labelled), {val} validation; test {domains or 'nothing'}"
+        f"({include} the labelled), {val} validation; test {domains or 'nothing'}{lost}"
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -53,12 +53,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class TaskData:
-    """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only."""
+    """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only.
+
+    :param left_out: by part, images that it lost, since whom they show is tested or validates.
+    """
 
     labeled: Rows
     unlabeled: Rows
     val: Rows
     test: Mapping[str, Rows]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def task_data(
@@ -71,7 +75,9 @@ def task_data(
 
     tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
     own = split.source
-    return TaskData(rows(own, split.labeled), rows(own, split.unlabeled, False), rows(own, split.val), tests)
+    return TaskData(
+        rows(own, split.labeled), rows(own, split.unlabeled, False), rows(own, split.val), tests, split.left_out
+    )
 
 
 def rows_of(

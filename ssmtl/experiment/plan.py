@@ -58,6 +58,7 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled), "val": len(data.val)}
         images.update({domain: len(rows) for domain, rows in data.test.items()})
         plan["images"] = images
+        plan["left_out"] = sum(data.left_out.values())
         plan["labeled_classes"] = labeled_classes(task, data)
     return plan
 
