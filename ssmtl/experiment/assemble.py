@@ -11,7 +11,7 @@ from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Head
-from ssmtl.contracts.metric import selecting_metric
+from ssmtl.contracts.metric import selecting_metric, wrong_facts
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.errors import Problem, RecipeError, nearest
@@ -110,12 +110,17 @@ class _Assembly:
                     options = {**options, "pretrained": False}
                 built = build(entry.make, component.use, options, *engine)
                 lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
+                wrong = wrong_facts(built) if kind == "metric" and not lacking else []
             except FAILURES as error:
                 self.problems.append(Problem(where, said(error), place(error, entry.make, entry.origin)))
                 return None
         wanted = CLASSES.get(kind)
         if wanted is not None and not isinstance(built, wanted):
             what = f"'{component.use}' of plugin {entry.origin} is no ssmtl.{wanted.__name__}, but a {type(built)}"
+            self.problems.append(Problem(where, what))
+            return None
+        if wrong:
+            what = f"'{component.use}' of plugin {entry.origin}: {'; '.join(wrong)}"
             self.problems.append(Problem(where, what))
             return None
         if lacking:

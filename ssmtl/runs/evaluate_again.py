@@ -26,7 +26,7 @@ from ssmtl.recipe.load import RecipeText, find_sources
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
-from ssmtl.runs.files import Results
+from ssmtl.runs.files import Results, Selected
 from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
 
@@ -74,6 +74,8 @@ def evaluate_run(
     fabric.to_device(experiment.model)
     load_weights(run.weights(weights), experiment.model)
     results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "excluded": {}})
+    if weights == "last":
+        results.selected = Selected(by="last", step=results.steps)
     listed: dict[str, tuple[Example, ...]] = {}
     seen: dict[str, frozenset[str]] = {}
     make = cache(partial(make_source, recipe, plugins, folders))
