@@ -4,12 +4,13 @@ Rows, cells, tables and a part of suite.json; no images, no weights.
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names", "systems", "compare")
+KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names", "systems", "compare", "reference")
 
 
 def collect(suite: Path, name: str) -> None:
@@ -20,7 +21,10 @@ def collect(suite: Path, name: str) -> None:
     for file in ("results.csv", "cells.csv"):
         shutil.copy(suite / file, folder / file)
     record = json.loads((suite / "suite.json").read_text(encoding="utf-8"))
-    text = json.dumps({key: record[key] for key in KEYS}, indent=1)
+    reference = record.get("reference")
+    if reference:
+        record["reference"] = os.path.relpath(reference, folder)
+    text = json.dumps({key: record[key] for key in KEYS if key in record}, indent=1)
     (folder / "suite.json").write_text(text + "\n", encoding="utf-8")
 
 

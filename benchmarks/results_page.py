@@ -7,14 +7,21 @@ import csv
 import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from ssmtl.suite.aggregate import FEW
+from ssmtl.suite.p_value import p_text
+
 HERE = Path(__file__).parent
 TEMPLATE, PAGE, RESULTS = HERE / "RESULTS.md.j2", HERE / "RESULTS.md", HERE / "results"
+LEVEL = 0.05
+"""Of a p-value after Holm's correction: the rule of evidence."""
+
 MAIN = {"diagnosis": "100", "lungs": "10"}
 """Labels of the main comparison."""
 
@@ -67,14 +74,55 @@ class Suite:
         return f"| {' | '.join(cells)} |"
 
     def test(self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
-        """The difference between two systems with both tests, in words."""
+        """The difference between two systems with both tests and the verdict of the rule of evidence, in words."""
+        row = self._test(system, against, metric, domain, labels)
+        seeds = "no interval over seeds"
+        if row["seeds_low"]:
+            seeds = (
+                f"{_signed(row['seeds_low'])} to {_signed(row['seeds_high'])}, detectable {_number(row['detectable'])}"
+            )
+        over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
+        images = f"{_signed(row['low'])} to {_signed(row['high'])}"
+        floor = row["p_boot"] == row["p_boot_least"]
+        over_images = f"p {_p(row['p_boot'], floor)} over images ({_p(row['p_boot_holm'], floor)} after Holm)"
+        verdict = self.verdict(system, against, metric, domain, labels)
+        return f"{_signed(row['difference'])} [{seeds}], {over_seeds}; images [{images}], {over_images}: *{verdict}*"
+
+    def verdict(
+        self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None
+    ) -> str:
+        """The rule of evidence, for every claim: 'shown', 'on these networks' or 'undecided'."""
+        return self._verdict(self._test(system, against, metric, domain, labels))
+
+    @staticmethod
+    def _verdict(row: Mapping[str, str]) -> str:
+        if int(row["seeds"]) >= FEW and row["p_t_holm"] and float(row["p_t_holm"]) < LEVEL:
+            return "shown"
+        if row["p_boot_holm"] and float(row["p_boot_holm"]) < LEVEL:
+            return "on these networks"
+        return "undecided"
+
+    def seeds_interval(self, system: str, against: str, metric: str, domain: str = "in_domain") -> str:
+        """The interval of the difference over seeds."""
+        row = self._test(system, against, metric, domain, None)
+        return f"{_signed(row['seeds_low'])} to {_signed(row['seeds_high'])}"
+
+    def range(self, metric: str, domain: str, systems: list[str], labels: str | None = None) -> str:
+        """The lowest and the highest mean of these systems, at these labels or at any."""
+        rows = [row for row in self.summary if row["system"] in systems and row["n"] >= "3"]
+        rows = [row for row in rows if (row["metric"], row["domain"]) == (metric, domain)]
+        means = [float(row["mean"]) for row in rows if labels in (None, _budgets(row)[row["task"]])]
+        return f"{min(means):.3f} to {max(means):.3f}"
+
+    def verdicts(self) -> dict[str, int]:
+        """How many comparisons of the table end in each verdict."""
+        return dict(Counter(self._verdict(row) for row in self.tests))
+
+    def _test(self, system: str, against: str, metric: str, domain: str, labels: str | None) -> dict[str, str]:
         keys = {"system": system, "against": against, "metric": metric, "domain": domain}
         rows = [row for row in self.tests if _fits(row, keys)]
         (row,) = [row for row in rows if all(_budgets(row)[task] == (labels or MAIN[task]) for task in _budgets(row))]
-        over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
-        interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
-        over_images = f"p {_p(row['p_boot'])} over images ({_p(row['p_boot_holm'])} after Holm)"
-        return f"{_signed(row['difference'])} [{interval}], {over_images}, {over_seeds}"
+        return row
 
     def paired(self, one: str, other: str, metric: str, domain: str = "in_domain") -> str:
         """The mean difference over their common seeds, at the labels of the main comparison."""
@@ -137,9 +185,9 @@ def _signed(text: str) -> str:
     return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
 
 
-def _p(text: str) -> str:
+def _p(text: str, floor: bool = False) -> str:
     value = float(text) if text else math.nan
-    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return p_text(value, value if floor else 0.0)
 
 
 def ratio(name: str) -> str:

@@ -28,6 +28,7 @@ _HOME = {
     "evaluation.pseudo_labels": ("pseudo_label_quality",),
     "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
     "model.input_gradient": ("input_gradient",),
+    "regular_file": ("open_file",),
 }
 """The names a plugin may import from `ssmtl`, by module."""
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ssmtl.evaluation.pseudo_labels import pseudo_label_quality
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
     from ssmtl.model.input_gradient import input_gradient
+    from ssmtl.regular_file import open_file
 
 __all__ = [
     "Augmentation",
@@ -88,6 +90,7 @@ __all__ = [
     "hookimpl",
     "input_gradient",
     "key",
+    "open_file",
     "permutation",
     "pseudo_label_quality",
 ]

@@ -2,7 +2,38 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from ssmtl.regular_file import check_file
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes the place of `path` once it is whole and on disk.
+
+    Whatever is already there, or under the temporary name, is replaced and never written to: neither may be a link to
+    somewhere else. The file may be read by whom the umask says.
+
+    :raises OSError: if it cannot be written, or if `path` is a folder, named pipe, device or socket.
+    """
+    if path.exists():
+        check_file(path)
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -10,17 +41,8 @@ def write_text(path: Path, text: str) -> None:
 
     Bytes of a file name that are not valid UTF-8 are written as escapes such as `\\udcff`.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+    with replacing(path) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def clear_leftovers(folder: Path) -> None:

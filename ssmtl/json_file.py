@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from ssmtl.atomic_file import write_text
 from ssmtl.errors import RunError, SsmtlError
+from ssmtl.regular_file import read_text
 from ssmtl.validation_errors import problems_of
 
 
@@ -39,12 +40,12 @@ def read_model(path: Path, model: type[Model], error: type[SsmtlError] = RunErro
     :raises SsmtlError: of the type `error`, naming the file and the key that does not match the model.
     """
     try:
-        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return model.model_validate(json.loads(read_text(path)))
     except OSError as cause:
         raise error(f"{path} cannot be read: {cause.strerror or cause}") from cause
     except ValidationError as cause:
         raise error(f"{path}: {next(problems_of(cause, '', model))}") from cause
-    except (ValueError, RecursionError) as cause:
+    except (ValueError, RecursionError, OverflowError) as cause:
         raise error(f"{path}: not valid JSON: {cause}") from cause
 
 

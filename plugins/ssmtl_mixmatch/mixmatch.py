@@ -32,7 +32,8 @@ class MixMatch(Strategy):
     :param unlabeled_weight: λ_U. The paper's 75 is tuned for CIFAR-10; two-class data need about 1 to 10.
     :param ramp: fraction of the training over which that weight grows linearly from 0.
     :param augment: name of the augmentation of labelled and unlabelled images.
-    :param teacher: the weights that guess: the trained ones, with dropout as published, or their moving average.
+    :param teacher: the weights that guess: the trained ones, as published, or their moving average.
+    :param frozen: whether dropout is off for the guesses; as published it is on.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
@@ -49,6 +50,7 @@ class MixMatch(Strategy):
         ramp: Annotated[float, Field(gt=0, le=1)] = 0.4,
         augment: str = "weak",
         teacher: Literal["student", "ema"] = "student",
+        frozen: bool = False,
     ) -> None:
         super().__init__()
         self.output = output
@@ -58,6 +60,7 @@ class MixMatch(Strategy):
         self.temperature, self.alpha = temperature, alpha
         self.unlabeled_weight, self.ramp = unlabeled_weight, ramp
         self.teacher: Literal["student", "ema"] = teacher
+        self.frozen = frozen
 
     @torch.no_grad()
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
@@ -106,7 +109,7 @@ class MixMatch(Strategy):
     def _guess(self, batch: Batch, predict: TaskPredictor) -> Float[Tensor, "rows classes"]:
         """Equation (6), sharpened: the mean prediction over the K views of each unlabelled image."""
         images = torch.cat([batch.images[view] for view in self.unlabeled])
-        probabilities = self.output.probabilities(predict(images, weights=self.teacher, training=True))
+        probabilities = self.output.probabilities(predict(images, weights=self.teacher, training=not self.frozen))
         average = probabilities.reshape(len(self.unlabeled), -1, probabilities.shape[1]).mean(0)
         return sharpen(average, self.temperature, self.output.kind)
 

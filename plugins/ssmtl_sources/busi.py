@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ssmtl import DataError, Example, Folders, ImageFile
-from ssmtl_sources.listing import images_in, relative, set_folder
+from ssmtl_sources.listing import images_in, is_there, relative, set_folder
 from ssmtl_sources.table import read_table
 
 PUBLIC_SET = (
@@ -36,7 +36,7 @@ class Busi:
         """
         root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["Dataset_BUSI_with_GT"], CLASSES)
         groups: dict[str, str] = {}
-        if self._group == "dup_group" and (root / "index.csv").is_file():
+        if self._group == "dup_group" and is_there(root / "index.csv"):
             table = read_table(root / "index.csv", ["image", "dup_group"])
             groups = {row["image"]: f"group {row['dup_group']}" for row in table.rows if row["dup_group"]}
         examples = []

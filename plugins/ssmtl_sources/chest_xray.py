@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ssmtl import DataError, Example, Folders, ImageFile
-from ssmtl_sources.listing import images_in, relative, set_folder
+from ssmtl_sources.listing import images_in, is_there, relative, set_folder
 from ssmtl_sources.splits import SplitName
 
 PARTS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -74,7 +74,7 @@ class ChestXray:
             patient=f"{split}/{patient_of(path.stem)}",
             image=ImageFile(path),
             labels=frozenset({CLASSES[path.parent.name]}),
-            masks={"lung": (ImageFile(mask),)} if mask.is_file() else None,
+            masks={"lung": (ImageFile(mask),)} if is_there(mask) else None,
             split=split if self._keep_split else None,
         )
 

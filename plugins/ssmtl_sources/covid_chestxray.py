@@ -47,7 +47,7 @@ class CovidChestxray:
         """
         folder = self._folders.find(self._root, public_set=PUBLIC_SET)
         root = set_folder(folder, ["covid-chestxray-dataset", "covid_chestxray"], ["index.csv", "metadata.csv"])
-        official = not (root / "index.csv").exists()
+        official = not is_there(root / "index.csv")
         image_column = "filename" if official else "image"
         table = read_table(
             root / ("metadata.csv" if official else "index.csv"), [image_column, "patientid", "finding", "view"]
@@ -72,7 +72,7 @@ class CovidChestxray:
             patient=row["patientid"] or image,
             image=ImageFile(root / image),
             labels=None if finding.lower() in UNKNOWN else frozenset({finding}),
-            masks={"lung": (ImageFile(mask),)} if mask.is_file() else None,
+            masks={"lung": (ImageFile(mask),)} if is_there(mask) else None,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from PIL import Image
 
-from ssmtl import DataError, Example, Folders, ImageFile, Pixels
+from ssmtl import DataError, Example, Folders, ImageFile, Pixels, open_file
 from ssmtl_sources.jsrt_raw import SIDE, RawImage
 from ssmtl_sources.listing import by_stem, images_in, is_image, relative
 
@@ -130,7 +130,7 @@ def _mask_scale(image: Path, masks: Iterable[Path]) -> float:
 def _width(path: Path) -> int:
     """Pixels, from the header alone."""
     try:
-        with Image.open(path) as opened:
+        with open_file(path) as file, Image.open(file) as opened:
             return opened.width
     except (OSError, ValueError, SyntaxError) as error:
         raise DataError(f"{path} is not an image: {error}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmtl import DataError
+from ssmtl import DataError, open_file
 
 SIDE = 2048  # pixels
 BITS = 12
@@ -59,6 +59,7 @@ class RawImage:
 
     def _bytes(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            with open_file(self.path) as file:
+                return file.read()
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error

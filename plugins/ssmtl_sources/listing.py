@@ -1,5 +1,6 @@
 """Which files of a folder are images, and which folder is the data set's own."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def images_in(folder: Path) -> list[Path]:
 
 def is_image(path: Path) -> bool:
     """Whether the suffix is that of an image; macOS's `._name` companion files are not images."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and is_there(path)
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
@@ -68,11 +69,8 @@ def inside(root: Path, cell: str, outside: bool = False) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether it is a file; False for a name that no file can have."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+    """Whether it is a file, or a broken link or a named pipe, which the reader refuses; False for a folder."""
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def relative(path: Path, root: Path) -> str:

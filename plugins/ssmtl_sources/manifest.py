@@ -1,11 +1,12 @@
 """The source `manifest`: your own images, listed in a CSV table."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
-from ssmtl_sources.listing import inside, is_there, relative
+from ssmtl_sources.listing import inside, relative
 from ssmtl_sources.splits import SplitName
 from ssmtl_sources.table import Row, Table, read_table
 
@@ -124,7 +125,7 @@ def _file(row: Row, column: str, cell: str, outside: bool) -> Path:
         path = inside(row.table.parent, cell, outside)
     except DataError as error:
         raise row.error(column, f"{error}; 'outside: true' in the sources file allows it") from error
-    if not is_there(path):
+    if not os.path.isfile(path):
         raise row.error(column, f"no file '{cell}' (looked for {path}; paths are relative to the table's folder)")
     return path
 

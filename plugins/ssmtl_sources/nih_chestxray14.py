@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from ssmtl import DataError, Example, Folders, ImageFile
-from ssmtl_sources.listing import images_in
+from ssmtl import DataError, Example, Folders, ImageFile, open_file
+from ssmtl_sources.listing import images_in, is_there
 from ssmtl_sources.table import Table, read_table
 
 PUBLIC_SET = "ChestX-ray14 of the NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC"
@@ -91,6 +91,14 @@ def _official_split(root: Path) -> dict[str, Literal["train", "test"]]:
     )
     for name, split in names:
         listed = root / name
-        if listed.is_file():
-            splits |= dict.fromkeys(listed.read_text(encoding="utf-8").split(), split)
+        if is_there(listed):
+            splits |= dict.fromkeys(_names_in(listed), split)
     return splits
+
+
+def _names_in(listed: Path) -> list[str]:
+    try:
+        with open_file(listed) as file:
+            return file.read().decode("utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{listed} cannot be read: {error}") from error

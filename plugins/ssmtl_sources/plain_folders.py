@@ -1,12 +1,13 @@
 """The source `folders`: your own images, in folders whose names say what they are."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
 from ssmtl_sources.listing import by_stem, images_in, relative
+from ssmtl_sources.patient_pattern import check_pattern, patients_in
 from ssmtl_sources.splits import SplitName
 
 UNLABELED = "unlabeled"
@@ -32,20 +33,24 @@ class PlainFolders:
         self._folders = folders
         self._root = root
         self._structure = structure
-        try:
-            self._patient = None if patient is None else re.compile(patient)
-        except re.error as error:
-            raise DataError(f"source folders: patient '{patient}' is not a regular expression: {error}") from error
-        if self._patient is not None and self._patient.groups < 1:
-            raise DataError(f"source folders: patient '{patient}' has no group; expected one, like '^(P[0-9]+)_'")
+        self._patient = patient
+        if patient is not None:
+            check_pattern(patient)
 
     def examples(self) -> Sequence[Example]:
         """The images, sorted by path.
 
         :raises DataError: if the folders fit neither layout, a class folder is empty, a mask has no image, or
-            `patient` does not match a name.
+            `patient` does not match a name, or takes too long to.
         """
         root = self._folders.find(self._root)
+        examples = self._examples(root)
+        if self._patient is None:
+            return examples
+        patients = patients_in([example.id for example in examples], self._patient, str(root))
+        return [replace(example, patient=patient) for example, patient in zip(examples, patients, strict=True)]
+
+    def _examples(self, root: Path) -> list[Example]:
         parts: list[SplitName] = [name for name in get_args(SplitName) if (root / name).is_dir()]
         if not parts:
             return self._part(root, root, None)
@@ -116,22 +121,15 @@ class PlainFolders:
         masks: dict[str, Path] | None = None,
     ) -> Example:
         mask_files: dict[str, tuple[Pixels, ...]] = {name: (ImageFile(file),) for name, file in (masks or {}).items()}
+        name = relative(path, root)
         return Example(
-            id=relative(path, root),
-            patient=self._patient_of(path, root),
+            id=name,
+            patient=name,
             image=ImageFile(path),
             labels=None if label is None else frozenset({label}),
             masks=mask_files or None,
             split=split,
         )
-
-    def _patient_of(self, path: Path, root: Path) -> str:
-        if self._patient is None:
-            return relative(path, root)
-        match = self._patient.search(path.stem)
-        if not match or not match[1]:
-            raise DataError(f"{path}: patient '{self._patient.pattern}' does not match '{path.stem}'")
-        return match[1]
 
 
 def _subfolders(folder: Path) -> list[str]:

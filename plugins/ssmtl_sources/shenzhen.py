@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ssmtl import DataError, Example, Folders, ImageFile
-from ssmtl_sources.listing import images_in, relative, set_folder
+from ssmtl_sources.listing import images_in, is_there, relative, set_folder
 from ssmtl_sources.tuberculosis import PAGE, parse
 
 PUBLIC_SET = (
@@ -31,7 +31,7 @@ class Shenzhen:
         examples = []
         for path in images_in(root / "CXR_png"):
             places = (root / "mask" / f"{path.stem}_mask.png", root.parent / "mask" / f"{path.stem}_mask.png")
-            mask = next((place for place in places if place.is_file()), None)
+            mask = next((place for place in places if is_there(place)), None)
             named = parse(path)
             examples.append(
                 Example(

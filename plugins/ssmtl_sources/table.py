@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from ssmtl import DataError
+from ssmtl import DataError, open_file
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def read_table(path: Path, required: Iterable[str] = ()) -> Table:
         cells.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open_file(path) as file:
+            text = file.read().decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"table {path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

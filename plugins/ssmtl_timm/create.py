@@ -1,18 +1,27 @@
 """Creates a timm model, or says why timm cannot."""
 
 import difflib
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
 
 from ssmtl import SsmtlError
 
+REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError)
+"""What timm's models raise for images of a size that they were not built for."""
 
-def create(model: str, image_channels: int, pretrained: bool, levels: Sequence[int] | None) -> nn.Module:
+
+def create(
+    model: str, image_channels: int, pretrained: bool, levels: Sequence[int] | None, image_size: int | None
+) -> nn.Module:
     """A timm model whose forward returns its levels.
 
-    :raises ValueError: for a name or a level that timm does not know.
+    :param image_size: of square images, in pixels; passed on to timm if the model takes no such image by default.
+    :raises ValueError: for a name or a level that timm does not know, or images of a size that the model cannot take.
     :raises SsmtlError: if the pretrained weights are not available.
     """
     import timm
@@ -20,10 +29,32 @@ def create(model: str, image_channels: int, pretrained: bool, levels: Sequence[i
     if not timm.is_model(model):
         raise ValueError(f"timm has no model '{model}' ({_nearest(model, timm.list_models())})")
     chosen: dict[str, Any] = {} if levels is None else {"out_indices": tuple(levels)}
+    built = _created(model, image_channels, pretrained, chosen)
+    refusal = _refusal(built, image_channels, image_size)
+    if refusal is None:
+        return built
     try:
-        return timm.create_model(model, pretrained, features_only=True, in_chans=image_channels, **chosen)
+        built = _created(model, image_channels, pretrained, {**chosen, "img_size": image_size})
+    except TypeError:  # the model has no such parameter
+        pass
+    else:
+        refusal = _refusal(built, image_channels, image_size)
+    if refusal is None:
+        return built
+    raise ValueError(
+        f"timm's '{model}' takes no images of {image_size} pixels ({refusal}); choose another image.size or model"
+    )
+
+
+def _created(model: str, image_channels: int, pretrained: bool, chosen: dict[str, Any]) -> nn.Module:
+    import timm
+
+    try:
+        with _first_retry_only():
+            return timm.create_model(model, pretrained, features_only=True, in_chans=image_channels, **chosen)
     except IndexError as error:
-        raise ValueError(f"timm's '{model}' does not have all of the levels {tuple(levels or ())}") from error
+        levels = chosen.get("out_indices", ())
+        raise ValueError(f"timm's '{model}' does not have all of the levels {levels}") from error
     except (OSError, RuntimeError) as error:
         if not pretrained:
             raise ValueError(f"timm cannot build '{model}' as a pyramid: {error}") from error
@@ -32,6 +63,39 @@ def create(model: str, image_channels: int, pretrained: bool, levels: Sequence[i
             "Write `pretrained: false`, or download them on a machine that reaches huggingface.co "
             f"(`timm.create_model('{model}', pretrained=True)`) and copy its cache, by default ~/.cache/huggingface"
         ) from error
+
+
+@torch.no_grad()
+def _refusal(built: nn.Module, image_channels: int, image_size: int | None) -> str | None:
+    """Why the model takes no image of this size; None if it does. The model is left as it was."""
+    if image_size is None:
+        return None
+    flags = [(part, part.training) for part in built.modules()]
+    try:
+        built.eval()(torch.full((1, image_channels, image_size, image_size), 0.5))
+    except REFUSALS as error:
+        return str(error).rstrip(".")
+    finally:
+        for part, training in flags:
+            part.training = training
+    return None
+
+
+@contextmanager
+def _first_retry_only() -> Iterator[None]:
+    """Without a network, huggingface_hub logs every one of its retries: the first says enough."""
+    logger, shown = logging.getLogger("huggingface_hub.utils._http"), 0
+
+    def first(_record: logging.LogRecord) -> bool:
+        nonlocal shown
+        shown += 1
+        return shown == 1
+
+    logger.addFilter(first)
+    try:
+        yield
+    finally:
+        logger.removeFilter(first)
 
 
 def _nearest(model: str, known: Sequence[str]) -> str:

@@ -13,18 +13,21 @@ class TimmEncoder(Backbone):
     """A timm model without its classifier, as a feature pyramid.
 
     The stem is adapted to `image_channels` (timm sums or repeats its pretrained weights). The head must make up for
-    levels that timm does not provide, such as stride 1 for most models.
+    levels that timm does not provide, such as stride 1 for most models. A model for images of one size, such as Swin
+    or MaxViT, is built for the recipe's, where timm can.
 
     :param model: timm's name; `timm.list_models()` lists them. `name.tag` selects pretrained weights.
     :param pretrained: start from timm's weights, downloaded on first use.
     :param levels: indices of the model's levels, finest first; all by default.
-    :raises ValueError: for a name or a level that timm does not know, or a model whose levels do not form a pyramid.
+    :raises ValueError: for a name or a level that timm does not know, a model whose levels do not form a pyramid, or
+        one that takes no images of this size.
     :raises SsmtlError: if the pretrained weights are not available.
     """
 
     def __init__(
         self,
         image_channels: int,
+        image_size: int | None = None,
         /,
         *,
         model: str = "resnet18",
@@ -32,7 +35,7 @@ class TimmEncoder(Backbone):
         levels: tuple[NonNegativeInt, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.model: nn.Module = create(model, image_channels, pretrained, levels)
+        self.model: nn.Module = create(model, image_channels, pretrained, levels, image_size)
         info: Any = self.model.feature_info
         strides = tuple(info.reduction())
         if list(strides) != sorted(set(strides)):

@@ -16,7 +16,8 @@ from ssmtl.contracts.view import Batch, View
 class SoftDice(Strategy):
     """One minus the Dice overlap of the sigmoid probabilities with the reference mask, averaged over structures.
 
-    The first term of equation (2) of MultiMix (Haque et al. 2021): 1 − (2 Σ p g + s) / (Σ p + Σ g + s).
+    The first term of equation (2) of MultiMix (Haque et al. 2021): 1 − (2 Σ p g + s) / (Σ p + Σ g + s), summed over the
+    pixels whose reference is known.
 
     :param augment: which augmentation of the task the labelled images get.
     :param smooth: s, in pixels; it keeps an empty mask from dividing by zero.
@@ -42,7 +43,9 @@ class SoftDice(Strategy):
         self.axes = (2, 3) if over == "image" else (0, 2, 3)
 
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
-        probabilities, masks = outputs[self.view].sigmoid(), batch.targets[self.view]
+        masks = batch.targets[self.view]
+        unknown = masks.isnan()
+        probabilities, masks = outputs[self.view].sigmoid().masked_fill(unknown, 0), masks.masked_fill(unknown, 0)
         overlap = (probabilities * masks).sum(self.axes)
         size = probabilities.sum(self.axes) + masks.sum(self.axes)
         dice = (2 * overlap + self.smooth) / (size + self.smooth)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ssmtl.contracts.balancer import Balancer
+from ssmtl.contracts.task_names import key_in
 
 
 class Uncertainty(Balancer):
@@ -18,11 +19,13 @@ class Uncertainty(Balancer):
 
     def __init__(self, tasks: tuple[str, ...], /) -> None:
         super().__init__()
-        self.log_variances = nn.ParameterDict({task: nn.Parameter(torch.zeros(())) for task in tasks})
+        self.log_variances = nn.ParameterDict()
+        for task in tasks:
+            self.log_variances[key_in(self.log_variances, task)] = nn.Parameter(torch.zeros(()))
 
     def forward(self, losses: Mapping[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
         terms = []
         for task, loss in losses.items():
-            log_variance = self.log_variances[task]
+            log_variance = self.log_variances[key_in(self.log_variances, task)]
             terms.append((-log_variance).exp() * loss + log_variance / 2)
         return torch.stack(terms).sum()

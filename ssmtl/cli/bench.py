@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from ssmtl.cli.loading import DataRoot, LocalPlugins
+from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
+    from ssmtl.errors import DataError
     from ssmtl.registry.plugins import Plugins
     from ssmtl.suite.cell import Cell
     from ssmtl.suite.executor import Executor
@@ -22,7 +24,10 @@ SOME_FAILED = 3
 """Exit code of a suite with failed cells."""
 
 SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file.", show_default=False)]
-Out = Annotated[Path | None, typer.Option("--out", help="The suite's folder; by default runs/bench/NAME.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", parser=named_path, help="The suite's folder; by default runs/bench/NAME."),
+]
 
 
 @app.command("run")
@@ -47,11 +52,18 @@ def run(
 ) -> None:
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
+    from ssmtl.errors import DataError
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
 
     console = Console()
-    suite_run, plugins, folders = _open(suite, out, data_root, local)
+    try:
+        suite_run, plugins, folders = _open(suite, out, data_root, local)
+    except DataError as error:
+        if not dry_run:
+            raise
+        _plan_without_data(console, suite, data_root, local, error)
+        return
     chosen = suite_run.chosen(only or ())
     todo = suite_run.unfinished(chosen)
     at_a_time = jobs or max(1, (os.cpu_count() or 1) // suite_run.suite.threads)
@@ -61,23 +73,31 @@ def run(
     where = _executor(executor, at_a_time, suite_run.suite.threads, address, gpus)
     done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
     if not todo and (suite_run.folder / "report.html").is_file():
-        console.print(f"{done}: nothing to do. Report [bold]{suite_run.folder / 'report.html'}[/]", highlight=False)
+        page = escape(str(suite_run.folder / "report.html"))
+        console.print(f"{done}: nothing to do. Report [bold]{page}[/]", highlight=False)
         return
     suite_run.open()
-    console.print(f"[bold]{suite_run.suite.name}[/]: {done}; folder [bold]{suite_run.folder}[/]", highlight=False)
-    work = [Work.of(cell, suite_run.folder, suite_run.suite.threads, data_root, tuple(local or ())) for cell in todo]
+    place, asked = escape(str(suite_run.folder)), suite_run.suite
+    console.print(f"[bold]{asked.name}[/]: {done}; folder [bold]{place}[/]", highlight=False)
+    work = [
+        Work.of(cell, suite_run.folder, asked.threads, data_root, tuple(local or ()), asked.time_limit) for cell in todo
+    ]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
     with following(console, suite_run.folder, steps) as shown:
 
         def ended(one: Work, well: bool) -> None:
             shown.ended(one, well)
-            suite_run.write_rows()
+            if well:
+                suite_run.append_rows(one.cell)
 
+        suite_run.write_rows()
         failures = run_cells(work, where, shown.started, ended, shown.idle) if work else 0
-    console.print(f"report [bold]{_write_pages(suite_run)}[/]", highlight=False, soft_wrap=True)
+    page = escape(str(_write_pages(suite_run)))
+    console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
     if failures:
         count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
-        console.print(f"[red]{count}; for the errors: ssmtl bench status {suite}", highlight=False, soft_wrap=True)
+        how = escape(f"ssmtl bench status {suite}")
+        console.print(f"[red]{count}; for the errors: {how}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
 
 
@@ -100,12 +120,19 @@ def compare(
     one: Annotated[str, typer.Argument(metavar="A", help="A system.", show_default=False)],
     other: Annotated[str, typer.Argument(metavar="B", help="Another system.", show_default=False)],
     folder: Annotated[Path, typer.Option("--suite", help="A suite's folder.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over test images."""
-    from ssmtl.cli.comparison_table import print_comparison
+    """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over patients."""
+    from ssmtl.cli.comparison_table import comparison_json, print_comparison
     from ssmtl.suite.compare import compare as compared
+    from ssmtl.suite.results import read_results
 
-    print_comparison(Console(), compared(folder, one, other))
+    results = read_results(folder)
+    comparisons = compared(results, one, other)
+    if as_json:
+        typer.echo(comparison_json(results, comparisons))
+    else:
+        print_comparison(Console(), results, comparisons)
 
 
 def _open(
@@ -117,6 +144,22 @@ def _open(
 
     plugins, folders = load_plugins(local or ()), Folders(data_root)
     return open_suite(suite, out, plugins, folders), plugins, folders
+
+
+def _plan_without_data(
+    console: Console, suite: Path, data_root: Path | None, local: list[Path] | None, why: "DataError"
+) -> None:
+    """Print the suite's grid alone."""
+    from ssmtl.cli.bench_progress import print_grid
+    from ssmtl.contracts.folders import Folders
+    from ssmtl.registry.plugins import load_plugins
+    from ssmtl.suite.grid import points_of
+    from ssmtl.suite.suite_file import read_suite
+
+    points = points_of(read_suite(suite), load_plugins(local or ()), Folders(data_root), suite.parent)
+    print_grid(console, points, points, {})
+    console.print(f"{len(points)} cells. The data is not here, so neither their time nor what is finished is known:")
+    console.print(str(why), markup=False, highlight=False, soft_wrap=True)
 
 
 def _write_pages(suite_run: "SuiteRun") -> Path:

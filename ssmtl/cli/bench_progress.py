@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ssmtl.suite.cell import Cell, outcome_of, status_of, step_of
+from ssmtl.suite.cell import Point, outcome_of, status_of, step_of
 from ssmtl.suite.suite_run import SuiteRun
 from ssmtl.suite.work import Work
 
@@ -34,7 +35,7 @@ class Follower:
     def started(self, work: Work) -> None:
         """A worker has begun."""
         if self.bars is not None:
-            self.running[work.cell] = self.bars.add_task(work.cell, total=self.steps[work.cell], left="")
+            self.running[work.cell] = self.bars.add_task(escape(work.cell), total=self.steps[work.cell], left="")
 
     def ended(self, work: Work, well: bool) -> None:
         """A worker has ended."""
@@ -43,7 +44,7 @@ class Follower:
         noted = outcome_of(self.folder, work.cell)
         mark = "[green]finished[/]" if well else "[red]failed[/]"
         count = f"{self.done}/{len(self.steps)}"
-        self.console.print(f"{count} {mark} {work.cell} in {noted.seconds:.0f} s", highlight=False)
+        self.console.print(f"{count} {mark} {escape(work.cell)} in {noted.seconds:.0f} s", highlight=False)
         if not well:
             self.console.print(f"  {noted.error}", markup=False, highlight=False)
         if self.bars is not None and work.cell in self.running:
@@ -80,23 +81,23 @@ def duration(seconds: float) -> str:
 
 
 def print_grid(
-    console: Console, chosen: Sequence[Cell], todo: Sequence[Cell], steps: Mapping[tuple[str, str], float]
+    console: Console, chosen: Sequence[Point], todo: Sequence[Point], steps: Mapping[tuple[str, str], float]
 ) -> None:
     """One row per system: its cells, and the time per step."""
     table = Table()
     for name in ("system", "sources", "budgets", "seeds", "cells", "to run", "steps"):
         table.add_column(name, justify="right" if name in ("cells", "to run", "steps") else "left", overflow="fold")
     table.add_column("s/step", justify="right")
-    left = {cell.name for cell in todo}
+    left = {id(cell) for cell in todo}
     for system, sources in dict.fromkeys((cell.system, cell.sources) for cell in chosen):
         own = [cell for cell in chosen if (cell.system, cell.sources) == (system, sources)]
         table.add_row(
-            system,
-            sources,
-            "; ".join(dict.fromkeys(cell.budget_text for cell in own)),
+            escape(system),
+            escape(sources),
+            escape("; ".join(dict.fromkeys(cell.budget_text for cell in own))),
             " ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in own)),
             str(len(own)),
-            str(sum(cell.name in left for cell in own)),
+            str(sum(id(cell) in left for cell in own)),
             str(own[0].recipe.train.steps),
             f"{steps[system, sources]:.2f}" if (system, sources) in steps else "–",
         )
@@ -108,8 +109,9 @@ def print_status(console: Console, suite_run: SuiteRun) -> None:
     statuses = {cell.name: status_of(suite_run.folder, cell.name) for cell in suite_run.cells}
     counts: Counter[str] = Counter(statuses.values())
     progress = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
+    place = escape(str(suite_run.folder))
     console.print(
-        f"[bold]{suite_run.suite.name}[/]  {len(suite_run.cells)} cells: {progress}  in {suite_run.folder}",
+        f"[bold]{suite_run.suite.name}[/]  {len(suite_run.cells)} cells: {progress}  in {place}",
         highlight=False,
     )
     table = Table()
@@ -120,6 +122,6 @@ def print_status(console: Console, suite_run: SuiteRun) -> None:
         if status in ("failed", "running"):
             step = f"{step_of(suite_run.folder, cell.name)}/{cell.recipe.train.steps}"
             error = outcome_of(suite_run.folder, cell.name).error if status == "failed" else ""
-            table.add_row(cell.name, f"[{COLOURS[status]}]{status}", step, error)
+            table.add_row(escape(cell.name), f"[{COLOURS[status]}]{status}", step, escape(error))
     if table.row_count:
         console.print(table, highlight=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ssmtl.cli.loading import DataRoot, LocalPlugins, Sources
+from ssmtl.cli.loading import DataRoot, LocalPlugins, Sources, named_path
 
 
 def evaluate(
@@ -19,7 +19,10 @@ def evaluate(
     ] = None,
     sources: Sources = None,
     weights: Annotated[str, typer.Option("--weights", help="best or last.")] = "best",
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the results here, as JSON.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", parser=named_path, help="Also write the results here, as JSON."),
+    ] = None,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:

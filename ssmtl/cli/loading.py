@@ -21,10 +21,24 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, such as train.steps=100; may be repeated."),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="A seed instead of the recipe's.", min=0)]
+
+
+def named_path(text: str) -> Path:
+    """:raises typer.BadParameter: for an empty name, which Python takes for the current folder."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty; expected a path ('.' is the current folder)")
+    return Path(text)
+
+
+Seed = Annotated[int | None, typer.Option("--seed", help="A seed instead of the recipe's.", min=0, max=2**63 - 1)]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="The folder of the sources' relative roots; else SSMTL_DATA, else this folder."),
+    typer.Option(
+        "--data-root",
+        metavar="FOLDER",
+        parser=named_path,
+        help="The folder of the sources' relative roots; else SSMTL_DATA, else this folder.",
+    ),
 ]
 LocalPlugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that implements hooks; may be repeated.")

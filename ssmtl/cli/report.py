@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 
 def report(
@@ -24,4 +25,4 @@ def report(
         page = write_report(folder)
     else:
         raise RunError(f"{folder} is neither a run's folder (results.json) nor a suite's (suite.json)")
-    Console().print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
+    Console().print(f"report [bold]{escape(str(page))}[/]", highlight=False, soft_wrap=True)

@@ -2,16 +2,19 @@
 
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, load
+from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, load, named_path
+from ssmtl.runs.signals import stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from ssmtl.runs.folder import RunFolder
 
 
+@stoppable()
 def run(
     recipe: Annotated[
         str | None,
@@ -28,7 +32,10 @@ def run(
     sources: Sources = None,
     overrides: Overrides = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The run's folder; by default runs/NAME/TIME.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", parser=named_path, help="The run's folder; by default runs/NAME/TIME."),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option("--resume", metavar="RUN|auto", help="Resume a run; auto: an unfinished one, if any."),
@@ -60,8 +67,9 @@ def run(
     if resumes:
         check_recipe(folder, experiment.recipe, force)
         if folder.is_finished and not _more_steps(folder, experiment.recipe):
-            console.print(f"{folder.path} is finished: nothing to do", highlight=False)
-            console.print(f"report [bold]{write_report(folder.path)}[/]", highlight=False, soft_wrap=True)
+            console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
+            done = escape(str(write_report(folder.path)))
+            console.print(f"report [bold]{done}[/]", highlight=False, soft_wrap=True)
             return
     else:
         folder.check_free()
@@ -69,24 +77,26 @@ def run(
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
     for source, skipped in data.skipped.items():
-        count = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
-        console.print(f"[yellow]{source}: {count} left out: cannot be decoded", highlight=False)
+        images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+        console.print(f"[yellow]{escape(source)}: {images} left out: cannot be decoded", highlight=False)
     print_plan(console, plan_of(experiment, data.tasks))
-    console.print(f"{'resuming' if resumes else 'run folder'} [bold]{folder.path}[/]", highlight=False)
-    job = Job(
-        experiment.recipe,
-        folder,
-        folders,
-        loaded.local,
-        partial(observers, quiet, console.is_terminal),
-        tuple(sys.argv),
-        resume=resume is not None,
-        force=force,
-    )
-    results = execute(job, plugins, experiment, data)
+    with _reserved(folder, new=earlier is None and out is None and not resumes) as folder:
+        place = escape(str(folder.path))
+        console.print(f"{'resuming' if resumes else 'run folder'} [bold]{place}[/]", highlight=False)
+        job = Job(
+            experiment.recipe,
+            folder,
+            folders,
+            loaded.local,
+            partial(observers, quiet, console.is_terminal),
+            tuple(sys.argv),
+            resume=resume is not None,
+            force=force,
+        )
+        results = execute(job, plugins, experiment, data)
     page = write_report(folder.path)
     print_results(console, results)
-    console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
+    console.print(f"report [bold]{escape(str(page))}[/]", highlight=False, soft_wrap=True)
 
 
 def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFolder | None":
@@ -113,10 +123,32 @@ def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "RunFolder":
     if out is not None:
         return RunFolder(out)
     runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
-    name = datetime.now().strftime("%Y%m%d-%H%M%S")
-    taken = len(list(runs.glob(f"{name}*"))) if runs.is_dir() else 0
     unfinished = find_unfinished(runs, recipe) if auto else None
-    return unfinished or RunFolder(runs / (f"{name}-{taken + 1}" if taken else name))
+    return unfinished or RunFolder(runs / datetime.now().strftime("%Y%m%d-%H%M%S"))
+
+
+@contextmanager
+def _reserved(folder: "RunFolder", new: bool) -> "Iterator[RunFolder]":
+    """The folder; a new one is made now, numbered if another run of this second has its name, and removed if unused."""
+    from ssmtl.runs.folder import RunFolder
+
+    if not new:
+        yield folder
+        return
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        place = RunFolder(folder.path if number == 1 else folder.path.with_name(f"{folder.path.name}-{number}"))
+        try:
+            place.path.mkdir()
+            break
+        except FileExistsError:
+            continue
+    try:
+        yield place
+    except BaseException:
+        with suppress(OSError):  # such as that it is in use
+            place.path.rmdir()
+        raise
 
 
 def _more_steps(folder: "RunFolder", recipe: "Recipe") -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ssmtl.suite.layout import head_of
@@ -16,27 +17,26 @@ if TYPE_CHECKING:
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     """Print the plan that `ssmtl.experiment.plan.plan_of` made."""
     console.print(
-        f"[bold]{plan['name']}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}  "
+        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}  "
         f"{plan['parameters']:,} parameters  images {plan['image']}",
         highlight=False,
     )
     average = f"  EMA {plan['ema']:g}" if plan["ema"] else ""
     console.print(
         f"{plan['steps']} steps of {plan['rows_per_pass']} encoded rows (about {plan['megabytes']} MB)  "
-        f"{plan['optimizer']}  balancer {plan['balancer']}  weights by {plan['select_by']}{average}",
+        f"{plan['optimizer']}  balancer {escape(plan['balancer'])}  weights by {plan['select_by']}{average}",
         highlight=False,
     )
     for name, task in plan["tasks"].items():
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
         bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
-        table.add_row(
-            "[dim]task", f"[bold]{name}[/]: {task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}"
-        )
-        table.add_row("[dim]data", _data(task))
-        table.add_row("[dim]views", ", ".join(f"{view} × {rows}" for view, rows in task["views"].items()))
-        table.add_row(
-            "[dim]losses", ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items())
-        )
+        head = f"{task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}"
+        table.add_row("[dim]task", f"[bold]{escape(name)}[/]: {escape(head)}")
+        table.add_row("[dim]data", escape(_data(task)))
+        views = ", ".join(f"{view} × {rows}" for view, rows in task["views"].items())
+        table.add_row("[dim]views", escape(views))
+        losses = ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items())
+        table.add_row("[dim]losses", escape(losses))
         console.print(table, highlight=False)
 
 
@@ -49,9 +49,10 @@ def _data(task: Mapping[str, Any]) -> str:
     classes = ", ".join(f"{count} {name}" for name, count in task["labeled_classes"].items())
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
     domains = ", ".join(f"{domain} {count}" for domain, count in images.items())
+    lost = f"; {task['left_out']} left out, whose patients are tested or validate" if task["left_out"] else ""
     return (
         f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}, {unlabeled} unlabelled "
-        f"({include} the labelled), {val} validation; test {domains or 'nothing'}"
+        f"({include} the labelled), {val} validation; test {domains or 'nothing'}{lost}"
     )
 
 
@@ -61,15 +62,16 @@ def print_results(console: Console, results: "Results") -> None:
         if not domains:
             continue
         title = f"{name} ({results.budgets[name].labeled} labelled)"
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(title=escape(title), title_justify="left", title_style="bold")
         table.add_column("metric")
         for domain in domains:
             count = results.counts[name][domain]["images"]
-            table.add_column(f"{domain}\n{results.sources[name].get(domain, domain)}, {count} images", justify="right")
+            words = f"{domain}\n{results.sources[name].get(domain, domain)}, {count} images"
+            table.add_column(escape(words), justify="right")
         facts = results.metrics.get(name, {})
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
             head = head_of(metric, facts[metric].unit if metric in facts else "")
-            table.add_row(head, *(_number(values.get(metric)) for values in domains.values()))
+            table.add_row(escape(head), *(_number(values.get(metric)) for values in domains.values()))
         console.print(table, highlight=False)
     console.print(
         f"Weights of step {results.selected.step}, selected by {results.selected.by}. "

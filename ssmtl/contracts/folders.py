@@ -21,17 +21,27 @@ class Folders:
             return Path(os.environ["SSMTL_DATA"]), "the environment's SSMTL_DATA"
         return Path.cwd(), "the current folder; --data-root or SSMTL_DATA may name another"
 
+    def resolve(self, root: str) -> Path:
+        """The path that `root` stands for, whether there is something or not.
+
+        :raises DataError: for the home folder of an unknown user.
+        """
+        try:
+            path = Path(root).expanduser()
+        except RuntimeError as error:  # such as ~name of an unknown user
+            raise DataError(f"nothing at {root}: {error}") from error
+        return path if path.is_absolute() else self.base()[0] / path
+
     def find(self, root: str, *, public_set: str = "") -> Path:
         """The path of the folder (or file) `root`.
 
         :param public_set: which data set belongs there and where to get it, for the error message.
         :raises DataError: if nothing is there, saying where it was looked for.
         """
-        path = Path(root).expanduser()
         base, reason = self.base()
-        resolved = path if path.is_absolute() else base / path
+        resolved = self.resolve(root)
         if resolved.exists():
             return resolved
-        start = "" if path.is_absolute() else f" ('{root}' under {base}, {reason})"
+        start = "" if Path(root).expanduser().is_absolute() else f" ('{root}' under {base}, {reason})"
         get = f". Get {public_set}" if public_set else ""
         raise DataError(f"nothing at {resolved}{start}{get}")

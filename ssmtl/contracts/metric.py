@@ -32,6 +32,20 @@ class Metric(Protocol):
         """
 
 
+def wrong_facts(metric: Metric) -> list[str]:
+    """What is wrong with the three attributes; empty if they are as they should be."""
+    problems = []
+    if not isinstance(metric.higher_is_better, bool | None):
+        problems.append(f"higher_is_better is {metric.higher_is_better!r:.40}, expected True, False or None")
+    if not isinstance(metric.unit, str):
+        problems.append(f"unit is {metric.unit!r:.40}, expected text, empty for a share")
+    if not isinstance(metric.selects, bool):
+        problems.append(f"selects is {metric.selects!r:.40}, expected True or False")
+    elif metric.selects and metric.higher_is_better is None:
+        problems.append("selects is True, but higher_is_better is None: it cannot select weights")
+    return problems
+
+
 def selecting_metric(metrics: Iterable[Metric]) -> Metric | None:
     """The first that claims to select, else the first for which higher or lower is better; None if there is neither."""
     able = [metric for metric in metrics if metric.higher_is_better is not None]

@@ -22,7 +22,7 @@ class Pixels(Protocol):
     def read(self) -> NDArray[Any]:
         """Shape (height, width) or (height, width, channels); unsigned integers, or floats in [0, 1].
 
-        The full range is that of the type. In a mask, anything above half of the range is inside.
+        The full range is that of the type. A mask has 0 and one other value, unless its source's `values:` says more.
         :raises DataError: naming the file, if it cannot be decoded.
         """
 

@@ -35,8 +35,10 @@ class Batch:
 
     :param images: shape (rows, channels, height, width), float32 in [0, 1], by view.
     :param targets: by view, for labelled views: class indices (rows,) int64, multi-hot (rows, classes) float, or
-        masks (rows, structures, height, width) float 0/1. `prepare` may set others (pseudo-labels).
-    :param streams: random numbers for each view's rows, a pure function of (seed, task, sample, step, view).
+        masks (rows, structures, height, width) float 0/1, NaN where nothing is known. `prepare` may set others
+        (pseudo-labels).
+    :param streams: random numbers for each view's rows, a pure function of (seed, task, sample, repetition,
+        step, view), where the repetition counts how often the sample came before in the step.
     """
 
     images: Mapping[View, Images]

@@ -4,24 +4,31 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
-from ssmtl.data.images import grey_uint8, mask_uint8
+from ssmtl.data.building import building_in, clear_abandoned
+from ssmtl.data.identity import ImageIdentity, identities_of
+from ssmtl.data.images import grey_uint8
+from ssmtl.data.masks import mask_uint8
+from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
+from ssmtl.regular_file import check_file, read_text
 
-FORMAT = 1
+FORMAT = 3
 """Increased when what is written for the same content changes."""
+
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)
+"""What reading an entry raises that a killed process, a full disk or another program left behind."""
 
 Progress = Callable[[str, int], Callable[[], None]]
 """Takes a description of the work and its number of steps; returns what to call after each step."""
@@ -44,7 +51,8 @@ class Decoded:
     """The decoded images of one source; row i is example i.
 
     :param images: (examples, channels, size, size) uint8, memory-mapped.
-    :param masks: (examples, structures, size, size) uint8 0/1; zero where an example has none. None: not requested.
+    :param masks: (examples, structures, size, size) uint8 0/1, 255 where
+        nothing is known; zero where an example has none. None: not requested.
     :param structures: names of the masks' channels.
     :param skipped: ids of images that did not decode, and why (`on_error: skip`); their rows are zero.
     :param fingerprint: hash of all content, for the run's record.
@@ -64,72 +72,52 @@ def decode(
     structures: tuple[str, ...] = (),
     *,
     skip: bool = False,
+    identities: Sequence[ImageIdentity] | None = None,
     folder: Path | None = None,
     progress: Progress = no_progress,
 ) -> Decoded:
     """The decoded images, from the cache or newly built. Two processes may build the same entry at once.
 
     :param structures: masks to decode; empty: none.
+    :param identities: of the examples, if they are known: no file is then read to find out.
     :param skip: leave out images that do not decode, instead of raising an error.
     :raises DataError: naming the file that does not decode, or the mask whose size does not fit.
     """
-    fingerprint = _fingerprint(examples, structures, skip)
+    fingerprint = _fingerprint(identities or identities_of(examples, skip), structures)
     name = hashlib.sha256(f"{FORMAT} {fingerprint} {size} {channels} {structures} {skip}".encode()).hexdigest()[:32]
     root = folder or cache_folder()
     place = root / name
     try:
         return _opened(place, structures, fingerprint)
-    except (OSError, ValueError, KeyError):  # missing or damaged
+    except DAMAGE:  # or missing
         root.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(root)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
-    try:
-        with FileLock(building / ".lock"):
-            _build(building, examples, size, channels, structures, skip, progress)
-            _publish(building, place, structures, fingerprint)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        clear_abandoned(root)
+    with building_in(root) as building:
+        _build(building, examples, size, channels, structures, skip, progress)
+        _publish(building, place, structures, fingerprint)
     return _opened(place, structures, fingerprint)
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
-    """:raises OSError, ValueError, KeyError: if the entry is incomplete."""
-    skipped = json.loads((place / "done.json").read_text(encoding="utf-8"))["skipped"]
+    """:raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
+    done = json.loads(read_text(place / "done.json"))
+    for name, checksum in dict(done["files"]).items():
+        check_file(place / name)
+        if _checksum(place / name) != checksum:
+            raise ValueError(f"{name} is not as it was written")
+    skipped = dict(done["skipped"])
     images = np.load(place / "images.npy", mmap_mode="r")
     masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
     return Decoded(images, masks, structures, skipped, fingerprint)
 
 
-def _clear_abandoned(root: Path) -> None:
-    """Remove what killed processes left unfinished: nobody holds its lock."""
-    for building in root.glob(".building-*"):
-        try:
-            with FileLock(building / ".lock").acquire(timeout=0):
-                shutil.rmtree(building, ignore_errors=True)
-        except (Timeout, OSError):
-            continue
-
-
-def _fingerprint(examples: Sequence[Example], structures: tuple[str, ...], skip: bool) -> str:
+def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...]) -> str:
     """Hash of the ids and of the content of every image and mask needed."""
-
-    def one(example: Example) -> str:
-        masks = [(name, (example.masks or {}).get(name, ())) for name in structures]
-        try:
-            contents = [
-                example.image.fingerprint(),
-                *(f"{name}={part.fingerprint()}" for name, parts in masks for part in parts),
-            ]
-        except DataError:
-            if not skip:
-                raise
-            contents = ["unreadable"]
-        return f"{example.id}\x1f{example.mask_scale}\x1f" + "\x1f".join(contents)
-
     digest = hashlib.sha256()
-    with ThreadPoolExecutor(_threads()) as threads:
-        for line in threads.map(one, examples):
-            digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    for image in identities:
+        masks = dict(image.masks or ())
+        needed = [(name, masks.get(name, ())) for name in structures]
+        digest.update(repr((image.id, image.mask_scale, image.content, needed)).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
 
 
@@ -165,13 +153,15 @@ def _build(
             skipped[example.id] = str(error)
 
     done = progress(f"decoding {len(examples)} images", len(examples))
-    with ThreadPoolExecutor(_threads()) as threads:
+    with ThreadPoolExecutor(thread_count()) as threads:
         for _ in _unordered(threads, one, len(examples)):
             done()
     images.flush()
     if masks is not None:
         masks.flush()
-    (place / "done.json").write_text(json.dumps({"skipped": dict(sorted(skipped.items()))}), encoding="utf-8")
+    files = {path.name: _checksum(path) for path in sorted(place.glob("*.npy"))}
+    record = {"skipped": dict(sorted(skipped.items())), "files": files}
+    (place / "done.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def _reserved(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
@@ -204,10 +194,11 @@ def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerpri
     except OSError:
         try:
             _opened(place, structures, fingerprint)
-        except (OSError, ValueError, KeyError):
+        except DAMAGE:
             shutil.rmtree(place, ignore_errors=True)
             publish(building, place)
 
 
-def _threads() -> int:
-    return min(os.cpu_count() or 1, 16)
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()

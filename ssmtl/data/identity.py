@@ -22,10 +22,10 @@ class ImageIdentity:
     id: str
     patient: str
     content: str
-    labels: tuple[str, ...] | None
-    masks: tuple[tuple[str, tuple[str, ...]], ...] | None
-    split: str | None
-    mask_scale: float
+    labels: tuple[str, ...] | None = None
+    masks: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    split: str | None = None
+    mask_scale: float = 1.0
 
     def line(self) -> str:
         """All of it as text; equal lines are equal images with equal knowledge of them."""
@@ -67,6 +67,15 @@ def fingerprint_of(identities: Iterable[ImageIdentity]) -> str:
     return digest.hexdigest()[:16]
 
 
+def data_digest(fingerprints: Mapping[str, str]) -> str:
+    """A hash of all sources' content. :param fingerprints: by source."""
+    return hashlib.sha256(repr(sorted(fingerprints.items())).encode()).hexdigest()[:16]
+
+
+Person = tuple[str, ...]
+"""Equal for two images if and only if they show one person."""
+
+
 class People:
     """Which images of several sources show one person.
 
@@ -77,7 +86,7 @@ class People:
     """
 
     def __init__(self, identities: Mapping[str, Sequence[ImageIdentity]], namespaces: Mapping[str, str]) -> None:
-        self._parent: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._parent: dict[Person, Person] = {}
         self._space = dict(namespaces)
         self._merge_namespaces(identities)
         for source, images in identities.items():
@@ -85,11 +94,11 @@ class People:
                 if image.content:
                     self._join(("content", image.content), self._patient(source, image.patient))
 
-    def person(self, source: str, image: ImageIdentity) -> tuple[str, ...]:
-        """Equal for two images if and only if they show one person."""
+    def person(self, source: str, image: ImageIdentity) -> Person:
+        """Whom the image shows."""
         return self._root(self._patient(source, image.patient))
 
-    def _patient(self, source: str, patient: str) -> tuple[str, ...]:
+    def _patient(self, source: str, patient: str) -> Person:
         return "patient", self._space[source], patient
 
     def _merge_namespaces(self, identities: Mapping[str, Sequence[ImageIdentity]]) -> None:
@@ -110,13 +119,13 @@ class People:
                 before, after = self._space[other], self._space[one]
                 self._space = {source: after if space == before else space for source, space in self._space.items()}
 
-    def _root(self, node: tuple[str, ...]) -> tuple[str, ...]:
+    def _root(self, node: Person) -> Person:
         parent = self._parent.setdefault(node, node)
         while parent != node:
             self._parent[node] = self._parent.setdefault(parent, parent)
             node, parent = parent, self._parent[parent]
         return node
 
-    def _join(self, one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    def _join(self, one: Person, other: Person) -> None:
         first, second = sorted((self._root(one), self._root(other)))
         self._parent[second] = first

@@ -1,19 +1,24 @@
-"""Image files, and how any image becomes what is cached: 8-bit grey or colour, and masks of 0 and 1."""
+"""Image files, and how any image becomes what is cached: 8-bit grey or colour."""
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ssmtl.contracts.source import Pixels
+from ssmtl.data.decoding_memory import COLOUR, DECODING, GREY
 from ssmtl.data.dicom import decode_dicom
 from ssmtl.errors import DataError
+from ssmtl.regular_file import read_bytes
 
 Array = NDArray[np.generic]
 Float = NDArray[np.float32]
@@ -22,6 +27,26 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF")
 DICOM_SUFFIXES = (".dcm", ".dicom")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # at twice that size Pillow raises an error
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class OpenImage:
+    """An image's values.
+
+    :param orientation: its EXIF tag, 1 to 8, which has been applied. :param lossy: whether it is a JPEG.
+    """
+
+    array: Array
+    orientation: int = 1
+    lossy: bool = False
+
+
+class ImageSize(NamedTuple):
+    """Of an image as it is shown. :param orientation: the EXIF tag that turned it."""
+
+    height: int
+    width: int
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,7 +64,11 @@ class ImageFile:
 
         :raises DataError: if the file cannot be read.
         """
-        return hashlib.blake2b(self._bytes(), digest_size=16).hexdigest()
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        return _hash_of(self, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def read(self) -> Array:
         """Shape (height, width), or (height, width, 3): uint8, uint16, or float32 in [0, 1].
@@ -49,12 +78,22 @@ class ImageFile:
         MONOCHROME1 is inverted.
         :raises DataError: naming the file, whatever is wrong with it.
         """
+        with self.opened() as image:
+            return image.array
+
+    @contextmanager
+    def opened(self) -> Iterator[OpenImage]:
+        """As `read`; inside the context, memory for working on it is reserved. Threads wait for each other."""
+        with ExitStack() as held:
+            yield self._decoded(lambda count: held.enter_context(DECODING.hold(count)))
+
+    def _decoded(self, reserve: Callable[[int], None]) -> OpenImage:
         content = self._bytes()
         if not content:
             raise DataError(f"{self.path} is empty (0 bytes)")
         dicom = self.path.suffix.lower() in DICOM_SUFFIXES or content[128:132] == b"DICM"
         try:
-            return decode_dicom(content) if dicom else _decode(content)
+            return OpenImage(decode_dicom(content, reserve)) if dicom else _decode(content, reserve)
         except ImportError as error:
             raise DataError(f"{self.path} is a DICOM file. To read it: pip install 'ssmtl[dicom]' ({error})") from error
         except UnidentifiedImageError as error:
@@ -65,16 +104,41 @@ class ImageFile:
 
     def _bytes(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return read_bytes(self.path)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
 
 
-def _decode(content: bytes) -> Array:
-    with Image.open(BytesIO(content), formats=FORMATS) as opened:
-        opened.load()
-        file_format = opened.format
-        image = ImageOps.exif_transpose(opened)
+@cache
+def _hash_of(file: ImageFile, _inode: int, _size: int, _modified: int) -> str:
+    """Each version of a file is hashed once in a process."""
+    return hashlib.blake2b(file._bytes(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def opened(pixels: Pixels) -> Iterator[OpenImage]:
+    """Any image's values, with memory reserved inside the context if it is a file.
+
+    :raises DataError: as `Pixels.read`.
+    """
+    if isinstance(pixels, ImageFile):
+        with pixels.opened() as image:
+            yield image
+    else:
+        yield OpenImage(pixels.read())
+
+
+def _decode(content: bytes, reserve: Callable[[int], None]) -> OpenImage:
+    with Image.open(BytesIO(content), formats=FORMATS) as file:
+        grey = (file.mode in ("1", "L", "I", "F") or file.mode.startswith("I;16")) and "transparency" not in file.info
+        reserve(file.width * file.height * (GREY if grey else COLOUR))
+        tag = file.getexif().get(ExifTags.Base.Orientation, 1)
+        file.load()
+        array = _array(ImageOps.exif_transpose(file), file.format)
+        return OpenImage(array, int(tag) if tag in range(2, 9) else 1, file.format == "JPEG")
+
+
+def _array(image: Image.Image, file_format: str | None) -> Array:
     if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode.startswith("I;16"):
@@ -104,6 +168,8 @@ def to_unit(array: Array, name: str = "an array") -> Float:
     """
     if array.dtype == np.bool_:
         return array.astype(np.float32)
+    if array.dtype in (np.uint8, np.uint16):  # exact in 32 bits, and the quotient is the nearest one
+        return np.divide(array, np.float32(2 ** (8 * array.dtype.itemsize) - 1), dtype=np.float32)
     if np.issubdtype(array.dtype, np.unsignedinteger):
         full = np.float64(2 ** (8 * array.dtype.itemsize) - 1)
         return (array.astype(np.float64) / full).astype(np.float32)
@@ -134,69 +200,27 @@ def to_grey(array: Array, name: str = "an array") -> Float:
 
 def resize(grey: Float, size: int) -> Float:
     """Shape (size, size): bilinear, antialiased when shrinking; the aspect ratio is not kept."""
-    return _resample(grey, size, Image.Resampling.BILINEAR)
+    return resample(grey, size, Image.Resampling.BILINEAR)
 
 
-def _resample(grey: Float, size: int, kind: Image.Resampling) -> Float:
+def resample(grey: Float, size: int, kind: Image.Resampling) -> Float:
     if grey.shape == (size, size):
         return grey
     return np.asarray(Image.fromarray(np.ascontiguousarray(grey, np.float32)).resize((size, size), kind))
 
 
-def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Shape (channels, size, size), and the original (height, width). Three channels keep colours, if there are any.
+def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uint8], ImageSize]:
+    """Shape (channels, size, size), and the original size. Three channels keep colours, if there are any.
 
     :raises DataError: naming the image, if it cannot be read.
     """
-    array = pixels.read()
-    grey = to_grey(array, pixels.name)
-    if channels == 3 and array.ndim == 3 and array.shape[2] == 3:
-        colour = to_unit(array, pixels.name)
-        planes = np.stack([resize(colour[..., channel], size) for channel in range(3)])
-    else:
-        planes = np.broadcast_to(resize(grey, size), (channels, size, size))
-    return np.clip(np.rint(planes * 255), 0, 255).astype(np.uint8), (grey.shape[0], grey.shape[1])
-
-
-def read_mask(pixels: Pixels) -> NDArray[np.bool_]:
-    """Shape (height, width), True inside.
-
-    If all values above zero are equal (0/1, 0/128, 0/255, one palette colour), they are inside;
-    otherwise values above half of the range are (edges blurred by resizing or JPEG).
-    :raises DataError: naming the mask, if it cannot be read, or has several values and none above half (a label map).
-    """
-    grey = to_grey(pixels.read(), pixels.name)
-    above = grey[grey > 0]
-    if not above.size or above.min() == above.max():
-        return grey > 0
-    if above.max() <= 0.5:
-        raise DataError(
-            f"mask {pixels.name} has several values, none above half of its range (highest {above.max():.3g} of 1): "
-            "is it a map of several structures? Expected one file per structure, 0 outside and one value inside"
-        )
-    return grey > 0.5
-
-
-def mask_uint8(
-    masks: Sequence[Pixels], size: int, image_size: tuple[int, int], scale: float = 1.0, image_name: str = ""
-) -> NDArray[np.uint8]:
-    """Shape (size, size) of 0 and 1: the union of `masks`, area-averaged, 1 where more than half is inside.
-
-    :param image_size: (height, width) of the image before it was resized.
-    :param scale: expected size of each mask relative to the image.
-    :raises DataError: if there is no mask, one cannot be read, or one has the wrong size.
-    """
-    if not masks:
-        raise DataError(f"no mask to unite{' for ' + image_name if image_name else ''}")
-    height, width = (round(length * scale) for length in image_size)
-    union = np.zeros((height, width), np.bool_)
-    for pixels in masks:
-        mask = read_mask(pixels)
-        if mask.shape != union.shape:
-            times = "" if scale == 1 else f" (expected the image's size times {scale:g}: {width}x{height})"
-            raise DataError(
-                f"mask {pixels.name} is {mask.shape[1]}x{mask.shape[0]}, "
-                f"its image{' ' + image_name if image_name else ''} is {image_size[1]}x{image_size[0]}{times}"
-            )
-        union |= mask
-    return (_resample(union.astype(np.float32), size, Image.Resampling.BOX) > 0.5).astype(np.uint8)
+    with opened(pixels) as image:
+        array = image.array
+        grey = to_grey(array, pixels.name)
+        if channels == 3 and array.ndim == 3 and array.shape[2] == 3:
+            colour = to_unit(array, pixels.name)
+            planes = np.stack([resize(colour[..., channel], size) for channel in range(3)])
+        else:
+            planes = np.broadcast_to(resize(grey, size), (channels, size, size))
+    original = ImageSize(grey.shape[0], grey.shape[1], image.orientation)
+    return np.clip(np.rint(planes * 255), 0, 255).astype(np.uint8), original

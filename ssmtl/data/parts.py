@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, SplitName
+from ssmtl.data.identity import Person
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
 
@@ -17,11 +18,15 @@ DEFAULT_TEST = 0.2
 Parts = Mapping[SplitName, tuple[Example, ...]]
 
 
-def parts_of(name: str, examples: Sequence[Example], entry: SourceEntry, seed: int) -> Parts:
+def parts_of(
+    name: str, examples: Sequence[Example], entry: SourceEntry, seed: int, persons: Mapping[str, Person] | None = None
+) -> Parts:
     """Three disjoint parts; all images of a patient are in one of them.
 
     A data set without any split of its own is carved (val: 0.15, test: 0.2 unless its entry says otherwise). One with
     a split of its own keeps it; a missing part is carved only if the entry asks for it.
+
+    :param persons: by image id, whom it shows; copies under several patients' names are carved together.
     """
     own: dict[SplitName, list[Example]] = {"train": [], "val": [], "test": []}
     for example in examples:
@@ -30,26 +35,26 @@ def parts_of(name: str, examples: Sequence[Example], entry: SourceEntry, seed: i
     wanted: dict[SplitName, float | int | None] = {"test": entry.test, "val": entry.val}
     if not official:
         wanted = {"test": entry.test or DEFAULT_TEST, "val": entry.val or DEFAULT_VAL}
-    total = len(own["train"])
+    total, names = len(own["train"]), _first_names(examples, persons or {})
     for part, size in wanted.items():
         if size is not None and not own[part]:
             count = round(size * total) if isinstance(size, float) else size
-            own[part], own["train"] = _carve(own["train"], count, seed, name, part)
+            own[part], own["train"] = _carve(own["train"], count, seed, name, part, names)
     _check_patients(name, own)
     return {part: tuple(members) for part, members in own.items()}
 
 
 def _carve(
-    examples: list[Example], count: int, seed: int, source: str, part: str
+    examples: list[Example], count: int, seed: int, source: str, part: str, names: Mapping[str, str]
 ) -> tuple[list[Example], list[Example]]:
-    """About `count` images, whole patients, each class in proportion."""
+    """About `count` images, whole patients, each class in proportion. :param names: of the patients, by image id."""
     if count >= len(examples):
         raise DataError(
             f"the source '{source}' has {len(examples)} images to train on; {part}: {count} cannot be carved out"
         )
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        by_patient[example.patient].append(example)
+        by_patient[names[example.id]].append(example)
     strata: dict[str, list[str]] = defaultdict(list)
     for patient in sorted(by_patient):
         strata[_stratum(by_patient[patient])].append(patient)
@@ -63,8 +68,17 @@ def _carve(
                 break
             taken.add(patients[index])
             got += size
-    carved = [example for example in examples if example.patient in taken]
-    return carved, [example for example in examples if example.patient not in taken]
+    carved = [example for example in examples if names[example.id] in taken]
+    return carved, [example for example in examples if names[example.id] not in taken]
+
+
+def _first_names(examples: Sequence[Example], persons: Mapping[str, Person]) -> dict[str, str]:
+    """By image id, the first in the alphabet of the names under which the source has the patient."""
+    names: dict[object, str] = {}
+    for example in examples:
+        person = persons.get(example.id, example.patient)
+        names[person] = min(names.get(person, example.patient), example.patient)
+    return {example.id: names[persons.get(example.id, example.patient)] for example in examples}
 
 
 def _stratum(examples: list[Example]) -> str:

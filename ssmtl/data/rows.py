@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
+from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Decoded
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.errors import DataError, nearest
@@ -21,12 +22,14 @@ from ssmtl.errors import DataError, nearest
 class Rows:
     """Some images of one source, with what one task knows about them.
 
-    :param ids: names of the images. :param keys: 64-bit identities for the random streams.
+    :param ids: names of the images. :param patients: of each image.
+    :param keys: 64-bit identities for the random streams.
     :param targets: class indices (-1: unknown) or multi-hot rows; None for masks, which are read with the images.
     :param channels: the task's structures among the decoded masks.
     """
 
     ids: tuple[str, ...]
+    patients: tuple[str, ...]
     keys: NDArray[np.uint64]
     decoded: Decoded
     places: NDArray[np.int64]
@@ -41,7 +44,7 @@ class Rows:
         return torch.from_numpy(np.ascontiguousarray(self.decoded.images[self.places[rows]]))
 
     def target(self, rows: NDArray[np.int64] | slice) -> Tensor:
-        """Class indices, multi-hot rows, or uint8 masks."""
+        """Class indices, multi-hot rows, or uint8 masks of 0, 1 and, where nothing is known, 255."""
         if self.targets is not None:
             return self.targets[rows]
         assert self.decoded.masks is not None
@@ -50,12 +53,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class TaskData:
-    """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only."""
+    """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only.
+
+    :param left_out: by part, images that it lost, since whom they show is tested or validates.
+    """
 
     labeled: Rows
     unlabeled: Rows
     val: Rows
     test: Mapping[str, Rows]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def task_data(
@@ -63,26 +70,44 @@ def task_data(
 ) -> TaskData:
     """The task's rows, as named by the split."""
 
-    def rows(source: str, ids: Sequence[str]) -> Rows:
-        return rows_of(source, ids, output, examples[source], decoded[source])
+    def rows(source: str, ids: Sequence[str], labeled: bool = True) -> Rows:
+        return rows_of(source, ids, output, examples[source], decoded[source], labeled)
 
     tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
     own = split.source
-    return TaskData(rows(own, split.labeled), rows(own, split.unlabeled), rows(own, split.val), tests)
+    return TaskData(
+        rows(own, split.labeled), rows(own, split.unlabeled, False), rows(own, split.val), tests, split.left_out
+    )
 
 
-def rows_of(source: str, ids: Sequence[str], output: Output, examples: Sequence[Example], decoded: Decoded) -> Rows:
+def rows_of(
+    source: str,
+    ids: Sequence[str],
+    output: Output,
+    examples: Sequence[Example],
+    decoded: Decoded,
+    labeled: bool = True,
+) -> Rows:
     """The rows with these ids, with the targets of a head of this output.
 
-    :raises DataError: for a label that is not a class of the head.
+    :param labeled: whether they are to be learned from or scored, so that each needs its label or masks.
+    :raises DataError: for a label that is not a class of the head, or one that is missing.
     """
     finder = {example.id: place for place, example in enumerate(examples)}
+    bare = [name for name in ids if labeled and not is_labeled(examples[finder[name]], output)]
+    if bare:
+        what = "mask" if output.kind == "masks" else "label"
+        raise DataError(
+            f"the source '{source}': {bare[0]} is to be learned from or scored, and has no {what} "
+            f"({len(bare)} such images)"
+        )
     places = np.array([finder[name] for name in ids], dtype=np.int64)
     masks = output.kind == "masks"
     targets = None if masks else _labels([examples[place] for place in places], output, source)
     keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
     channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
-    return Rows(tuple(ids), keys, decoded, places, targets, channels)
+    patients = tuple(examples[place].patient for place in places)
+    return Rows(tuple(ids), patients, keys, decoded, places, targets, channels)
 
 
 def _identity(source: str, name: str) -> int:
@@ -110,6 +135,6 @@ def _class(example: Example, output: Output, source: str) -> int:
     if label not in output.classes:
         raise DataError(
             f"the source '{source}': {example.id} is labelled '{label}', which is not a class of the head "
-            f"({nearest(label, output.classes)}); rename it with 'labels:' in the sources file"
+            f"({nearest(label, output.classes)}); rename it with 'rename:' in the sources file"
         )
     return output.classes.index(label)

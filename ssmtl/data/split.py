@@ -1,16 +1,16 @@
 """The split of a run: for each task, which images are labelled, unlabelled, validation and test."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import choose, is_labeled
+from ssmtl.data.identity import Person
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles
-from ssmtl.data.split_file import DomainPart, TaskSplit, read_split_file
+from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import TaskSpec
 
@@ -23,20 +23,30 @@ def split_tasks(
     :param select: whether weights are selected by validation, so that each task needs validation images.
     :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images.
     """
+    persons = {name: files.persons(name) for name in files.examples}
     parts = {
-        name: dict(parts_of(name, examples, files.entries[name], seed)) for name, examples in files.examples.items()
+        name: dict(parts_of(name, examples, files.entries[name], seed, persons[name]))
+        for name, examples in files.examples.items()
     }
     restricted = _separate(tasks, parts, seed)
     trained = {spec.source for spec, _ in tasks.values()}
     whole = {name: _test_part(files.examples[name], parts[name]["test"], name in trained) for name in parts}
+    tests = {
+        task: {
+            domain: _test(task, source, own["test"] if source == spec.source else whole[source], output)
+            for domain, source in spec.evaluate_on.items()
+        }
+        for (task, (spec, output)), own in zip(tasks.items(), restricted.values(), strict=True)
+    }
+    kept, left_out = _without_tested(tasks, restricted, tests, persons)
     result = {}
     for task, (spec, output) in tasks.items():
-        own = restricted[task]
-        _check_classes(task, spec.source, own["train"], output)
+        own = kept[task]
+        _check_classes(task, spec.source, restricted[task]["train"], output)
         labeled = choose(own["train"], spec.labeled, output, seed, task)
         if not labeled:
             raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")
-        kept = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
+        known = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
         val = [example for example in own["val"] if is_labeled(example, output)]
         if select and not val:
             raise DataError(
@@ -44,15 +54,43 @@ def split_tasks(
                 "them out of the train part with 'val: 0.15' in its entry of the sources file, "
                 "or set train.select_by: last"
             )
-        tests = {
-            domain: _test(task, source, own["test"] if source == spec.source else whole[source], output)
-            for domain, source in spec.evaluate_on.items()
-        }
-        unlabeled = _ids(example for example in own["train"] if example.id not in kept)
         result[task] = TaskSplit(
-            source=spec.source, labeled=_ids(labeled), unlabeled=unlabeled, val=_ids(val), test=tests
+            source=spec.source,
+            labeled=_ids(labeled),
+            unlabeled=_ids(example for example in own["train"] if example.id not in known),
+            val=_ids(val),
+            test=tests[task],
+            left_out=left_out[task],
         )
     return result
+
+
+def _without_tested(
+    tasks: Mapping[str, tuple[TaskSpec, Output]],
+    own: Mapping[str, Mapping[Any, tuple[Example, ...]]],
+    tests: Mapping[str, Mapping[str, DomainPart]],
+    persons: Mapping[str, Mapping[str, Person]],
+) -> tuple[dict[str, dict[str, tuple[Example, ...]]], dict[str, dict[str, int]]]:
+    """Each task's train and validation part without whoever is tested, and its train part without whoever validates,
+    by any task: all tasks share the network. Also how many images each part lost.
+    """
+    tested = {persons[part.source][one] for parts in tests.values() for part in parts.values() for one in part.ids}
+    sources = {task: spec.source for task, (spec, _) in tasks.items()}
+    validating = {
+        person
+        for task, source in sources.items()
+        for example in own[task]["val"]
+        if (person := persons[source][example.id]) not in tested
+    }
+    kept, left_out = {}, {}
+    for task, source in sources.items():
+        excluded = {"train": tested | validating, "val": tested}
+        kept[task] = {
+            part: tuple(example for example in own[task][part] if persons[source][example.id] not in people)
+            for part, people in excluded.items()
+        }
+        left_out[task] = {part: len(own[task][part]) - len(kept[task][part]) for part in excluded}
+    return kept, left_out
 
 
 def _separate(
@@ -103,28 +141,3 @@ def _check_classes(task: str, source: str, examples: Sequence[Example], output: 
 
 def _ids(examples: Iterable[Example]) -> list[str]:
     return [example.id for example in examples]
-
-
-def read_split(path: Path, tasks: Mapping[str, TaskSpec], files: SourceFiles) -> dict[str, TaskSplit]:
-    """:raises DataError: if the file is not a split of these tasks and sources."""
-    splits = read_split_file(path).tasks
-    for task, spec in tasks.items():
-        if task not in splits:
-            raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")
-        split = splits[task]
-        if not split.labeled:
-            raise DataError(f"{path}: task '{task}' has no labelled image")
-        if split.source != spec.source:
-            raise DataError(f"{path}: task '{task}' is split over '{split.source}', but the recipe has '{spec.source}'")
-        named = {split.source: {*split.labeled, *split.unlabeled, *split.val}}
-        for part in split.test.values():
-            named.setdefault(part.source, set()).update(part.ids)
-        for source, ids in named.items():
-            known = {example.id for example in files.examples.get(source, ())}
-            missing = sorted(ids - known)
-            if missing:
-                raise DataError(
-                    f"{path}: task '{task}': the source '{source}' has no image '{missing[0]}' "
-                    f"({len(missing)} such ids)"
-                )
-    return {task: splits[task] for task in tasks}

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.rows import Rows
 from ssmtl.experiment.task import Task
 from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
@@ -16,12 +17,14 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Predictions:
-    """:param probabilities: (rows, classes) or (rows, structures, height, width).
+    """:param patients: of each row. :param probabilities: (rows, classes) or (rows, structures, height, width).
 
-    :param targets: as `Metric` takes them.
+    :param targets: as `Metric` takes them. Pixels of which nothing is known are outside, in both: no metric of overlap
+        or distance counts them.
     """
 
     ids: tuple[str, ...]
+    patients: tuple[str, ...]
     probabilities: Tensor
     targets: Tensor
 
@@ -35,8 +38,10 @@ def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device)
             part = np.arange(start, min(start + BATCH, len(rows)))
             images = rows.images(part).to(device).float() / 255
             logits = model.logits(task.name, images).float()
-            probabilities.append(task.output.probabilities(logits).cpu())
-            targets.append(rows.target(part))
-    references = torch.cat(targets)
-    masks = task.output.kind == "masks"
-    return Predictions(rows.ids, torch.cat(probabilities), references.float() if masks else references)
+            predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
+            if task.output.kind == "masks":
+                unknown = target == UNKNOWN
+                predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
+            probabilities.append(predicted)
+            targets.append(target)
+    return Predictions(rows.ids, rows.patients, torch.cat(probabilities), torch.cat(targets))

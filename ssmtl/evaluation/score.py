@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ssmtl.contracts.metric import Metric
 from ssmtl.evaluation.predict import Predictions
+from ssmtl.experiment.attribution import WrongResultError
 from ssmtl.experiment.task import Task
 
 
@@ -23,17 +24,32 @@ class Scores:
 
 
 def score(task: Task, predictions: Predictions) -> Scores:
-    """Every metric of the task; per-image values are kept and averaged."""
+    """Every metric of the task; per-image values are kept and averaged.
+
+    :raises WrongResultError: if a metric does not return values by name.
+    """
     values: dict[str, float] = {}
     per_image: dict[str, Tensor] = {}
     metrics: dict[str, Metric] = {}
     for metric in task.metrics.values():
-        for name, value in metric(predictions.probabilities, predictions.targets).items():
+        for name, value in _checked(metric, metric(predictions.probabilities, predictions.targets)).items():
             if value.ndim:
                 per_image[name] = value
             values[name] = value.double().mean().item()
             metrics[name] = metric
     return Scores(values, per_image, metrics)
+
+
+def _checked(metric: Metric, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """:raises WrongResultError: if the values are not what the contract of a metric says."""
+    if not isinstance(values, Mapping):
+        raise WrongResultError(metric, f"it returned a {type(values).__name__}, expected values by name")
+    for name, value in values.items():
+        if not isinstance(name, str) or not name:
+            raise WrongResultError(metric, f"it named a value {name!r:.60}, expected a word")
+        if not isinstance(value, Tensor):
+            raise WrongResultError(metric, f"its value '{name}' is a {type(value).__name__}, expected a tensor")
+    return values
 
 
 def count_images(kind: str, probabilities: Tensor, targets: Tensor) -> dict[str, int]:

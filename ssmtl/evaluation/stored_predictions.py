@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from ssmtl.atomic_file import replacing
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
@@ -17,6 +18,16 @@ from ssmtl.evaluation.predict import Predictions
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
 from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.regular_file import open_file
+
+PER_IMAGE = {
+    "ids": (1,),
+    "probabilities": (2,),
+    "targets": (1, 2),
+    "foreground_predicted": (1, 2),
+    "foreground_reference": (1, 2),
+}
+"""Arrays with one row per image, and how many dimensions they have. All but the ids are numbers."""
 
 SAMPLES = 8
 """Images of each evaluation set that are kept with their predictions, evenly spaced over it."""
@@ -38,13 +49,34 @@ class StoredPredictions:
 
 
 def read_predictions(path: Path) -> StoredPredictions:
-    """:raises RunError: if the file is damaged."""
+    """:raises RunError: if the file is damaged, or holds something else than predictions."""
     task, _, domain = path.stem.partition(".")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return StoredPredictions(task, domain, dict(archive))
-    except (BadZipFile, OSError, ValueError, EOFError) as error:
+        with open_file(path) as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, NpzFile):
+                raise ValueError("it is one array, not an archive of several")
+            with archive:
+                stored = StoredPredictions(task, domain, dict(archive))
+        _check(stored)
+    except Exception as error:  # NumPy raises many kinds for damaged archives
         raise RunError(f"{path}: cannot be read as predictions: {error}") from error
+    return stored
+
+
+def _check(stored: StoredPredictions) -> None:
+    """:raises ValueError: if the arrays are not of the kinds and lengths that `write_predictions` writes."""
+    needed = ["ids", *(("probabilities", "targets") if {"probabilities", "targets"} & set(stored.arrays) else ())]
+    if missing := [name for name in needed if name not in stored]:
+        raise ValueError(f"it has no array '{missing[0]}'")
+    for name, dimensions in PER_IMAGE.items():
+        array = stored.arrays.get(name)
+        if array is None:
+            continue
+        if array.ndim not in dimensions or (array.dtype.kind in "biuf") == (name == "ids"):
+            raise ValueError(f"'{name}' is an array of type {array.dtype} and shape {array.shape}")
+        if len(array) != len(stored["ids"]):
+            raise ValueError(f"'{name}' has {len(array)} rows, and 'ids' has {len(stored['ids'])}")
 
 
 def write_predictions(
@@ -58,6 +90,7 @@ def write_predictions(
     images = rows.images(places)
     arrays: dict[str, Any] = {
         "ids": np.array(predictions.ids),
+        "patients": np.array(predictions.patients),
         "sample_ids": np.array([predictions.ids[place] for place in places]),
         "sample_images": images.float().mean(1).round().byte().numpy(),
         "intensities": _intensities(rows),
@@ -78,7 +111,8 @@ def write_predictions(
         arrays["sample_saliency"] = torch.cat(maps, dim=1).numpy()
         arrays["saliency_classes"] = np.array(predict.output.classes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _intensities(rows: Rows) -> Any:

@@ -1,5 +1,8 @@
 """Recipe + registries → Experiment. Every mistake is collected; no data is touched."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,9 +11,10 @@ from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Head
-from ssmtl.contracts.metric import selecting_metric
+from ssmtl.contracts.metric import selecting_metric, wrong_facts
 from ssmtl.contracts.random_stream import key
-from ssmtl.errors import Problem, RecipeError, SsmtlError, first_line, nearest
+from ssmtl.contracts.strategy import Strategy
+from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
@@ -18,25 +22,39 @@ from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, TaskSpec
-from ssmtl.registry.options import build
+from ssmtl.registry.blame import FAILURES, place, said
+from ssmtl.registry.options import build, options_model
 from ssmtl.registry.plugins import Plugins
 
-METRIC_FACTS = ("higher_is_better", "unit", "selects")
-"""What a metric says about itself."""
+CLASSES: dict[str, type] = {
+    "backbone": Backbone, "balancer": Balancer, "bridge": Bridge, "head": Head, "strategy": Strategy,
+}  # fmt: skip
+
+ATTRIBUTES = {
+    "backbone": ("pyramid",),
+    "bridge": ("pyramid", "reads"),
+    "head": ("output",),
+    "strategy": ("accepts", "views"),
+    "metric": ("higher_is_better", "unit", "selects"),
+}
+"""By kind, what a component says about itself."""
 
 
-def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe") -> Experiment:
+def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
+    :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
+        and so need no network.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
-    assembly = _Assembly(recipe, plugins)
+    assembly = _Assembly(recipe, plugins, pretrained)
     _stop_at(assembly.problems, where)
-    model, tasks = assembly.model(), tuple(assembly.tasks)
-    problems, rows = dry_run(tasks, model, recipe.image, recipe.train.ema is not None)
+    origins = {part: plugins[kind][component.use].origin for part, kind, component in recipe.components()}
+    experiment = Experiment(recipe, tuple(assembly.tasks), assembly.model(), assembly.balancer, 0, origins)
+    problems, rows = dry_run(experiment)
     _stop_at(problems, where)
-    return Experiment(recipe, tasks, model, assembly.balancer, rows)
+    return replace(experiment, rows=rows)
 
 
 def _stop_at(problems: list[Problem], where: str) -> None:
@@ -44,23 +62,33 @@ def _stop_at(problems: list[Problem], where: str) -> None:
         raise RecipeError([Problem(f"{where}: {problem.where}", problem.what, problem.hint) for problem in problems])
 
 
+def _positional(make: Callable[..., Any]) -> int:
+    """How many arguments a backbone takes from the engine: the image's channels, and its size if it depends on it."""
+    kinds = [parameter.kind for parameter in inspect.signature(make).parameters.values()]
+    return max(1, kinds.count(inspect.Parameter.POSITIONAL_ONLY))
+
+
 class _Assembly:
     """Builds the parts in order, and collects what a constructor or a contract rejects."""
 
-    def __init__(self, recipe: Recipe, plugins: Plugins) -> None:
-        self.recipe, self.plugins = recipe, plugins
+    def __init__(self, recipe: Recipe, plugins: Plugins, pretrained: bool) -> None:
+        self.recipe, self.plugins, self.pretrained = recipe, plugins, pretrained
         self.problems: list[Problem] = []
         self.heads: dict[str, Head] = {}
         self.bridges: dict[str, Bridge] = {}
         self.tasks: list[Task] = []
-        backbone = self._build("backbone", recipe.backbone, "backbone", recipe.image.channels)
+        image = recipe.image
+        engine = (image.channels, image.size)[: _positional(plugins["backbone"][recipe.backbone.use].make)]
+        backbone = self._build("backbone", recipe.backbone, "backbone", *engine)
         balancer = self._build("balancer", recipe.balancer, "balancer", tuple(recipe.tasks))
-        if isinstance(backbone, Backbone) and isinstance(balancer, Balancer):
-            self.backbone, self.balancer = backbone, balancer
+        if backbone is not None and balancer is not None:
+            self.backbone: Backbone = backbone
+            self.balancer: Balancer = balancer
             for name, spec in recipe.tasks.items():
                 self._task(name, spec)
             self._check_reads()
             self._check_selection()
+            self._check_devices()
 
     def model(self) -> MultiTaskModel:
         recipe = self.recipe
@@ -73,13 +101,33 @@ class _Assembly:
         )
 
     def _build(self, kind: str, component: Component, where: str, *engine: Any) -> Any:
+        entry = self.plugins[kind][component.use]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
             try:
-                return build(self.plugins[kind][component.use].make, component.use, component.options, *engine)
-            except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, OSError, SsmtlError) as error:
-                self.problems.append(Problem(where, first_line(error)))
+                options = component.options
+                if not self.pretrained and "pretrained" in options_model(entry.make, component.use).model_fields:
+                    options = {**options, "pretrained": False}
+                built = build(entry.make, component.use, options, *engine)
+                lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
+                wrong = wrong_facts(built) if kind == "metric" and not lacking else []
+            except FAILURES as error:
+                self.problems.append(Problem(where, said(error), place(error, entry.make, entry.origin)))
                 return None
+        wanted = CLASSES.get(kind)
+        if wanted is not None and not isinstance(built, wanted):
+            what = f"'{component.use}' of plugin {entry.origin} is no ssmtl.{wanted.__name__}, but a {type(built)}"
+            self.problems.append(Problem(where, what))
+            return None
+        if wrong:
+            what = f"'{component.use}' of plugin {entry.origin}: {'; '.join(wrong)}"
+            self.problems.append(Problem(where, what))
+            return None
+        if lacking:
+            what = f"'{component.use}' of plugin {entry.origin} does not define {', '.join(lacking)}"
+            self.problems.append(Problem(where, what, f"a {kind} needs these attributes"))
+            return None
+        return built
 
     def _task(self, name: str, spec: TaskSpec) -> None:
         where = f"tasks.{name}"
@@ -98,32 +146,24 @@ class _Assembly:
             key: self._build("augmentation", entry, f"{where}.augment.{key}") for key, entry in spec.augment.items()
         }
         metrics = {}
-        for place, kind, metric in spec.components():
+        for part, kind, metric in spec.components():
             if kind == "metric":
-                metrics[metric.use] = self._metric(metric, f"{where}.{place}", head)
+                metrics[metric.use] = self._build("metric", metric, f"{where}.{part}", head.output)
         terms = self._terms(where, spec, head)
         views = sorted({view for term in terms for view in term.strategy.views})
         self.tasks.append(Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views)))
 
-    def _metric(self, component: Component, where: str, head: Head) -> Any:
-        metric = self._build("metric", component, where, head.output)
-        lacking = [name for name in METRIC_FACTS if not hasattr(metric, name)]
-        if metric is not None and lacking:
-            what = f"'{component.use}' does not define {', '.join(lacking)}"
-            self.problems.append(Problem(where, what, "a metric needs these attributes"))
-        return metric
-
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
         terms: list[Term] = []
         for number, entry in enumerate(spec.strategies):
-            place = f"{where}.strategies.{number}"
-            strategy = self._build("strategy", entry, place, head.output)
+            part = f"{where}.strategies.{number}"
+            strategy = self._build("strategy", entry, part, head.output)
             if strategy is None:
                 continue
             if head.output.kind not in strategy.accepts:
                 hint = f"it learns from {', '.join(sorted(strategy.accepts))}"
                 self.problems.append(
-                    Problem(place, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint)
+                    Problem(part, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint)
                 )
             for view in sorted(strategy.views):
                 if view.augment not in spec.augment:
@@ -141,10 +181,20 @@ class _Assembly:
 
     def _check_selection(self) -> None:
         metrics = [metric for task in self.tasks for metric in task.metrics.values()]
-        usable = all(hasattr(metric, name) for metric in metrics for name in METRIC_FACTS)
+        usable = len(self.tasks) == len(self.recipe.tasks) and None not in metrics
         if self.recipe.train.select_by == "validation" and usable and selecting_metric(metrics) is None:
             what, hint = "no task has a metric that can select weights", "name one such as dice, or set select_by: last"
             self.problems.append(Problem("train.select_by", what, hint))
+
+    def _check_devices(self) -> None:
+        """Every process takes an equal part of each batch."""
+        devices = self.recipe.train.devices
+        for task in self.tasks:
+            for pool in sorted({view.pool for view in task.views}):
+                if task.rows(pool) % devices:
+                    what = f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide among {devices}"
+                    hint = f"set tasks.{task.name}.batch or unlabeled_batch to a multiple of {devices}"
+                    self.problems.append(Problem("train.devices", f"{what} devices", hint))
 
     def _check_reads(self) -> None:
         for name, bridge in self.bridges.items():

@@ -3,54 +3,81 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ssmtl.errors import PluginError, RunError, SsmtlError, first_line
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.registry.blame import FAILURES, file_of, function_of, sentence
+from ssmtl.registry.registry import Origin
 
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Cannot allocate memory")
 """What PyTorch's allocators say."""
 
 
+class WrongResultError(Exception):
+    """A component returned something that its contract does not allow."""
+
+    def __init__(self, component: object, what: str) -> None:
+        super().__init__(what)
+        self.component = component
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component of an experiment. :param words: such as "the head of task 'lungs'"."""
+
+    component: Any
+    words: str
+    origin: Origin | None
+
+
 @contextmanager
-def attributed(experiment: Experiment, when: str) -> Iterator[None]:
+def attributed(experiment: Experiment, when: str, *copies: MultiTaskModel, otherwise: str = "") -> Iterator[None]:
     """Wraps code that calls components.
 
     :param when: such as 'in step 7', for the message.
+    :param copies: further models whose parts may be running, such as the average of the weights.
+    :param otherwise: what failed if no component did; empty: the exception is left as it is.
     :raises RunError: if memory ran out.
-    :raises PluginError: for any other exception that is not an `SsmtlError`.
+    :raises PluginError: for any other exception of a component that is not an `SsmtlError`.
     """
     try:
         yield
     except SsmtlError:
         raise
-    except Exception as error:
-        who = failed_component(error, experiment)
+    except FAILURES as error:
+        part = failed_part(error, experiment, *copies)
+        if part is None:
+            if not otherwise:
+                raise
+            part = Part(None, otherwise, None)
         if out_of_memory(error):
             raise RunError(
-                f"out of memory {when}, in {who}: {first_line(error)}. Try a smaller tasks.NAME.batch or "
+                f"out of memory {when}, in {part.words}: {first_line(error)}. Try a smaller tasks.NAME.batch or "
                 "unlabeled_batch, a smaller image.size, or train.precision: bf16-mixed"
             ) from error
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise PluginError(
-            f"{who} failed {when}: {error!r} ({Path(last.filename).name}, line {last.lineno}; "
-            "--debug shows the traceback)"
-        ) from error
+        raise PluginError(sentence(part.words, when, error, part.component, part.origin)) from error
 
 
-def failed_component(error: BaseException, experiment: Experiment) -> str:
-    """The innermost component whose code was running, such as "the head of task 'lungs'"."""
-    names = {id(component): name for component, name in _components(experiment)}
-    functions = {
-        component.__code__: name for component, name in _components(experiment) if hasattr(component, "__code__")
-    }
-    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        name = names.get(id(frame.f_locals.get("self"))) or functions.get(frame.f_code)
-        if name is not None:
-            return name
-    return "the training step"
+def failed_part(error: BaseException, experiment: Experiment, *copies: MultiTaskModel) -> Part | None:
+    """The innermost component whose code was running; else one whose file was; None if there is neither."""
+    every = [part for model in (experiment.model, *copies) for part in parts_of(experiment, model)]
+    components = {id(part.component): part for part in every}
+    functions = {id(getattr(function_of(part.component), "__code__", None)): part for part in every}
+    files = {file_of(part.component): part for part in reversed(every)}
+    if isinstance(error, WrongResultError):
+        return components.get(id(error.component))
+    frames = [frame for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__)))]
+    for frame in frames:
+        first = frame.f_code.co_varnames[0] if frame.f_code.co_argcount else ""
+        part = components.get(id(frame.f_locals.get(first, frame))) or functions.get(id(frame.f_code))
+        if part is not None:
+            return part
+    return next((files[frame.f_code.co_filename] for frame in frames if frame.f_code.co_filename in files), None)
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -60,16 +87,22 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
 
 
-def _components(experiment: Experiment) -> Iterator[tuple[object, str]]:
-    """Each component, with its name in messages."""
-    yield experiment.balancer, "the balancer"
-    yield experiment.model.backbone, "the backbone"
-    for name, bridge in experiment.model.bridges.items():
-        yield bridge, f"the bridge of task '{name}'"
-    for name, head in experiment.model.heads.items():
-        yield head, f"the head of task '{name}'"
+def parts_of(experiment: Experiment, model: MultiTaskModel) -> Iterator[Part]:
+    """Each component, with its name in messages and its plugin. :param model: the experiment's, or a copy of it."""
+    origins = experiment.origins
+    yield Part(experiment.balancer, "the balancer", origins.get("balancer"))
+    yield Part(model.backbone, "the backbone", origins.get("backbone"))
+    for name, bridge in model.bridges.items():
+        yield Part(bridge, f"the bridge of task '{name}'", origins.get(f"tasks.{name}.bridge"))
+    for name, head in model.heads.items():
+        yield Part(head, f"the head of task '{name}'", origins.get(f"tasks.{name}.head"))
     for task in experiment.tasks:
+        where = f"tasks.{task.name}"
         for name, augmentation in task.augment.items():
-            yield augmentation, f"the augmentation '{task.name}.{name}'"
-        for term in task.terms:
-            yield term.strategy, f"the strategy '{task.name}.{term.name}'"
+            words = f"the augmentation '{task.name}.{name}'"
+            yield Part(augmentation, words, origins.get(f"{where}.augment.{name}"))
+        for number, term in enumerate(task.terms):
+            words = f"the strategy '{task.name}.{term.name}'"
+            yield Part(term.strategy, words, origins.get(f"{where}.strategies.{number}"))
+        for number, (name, metric) in enumerate(task.metrics.items()):
+            yield Part(metric, f"the metric '{task.name}.{name}'", origins.get(f"{where}.metrics.{number}"))

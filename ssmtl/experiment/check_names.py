@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ssmtl.errors import Problem, nearest
+from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, TaskSpec
 from ssmtl.registry.options import check_options
 from ssmtl.registry.plugins import Plugins
@@ -15,7 +16,8 @@ def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
     for where, kind, component in recipe.components():
         registry = plugins[kind]
         if component.use in registry:
-            problems += check_options(registry[component.use].make, component.use, component.options, where)
+            wrong = check_options(registry[component.use].make, component.use, component.options, where)
+            problems += _with_hints(wrong, where, kind, component)
         else:
             what, hint = f"no {kind} is called '{component.use}'", registry.missing(component.use)
             problems.append(Problem(f"{where}.use", what, hint))
@@ -27,6 +29,16 @@ def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
         what, hint = "no task has metrics to select by", "name some, or set select_by: last"
         problems.append(Problem("train.select_by", what, hint))
     return problems
+
+
+def _with_hints(problems: list[Problem], where: str, kind: str, component: Component) -> list[Problem]:
+    """The same problems; a source's `labels: {OLD: NEW}`, as it was once written, with the key of today."""
+    if kind != "source" or not isinstance(component.options.get("labels"), dict):
+        return problems
+    key = f"{where}.labels"
+    rest = [problem for problem in problems if problem.where != key and not problem.where.startswith(f"{key}.")]
+    hint = "to rename classes, call this key 'rename'"
+    return rest if rest == problems else [*rest, Problem(key, "cannot be a mapping of names", hint)]
 
 
 def _task(name: str, task: TaskSpec, recipe: Recipe) -> list[Problem]:

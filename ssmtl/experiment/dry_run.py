@@ -1,7 +1,9 @@
 """One step on grey images: parts that do not fit together are detected before any data is read."""
 
+import copy
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,53 +12,83 @@ from torch import Tensor
 from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.shapes import Images, Logits
 from ssmtl.contracts.view import Batch
-from ssmtl.errors import Problem, first_line
+from ssmtl.errors import Problem
+from ssmtl.experiment.attribution import failed_part, parts_of
+from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task
-from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
 from ssmtl.recipe.models import ImageSpec
-
-REFUSALS = (ValueError, TypeError, ArithmeticError, RuntimeError, LookupError, MemoryError)
-"""What a component raises if it does not fit, or cannot do what is asked."""
+from ssmtl.registry.blame import FAILURES, place, said
 
 ROWS = 2
 """Rows of each view in the dry run."""
 
 
-@torch.no_grad()
-def dry_run(tasks: tuple[Task, ...], model: MultiTaskModel, image: ImageSpec, ema: bool) -> tuple[list[Problem], int]:
+def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
     """The problems, and how many rows a real step encodes with gradient.
 
-    :param ema: whether the recipe keeps averaged weights, which a strategy may ask for.
+    A copy is tried, so that nothing that a component remembers stems from grey images.
     """
+    try:
+        parts = copy.deepcopy((experiment.tasks, experiment.model, experiment.balancer))
+    except FAILURES as error:
+        return [_uncopied(experiment, error)], 0
+    trial = replace(experiment, tasks=parts[0], model=parts[1].eval(), balancer=parts[2])
     problems, rows = [], 0
-    with evaluation_mode(model), torch.random.fork_rng(devices=[]):
-        for task in tasks:
-            mistakes, encoded = _head(task, model, image), 0
+    losses: dict[str, Tensor] = {}
+    with torch.random.fork_rng(devices=[]):
+        for task in trial.tasks:
+            mistakes = _head(trial, task)
             if not mistakes:
-                mistakes, encoded = _strategies(task, model, image, ema)
+                mistakes, encoded, losses[task.name] = _strategies(trial, task)
+                rows += encoded
             problems += mistakes
-            rows += encoded
+        if not problems:
+            problems += _balancer(trial, losses)
     return problems, rows
 
 
-def _head(task: Task, model: MultiTaskModel, image: ImageSpec) -> list[Problem]:
+def _problem(trial: Experiment, where: str, error: BaseException, suspect: Any, hint: str = "") -> Problem:
+    """:param suspect: the component that failed if the traceback does not tell."""
+    part = failed_part(error, trial)
+    part = part or next(one for one in parts_of(trial, trial.model) if one.component is suspect)
+    named = f"{part.words}, {place(error, part.component, part.origin)}"
+    return Problem(where, said(error), f"{hint}; {named}" if hint else named)
+
+
+def _uncopied(experiment: Experiment, error: BaseException) -> Problem:
+    """Which component cannot be copied."""
+    for part in parts_of(experiment, experiment.model):
+        try:
+            copy.deepcopy(part.component)
+        except FAILURES as own:
+            where = next((key for key, origin in experiment.origins.items() if origin is part.origin), "recipe")
+            hint = f"copy.deepcopy must work on a component; {place(own, part.component, part.origin)}"
+            return Problem(where, f"{part.words} cannot be copied: {said(own)}", hint)
+    return Problem("recipe", f"the components cannot be copied: {said(error)}")
+
+
+@torch.no_grad()
+def _head(trial: Experiment, task: Task) -> list[Problem]:
     """One image through the task, since a last evaluation batch may have only one."""
+    image, head = trial.recipe.image, trial.model.heads[task.name]
     tried = f"tried with an image of {image.size} pixels"
     try:
-        logits = model.logits(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
-    except REFUSALS as error:
-        return [Problem(f"tasks.{task.name}", first_line(error), tried)]
+        logits = trial.model.logits(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
+        shape = tuple(logits.shape)
+    except FAILURES as error:
+        return [_problem(trial, f"tasks.{task.name}", error, head, tried)]
     expected: tuple[int, ...] = (1, len(task.output.classes))
     expected += (image.size, image.size) if task.output.kind == "masks" else ()
-    if tuple(logits.shape) == expected:
+    if shape == expected:
         return []
-    what = f"gives logits of shape {tuple(logits.shape)}, expected {expected}"
-    return [Problem(f"tasks.{task.name}.head", what, tried)]
+    return [Problem(f"tasks.{task.name}.head", f"gives logits of shape {shape}, expected {expected}", tried)]
 
 
-def _strategies(task: Task, model: MultiTaskModel, image: ImageSpec, ema: bool) -> tuple[list[Problem], int]:
-    """Each strategy prepares a batch and computes a loss; the rows left to encode are counted."""
+def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tensor]:
+    """Each strategy prepares a batch and computes a loss: the rows left to encode, and the weighted loss."""
+    model, ema = trial.model, trial.recipe.train.ema is not None
 
+    @torch.no_grad()
     def predict(
         images: Images,
         *,
@@ -67,21 +99,33 @@ def _strategies(task: Task, model: MultiTaskModel, image: ImageSpec, ema: bool) 
             raise ValueError("asks for the averaged weights as teacher, but the recipe has no train.ema")
         return model.logits(task.name, images)
 
-    problems, encoded = [], {}
-    batch = _grey_batch(task, image)
+    problems, encoded, total = [], {}, torch.zeros(())
+    batch = _grey_batch(task, trial.recipe.image)
     for number, term in enumerate(task.terms):
         where = f"tasks.{task.name}.strategies.{number}"
         try:
-            own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
+            with torch.no_grad():
+                own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
             outputs = {view: model.logits(task.name, images) for view, images in own.images.items()}
             loss = term.strategy.loss(own, outputs, 0.0)
-        except REFUSALS as error:
-            problems.append(Problem(where, first_line(error)))
+            shape = tuple(loss.shape)
+        except FAILURES as error:
+            problems.append(_problem(trial, where, error, term.strategy))
             continue
         encoded.update({(view, id(images)): task.rows(view.pool) for view, images in own.images.items()})
-        if loss.shape:
-            problems.append(Problem(where, f"gives a loss of shape {tuple(loss.shape)}, expected one number"))
-    return problems, sum(encoded.values())
+        if shape:
+            problems.append(Problem(where, f"gives a loss of shape {shape}, expected one number"))
+        else:
+            total = total + term.entry.weight_at(0.0) * loss
+    return problems, sum(encoded.values()), total
+
+
+def _balancer(trial: Experiment, losses: Mapping[str, Tensor]) -> list[Problem]:
+    try:
+        shape = tuple(trial.balancer(losses).shape)
+    except FAILURES as error:
+        return [_problem(trial, "balancer", error, trial.balancer)]
+    return [Problem("balancer", f"gives a loss of shape {shape}, expected one number")] if shape else []
 
 
 def _grey_batch(task: Task, image: ImageSpec) -> Batch:

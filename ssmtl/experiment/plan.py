@@ -1,11 +1,13 @@
 """What a run is going to do, as data: printed by `ssmtl check` and `ssmtl run`, saved in the run folder."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ssmtl.data.rows import TaskData
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task
 from ssmtl.recipe.components import Ramp
@@ -56,6 +58,7 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled), "val": len(data.val)}
         images.update({domain: len(rows) for domain, rows in data.test.items()})
         plan["images"] = images
+        plan["left_out"] = sum(data.left_out.values())
         plan["labeled_classes"] = labeled_classes(task, data)
     return plan
 
@@ -83,15 +86,10 @@ def _bytes_of_a_pass(experiment: Experiment, rows: int) -> int:
             elements += output.numel()
 
     image = experiment.recipe.image
-    leaves = [module for module in experiment.model.modules() if not list(module.children())]
-    handles = [module.register_forward_hook(count) for module in leaves]
-    training = experiment.model.training
-    experiment.model.eval()
-    with torch.no_grad():
-        experiment.model(
-            {task.name: torch.full((1, image.channels, image.size, image.size), 0.5) for task in experiment.tasks}
-        )
-    experiment.model.train(training)
-    for handle in handles:
-        handle.remove()
+    model = copy.deepcopy(experiment.model).eval()
+    for module in model.modules():
+        if not list(module.children()):
+            module.register_forward_hook(count)
+    with torch.no_grad(), attributed(experiment, "while its memory was estimated", model):
+        model({task.name: torch.full((1, image.channels, image.size, image.size), 0.5) for task in experiment.tasks})
     return elements * BYTES_PER_FLOAT * rows // max(1, len(experiment.tasks))

@@ -1,20 +1,29 @@
 """From an experiment to its data: list, split, decode."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example, Source
 from ssmtl.data.cache import Decoded, Progress, decode, no_progress
+from ssmtl.data.given_split import read_split
+from ssmtl.data.identity import fingerprint_of
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
-from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit
+from ssmtl.errors import PluginError
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.recipe.models import Recipe
+from ssmtl.recipe.models import Recipe, SourceEntry
+from ssmtl.registry.blame import blaming
 from ssmtl.registry.options import build
 from ssmtl.registry.plugins import Plugins
+from ssmtl.registry.registry import Entry
 
 
 @dataclass(frozen=True)
@@ -22,20 +31,51 @@ class ExperimentData:
     """The data of an experiment.
 
     :param skipped: by source, the images that did not decode and why (`on_error: skip`).
-    :param fingerprints: by source, a hash of all its content.
+    :param fingerprints: by source, of all its content: images, labels, masks, patients.
+    :param files: what the sources hold, and who each image is.
     """
 
     tasks: Mapping[str, TaskData]
     splits: Mapping[str, TaskSplit]
     skipped: Mapping[str, Mapping[str, str]]
     fingerprints: Mapping[str, str]
+    files: SourceFiles
 
 
-def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> Source:
-    """The source that the recipe calls `name`."""
-    entry = recipe.sources[name]
-    source: Source = build(plugins["source"][entry.use].make, entry.use, entry.options, folders)
-    return source
+@dataclass(frozen=True)
+class NamedSource:
+    """A source whose failures name it. :param name: in the recipe. :param entry: who offers it."""
+
+    name: str
+    source: Source
+    entry: Entry
+
+    def examples(self) -> Sequence[Example]:
+        """As the source lists them.
+
+        :raises PluginError: if the source fails, or lists something else than examples.
+        """
+        with blaming(f"the source '{self.name}'", self.entry, "while listing its images"):
+            examples = tuple(self.source.examples())
+        other = [type(example).__name__ for example in examples if not isinstance(example, Example)]
+        if other:
+            raise PluginError(f"the source '{self.name}' of plugin {self.entry.origin} lists a {other[0]}, no Example")
+        return examples
+
+    def decoding(self) -> AbstractContextManager[None]:
+        """Wraps the decoding of its images, which run its code and ours."""
+        return blaming(f"the source '{self.name}'", self.entry, "while reading its images", only_its_code=True)
+
+
+def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> NamedSource:
+    """The source that the recipe calls `name`.
+
+    :raises PluginError: if it cannot be built.
+    """
+    component = recipe.sources[name]
+    entry = plugins["source"][component.use]
+    with blaming(f"the source '{name}'", entry, "while it was built"):
+        return NamedSource(name, build(entry.make, component.use, component.options, folders), entry)
 
 
 def prepare(
@@ -51,24 +91,29 @@ def prepare(
     :raises DataError: for anything that can be wrong with data.
     """
     recipe = experiment.recipe
-    files = list_files(recipe, lambda name: make_source(recipe, plugins, folders, name))
+    make = cache(partial(make_source, recipe, plugins, folders))
+    files = list_files(recipe, make, folders)
+    fingerprints = fingerprints_of(recipe, files)
     splits = _split(experiment, files, split_file)
     structures = _structures(experiment)
     decoded: dict[str, Decoded] = {}
     for name in sorted(_wanted(recipe)):
         entry = recipe.sources[name]
         size, channels, skip = recipe.image.size, recipe.image.channels, entry.on_error == "skip"
-        decoded[name] = decode(files.examples[name], size, channels, structures[name], skip=skip, progress=progress)
+        with make(name).decoding():
+            decoded[name] = decode(
+                files.examples[name], size, channels, structures[name],
+                skip=skip, identities=files.identities[name], progress=progress,
+            )  # fmt: skip
     if any(images.skipped for images in decoded.values()):
         files, decoded = _without_skipped(files, decoded)
         splits = _split(experiment, files, split_file)
     data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
     skipped = {name: images.skipped for name, images in decoded.items() if images.skipped}
-    fingerprints = {name: images.fingerprint for name, images in decoded.items()}
-    return ExperimentData(data, splits, skipped, fingerprints)
+    return ExperimentData(data, splits, skipped, fingerprints, files)
 
 
-def list_files(recipe: Recipe, make: Callable[[str], Source]) -> SourceFiles:
+def list_files(recipe: Recipe, make: Callable[[str], Source], folders: Folders) -> SourceFiles:
     """The examples of the sources that the tasks name; no image is opened.
 
     :param make: builds a source from its name in the recipe.
@@ -76,7 +121,27 @@ def list_files(recipe: Recipe, make: Callable[[str], Source]) -> SourceFiles:
     """
     specs = recipe.tasks
     disjoint = [(spec.source, specs[spec.disjoint_from].source) for spec in specs.values() if spec.disjoint_from]
-    return list_sources(recipe.sources, _wanted(recipe), make, disjoint, recipe.seed)
+    namespaces = {name: namespace_of(name, entry, folders) for name, entry in recipe.sources.items()}
+    return list_sources(recipe.sources, _wanted(recipe), make, disjoint, recipe.seed, namespaces)
+
+
+def fingerprints_of(recipe: Recipe, files: SourceFiles) -> dict[str, str]:
+    """Of the sources that the tasks name, images that do not decode included."""
+    return {name: fingerprint_of(files.identities[name]) for name in sorted(_wanted(recipe))}
+
+
+def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
+    """A word that is equal for two sources if one patient's name is one person in both.
+
+    The entry's `patients`, else its root, else the source's own name.
+    """
+    root = entry.options.get("root")
+    if entry.patients is not None:
+        return f"named {entry.patients}"
+    if not isinstance(root, str):
+        return f"source {name}"
+    place = folders.resolve(root)
+    return f"root {hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 
 def _wanted(recipe: Recipe) -> set[str]:
@@ -85,11 +150,11 @@ def _wanted(recipe: Recipe) -> set[str]:
 
 def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) -> dict[str, TaskSplit]:
     recipe = experiment.recipe
+    tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
     if split_file is None and recipe.split is not None:
         split_file = Path(recipe.split)
     if split_file is not None:
-        return read_split(split_file, {task.name: task.spec for task in experiment.tasks}, files)
-    tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
+        return read_split(split_file, tasks, files)
     return split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
 
 
@@ -105,14 +170,9 @@ def _structures(experiment: Experiment) -> dict[str, tuple[str, ...]]:
 
 def _without_skipped(files: SourceFiles, decoded: Mapping[str, Decoded]) -> tuple[SourceFiles, dict[str, Decoded]]:
     """Both without the images that did not decode."""
-    kept: dict[str, tuple[Example, ...]] = {}
     rows: dict[str, Decoded] = {}
-    for name, examples in files.examples.items():
-        skipped = decoded[name].skipped if name in decoded else {}
-        places = [place for place, example in enumerate(examples) if example.id not in skipped]
-        kept[name] = tuple(examples[place] for place in places)
-        if name in decoded:
-            source = decoded[name]
-            masks = None if source.masks is None else source.masks[places]
-            rows[name] = replace(source, images=source.images[places], masks=masks) if skipped else source
-    return SourceFiles(kept, files.entries), rows
+    for name, source in decoded.items():
+        places = [place for place, image in enumerate(files.examples[name]) if image.id not in source.skipped]
+        masks = None if source.masks is None else source.masks[places]
+        rows[name] = replace(source, images=source.images[places], masks=masks) if source.skipped else source
+    return files.without({name: frozenset(source.skipped) for name, source in decoded.items()}), rows

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.bridge import Bridge, FrozenPredictor
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
+from ssmtl.model.task_modules import TaskModules
 
 
 @contextmanager
@@ -41,8 +43,8 @@ class MultiTaskModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.heads = nn.ModuleDict(heads)
-        self.bridges = nn.ModuleDict(bridges)
+        self.heads = TaskModules(heads)
+        self.bridges = TaskModules(bridges)
         for task, (mean, std) in normalize.items():
             self.register_buffer(f"mean_{task}", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
             self.register_buffer(f"std_{task}", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
@@ -64,7 +66,7 @@ class MultiTaskModel(nn.Module):
     def predictor(self, task: str, images_of: str | None = None) -> FrozenPredictor:
         """The task's frozen predictor: evaluation mode, float32, differentiable in the images.
 
-        It leaves parameter gradients alone as long as it is differentiated with `torch.autograd.grad`.
+        No gradient of its logits reaches a parameter, whatever a bridge does with them.
 
         :param images_of: the task whose images it is shown, if not its own: normalisation goes with the images.
         """
@@ -107,5 +109,19 @@ class _FrozenPredictor:
         return self.model.output(self.task)
 
     def __call__(self, images: Images) -> Logits:
+        constants = {f"model.{name}": weight.detach() for name, weight in self.model.named_parameters()}
         with evaluation_mode(self.model), torch.autocast(images.device.type, enabled=False):
-            return self.model._logits(self.task, images.float(), self.images_of)
+            inputs = (self.task, images.float(), self.images_of)
+            logits: Tensor = functional_call(_Logits(self.model), constants, inputs)
+        return logits
+
+
+class _Logits(nn.Module):
+    """One task's logits as a module's forward pass, as `functional_call` needs it."""
+
+    def __init__(self, model: MultiTaskModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, task: str, images: Images, images_of: str) -> Logits:
+        return self.model._logits(task, images, images_of)

@@ -6,13 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
 
 
 class RecipePart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    """Numbers are finite: an infinite `std` would make every image grey."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class Component(RecipePart):
     """A component by name; every key other than `use` is one of its options."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False, protected_namespaces=())
     use: str
 
     @property

@@ -146,15 +146,19 @@ def find_sources(wanted: str, recipe: Path | None = None) -> Path:
 def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise RecipeError([Problem(f"--set {override}", "should be KEY=VALUE, such as train.steps=100")])
-    value = yaml_file.parse(text, f"--set {override}") if text else None
+        raise RecipeError([Problem(f"--set {override:.200}", "should be KEY=VALUE, such as train.steps=100")])
+    if name.count(".") >= yaml_file.MAX_DEPTH:
+        what = f"names a place {name.count('.') + 1:,} levels deep; expected at most {yaml_file.MAX_DEPTH}"
+        raise RecipeError([Problem(f"--set {override:.80}…", what)])
+    shown = f"--set {override:.120}{'…' if len(override) > 120 else ''}"
+    value = yaml_file.parse(text, shown) if text else None
     result = copy.deepcopy(content)
     place: Any = result
     *parents, last = name.split(".")
     for position, part in enumerate(parents):
-        place = _step(place, part, f"--set {override}: {'.'.join(parents[: position + 1])}")
+        place = _step(place, part, f"{shown}: {'.'.join(parents[: position + 1])}")
     if isinstance(place, list):
-        place[_index(place, last, f"--set {override}")] = value
+        place[_index(place, last, shown)] = value
     else:
         place[last] = value
     return result
@@ -171,7 +175,7 @@ def _step(place: Any, part: str, where: str) -> Any:
 
 
 def _index(items: list[Any], part: str, where: str) -> int:
-    if part.isdigit() and int(part) < len(items):
+    if part.isdecimal() and len(part) < 10 and int(part) < len(items):
         return int(part)
     uses = [item.get("use") if isinstance(item, Mapping) else item for item in items]
     if part in uses:
@@ -180,9 +184,9 @@ def _index(items: list[Any], part: str, where: str) -> int:
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:
-    """A union of types gives one message per member; keep the first for each place."""
+    """A union of types gives one message per member; keep the first for each place, and the innermost places."""
     kept: dict[str, Problem] = {}
     for problem in problems:
         place = ".".join(part for part in problem.where.split(".") if not UNION_MEMBER.fullmatch(part))
         kept.setdefault(place, Problem(place, problem.what, problem.hint))
-    return list(kept.values())
+    return [one for place, one in kept.items() if not any(other.startswith(f"{place}.") for other in kept)]

@@ -10,6 +10,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_va
 from ssmtl.recipe.components import Component, RecipePart, StrategyEntry, as_component
 from ssmtl.recipe.training import Optimizer, Schedule, Train
 
+PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+"""A grey value as it is stored, or a colour."""
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -18,17 +21,33 @@ class SourceEntry(Component):
 
     :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
         such part of its own.
-    :param labels: renames class names; null drops a label.
+    :param rename: renames classes; null drops a label.
+    :param values: what the pixel values of masks mean: structure → the values inside it, `ignore` → those of which
+        nothing is known, `background` → those outside every structure ([0]).
     :param disjoint_from: another source: patients in both go to only one of them; `share` of them to this one.
+    :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
+        sources with the same root do, and those that share images and agree on their patients.
     :param on_error: what to do about an image that does not decode.
     """
 
     val: Share | PositiveInt | None = None
     test: Share | PositiveInt | None = None
-    labels: dict[str, str | None] = {}
+    rename: dict[str, str | None] = {}
+    values: dict[str, Annotated[list[PixelValue], Field(min_length=1)]] = {}
     disjoint_from: str | None = None
     share: Share = 0.5
+    patients: str | None = None
     on_error: Literal["stop", "skip"] = "stop"
+
+    @field_validator("values")
+    @classmethod
+    def _values(cls, values: dict[str, list[int | str]]) -> dict[str, list[int | str]]:
+        special = {name: values.get(name, []) for name in ("ignore", "background")}
+        for name, listed in special.items():
+            for other, others in values.items():
+                if other != name and set(listed) & set(others):
+                    raise ValueError(f"'{name}' and '{other}' have a value in common")
+        return values
 
 
 class ImageSpec(RecipePart):
@@ -57,7 +76,7 @@ class Normalize(RecipePart):
     std: Annotated[list[PositiveFloat], Field(min_length=1)]
 
 
-def _checked_names(named: dict[str, Any]) -> dict[str, Any]:
+def checked_names(named: dict[str, Any]) -> dict[str, Any]:
     """The same names, checked because they become parts of file names."""
     for name in named:
         if not name or len(name) > 60 or not all(character.isalnum() or character in "_-" for character in name):
@@ -105,7 +124,7 @@ class TaskSpec(RecipePart):
     @field_validator("evaluate_on")
     @classmethod
     def _domains(cls, named: dict[str, str]) -> dict[str, str]:
-        return _checked_names(named)
+        return checked_names(named)
 
     @field_validator("labeled", mode="before")
     @classmethod
@@ -147,7 +166,7 @@ class Recipe(RecipePart):
     @field_validator("tasks", "sources")
     @classmethod
     def _names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        return _checked_names(named)
+        return checked_names(named)
 
     def components(self) -> Iterator[tuple[str, str, Component]]:
         """Every component: its place, its kind, and itself."""

@@ -52,7 +52,7 @@ class Train(RecipePart):
     :param keep_checkpoints: how many of the latest are kept.
     :param on_nonfinite: what to do if a loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
     :param max_skipped: skipped steps before the run stops anyway.
-    :param timeout: seconds that a process waits for the others before giving up (`devices` above 1).
+    :param timeout: seconds that a process waits for the others before giving up (`devices` above 1); at most a year.
     """
 
     steps: PositiveInt = 1000
@@ -66,7 +66,7 @@ class Train(RecipePart):
     keep_checkpoints: PositiveInt = 2
     on_nonfinite: Literal["stop", "skip"] = "stop"
     max_skipped: PositiveInt = 10
-    timeout: PositiveInt = 600
+    timeout: Annotated[int, Field(gt=0, le=31_536_000)] = 600
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: PositiveInt = 1
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"

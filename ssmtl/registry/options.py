@@ -13,18 +13,24 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ssmtl.errors import PluginError, Problem
+from ssmtl.registry.blame import file_of
 from ssmtl.validation_errors import problems_of
 
 
 def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
     """The schema of a component's options.
 
-    :raises PluginError: if a keyword-only parameter has no annotation, or the constructor takes `**anything`.
+    :raises PluginError: if a keyword-only parameter has no annotation or one that no recipe could fill, or the
+        constructor takes `**anything`.
     """
     function = make.__init__ if inspect.isclass(make) else make
-    hints = get_type_hints(function, include_extras=True)
+    try:
+        hints = get_type_hints(function, include_extras=True)
+        parameters = inspect.signature(make).parameters.values()
+    except Exception as error:  # an annotation may be any code
+        raise PluginError(f"the options of '{name}' ({file_of(make)}) cannot be read: {error!r}") from error
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(make).parameters.values():
+    for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
             raise PluginError(f"'{name}' takes **{parameter.name}: a component names each of its options")
         if parameter.kind is not parameter.KEYWORD_ONLY:
@@ -36,7 +42,10 @@ def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
     config = ConfigDict(
         extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False, protected_namespaces=()
     )
-    return create_model(name, __config__=config, **fields)
+    try:
+        return create_model(name, __config__=config, **fields)
+    except Exception as error:  # pydantic's errors for types and names that it has no schema for
+        raise PluginError(f"the options of '{name}' ({file_of(make)}) cannot be read: {error!r:.600}") from error
 
 
 def check_options(make: Callable[..., Any], name: str, options: Mapping[str, Any], where: str) -> list[Problem]:

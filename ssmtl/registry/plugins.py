@@ -12,6 +12,7 @@ import pluggy
 
 from ssmtl import builtins, hookspecs
 from ssmtl.errors import PluginError
+from ssmtl.registry.blame import FAILURES, place
 from ssmtl.registry.registry import Entry, Origin, Registry
 
 KINDS = ("backbone", "head", "bridge", "strategy", "balancer", "augmentation", "source", "metric", "recipe")
@@ -58,9 +59,10 @@ def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
         distribution = entry.dist.name if entry.dist else ""
         try:
             module = entry.load()
-        except Exception as error:
+        except FAILURES as error:
             raise PluginError(
-                f"the plugin '{entry.name}' ({distribution or entry.value}) does not load: {error!r}"
+                f"the plugin '{entry.name}' ({distribution or entry.value}) does not load: {error!r} "
+                f"({place(error, None, None)})"
             ) from error
         _register(plugins, module, entry.name, Origin(entry.name, distribution))
     for path in local:
@@ -83,9 +85,10 @@ def _call(plugins: Plugins, implementation: pluggy.HookImpl, hook: str, **argume
     """:raises PluginError: naming the plugin that fails."""
     try:
         return implementation.function(**arguments)
-    except Exception as error:
+    except FAILURES as error:
         origin = plugins.origins[implementation.plugin_name]
-        raise PluginError(f"the plugin {origin} failed in {hook}: {error!r}") from error
+        where = place(error, implementation.function, None)
+        raise PluginError(f"the plugin {origin} failed in {hook}: {error!r} ({where})") from error
 
 
 def _register(plugins: Plugins, module: ModuleType, name: str, origin: Origin) -> None:
@@ -106,8 +109,8 @@ def _local(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise PluginError(f"the plugin {path} does not load: {error!r}") from error
+    except FAILURES as error:
+        raise PluginError(f"the plugin {path} does not load: {error!r} ({place(error, None, None)})") from error
     return module
 
 

@@ -35,7 +35,9 @@ class Registry(Mapping[str, Entry]):
         self._entries: dict[str, Entry] = {}
 
     def add(self, entry: Entry) -> None:
-        """:raises PluginError: if the name is taken, naming both plugins."""
+        """:raises PluginError: if the name is taken, naming both plugins, or is not a word."""
+        if not isinstance(entry.name, str) or not entry.name:
+            raise PluginError(f"the plugin {entry.origin} calls a {self.kind} {entry.name!r:.60}; expected a word")
         taken = self._entries.get(entry.name)
         if taken is not None:
             raise PluginError(

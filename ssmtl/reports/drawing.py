@@ -17,6 +17,7 @@ DASHES = ("-", "--", "-.", ":")
 
 WIDTH = 7.2  # inches: the text width of a journal page
 SMALL, TEXT = 7.0, 8.0  # points
+WHISKERS = (5, 95)  # percentiles, in every box plot
 TITLE, GAP = 0.32, 0.06  # inches: two small lines; the space between images
 
 
@@ -82,7 +83,7 @@ def pictures(
 
 def label(axis: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
     """Set title and axis labels in the shared sizes; the texts are literal."""
-    axis.set_title(plain(title), fontsize=TEXT, loc="left")
+    axis.set_title(plain(title, 120), fontsize=TEXT, loc="left")
     axis.set_xlabel(plain(x), fontsize=SMALL)
     axis.set_ylabel(plain(y), fontsize=SMALL)
 

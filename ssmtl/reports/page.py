@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ssmtl.reports.saved_figure import SavedFigure
+from ssmtl.reports.saved_figure import PAGE_FORMATS, SavedFigure
 
 SCRIPT = "page.js"
 PIXELS_PER_INCH = 96  # of CSS
@@ -19,7 +19,7 @@ PIXELS_PER_INCH = 96  # of CSS
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the page. :param source: a data URI. :param width: in CSS pixels."""
+    """A figure in the page. :param source: a data URI. :param link: to it as a PDF. :param width: in CSS pixels."""
 
     source: str
     link: str
@@ -51,10 +51,15 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(template).render(script_hash=script_hash, **content)
 
 
+def pictures(figures: Iterable[SavedFigure]) -> list[Picture]:
+    """Those in the page's own format."""
+    return [picture(figure) for figure in figures if figure.path.suffix == f".{PAGE_FORMATS[0]}"]
+
+
 def picture(figure: SavedFigure) -> Picture:
-    """The figure as a data URI."""
+    """The figure as a data URI, with a link to the file beside it for a paper."""
     content = base64.b64encode(figure.path.read_bytes()).decode()
-    file = quote(f"{figure.path.parent.name}/{figure.path.name}")
+    file = quote(f"{figure.path.parent.name}/{figure.path.stem}.{PAGE_FORMATS[1]}")
     return Picture(f"data:image/png;base64,{content}", file, figure.caption, round(figure.width * PIXELS_PER_INCH))
 
 

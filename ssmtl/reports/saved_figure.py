@@ -4,10 +4,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ssmtl.atomic_file import replacing
 from ssmtl.reports.drawing import Drawing
 
 DOTS_PER_INCH = 150
+PAGE_FORMATS = ("png", "pdf")
+"""Of a page's figures: the one that it shows, then the one for a paper."""
+
+UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ def save_drawing(
     for suffix in formats:
         path = folder / "figures" / f"{name}.{suffix}"
         path.parent.mkdir(exist_ok=True)
-        drawing.figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Date": None} if suffix == "svg" else None)
+        with replacing(path) as file:
+            drawing.figure.savefig(file, format=suffix, dpi=DOTS_PER_INCH, metadata=UNDATED.get(suffix))
         yield SavedFigure(path, drawing.caption, float(drawing.figure.get_figwidth()))
 
 

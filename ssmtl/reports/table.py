@@ -11,12 +11,13 @@ UNDEFINED = "–"
 class TableCell:
     """:param order: what a column of numbers is sorted by; NaN sorts last.
 
-    :param links: texts and addresses, shown instead of the text.
+    :param best: shown in bold. :param links: texts and addresses, shown instead of the text.
     """
 
     text: str
     order: float | None = None
     links: Sequence[tuple[str, str]] = ()
+    best: bool = False
 
     @property
     def key(self) -> str:

@@ -15,6 +15,7 @@ from ssmtl.atomic_file import publish, write_text
 from ssmtl.errors import RunError, warn
 from ssmtl.json_file import without_nan
 from ssmtl.model.weights import read_tensors, write_tensors
+from ssmtl.regular_file import open_file, read_text
 from ssmtl.runs.files import CheckpointFacts
 from ssmtl.runs.folder import RunFolder
 
@@ -76,7 +77,7 @@ class Checkpoints:
         for place in self._places():
             try:
                 yield self._read(place)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, RunError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError) as error:
                 warn(f"the checkpoint {place} is damaged and skipped: {error}")
 
     def at(self, step: int) -> Checkpoint:
@@ -104,7 +105,7 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*"), reverse=True)
 
     def _read(self, place: Path) -> Checkpoint:
-        written = json.loads((place / FACTS).read_text(encoding="utf-8"))
+        written = json.loads(read_text(place / FACTS))
         content = written["content"]
         if written["checksum"] != _digest(content):
             raise ValueError(f"{FACTS} has changed since it was written")
@@ -120,7 +121,7 @@ class Checkpoints:
 
 
 def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

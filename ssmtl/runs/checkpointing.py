@@ -11,6 +11,7 @@ from ssmtl.runs.callbacks import RunClock
 from ssmtl.runs.checkpoint import FORMAT, Checkpoint, Checkpoints
 from ssmtl.runs.files import CheckpointFacts
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.trained_by import TrainedBy
 from ssmtl.runs.validation import Validation
 from ssmtl.training.callback import Callback
 from ssmtl.training.saved_state import numbers_of, restore, tensors_of
@@ -31,6 +32,7 @@ class Checkpointing(Callback):
         self.state, self.validation, self.clock = state, validation, clock
         self.observers, self.log = validation.observers, validation.observers.log
         train = state.experiment.recipe.train
+        self.run = folder.path
         self.checkpoints = Checkpoints(folder, train.keep_checkpoints)
         self.saved_step, self.last_saved = 0, time.monotonic()
         self.minutes = in_minutes(train.checkpoint_every)
@@ -44,6 +46,9 @@ class Checkpointing(Callback):
         if checkpoint is None:
             self.log.cut(0)
         else:
+            facts = checkpoint.facts
+            trained = TrainedBy(facts.recipe_origin, facts.split_origin)
+            self.validation.origin.check(trained, f"the checkpoint {checkpoint.folder.name}", self.run)
             self._warn_of_changes(checkpoint)
             self.checkpoints.put_back_best(checkpoint)
             self.validation.best = checkpoint.facts.best
@@ -73,6 +78,8 @@ class Checkpointing(Callback):
             recipe_hash=self.state.experiment.recipe.digest(),
             data_fingerprints=self.fingerprints,
             code_version=self.code,
+            recipe_origin=self.validation.origin.recipe,
+            split_origin=self.validation.origin.split,
             torch=torch.__version__,
             threads=torch.get_num_threads(),
             numbers=numbers_of(self.state),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -38,7 +39,7 @@ class LiveConsole:
 
     @hookimpl
     def ssmtl_run_started(self, run: RunStarted) -> None:
-        self.bar = self.progress.add_task(run.name, total=run.steps, speed="")
+        self.bar = self.progress.add_task(escape(run.name), total=run.steps, speed="")
         self.live.start()
 
     @hookimpl
@@ -101,7 +102,7 @@ def _rows(table: Table, heading: str, values: Mapping[str, float]) -> None:
         task, dot, rest = name.partition(".")
         by_task.setdefault(task if dot else "", {})[rest if dot else name] = value
     for task, own in by_task.items():
-        table.add_row(f"[dim]{heading}", f"[dim]{task}", numbers(own, NO_BREAK))
+        table.add_row(f"[dim]{heading}", f"[dim]{escape(task)}", escape(numbers(own, NO_BREAK)))
         heading = ""
 
 

@@ -2,29 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Progress, decode, no_progress
+from ssmtl.data.identity import identities_of
 from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import Rows, rows_of
-from ssmtl.data.split_file import TaskSplit
+from ssmtl.data.split_file import TaskSplit, used_images
 from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import count_images, score
 from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.experiment.prepare import make_source
+from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
-from ssmtl.model.weights import load_weights
+from ssmtl.model.weights import checksum, load_weights
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.load import RecipeText, find_sources
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
-from ssmtl.runs.files import Results
-from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.files import Results, Selected
+from ssmtl.runs.folder import RunFolder, check_own
+from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
 
 
 @dataclass(frozen=True)
@@ -54,33 +58,47 @@ def evaluate_run(
 
     :param wanted: `TASK=NAME`, or `NAME` of a source for every task that it has labels for; empty: the run's domains.
     :param sources: a sources file whose entries are added to, or replace, the run's own.
-    :raises RunError: if `run` holds no finished run.
+    :raises RunError: if `run` holds no finished run, or a link.
     """
+    check_own(run.path)
     if not run.is_finished:
         raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
     recipe, changed = _with_sources(run, sources)
-    experiment = assemble(recipe, plugins, str(run.recipe))
-    split = run.read_split().tasks
+    experiment = assemble(recipe, plugins, str(run.recipe), pretrained=False)
+    split_file = run.read_split()
+    split = split_file.tasks
     _check_split(run, split, experiment)
+    _check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split))
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(recipe)
     fabric.to_device(experiment.model)
     load_weights(run.weights(weights), experiment.model)
-    results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "weights": weights})
+    results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "excluded": {}})
+    if weights == "last":
+        results.selected = Selected(by="last", step=results.steps)
     listed: dict[str, tuple[Example, ...]] = {}
+    seen: dict[str, frozenset[str]] = {}
+    make = cache(partial(make_source, recipe, plugins, folders))
     for request in requests:
         task, name = request.task, request.source
         if name not in listed:
-            listed[name] = examples_of(name, recipe.sources[name], make_source(recipe, plugins, folders, name))
-        ids = _ids(request, listed[name], {} if name in changed else split)
+            entry = recipe.sources[name]
+            listed[name] = examples_of(name, entry, make(name))
+            namespace = namespace_of(name, entry, folders)
+            seen[name] = used_images(split_file, identities_of(listed[name], entry.on_error == "skip"), namespace)
+        asked = _ids(request, listed[name])
+        ids = [one for one in asked if one not in seen[name]]
+        results.excluded.setdefault(task.name, {})[request.domain] = len(asked) - len(ids)
         if not ids and request.optional:
             continue
         if not ids:
-            raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on")
-        predictions = predict(
-            experiment.model, task, _rows(recipe, request, ids, listed[name], progress), fabric.device
-        )
-        results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
+            why = f": all its {len(asked)} images, or whom they show, trained or selected the model" if asked else ""
+            raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
+        with make(name).decoding():
+            rows = _rows(recipe, request, ids, listed[name], progress)
+        with attributed(experiment, f"in the evaluation on '{name}'"):
+            predictions = predict(experiment.model, task, rows, fabric.device)
+            results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
         counts = count_images(task.output.kind, predictions.probabilities, predictions.targets)
         results.counts.setdefault(task.name, {})[request.domain] = counts
         results.sources.setdefault(task.name, {})[request.domain] = name
@@ -105,6 +123,11 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
     """The images with these ids, decoded, without those that the source's entry says to skip."""
     chosen, output = set(ids), request.task.output
     examples = [example for example in listed if example.id in chosen]
+    if gone := sorted(chosen - {example.id for example in examples}):
+        raise DataError(
+            f"task '{request.task.name}': the source '{request.source}' no longer has the image '{gone[0]}' that the "
+            f"run's split names ({len(gone)} such ids). Restore it"
+        )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"
     decoded = decode(examples, recipe.image.size, recipe.image.channels, structures, skip=skip, progress=progress)
@@ -149,20 +172,21 @@ def _named(
     return requests
 
 
-def _ids(request: _Request, examples: Sequence[Example], split: Mapping[str, TaskSplit]) -> Sequence[str]:
+def _ids(request: _Request, examples: Sequence[Example]) -> Sequence[str]:
+    """Those of the request, else all that the task has labels for; of a set with a split of its own, the test part."""
     if request.ids is not None:
         return request.ids
-    seen = {
-        name
-        for part in split.values()
-        if part.source == request.source
-        for name in (*part.labeled, *part.unlabeled, *part.val)
-    }
     official = any(example.split for example in examples)
-    return tuple(
+    return [
         example.id
         for example in examples
-        if is_labeled(example, request.task.output)
-        and example.id not in seen
-        and (not official or example.split == "test")
-    )
+        if is_labeled(example, request.task.output) and (not official or example.split == "test")
+    ]
+
+
+def _check_weights(run: RunFolder, which: str, origin: TrainedBy) -> None:
+    """:raises RunError: if the weights are not those that the run was finished with, or of another recipe or split."""
+    path = run.weights(which)
+    origin.check(origin_of_weights(path), f"{path}", run.path)
+    if run.read_results().weights.get(which) not in (None, checksum(path)):
+        raise RunError(f"{path} is not as the run wrote it: its checksum differs from the one in {run.results}")

@@ -29,13 +29,13 @@ from ssmtl.registry.plugins import Plugins, load_plugins
 from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Environment, Results
-from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.lock import run_lock
 from ssmtl.runs.log import RunLog
 from ssmtl.runs.observers import observing
 from ssmtl.runs.process import train_along, train_first
 from ssmtl.runs.resume import check_data, check_recipe
-from ssmtl.runs.signals import StoppedError, listening
+from ssmtl.runs.signals import StoppedError, StopRequest, listening
 
 LOST = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe")
 """What a process reports when another one has died."""
@@ -77,18 +77,24 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
     """
     if not job.resume:
         job.folder.check_free()
+    check_own(job.folder.path)
     fabric = make_fabric(job.recipe)
     job.folder.path.mkdir(parents=True, exist_ok=True)
     with run_lock(job.folder):
         _begin(job, plugins, str(fabric.device), data)
         if job.recipe.train.devices == 1:
             fabric.launch()
-            _train(fabric, job, plugins, experiment, data)
+            with listening() as stop:
+                _train(fabric, job, plugins, experiment, data, stop)
     if job.recipe.train.devices > 1:
         _launch(fabric, job)
     if not job.folder.is_finished:
-        raise StoppedError(f"stopped and saved; resume it with: ssmtl run --resume {job.folder.path}")
+        raise StoppedError(f"stopped and saved; {_again(job.folder)}")
     return job.folder.read_results()
+
+
+def _again(folder: RunFolder) -> str:
+    return f"resume it with: ssmtl run --resume {folder.path}"
 
 
 def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> None:
@@ -102,7 +108,9 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
         facts = _resumed(folder, facts)
         folder.results.unlink(missing_ok=True)
     else:
-        write_split_file(folder.split, data.splits, job.recipe.seed, data.fingerprints)
+        write_split_file(
+            folder.split, data.splits, job.recipe.seed, data.fingerprints, data.files.identities, data.files.namespaces
+        )
     write_model(folder.environment, facts)
     write_text(folder.recipe, yaml_file.dump(job.recipe.content()))
 
@@ -120,25 +128,29 @@ def _resumed(folder: RunFolder, facts: Environment) -> Environment:
 def _launch(fabric: Fabric, job: Job) -> None:
     """:raises RunError: with the error of a spawned process if the user can fix it, or naming the process that died."""
     mistakes = multiprocessing.get_context("spawn").SimpleQueue()
+    asked = StopRequest()
     try:
-        with listening(forward=True):
+        with listening(forward=True) as asked:
             fabric.launch(partial(_train_spawned, job=job, mistakes=mistakes))
     except ProcessRaisedException as error:
         if mistakes.empty():
             raise
         raise RunError(mistakes.get()) from error
     except ProcessExitedException as error:
+        if asked.requested and error.signal_name == "SIGTERM":
+            raise StoppedError(f"stopped before its first step; {_again(job.folder)}") from error
         signal_name = f", killed by {error.signal_name}" if error.signal_name else ""
         raise RunError(
             f"process {error.error_index} of the run's {job.recipe.train.devices} died (exit code {error.exit_code}"
-            f"{signal_name}); the others were stopped. Resume it with: ssmtl run --resume {job.folder.path}"
+            f"{signal_name}); the others were stopped; {_again(job.folder)}"
         ) from error
 
 
 def _train_spawned(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> None:
     """A spawned process rebuilds everything; the split is read from the run folder."""
     try:
-        _build_and_train(fabric, job)
+        with listening() as stop:
+            _build_and_train(fabric, job, stop)
     except SsmtlError as error:
         if LOST.search(str(error)):
             time.sleep(GRACE)
@@ -150,23 +162,24 @@ def _train_spawned(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> No
         raise
 
 
-def _build_and_train(fabric: Fabric, job: Job) -> None:
+def _build_and_train(fabric: Fabric, job: Job, stop: StopRequest) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     plugins = load_plugins(job.local_plugins)
     experiment = assemble(job.recipe, plugins)
     data = prepare(experiment, plugins, job.folders, split_file=job.folder.split)
     if fabric.is_global_zero:
         with run_lock(job.folder):
-            _train(fabric, job, plugins, experiment, data)
+            _train(fabric, job, plugins, experiment, data, stop)
     else:
-        with listening() as stop:
-            train_along(job.folder, fabric, experiment, data, stop)
-            fabric.barrier()
+        train_along(job.folder, fabric, experiment, data, stop)
+        fabric.barrier()
 
 
-def _train(fabric: Fabric, job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData) -> None:
+def _train(
+    fabric: Fabric, job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData, stop: StopRequest
+) -> None:
     """Train in this process, the first one."""
-    with listening() as stop, job.observers() as shown:
+    with job.observers() as shown:
         with observing(plugins.manager, shown, RunLog(job.folder.log)) as observers:
             train_first(job.folder, fabric, plugins, experiment, data, observers, stop)
         fabric.barrier()

@@ -35,6 +35,8 @@ class Results(FileModel):
 
     :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks.
     :param metrics: by task and metric. :param validation: by task and metric, of the selected weights.
+    :param weights: by name, the SHA-256 of their file. :param excluded: by task and domain, how many images were not
+        scored, since they or whom they show trained or selected the model.
     :param sources: by task and domain. :param skipped: by source and image, why it was left out.
     """
 
@@ -55,6 +57,8 @@ class Results(FileModel):
     sources: dict[str, dict[str, str]] = {}
     skipped: dict[str, dict[Id, str]] = {}
     steps_skipped: int = 0
+    weights: dict[str, str] = {}
+    excluded: dict[str, dict[str, int]] = {}
     seconds: float = 0.0
 
 
@@ -79,6 +83,8 @@ class CheckpointFacts(FileModel):
     recipe_hash: str
     data_fingerprints: dict[str, str]
     code_version: str
+    recipe_origin: str
+    split_origin: str
     torch: str
     threads: int
     numbers: dict[str, Any]

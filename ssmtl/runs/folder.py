@@ -10,6 +10,7 @@ from ssmtl.errors import RunError
 from ssmtl.json_file import read_model
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.load import RecipeText
+from ssmtl.regular_file import strangers
 from ssmtl.runs.files import Environment, Results
 
 
@@ -88,10 +89,11 @@ class RunFolder:
         return self.results.is_file()
 
     def check_free(self) -> None:
-        """:raises RunError: if the folder holds a run, or if it or one of its parents is a file."""
+        """:raises RunError: if the folder holds a run or a link, or if it or one of its parents is a file."""
         for path in (self.path, *self.path.parents):
-            if path.is_file():
+            if path.exists() and not path.is_dir():
                 raise RunError(f"{path} is a file; --out names the run's folder")
+        check_own(self.path)
         for path in (self.recipe, self.log, self.results):
             if path.exists():
                 raise RunError(
@@ -100,7 +102,8 @@ class RunFolder:
                 )
 
     def read_recipe(self) -> RecipeText:
-        """:raises RunError: if the folder holds no run. :raises RecipeError: if its recipe is damaged."""
+        """:raises RunError: if the folder holds no run, or a link. :raises RecipeError: if its recipe is damaged."""
+        check_own(self.path)
         if not self.is_started:
             raise RunError(f"{self.path} holds no run to resume (no {self.recipe.name})")
         return RecipeText(yaml_file.read_mapping(self.recipe), str(self.recipe))
@@ -116,6 +119,15 @@ class RunFolder:
     def read_environment(self) -> Environment:
         """:raises RunError: naming the key that is wrong."""
         return read_model(self.environment, Environment)
+
+
+def check_own(folder: Path) -> None:
+    """Called before anything in a run's or a suite's folder is read or written, since it may come from someone else.
+
+    :raises RunError: naming a link, named pipe, device or socket in it: it could lead anywhere, or make us wait.
+    """
+    for stranger in strangers(folder):
+        raise RunError(f"{stranger}; the folder of a run may hold only regular files and folders. Remove it")
 
 
 @contextmanager

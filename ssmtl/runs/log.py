@@ -11,6 +11,7 @@ from ssmtl.atomic_file import sync
 from ssmtl.errors import RunError
 from ssmtl.events import Evaluated, StepEnded
 from ssmtl.json_file import without_nan
+from ssmtl.regular_file import open_file, read_text
 
 STEP, EVALUATED, SKIPPED = "step", "evaluated", "skipped"
 """The kinds of record, under the key `event`."""
@@ -21,7 +22,7 @@ class RunLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.touch()
+        os.close(self._opened())
 
     def step_ended(self, step: StepEnded) -> None:
         """Record a logged step."""
@@ -51,8 +52,12 @@ class RunLog:
         os.truncate(self.path, length)
 
     def _write(self, record: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
+        with os.fdopen(self._opened(), "a", encoding="utf-8") as file:
             file.write(json.dumps(without_nan(record)) + "\n")
+
+    def _opened(self) -> int:
+        """For appending; a link is not followed."""
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def read_log(path: Path) -> list[Mapping[str, Any]]:
@@ -61,25 +66,28 @@ def read_log(path: Path) -> list[Mapping[str, Any]]:
     :raises RunError: if any other line is not JSON.
     """
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in read_text(path).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     records: list[Mapping[str, Any]] = []
     for position, line in enumerate(lines, start=1):
         try:
             records.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if position < len(lines):
                 raise RunError(f"{path}: line {position} is not valid JSON: {error}") from error
+            break
+        if not isinstance(records[-1], dict):
+            raise RunError(f"{path}: line {position} is not a record of names and values")
     return records
 
 
 def last_step(path: Path) -> int:
     """The last step that was logged, read from the end of the file only; 0 before the first."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
             lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b'{"event"')]
         return int(json.loads(lines[-1])["step"])
-    except (OSError, IndexError, ValueError, KeyError):
+    except (OSError, IndexError, ValueError, KeyError, TypeError, RecursionError):
         return 0

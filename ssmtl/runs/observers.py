@@ -8,6 +8,7 @@ import pluggy
 
 from ssmtl.errors import warn
 from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+from ssmtl.registry.blame import FAILURES, place
 from ssmtl.runs.log import RunLog
 
 
@@ -47,9 +48,10 @@ class Observers:
                 continue
             try:
                 implementation.function(**event)
-            except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run continues
+            except FAILURES as error:
                 self.failed.add(name)
-                warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r}")
+                where = place(error, implementation.function, None)
+                warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r} ({where})")
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from lightning_fabric import Fabric
 
 from ssmtl.events import RunEnded, RunStarted
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.plan import plan_of
 from ssmtl.experiment.prepare import ExperimentData
 from ssmtl.json_file import write_model
+from ssmtl.model.weights import checksum
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.callbacks import NonFiniteSteps, RunClock, Telling
 from ssmtl.runs.checkpointing import Checkpointing, resume_along
@@ -15,6 +17,7 @@ from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
 from ssmtl.runs.results import final_results
 from ssmtl.runs.signals import StopRequest
+from ssmtl.runs.trained_by import TrainedBy
 from ssmtl.runs.validation import Validation
 from ssmtl.training.engine import fit
 from ssmtl.training.train_state import make_train_state
@@ -28,7 +31,7 @@ def train_first(
     recipe = experiment.recipe
     state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
     plan = plan_of(experiment, data.tasks)
-    validation = Validation(folder, state, observers)
+    validation = Validation(folder, state, observers, TrainedBy.of(recipe, data.splits))
     code = code_version(plugins, recipe)
     checkpointing = Checkpointing(folder, state, validation, clock, data.fingerprints, code)
     done = checkpointing.resume()
@@ -36,7 +39,9 @@ def train_first(
     nonfinite = NonFiniteSteps(folder, state, checkpointing.save)
     if not fit(state, (nonfinite, Telling(observers, clock), validation, checkpointing), stop.asked, done):
         return False
-    results = final_results(folder, state, data, validation, plan["parameters"])
+    with attributed(experiment, "in the final evaluation", validation.model):
+        results = final_results(folder, state, data, validation, plan["parameters"])
+    results.weights = {name: checksum(folder.weights(name)) for name in ("best", "last")}
     results.seconds = round(clock.seconds(), 1)
     write_model(folder.results, results)
     observers.run_ended(RunEnded(folder.path, results.model_dump(), results.seconds))

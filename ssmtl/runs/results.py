@@ -53,7 +53,7 @@ def final_results(
                 name: MetricFacts(higher_is_better=metric.higher_is_better, unit=metric.unit)
                 for name, metric in scores.metrics.items()
             }
-            per_image[task.name, domain] = (predictions.ids, scores)
+            per_image[task.name, domain] = (predictions, scores)
             write_predictions(folder.predictions_of(task.name, domain), model, task, rows, predictions, device)
             flat = {f"{task.name}.{name}": value for name, value in scores.values.items()}
             validation.observers.evaluated(Evaluated(validation.best.step, domain, flat))

@@ -1,5 +1,7 @@
 """Which run to resume, and whether it is still the same run."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,6 +43,14 @@ def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
         raise RunError(f"{folder.path} holds a run of another recipe:\n  {listed}\nStart a new one with another --out")
 
 
+def lasting_digest(recipe: Recipe) -> str:
+    """A hash of what no resumed run may change, with `--force` or without."""
+    lasting = [
+        pair for pair in _leaves(recipe.content()) if not (FREE.fullmatch(pair[0]) or ADDITIVE.fullmatch(pair[0]))
+    ]
+    return hashlib.sha256(json.dumps(lasting).encode()).hexdigest()[:16]
+
+
 def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:
     """:raises RunError: naming the sources whose content has changed since the run began."""
     before = folder.read_split().fingerprints
@@ -55,6 +65,15 @@ def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:
             f"the data changed since {folder.path} was started:\n  {listed}\nRestore it, or start a new run with "
             "another --out"
         )
+
+
+def _leaves(content: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of plain data with its key."""
+    if isinstance(content, dict) and content:
+        for key, value in content.items():
+            yield from _leaves(value, f"{place}.{key}" if place else key)
+    else:
+        yield place, content
 
 
 def _differences(before: Any, after: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:

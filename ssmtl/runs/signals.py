@@ -42,6 +42,33 @@ class StopRequest:
 
 
 @contextmanager
+def stoppable() -> Iterator[None]:
+    """Before and after training, SIGTERM and SIGINT end the command at once; while it trains, `listening` takes over.
+
+    :raises StoppedError: if such a signal came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            "stopped, but not while training, so there was nothing to save. Give the same command again, with "
+            "--resume auto if the run had begun"
+        ) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def listening(forward: bool = False) -> Iterator[StopRequest]:
     """Handles signals while the context lasts. Outside the main thread none are handled, and nothing asks to stop.
 

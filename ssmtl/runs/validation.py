@@ -4,10 +4,12 @@ from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import Scores, score
 from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import CheckpointSaved, Evaluated
+from ssmtl.experiment.attribution import attributed
 from ssmtl.model.weights import save_weights
 from ssmtl.runs.files import BestSoFar
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
+from ssmtl.runs.trained_by import TrainedBy
 from ssmtl.training.callback import Callback
 from ssmtl.training.train_state import TrainState
 
@@ -15,8 +17,8 @@ from ssmtl.training.train_state import TrainState
 class Validation(Callback):
     """Validates when it is time, and keeps the best weights and the last."""
 
-    def __init__(self, folder: RunFolder, state: TrainState, observers: Observers) -> None:
-        self.folder, self.state, self.observers = folder, state, observers
+    def __init__(self, folder: RunFolder, state: TrainState, observers: Observers, origin: TrainedBy) -> None:
+        self.folder, self.state, self.observers, self.origin = folder, state, observers, origin
         self.recipe = state.experiment.recipe
         self.best = BestSoFar()
         self.model = state.ema.model if state.ema else state.experiment.model
@@ -27,7 +29,8 @@ class Validation(Callback):
         ended = step == train.steps
         if step % train.evaluate_every and not ended:
             return
-        scores = self._scores()
+        with attributed(self.state.experiment, f"in the validation after step {step}", self.model):
+            scores = self._scores()
         number = selection_score(scores.values())
         if train.select_by == "validation":
             best = number is not None and (self.best.score is None or number > self.best.score)
@@ -57,6 +60,7 @@ class Validation(Callback):
             "step": str(step),
             "recipe_hash": self.recipe.digest(),
             "ema": str(self.state.ema is not None).lower(),
+            **self.origin.facts(),
         }
         save_weights(path, self.model, facts)
         self.observers.checkpoint_saved(CheckpointSaved(step, which, path))

@@ -1,11 +1,14 @@
 """Means and spreads over seeds."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from ssmtl.suite.results import ResultRow
+
+FEW = 3
+"""Seeds below which a mean is marked and never the best of its column."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,39 @@ class Group:
 
 @dataclass(frozen=True)
 class Summary:
-    """:param n: seeds with a value. :param std: sample standard deviation (n − 1); NaN for a single seed.
+    """:param by_seed: the values, without undefined ones. :param higher_is_better, unit: of the metric.
 
-    :param higher_is_better, unit: of the metric. :param cells: names of the cells of all seeds.
+    :param cells: names of the cells of all seeds.
     """
 
     group: Group
-    n: int
-    mean: float
-    std: float
+    by_seed: Mapping[int, float]
     higher_is_better: bool | None
     unit: str
     cells: tuple[str, ...]
 
+    @property
+    def n(self) -> int:
+        """Seeds with a value."""
+        return len(self.by_seed)
+
+    @property
+    def mean(self) -> float:
+        """NaN without a value."""
+        return fmean(self.by_seed.values()) if self.by_seed else math.nan
+
+    @property
+    def std(self) -> float:
+        """The sample standard deviation (n − 1); NaN for a single seed."""
+        return stdev(self.by_seed.values()) if self.n > 1 else math.nan
+
+    def mean_over(self, seeds: Iterable[int]) -> float:
+        """The mean over some of its seeds."""
+        return fmean(self.by_seed[seed] for seed in seeds)
+
 
 def aggregated(rows: Iterable[ResultRow]) -> list[Summary]:
-    """One summary per group, in the order of the rows; undefined values are left out."""
+    """One summary per group, in the order of the rows."""
     groups: dict[Group, list[ResultRow]] = {}
     for row in rows:
         key = Group(row.sources, row.domain, row.system, row.budgets, row.task, row.labeled, row.metric)
@@ -47,9 +67,11 @@ def aggregated(rows: Iterable[ResultRow]) -> list[Summary]:
 
 
 def _summary(group: Group, rows: list[ResultRow]) -> Summary:
-    values = [row.value for row in rows if not math.isnan(row.value)]
-    mean = fmean(values) if values else math.nan
-    spread = stdev(values) if len(values) > 1 else math.nan
-    first = rows[0]
-    cells = tuple(row.cell for row in rows)
-    return Summary(group, len(values), mean, spread, first.higher_is_better, first.unit, cells)
+    by_seed = {row.seed: row.value for row in rows if not math.isnan(row.value)}
+    return Summary(group, by_seed, rows[0].higher_is_better, rows[0].unit, tuple(row.cell for row in rows))
+
+
+def shared_seeds(summaries: Iterable[Summary]) -> list[int]:
+    """The seeds that all of them have."""
+    sets = [set(one.by_seed) for one in summaries]
+    return sorted(set.intersection(*sets)) if sets else []

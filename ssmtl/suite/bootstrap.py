@@ -1,4 +1,8 @@
-"""The paired bootstrap over test images (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993)."""
+"""The paired bootstrap over patients, crossed with seeds (Efron and Tibshirani, "An Introduction to the Bootstrap").
+
+Images of one patient are not independent, so patients are drawn, each with all its images. Seeds are drawn too, crossed
+with patients (Owen, "The pigeonhole bootstrap", 2007).
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -18,52 +22,70 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Seed:
-    """Two systems on the same images, for one seed. :param difference: of the metric, ours minus theirs."""
+    """Two systems on the same images, for one seed.
+
+    :param ids: of the images. :param patients: of each image. :param difference: of the metric, ours minus theirs.
+    """
 
     ids: tuple[str, ...]
+    patients: tuple[str, ...]
     difference: Statistic
 
 
 @dataclass(frozen=True)
 class Interval:
-    """:param low, high: 95 % of the resampled differences. :param p: two-sided."""
+    """:param patients, images: how many, over all seeds; no patients if they are unknown.
 
+    :param low, high: 95 % of the resampled differences.
+    :param p: two-sided. :param least: the smallest p that this number of resamples can give.
+    """
+
+    patients: int
     images: int
     low: float
     high: float
     p: float
+    least: float
 
 
 def bootstrap(seeds: Sequence[Seed], name: str, resamples: int = RESAMPLES) -> Interval:
-    """A 95 % interval and a two-sided p of the mean difference over seeds, by resampling the test images.
+    """A 95 % interval and a two-sided p of the mean difference over seeds, by resampling patients and seeds.
 
-    Seeds with the same images share their resamples; a seed with images of its own has its own resamples. The trained
-    networks are taken as given: for other labels and initial weights, see the test over seeds.
+    A patient who is tested in several seeds is drawn equally often in all of them. With one seed only patients are
+    drawn, and the trained networks are taken as given. With few seeds the bootstrap understates their spread, by a
+    factor of (n - 1) / n in the variance: see the test over seeds.
 
     :param name: determines the random numbers.
     """
+    everyone = sorted({patient for seed in seeds for patient in seed.patients})
+    place = {patient: index for index, patient in enumerate(everyone)}
+    of_images = [np.array([place[patient] for patient in seed.patients], dtype=np.int64) for seed in seeds]
+    images = len({name for seed in seeds for name in seed.ids})
     random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
     differences = np.concatenate(
-        [_chunk(seeds, random, min(CHUNK, resamples - at)) for at in range(0, resamples, CHUNK)]
+        [
+            _chunk(seeds, of_images, len(everyone), random, min(CHUNK, resamples - at))
+            for at in range(0, resamples, CHUNK)
+        ]
     )
     differences = differences[np.isfinite(differences)]
     if not len(differences):
-        return Interval(len(seeds[0].ids), float("nan"), float("nan"), float("nan"))
+        return Interval(len(everyone), images, *[float("nan")] * 4)
     tail = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = np.quantile(differences, [0.025, 0.975])
-    images = len({one for seed in seeds for one in seed.ids})
-    return Interval(images, float(low), float(high), min(1.0, float(2 * (tail + 1) / (len(differences) + 1))))
+    p, least = (min(1.0, float(2 * (count + 1) / (len(differences) + 1))) for count in (tail, 0))
+    return Interval(len(everyone), images, float(low), float(high), p, least)
 
 
-def _chunk(seeds: Sequence[Seed], random: np.random.Generator, size: int) -> Floats:
-    drawn: dict[tuple[str, ...], Floats] = {}
-    values = []
-    for seed in seeds:
-        if seed.ids not in drawn:
-            count = len(seed.ids)
-            drawn[seed.ids] = random.multinomial(count, np.full(count, 1 / count), size).astype(np.float64)
-        values.append(seed.difference(drawn[seed.ids]))
-    mean: Floats = np.mean(values, axis=0)
+def _chunk(
+    seeds: Sequence[Seed], of_images: Sequence[NDArray[np.int64]], patients: int, random: np.random.Generator, size: int
+) -> Floats:
+    drawn = random.multinomial(patients, np.full(patients, 1 / patients), size).astype(np.float64)
+    often = random.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size).T
+    values = [seed.difference(drawn[:, images]) for seed, images in zip(seeds, of_images, strict=True)]
+    with np.errstate(invalid="ignore"):
+        drawn_values = np.where(often > 0, often * np.array(values), 0.0)  # a seed that is not drawn may be undefined
+    mean: Floats = drawn_values.sum(0) / len(seeds)
     return mean
 
 

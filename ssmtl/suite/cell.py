@@ -16,26 +16,29 @@ Status = Literal["finished", "failed", "running", "waiting"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run.
-
-    :param budgets: labelled images by task, as the suite asks for them.
-    :param name: of its folder; ends in a hash of recipe, split and code.
-    """
+class Point:
+    """A run that a suite asks for. :param budgets: labelled images by task, as the suite asks for them."""
 
     system: str
     sources: str
     budgets: Mapping[str, Any]
     seed: int
     recipe: Recipe
-    split_hash: str
-    code: str
-    name: str
 
     @property
     def budget_text(self) -> str:
         """The budgets as text, such as 'diagnosis=100 lungs=10'."""
         return " ".join(f"{task}={labeled}" for task, labeled in self.budgets.items())
+
+
+@dataclass(frozen=True)
+class Cell(Point):
+    """One run, with its data and code. :param name: of its folder; ends in a hash of recipe, split and code."""
+
+    split_hash: str
+    data_hash: str
+    code: str
+    name: str
 
     def facts(self) -> dict[str, Any]:
         """What distinguishes it from the other cells, as plain data."""
@@ -47,6 +50,7 @@ class Cell:
             "seed": self.seed,
             "recipe_hash": self.recipe.digest(),
             "split_hash": self.split_hash,
+            "data_hash": self.data_hash,
             "code": self.code,
         }
 

@@ -1,25 +1,30 @@
-"""Two systems at equal budgets, with paired tests over seeds and over test images."""
+"""Two systems at equal budgets, with a paired test over seeds and a paired bootstrap over patients and seeds."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
-
-from scipy import stats
 
 from ssmtl.suite.bootstrap import Interval, Seed, bootstrap, minus
 from ssmtl.suite.cell import folder_of
+from ssmtl.suite.paired_t import OverSeeds, over_seeds
 from ssmtl.suite.per_image import statistic_of
-from ssmtl.suite.results import ResultRow, SuiteResults, read_results
+from ssmtl.suite.results import ResultRow, SuiteResults
+
+Pairs = Sequence[tuple[ResultRow, ResultRow]]
+"""Rows of two systems, one pair per seed."""
+
+IntervalOf = Callable[[SuiteResults, Pairs, str], Interval | None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """:param seeds: number that both systems have. :param difference: mean of `system` minus mean of `against`.
+    """How two systems differ in one metric.
 
-    :param t, p_t: Student's t-test, paired over seeds; NaN with a single seed.
-    :param interval: bootstrap over test images; None if the metric cannot be resampled.
+    :param unit: of the metric.
+    :param seeds: that both systems have; every number is over these.
+    :param difference: mean of `system` minus mean of `against`.
+    :param interval: bootstrap over patients and seeds; None if the metric cannot be resampled.
     """
 
     sources: str
@@ -27,30 +32,38 @@ class Comparison:
     task: str
     domain: str
     metric: str
+    unit: str
     system: str
     against: str
-    seeds: int
+    seeds: tuple[int, ...]
     mean: float
     against_mean: float
     difference: float
-    t: float
-    p_t: float
+    over_seeds: OverSeeds
     interval: Interval | None
 
 
-def compare(folder: Path, one: str, other: str) -> list[Comparison]:
+def compare(results: SuiteResults, one: str, other: str) -> list[Comparison]:
     """Every metric that both systems have, at budgets that agree on their common tasks.
 
-    :raises RunError: if `folder` is not a suite's folder, or has no results of one of the systems.
+    :param one, other: systems, or their names in tables. :raises RunError: if one of them has no results.
     """
-    results = read_results(folder)
     return list(comparisons(results, results.known(one), results.known(other)))
 
 
 def comparisons(
-    results: SuiteResults, one: str, other: str, task: str | None = None, metrics: Sequence[str] | None = None
+    results: SuiteResults,
+    one: str,
+    other: str,
+    task: str | None = None,
+    metrics: Sequence[str] | None = None,
+    *,
+    interval_of: IntervalOf | None = None,
 ) -> Iterator[Comparison]:
-    """:param task, metrics: restrict the comparison to these."""
+    """:param task, metrics: restrict the comparison to these.
+
+    :param interval_of: where intervals over patients come from, if not from the cells' folders.
+    """
     ours = _by_place(results, one, task, metrics)
     theirs = _by_place(results, other, task, metrics)
     for place, mine in ours.items():
@@ -60,7 +73,7 @@ def comparisons(
                 pairs = [(_of(mine, seed), _of(rows, seed)) for seed in shared]
                 pairs = [pair for pair in pairs if not any(math.isnan(row.value) for row in pair)]
                 if pairs:
-                    yield _compared(results, pairs, max(place[1], against[1], key=len))
+                    yield _compared(results, pairs, max(place[1], against[1], key=len), interval_of or resampled)
 
 
 def _by_place(
@@ -82,34 +95,28 @@ def _of(rows: Sequence[ResultRow], seed: int) -> ResultRow:
     return next(row for row in rows if row.seed == seed)
 
 
-def _compared(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], budgets: str) -> Comparison:
+def _compared(results: SuiteResults, pairs: Pairs, budgets: str, interval_of: IntervalOf) -> Comparison:
     ours, theirs = [one.value for one, _ in pairs], [other.value for _, other in pairs]
-    t, p = paired_t([a - b for a, b in zip(ours, theirs, strict=True)])
     row, other = pairs[0]
     name = f"{row.sources} {budgets} {row.task} {row.domain} {row.metric} {sorted((row.system, other.system))}"
     return Comparison(
-        row.sources, budgets, row.task, row.domain, row.metric, row.system, other.system, len(pairs),
-        fmean(ours), fmean(theirs), fmean(ours) - fmean(theirs), t, p, _interval(results, pairs, name),
+        row.sources, budgets, row.task, row.domain, row.metric, row.unit, row.system, other.system,
+        tuple(one.seed for one, _ in pairs), fmean(ours), fmean(theirs), fmean(ours) - fmean(theirs),
+        over_seeds([a - b for a, b in zip(ours, theirs, strict=True)]), interval_of(results, pairs, name),
     )  # fmt: skip
 
 
-def paired_t(differences: Sequence[float]) -> tuple[float, float]:
-    """Student's t and two-sided p: NaN for one difference; p is 1 if all are zero, 0 if all are equal but not zero."""
-    if len(differences) < 2:
-        return math.nan, math.nan
-    if len(set(differences)) == 1:
-        return (0.0, 1.0) if differences[0] == 0 else (math.copysign(math.inf, differences[0]), 0.0)
-    test = stats.ttest_1samp(differences, 0.0)
-    return float(test.statistic), float(test.pvalue)
+def resampled(results: SuiteResults, pairs: Pairs, name: str) -> Interval | None:
+    """By the bootstrap, from the cells' folders; None if the metric cannot be resampled.
 
-
-def _interval(results: SuiteResults, pairs: Sequence[tuple[ResultRow, ResultRow]], name: str) -> Interval | None:
+    :param name: determines the random numbers.
+    """
     seeds = []
     for one, other in pairs:
         ours, theirs = (
             statistic_of(folder_of(results.folder, row.cell), row.task, row.domain, row.metric) for row in (one, other)
         )
-        if ours is None or theirs is None or ours[0] != theirs[0]:
+        if ours is None or theirs is None or ours.ids != theirs.ids:
             return None
-        seeds.append(Seed(ours[0], minus(ours[1], theirs[1])))
+        seeds.append(Seed(ours.ids, ours.patients, minus(ours.value, theirs.value)))
     return bootstrap(seeds, name)

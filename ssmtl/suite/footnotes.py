@@ -1,5 +1,6 @@
 """Flags of published numbers as numbered notes below a table."""
 
+from ssmtl.suite.aggregate import FEW
 from ssmtl.suite.layout import Place
 
 
@@ -20,8 +21,9 @@ class Footnotes:
 
 NOTES = (
     "Mean ± sample standard deviation over seeds; n is the number of seeds.",
-    "Bold: the best mean among the systems with the same number of labels for the task. It says nothing about "
-    "significance: see significance.csv.",
+    f"† Fewer than {FEW} seeds: a mean of so few is not compared.",
+    f"Bold: the best among the systems with the same number of labels for the task and at least {FEW} seeds, by the "
+    "mean over the seeds that all of these have. It says nothing about significance: see significance.csv.",
 )
 PUBLISHED = (
     "In parentheses: the published number, as printed in its paper; see the suite's note for how far it compares."

@@ -11,19 +11,35 @@ from typing import Any
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.given_split import read_split
+from ssmtl.data.identity import data_digest
+from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import split_digest
 from ssmtl.experiment.assemble import assemble
-from ssmtl.experiment.prepare import list_files, make_source
+from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
 from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.code_version import code_version
-from ssmtl.suite.cell import Cell
+from ssmtl.suite.cell import Cell, Point
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
 
 SPLIT_BY = ("source", "labeled", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
 """The fields of a task that its split depends on."""
+
+
+def points_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Point]:
+    """Every run that the suite asks for, in the order of its grids, without a look at the data.
+
+    :raises RecipeError: for an invalid recipe, naming the system.
+    """
+    maker = Maker(suite, plugins, folders, beside)
+    points = [
+        Point(system, Path(sources).stem, budgets, seed, maker.recipe(system, sources, budgets, seed))
+        for grid in suite.grids
+        for system, sources, budgets, seed in maker.points(grid)
+    ]
+    return list({(one.system, one.sources, one.budget_text, one.seed): one for one in points}.values())
 
 
 def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Cell]:
@@ -61,7 +77,9 @@ class Maker:
         self.tasks: dict[tuple[str, str], list[str]] = {}
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
         self.listed: dict[str, Listed] = {}
-        self.splits: dict[str, str] = {}
+        self.splits: dict[str, tuple[str, str]] = {}
+        self.recipes: dict[tuple[str, str, str], Recipe] = {}
+        self.codes: dict[tuple[str, str], str] = {}
 
     def points(self, grid: Grid) -> Iterator[tuple[str, str, dict[str, Any], int]]:
         """System, sources, budgets (of the tasks that the system has) and seed of each cell, in order."""
@@ -74,13 +92,13 @@ class Maker:
                         yield system, sources, dict(zip(tasks, counts, strict=True)), seed
 
     def cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
-        recipe = self._recipe(system, sources, budgets, seed)
-        split = self._split(recipe, self._outputs(system, sources, recipe))
-        code = code_version(self.plugins, recipe)
-        key = hashlib.sha256(f"{recipe.digest()} {split} {code}".encode()).hexdigest()[:8]
+        recipe = self.recipe(system, sources, budgets, seed)
+        split, data = self._split(recipe, self._outputs(system, sources, recipe))
+        code = self._code(system, sources, recipe)
+        key = hashlib.sha256(f"{recipe.digest()} {split} {data} {code}".encode()).hexdigest()[:8]
         counts = ["-".join(str(count) for count in budgets.values())] if budgets else []
         name = "_".join([system, *counts, Path(sources).stem, f"s{seed}", key])
-        return Cell(system, Path(sources).stem, budgets, seed, recipe, split, code, name)
+        return Cell(system, Path(sources).stem, budgets, seed, recipe, split, data, code, name)
 
     def _read(self, system: str, sources: str, overrides: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
         chosen = self.suite.variants.get(system) or Variant(recipe=system)
@@ -95,6 +113,19 @@ class Maker:
 
     def _beside(self, name: str) -> str:
         return str(self.beside / name) if (self.beside / name).is_file() else name
+
+    def _code(self, system: str, sources: str, recipe: Recipe) -> str:
+        """The code version, which no budget and no seed changes."""
+        if (system, sources) not in self.codes:
+            self.codes[system, sources] = code_version(self.plugins, recipe)
+        return self.codes[system, sources]
+
+    def recipe(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Recipe:
+        """Read once for all seeds."""
+        key = system, sources, json.dumps(budgets)
+        if key not in self.recipes:
+            self.recipes[key] = self._recipe(system, sources, budgets, seed)
+        return self.recipes[key].model_copy(update={"seed": seed})
 
     def _recipe(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Recipe:
         """The system's recipe with the suite's settings, its own, the budgets and its name applied, in this order."""
@@ -124,18 +155,18 @@ class Maker:
             self.listed[key] = Listed(tuple(source.examples()))
         return self.listed[key]
 
-    def _split(self, recipe: Recipe, outputs: Mapping[str, Output]) -> str:
-        """A hash of the split, computed once for all recipes that share it."""
+    def _split(self, recipe: Recipe, outputs: Mapping[str, Output]) -> tuple[str, str]:
+        """A hash of the split and one of the data, computed once for all recipes that share it."""
         content = recipe.content()
         parts = {name: [task[key] for key in SPLIT_BY] for name, task in content["tasks"].items()}
         select = recipe.train.select_by == "validation"
         key = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
         if key not in self.splits:
-            files = list_files(recipe, lambda name: self._listed(recipe, name))
+            files = list_files(recipe, lambda name: self._listed(recipe, name), self.folders)
+            tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
             if recipe.split is not None:
-                splits = read_split(Path(recipe.split), recipe.tasks, files)
+                splits = read_split(Path(recipe.split), tasks, files)
             else:
-                tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
                 splits = split_tasks(tasks, files, recipe.seed, select)
-            self.splits[key] = split_digest(splits, recipe.seed)
+            self.splits[key] = split_digest(splits, recipe.seed), data_digest(fingerprints_of(recipe, files))
         return self.splits[key]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ssmtl.suite.aggregate import Group, Summary
+from ssmtl.suite.aggregate import FEW, Group, Summary, shared_seeds
 from ssmtl.suite.reference import Published, Reference
 from ssmtl.suite.results import SuiteResults
 
@@ -14,7 +14,11 @@ PROPER = {name.lower(): name for name in ("AUROC", "Dice", "F1", "Hausdorff", "J
 
 @dataclass(frozen=True)
 class Place:
-    """Our number and the published one. :param best: whether it is the best mean of its column at the same labels."""
+    """Our number and the published one.
+
+    :param best: whether it is the best of its column among the systems with the same labels and `FEW` seeds or more, by
+        the mean over the seeds that these all have.
+    """
 
     summary: Summary
     published: Published | None
@@ -22,11 +26,17 @@ class Place:
 
     @property
     def ours(self) -> str:
-        """'0.903 ± 0.009'; a dash if undefined."""
+        """'0.903 ± 0.009'; with a dagger below `FEW` seeds; a dash if undefined."""
         summary = self.summary
         if math.isnan(summary.mean):
             return "–"
-        return f"{summary.mean:.3f}" + ("" if math.isnan(summary.std) else f" ± {summary.std:.3f}")
+        spread = "" if math.isnan(summary.std) else f" ± {summary.std:.3f}"
+        return f"{summary.mean:.3f}{spread}{self.mark}"
+
+    @property
+    def mark(self) -> str:
+        """A dagger below `FEW` seeds."""
+        return "†" if self.summary.n < FEW else ""
 
     @property
     def theirs(self) -> str:
@@ -95,12 +105,14 @@ def head_of(metric: str, unit: str) -> str:
 
 
 def _best(one: Summary, own: Sequence[Summary]) -> bool:
-    """Among all systems with the same number of labels for the task; a single system is never best."""
+    """A single system is never best, and neither is one whose rivals share fewer than `FEW` seeds with it."""
 
     def column(group: Group) -> tuple[str, str, str]:
         return group.task, group.metric, group.labeled
 
-    rivals = [other.mean for other in own if column(other.group) == column(one.group) and not math.isnan(other.mean)]
-    if len(rivals) < 2 or math.isnan(one.mean) or one.higher_is_better is None:
+    rivals = [other for other in own if column(other.group) == column(one.group) and other.n >= FEW]
+    seeds = shared_seeds(rivals)
+    if len(rivals) < 2 or len(seeds) < FEW or one not in rivals or one.higher_is_better is None:
         return False
-    return one.mean == (max if one.higher_is_better else min)(rivals)
+    means = [other.mean_over(seeds) for other in rivals]
+    return one.mean_over(seeds) == (max if one.higher_is_better else min)(means)

@@ -13,7 +13,11 @@ def as_markdown(layout: Layout, results: SuiteResults) -> str:
     rule = ["---", *["---:"] * (len(heads) - 1)]
     lines = [_row(heads), _row(rule), *(_line(line, layout, notes) for line in layout.lines)]
     published = any(place.published for line in layout.lines for place in line.places.values())
-    below = [text for text in (*NOTES, *([PUBLISHED] if published else []), results.suite.note) if text]
+    below = [
+        text
+        for text in (*NOTES, *([PUBLISHED] if published else []), results.selection_labels(), results.suite.note)
+        if text
+    ]
     flags = [f"<sup>{number}</sup> {_safe(text)}" for text, number in notes.texts.items()]
     title = f"## {results.suite.name}: {layout.sources}, {layout.domain.replace('_', ' ')}"
     return "\n".join(

@@ -4,16 +4,22 @@ The suite's folder, the data and the cache must have the same paths on every nod
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssmtl.errors import RunError
+from ssmtl.suite.cell import status_of
 from ssmtl.suite.executor import Ended
 from ssmtl.suite.launch import launch
 from ssmtl.suite.work import BUSY, Work
 
 if TYPE_CHECKING:
     import ray
+
+AHEAD = 2
+"""Cells with Ray for each one that runs, so that no CPU waits for the next."""
 
 RETRIES = 3
 """How often a cell whose Ray worker died is restarted."""
@@ -48,21 +54,36 @@ class RayCluster:
     ) -> None:
         options: Any = self.ray.remote(num_cpus=self.threads, num_gpus=self.gpus, max_retries=RETRIES)
         task = options(work_below)
-        running: dict[ray.ObjectRef, Work] = {}
-        for one in work:
-            running[task.remote(one)] = one
-            started(one)
-        while running:
-            ready, _ = self.ray.wait(list(running), timeout=0.2)
+        waiting = deque(work)
+        submitted: dict[ray.ObjectRef, Work] = {}
+        queued: set[str] = set()
+        while waiting or submitted:
+            while waiting and len(submitted) < self.window():
+                one = waiting.popleft()
+                submitted[task.remote(one)] = one
+                queued.add(one.cell)
+            ready, _ = self.ray.wait(list(submitted), timeout=0.2)
+            for one in submitted.values():
+                if one.cell in queued and status_of(Path(one.suite), one.cell) == "running":
+                    queued.discard(one.cell)
+                    started(one)
             for reference in ready:
-                one = running.pop(reference)
+                one = submitted.pop(reference)
                 code = self._code(reference)
                 if code == BUSY:
-                    running[task.remote(one, PATIENCE)] = one
+                    submitted[task.remote(one, PATIENCE)] = one
                 else:
                     ended(one, code)
             idle()
         self.ray.shutdown()
+
+    def window(self) -> int:
+        """How many cells are with Ray at a time: twice what the cluster, at its present size, can run."""
+        size: dict[str, float] = self.ray.cluster_resources()  # type: ignore[no-untyped-call]
+        fits = [size.get("CPU", 0.0) / self.threads]
+        if self.gpus:
+            fits.append(size.get("GPU", 0.0) / self.gpus)
+        return AHEAD * max(1, int(min(fits)))
 
     def _code(self, reference: "ray.ObjectRef") -> int:
         """The worker's exit code; −9 if Ray gave up on the task because its workers died."""

@@ -1,14 +1,35 @@
 """A metric of one cell's test images, as a statistic that can be resampled."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmtl.evaluation.per_image import PerImage, read_per_image
+from ssmtl.errors import RunError
+from ssmtl.evaluation.per_image import PerImage, read_patients, read_per_image
 from ssmtl.evaluation.stored_predictions import read_predictions
 from ssmtl.runs.folder import RunFolder
 from ssmtl.suite.bootstrap import Floats, Statistic, area_under_roc, mean_of
+
+
+@dataclass(frozen=True)
+class ImageStatistic:
+    """The metric of any resample of some images. :param ids, patients: of the images, in order."""
+
+    ids: tuple[str, ...]
+    patients: tuple[str, ...]
+    value: Statistic
+
+
+@dataclass(frozen=True)
+class Classified:
+    """Predictions of a multi-class task. :param probabilities: (images, classes). :param targets: class indices."""
+
+    ids: tuple[str, ...]
+    patients: tuple[str, ...]
+    probabilities: Floats
+    targets: NDArray[np.int64]
 
 
 @lru_cache(maxsize=512)
@@ -17,29 +38,44 @@ def _values(cell: RunFolder) -> PerImage:
 
 
 @lru_cache(maxsize=512)
-def _scores(cell: RunFolder, task: str, domain: str) -> tuple[tuple[str, ...], Floats, NDArray[np.int64]] | None:
-    """Ids, probabilities and classes; None for masks and for multi-label outputs."""
-    stored = read_predictions(cell.predictions_of(task, domain))
+def _patients(cell: RunFolder, task: str, domain: str) -> dict[str, str]:
+    return dict(read_patients(cell.per_image)[task, domain])
+
+
+@lru_cache(maxsize=512)
+def _classified(cell: RunFolder, task: str, domain: str) -> Classified | None:
+    """None for masks and for multi-label outputs.
+
+    :raises RunError: if the file does not say whose images they are.
+    """
+    path = cell.predictions_of(task, domain)
+    stored = read_predictions(path)
     if "probabilities" not in stored or stored["targets"].ndim != 1:
         return None
-    ids = tuple(str(one) for one in stored["ids"])
-    return ids, stored["probabilities"].astype(np.float64), stored["targets"].astype(np.int64)
+    if "patients" not in stored:
+        raise RunError(f"{path}: no array 'patients' (written by an earlier version): run the cell again")
+    ids, patients = (tuple(str(one) for one in stored[name]) for name in ("ids", "patients"))
+    return Classified(ids, patients, stored["probabilities"].astype(np.float64), stored["targets"].astype(np.int64))
 
 
-def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> tuple[tuple[str, ...], Statistic] | None:
-    """The images' ids in order, and the metric of any resample of them; None if it is not known per image."""
+def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> ImageStatistic | None:
+    """None if the metric is not known per image.
+
+    :raises RunError: for a damaged file, or one that does not say whose images they are.
+    """
     known = _values(cell).get((task, domain, metric))
     if known is not None:
-        ids = tuple(sorted(known))
-        return ids, mean_of(np.array([known[one] for one in ids]))
+        ids, whose = tuple(sorted(known)), _patients(cell, task, domain)
+        return ImageStatistic(ids, tuple(whose[one] for one in ids), mean_of(np.array([known[one] for one in ids])))
     if metric not in ("accuracy", "auroc"):
         return None
-    scores = _scores(cell, task, domain)
-    if scores is None:
+    one = _classified(cell, task, domain)
+    if one is None:
         return None
-    ids, probabilities, targets = scores
     if metric == "accuracy":
-        return ids, mean_of((probabilities.argmax(1) == targets).astype(np.float64))
-    classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
-    areas = [area_under_roc(probabilities[:, index], targets == index) for index in classes]
-    return ids, lambda counts: np.nanmean([area(counts) for area in areas], axis=0)
+        right = (one.probabilities.argmax(1) == one.targets).astype(np.float64)
+        return ImageStatistic(one.ids, one.patients, mean_of(right))
+    count = one.probabilities.shape[1]
+    classes = [1] if count == 2 else range(count)
+    areas = [area_under_roc(one.probabilities[:, index], one.targets == index) for index in classes]
+    return ImageStatistic(one.ids, one.patients, lambda counts: np.nanmean([area(counts) for area in areas], axis=0))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ssmtl.errors import DataError
 from ssmtl.suite.aggregate import Group
+from ssmtl.suite.results import read_rows
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class Reference:
         self.numbers = numbers
 
     @classmethod
-    def read(cls, path: str | None) -> "Reference":
+    def read(cls, path: Path | None) -> "Reference":
         """:param path: None for no numbers. :raises DataError: if the file cannot be read or lacks a column."""
         if path is None:
             return cls({})
         try:
-            with Path(path).open(encoding="utf-8", newline="") as file:
-                return cls({_key(row): Published(row["mean"], row["std"], row["flag"]) for row in csv.DictReader(file)})
-        except (OSError, KeyError) as error:
+            rows = read_rows(path)
+            return cls({_key(row): Published(row["mean"], row["std"], row["flag"]) for row in rows})
+        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
             raise DataError(f"the published numbers {path} cannot be read: {error!r}") from error
 
     def of(self, group: Group) -> Published | None:

@@ -12,7 +12,7 @@ from ssmtl.suite.cell import Cell, folder_of, outcome_of, status_of
 
 COLUMNS = (
     "system", "budgets", "sources", "seed", "task", "labeled", "domain", "source", "metric", "higher_is_better", "unit",
-    "value", "images", "step", "cell", "recipe_hash", "split_hash", "code", "commit", "versions",
+    "value", "images", "step", "selection_labels", "cell", "recipe_hash", "split_hash", "code", "commit", "versions",
 )  # fmt: skip
 CELL_COLUMNS = ("cell", "system", "sources", "seed", "budgets", "status", "seconds", "threads", "error")
 
@@ -21,6 +21,13 @@ def write_rows(suite: Path, cells: Sequence[Cell]) -> None:
     """`results.csv`: one row per metric of each finished cell; `cells.csv`: one row per cell, with time and error."""
     write_text(suite / "results.csv", _csv(COLUMNS, (row for cell in cells for row in _rows(suite, cell))))
     write_text(suite / "cells.csv", _csv(CELL_COLUMNS, (_cell(suite, cell) for cell in cells)))
+
+
+def append_rows(suite: Path, cell: Cell) -> None:
+    """Add the rows of a cell that has just finished to `results.csv`, in one write; `write_rows` orders them later."""
+    text = _csv(None, _rows(suite, cell))
+    with (suite / "results.csv").open("a", encoding="utf-8", newline="") as file:
+        file.write(text)
 
 
 def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
@@ -34,12 +41,13 @@ def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
         for domain, metrics in domains.items():
             where = (task, labeled, domain, results.sources[task][domain])
             images, step = results.counts[task][domain]["images"], results.selected.step
+            selection = results.budgets[task].val if results.selected.by == "validation" else 0
             for metric, value in metrics.items():
                 facts = results.metrics[task][metric]
                 better = "" if facts.higher_is_better is None else str(facts.higher_is_better).lower()
                 yield (
                     cell.system, cell.budget_text, cell.sources, cell.seed, *where, metric, better, facts.unit,
-                    _number(value), images, step, *came_from,
+                    _number(value), images, step, selection, *came_from,
                 )  # fmt: skip
 
 
@@ -57,9 +65,10 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def _csv(columns: Sequence[str], rows: Iterator[tuple[object, ...]]) -> str:
+def _csv(columns: Sequence[str] | None, rows: Iterator[tuple[object, ...]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    if columns is not None:
+        writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue()

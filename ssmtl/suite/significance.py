@@ -1,39 +1,43 @@
-"""`tables/significance.csv`: the comparisons that the suite asks for, corrected for their number."""
+"""`tables/significance.csv`: the comparisons that the suite asks for, corrected within each question."""
 
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
-from ssmtl.suite.compare import Comparison, comparisons
+from ssmtl.suite.compare import Comparison, IntervalOf, comparisons, resampled
 from ssmtl.suite.results import SuiteResults
+from ssmtl.suite.suite_file import Compare
 
 COLUMNS = (
-    "sources", "budgets", "task", "domain", "metric", "system", "against", "seeds", "mean", "against_mean",
-    "difference", "t", "p_t", "p_t_holm", "images", "low", "high", "p_boot", "p_boot_holm",
+    "question", "sources", "budgets", "task", "domain", "metric", "system", "against", "seeds", "mean", "against_mean",
+    "difference", "seeds_low", "seeds_high", "detectable", "t", "p_t", "p_t_holm", "patients", "images", "low", "high",
+    "p_boot", "p_boot_least", "p_boot_holm",
 )  # fmt: skip
 
 
-def write_significance(path: Path, results: SuiteResults) -> Path:
-    """One row per comparison, with Holm's correction over all rows of the table."""
-    compared = [
-        comparison
-        for requested in results.suite.compare
-        for task, others in requested.against.items()
-        for other in others
-        for comparison in comparisons(results, requested.system, other, task, requested.metrics.get(task, ()))
-    ]
-    over_seeds = holm([one.p_t for one in compared])
-    over_images = holm([one.interval.p if one.interval else math.nan for one in compared])
+def write_significance(path: Path, results: SuiteResults, interval_of: IntervalOf = resampled) -> Path:
+    """One row per comparison. Each entry of the suite's `compare` is a question: Holm's correction is over its rows."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for one, p_t, p_boot in zip(compared, over_seeds, over_images, strict=True):
-        writer.writerow(_row(one, p_t, p_boot))
+    for number, asked in enumerate(results.suite.compare, start=1):
+        compared = list(_compared(results, asked, interval_of))
+        over_seeds = holm([one.over_seeds.p for one in compared])
+        over_images = holm([one.interval.p if one.interval else math.nan for one in compared])
+        for one, p_t, p_boot in zip(compared, over_seeds, over_images, strict=True):
+            writer.writerow([asked.question or f"question {number}", *_row(one, p_t, p_boot)])
     write_text(path, text.getvalue())
     return path
+
+
+def _compared(results: SuiteResults, asked: Compare, interval_of: IntervalOf) -> Iterator[Comparison]:
+    for task, others in asked.against.items():
+        for other in others:
+            metrics = asked.metrics.get(task, ())
+            yield from comparisons(results, asked.system, other, task, metrics, interval_of=interval_of)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -47,14 +51,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _row(one: Comparison, p_t: float, p_boot: float) -> list[object]:
-    interval = one.interval
-    over_images = (interval.low, interval.high, interval.p, p_boot) if interval else (math.nan,) * 4
+    interval, paired = one.interval, one.over_seeds
+    over_seeds = (one.mean, one.against_mean, one.difference, paired.low, paired.high, paired.detectable, paired.t)
+    over_images = (interval.low, interval.high, interval.p, interval.least) if interval else (math.nan,) * 4
     return [
-        one.sources, one.budgets, one.task, one.domain, one.metric, one.system, one.against, one.seeds,
-        *(_number(value) for value in (one.mean, one.against_mean, one.difference, one.t, one.p_t, p_t)),
-        interval.images if interval else "", *(_number(value) for value in over_images),
+        one.sources, one.budgets, one.task, one.domain, one.metric, one.system, one.against, len(one.seeds),
+        *(number_text(value) for value in (*over_seeds, paired.p, p_t)),
+        *((interval.patients or "", interval.images) if interval else ("", "")),
+        *(number_text(value) for value in (*over_images, p_boot)),
     ]  # fmt: skip
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Six significant digits; empty if undefined."""
     return "" if math.isnan(value) else f"{value:.6g}"

@@ -45,8 +45,14 @@ class Grid(SuitePart):
 
 
 class Compare(SuitePart):
-    """What is tested for significance: one system against others, for each task in the given metrics."""
+    """What is tested for significance: one system against others, for each task in the given metrics.
 
+    Each entry is one question, and p-values are corrected for the number of tests within it.
+
+    :param question: its words in tables.
+    """
+
+    question: str = ""
     system: str
     against: dict[str, list[str]]
     metrics: dict[str, list[str]]
@@ -59,6 +65,7 @@ class Suite(SuitePart):
     :param set: settings of every system.
     :param threads: of one run on a CPU. The last digit of a sum depends on their number, so the suite fixes it, not
         the machine.
+    :param time_limit: seconds after which a cell is ended and counts as failed; None for no limit.
     :param variants: systems that differ from the recipe of their name.
     :param names: of systems in tables.
     :param reference: a CSV file of published numbers, relative to the suite file.
@@ -70,6 +77,7 @@ class Suite(SuitePart):
     sources: Annotated[list[str], Field(min_length=1)] = ["phantom"]
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)] = [0]
     threads: PositiveInt = 1
+    time_limit: Annotated[float, Field(gt=0)] | None = None
     set: Settings = {}
     variants: dict[str, Variant] = {}
     grids: Annotated[list[Grid], Field(min_length=1)]

@@ -1,8 +1,10 @@
 """A suite from its file to its rows and tables."""
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -12,11 +14,12 @@ from ssmtl.contracts.folders import Folders
 from ssmtl.errors import RunError, nearest
 from ssmtl.json_file import write_model
 from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
-from ssmtl.suite.rows import write_rows
+from ssmtl.suite.rows import append_rows, write_rows
 from ssmtl.suite.suite_file import RECORD, Suite, read_suite, record_of
 from ssmtl.suite.work import FAILED, FINISHED, Work, note
 
@@ -61,6 +64,16 @@ class SuiteRun:
         with self.locked():
             write_rows(self.folder, self.cells)
 
+    def append_rows(self, name: str) -> None:
+        """Add the rows of a cell that has just finished to results.csv."""
+        with self.locked():
+            append_rows(self.folder, self.by_name[name])
+
+    @cached_property
+    def by_name(self) -> dict[str, Cell]:
+        """The cells by name."""
+        return {cell.name: cell for cell in self.cells}
+
     def locked(self) -> FileLock:
         """Held while files beside the cells are written."""
         return FileLock(self.folder / ".lock")
@@ -74,11 +87,14 @@ def open_suite(file: Path, folder: Path | None, plugins: Plugins, folders: Folde
     """:param folder: None for runs/bench/NAME.
 
     :raises RecipeError: for an invalid suite or recipe. :raises DataError: for missing data or too large a budget.
+    :raises RunError: if the folder holds a link.
     """
     torch.set_num_threads(1)  # for checks on tiny inputs; more would compete with running cells
     suite = read_suite(file)
+    place = folder or Path("runs") / "bench" / suite.name
+    check_own(place)
     cells = cells_of(suite, plugins, folders, file.parent)
-    return SuiteRun(suite, file, folder or Path("runs") / "bench" / suite.name, tuple(cells))
+    return SuiteRun(suite, file, place, tuple(cells))
 
 
 def run_cells(
@@ -93,7 +109,10 @@ def run_cells(
 
     def finished(one: Work, code: int) -> None:
         nonlocal failures
-        if code not in (FINISHED, FAILED, STOPPED):
+        if code == -signal.SIGALRM and one.time_limit:
+            error = f"the cell took longer than time_limit, {one.time_limit:g} seconds"
+            note(one, status="failed", error=error, seconds=one.time_limit)
+        elif code not in (FINISHED, FAILED, STOPPED):
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             note(one, status="failed", error=f"the worker died ({how}); see logs/{one.cell}.log", seconds=0)
         failures += code != FINISHED

@@ -2,17 +2,17 @@
 
 import csv
 import io
-import math
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
 from ssmtl.suite.aggregate import Summary, aggregated
+from ssmtl.suite.compare import IntervalOf, resampled
 from ssmtl.suite.latex import as_latex
 from ssmtl.suite.layout import layouts
 from ssmtl.suite.markdown import as_markdown
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import SuiteResults, read_results
-from ssmtl.suite.significance import write_significance
+from ssmtl.suite.significance import number_text, write_significance
 
 COLUMNS = (
     "sources", "domain", "system", "budgets", "task", "metric", "n", "mean", "std",
@@ -20,13 +20,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_tables(folder: Path) -> list[Path]:
+def write_tables(folder: Path, interval_of: IntervalOf = resampled) -> list[Path]:
     """Write every table of the suite's folder into its `tables/`.
 
+    :param interval_of: where intervals over patients come from, if not from the cells' folders.
     :raises RunError: if it is not a suite's folder. :raises DataError: if the published numbers cannot be read.
     """
     results = read_results(folder)
-    reference = Reference.read(results.suite.reference)
+    reference = Reference.read(results.reference)
     summaries = aggregated(results.rows)
     texts = {"summary.csv": _summary(summaries, reference)}
     for layout in layouts(results, summaries, reference):
@@ -35,12 +36,12 @@ def write_tables(folder: Path) -> list[Path]:
     (folder / "tables").mkdir(exist_ok=True)
     for name, text in texts.items():
         write_text(folder / "tables" / name, text)
-    return [*(folder / "tables" / name for name in texts), *_significance(results)]
+    return [*(folder / "tables" / name for name in texts), *_significance(results, interval_of)]
 
 
-def _significance(results: SuiteResults) -> list[Path]:
+def _significance(results: SuiteResults, interval_of: IntervalOf) -> list[Path]:
     path = results.folder / "tables" / "significance.csv"
-    return [write_significance(path, results)] if results.suite.compare else []
+    return [write_significance(path, results, interval_of)] if results.suite.compare else []
 
 
 def _summary(summaries: list[Summary], reference: Reference) -> str:
@@ -50,12 +51,8 @@ def _summary(summaries: list[Summary], reference: Reference) -> str:
     for one in summaries:
         group, published = one.group, reference.of(one.group)
         theirs = (published.mean, published.std, published.flag) if published else ("", "", "")
-        numbers = (one.n, _number(one.mean), _number(one.std))
+        numbers = (one.n, number_text(one.mean), number_text(one.std))
         writer.writerow(
             (group.sources, group.domain, group.system, group.budgets, group.task, group.metric, *numbers, *theirs)
         )
     return text.getvalue()
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"

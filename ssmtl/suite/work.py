@@ -17,6 +17,7 @@ class Work:
     """What a worker needs to know, as plain data.
 
     :param suite: the suite's folder. :param facts: of the cell. :param recipe: the cell's, resolved.
+    :param time_limit: seconds after which the worker is ended; None for no limit.
     """
 
     suite: str
@@ -25,9 +26,18 @@ class Work:
     threads: int
     data_root: str | None
     plugins: tuple[str, ...]
+    time_limit: float | None = None
 
     @classmethod
-    def of(cls, cell: Cell, suite: Path, threads: int, data_root: Path | None, plugins: tuple[Path, ...]) -> Self:
+    def of(
+        cls,
+        cell: Cell,
+        suite: Path,
+        threads: int,
+        data_root: Path | None,
+        plugins: tuple[Path, ...],
+        time_limit: float | None = None,
+    ) -> Self:
         """:param suite: the suite's folder."""
         return cls(
             str(suite.resolve()),
@@ -36,6 +46,7 @@ class Work:
             threads,
             str(data_root.resolve()) if data_root else None,
             tuple(str(path.resolve()) for path in plugins),
+            time_limit,
         )
 
     @property

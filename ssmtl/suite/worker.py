@@ -9,6 +9,7 @@ signal, and saved.
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -20,13 +21,17 @@ from filelock import Timeout
 from ssmtl.errors import RunError
 from ssmtl.runs.execute import Job, execute
 from ssmtl.runs.folder import RunFolder
-from ssmtl.runs.signals import STOPPED, StoppedError
+from ssmtl.runs.signals import STOPPED, StoppedError, stoppable
 from ssmtl.suite.cell import folder_of, lock_of, outcome_of
 from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
 
 
 def work_on(work: Work) -> int:
-    """Train the cell unless it is finished; if a worker died in it, resume from the last checkpoint."""
+    """Train the cell unless it is finished; if a worker died in it, resume from the last checkpoint.
+
+    Past the time limit the operating system ends the process with SIGALRM, whatever it hangs in.
+    """
+    signal.setitimer(signal.ITIMER_REAL, work.time_limit or 0)
     suite = Path(work.suite)
     try:
         with lock_of(suite, work.cell).acquire(timeout=0):
@@ -44,7 +49,8 @@ def work_on(work: Work) -> int:
 def _train(work: Work, folder: RunFolder) -> int:
     began = time.perf_counter()
     try:
-        _run(work, folder)
+        with stoppable():
+            _run(work, folder)
     except StoppedError:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - any error is this cell's; the suite continues
@@ -60,6 +66,7 @@ def _run(work: Work, folder: RunFolder) -> None:
     import torch
 
     from ssmtl.contracts.folders import Folders
+    from ssmtl.data.identity import data_digest
     from ssmtl.data.split_file import split_digest
     from ssmtl.experiment.assemble import assemble
     from ssmtl.experiment.prepare import prepare
@@ -73,8 +80,10 @@ def _run(work: Work, folder: RunFolder) -> None:
     folders = Folders(Path(work.data_root) if work.data_root else None)
     split = folder.split if folder.is_started else None
     data = prepare(experiment, plugins, folders, split_file=split)
+    if data_digest(data.fingerprints) != work.facts["data_hash"]:
+        raise RunError("the data changed since the suite was started: images, labels, masks or patients differ")
     if split_digest(data.splits, recipe.seed) != work.facts["split_hash"] and not data.skipped:
-        raise RunError("the data changed since the suite was started: the split differs")
+        raise RunError("the split is not the suite's: did RUN/split.json change?")
     local = tuple(Path(path) for path in work.plugins)
     job = Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run"), resume=True)
     execute(job, plugins, experiment, data)

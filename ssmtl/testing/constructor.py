@@ -16,7 +16,7 @@ Make = Callable[..., Any]
 def check_options(make: Make, engine: int, options: Mapping[str, Any]) -> None:
     """The signature can become a recipe's schema, and `options` and every default fit it.
 
-    :param engine: how many arguments the engine passes: 0 for augmentations, 1 for every other kind.
+    :param engine: how many arguments the engine always passes: 0 for augmentations, 1 for every other kind.
     :param options: sample values, at least the required ones.
     """
     name = name_of(make)
@@ -29,7 +29,7 @@ def check_options(make: Make, engine: int, options: Mapping[str, Any]) -> None:
             f"the parameter '{parameter.name}' of {name} is the engine's and the recipe's at once: "
             "write '/' after what the engine passes, and '*' before the options"
         )
-        if parameter.kind is parameter.POSITIONAL_ONLY:
+        if parameter.kind is parameter.POSITIONAL_ONLY and parameter.default is parameter.empty:
             positional.append(parameter.name)
     assert len(positional) == engine, (
         f"{name} has {len(positional)} parameters before '/' {positional}, expected {engine}"

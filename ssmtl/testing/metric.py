@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.head import Output
-from ssmtl.contracts.metric import Metric
+from ssmtl.contracts.metric import Metric, wrong_facts
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, check_options, made, name_of
 
@@ -18,6 +18,8 @@ TOLERANCE = 1e-5
 
 def check_metric(make: Make, /, **options: Any) -> None:
     """Values of the promised shapes under stable names, whatever the order of the images; inputs untouched.
+
+    It says whether higher is better, its unit, and whether it selects weights.
 
     A metric rejects the kinds of output it is not defined for with a ValueError, and accepts at least one.
     """
@@ -41,6 +43,9 @@ def _takes(make: Make, options: Mapping[str, Any], output: Output) -> bool:
 
 
 def _check(metric: Metric, output: Output, name: str) -> None:
+    for attribute in ("higher_is_better", "unit", "selects"):
+        assert hasattr(metric, attribute), f"{name} does not define '{attribute}'"
+    assert not (wrong := wrong_facts(metric)), f"{name}: {'; '.join(wrong)}"
     probabilities, targets = (
         output.probabilities(samples.logits(output, ROWS, SIZE)),
         samples.targets(output, ROWS, SIZE),

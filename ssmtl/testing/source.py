@@ -8,7 +8,10 @@ import numpy as np
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example, Pixels, SplitName
-from ssmtl.data.images import grey_uint8, mask_uint8, to_grey
+from ssmtl.data.images import grey_uint8, to_grey
+from ssmtl.data.masks import mask_uint8
+from ssmtl.recipe.models import SourceEntry
+from ssmtl.registry.options import options_model
 from ssmtl.testing.constructor import Make, made, name_of
 
 IMAGES = 8
@@ -18,6 +21,8 @@ IMAGES = 8
 def check_source(make: Make, folders: Folders, /, **options: Any) -> None:
     """Distinct ids in a stable order; labels and masks of the right types; images that can be read and pickled."""
     name = name_of(make)
+    hidden = set(options_model(make, name).model_fields) & set(SourceEntry.model_fields)
+    assert not hidden, f"{name} has the option '{min(hidden)}', which in a recipe is a key of every source"
     examples: Sequence[Example] = made(make, options, folders).examples()
     assert examples, f"{name} names no image"
     ids = [example.id for example in examples]

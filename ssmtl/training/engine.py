@@ -41,6 +41,7 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
     """
     recipe = state.experiment.recipe
     train, epoch = recipe.train, steps_per_epoch(state)
+    averaged = () if state.ema is None else (state.ema.model,)
     started = time.perf_counter()
     trained = 0.0
     for step in range(done, train.steps):
@@ -52,7 +53,7 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
         compare = every is not None and (step + 1) % every == 0
         logged = (step + 1) % train.log_every == 0 or step == 0 or compare
         try:
-            with attributed(state.experiment, f"in step {step + 1}"):
+            with attributed(state.experiment, f"in step {step + 1}", *averaged, otherwise="the training step"):
                 result = training_step(state, step, diagnose=logged, compare=compare)
             trained += time.perf_counter() - began
             if logged:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,9 +11,12 @@ from torch import Tensor
 
 from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.view import Batch, View
+from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.rows import Rows, TaskData
-from ssmtl.data.sampler import rows_at
+from ssmtl.data.sampler import rows_at, sample_keys
 from ssmtl.experiment.task import Task
+
+Number = TypeVar("Number", np.int64, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Shard:
     rank: int = 0
     world: int = 1
 
-    def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def of(self, rows: NDArray[Number]) -> NDArray[Number]:
         """This process's part of the rows."""
         each = len(rows) // self.world
         return rows[self.rank * each : (self.rank + 1) * each]
@@ -34,26 +38,39 @@ def render(
 ) -> tuple[Batch, Mapping[View, Tensor]]:
     """The batch with every view of the task, and the true classes of its unlabelled rows, for diagnostics only.
 
-    Which rows, and how each is augmented, is a pure function of (seed, task, sample, step, view).
+    Which rows, and how each is augmented, is a pure function of (seed, task, sample, repetition, step, view).
     """
     images, targets, streams, truth = {}, {}, {}, {}
     for pool in sorted({view.pool for view in task.views}):
         rows: Rows = getattr(data, pool)
-        chosen = shard.of(rows_at(step, task.rows(pool), len(rows), seed, task.name, pool))
+        whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
+        chosen, keys = shard.of(whole), shard.of(sample_keys(whole, rows.keys))
         originals = rows.images(chosen).to(device).float() / 255
         masked = task.output.kind == "masks"
         known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
         for view in (view for view in task.views if view.pool == pool):
-            streams[view] = RandomStream.of(rows.keys[chosen], seed, task.name, step, str(view), device=device)
-            masks = known.float() if masked and known is not None else None
+            streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
+            masks = _channels(known) if masked and known is not None else None
             images[view], warped = task.augment[view.augment](originals, masks, streams[view])
             if pool == "unlabeled":
                 if known is not None:
                     truth[view] = known
             elif masked:
                 assert warped is not None
-                targets[view] = warped
+                targets[view] = _references(warped, len(task.output.classes))
             else:
                 assert known is not None
                 targets[view] = known
     return Batch(images, targets, streams), truth
+
+
+def _channels(masks: Tensor) -> Tensor:
+    """Masks of 0 and 1 as floats; if something is unknown, a channel more for each structure: 1 where it is unknown."""
+    unknown = masks == UNKNOWN
+    return torch.cat([masks.masked_fill(unknown, 0), unknown], 1).float() if unknown.any() else masks.float()
+
+
+def _references(warped: Tensor, structures: int) -> Tensor:
+    """The augmented masks, NaN where nothing is known."""
+    masks, unknown = warped[:, :structures], warped[:, structures:]
+    return masks.masked_fill(unknown > 0.5, torch.nan) if unknown.shape[1] else warped

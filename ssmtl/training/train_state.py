@@ -8,7 +8,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ssmtl.data.rows import TaskData
-from ssmtl.errors import RunError
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.model.ema import Ema
 from ssmtl.training.render import Shard
@@ -44,18 +43,8 @@ class TrainState:
 
 
 def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
-    """Moves the experiment to Fabric's device and wraps it.
-
-    :raises RunError: if a batch does not divide evenly among the processes.
-    """
+    """Moves the experiment to Fabric's device and wraps it."""
     shard = Shard(fabric.global_rank, fabric.world_size)
-    for task in experiment.tasks:
-        for pool in {view.pool for view in task.views}:
-            if task.rows(pool) % shard.world:
-                raise RunError(
-                    f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide "
-                    f"among {shard.world} devices"
-                )
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
     fabric.to_device(outside)
     train = experiment.recipe.train

@@ -36,6 +36,13 @@ document.body.setAttribute("data-measured", JSON.stringify({
   tables: sorted.length, sorted: sorted.flat().every(Boolean), columns: sorted.flat().length,
   images: page.images.length,
   sizes: [...page.images].every((image) => image.naturalWidth > 300 && image.getBoundingClientRect().width > 200),
+  sticky: tables.every((table) => { const box = table.parentElement; box.scrollLeft = 500;
+    const first = table.tBodies[0].rows[0].cells[0];
+    return Math.abs(first.getBoundingClientRect().left - box.getBoundingClientRect().left) < 2; }),
+  name: Math.max(...tables.map((table) =>
+    table.tBodies[0].rows[0].cells[0].getBoundingClientRect().width / table.parentElement.clientWidth)),
+  shares: [...page.images].map((image) => image.getBoundingClientRect().width / image.closest("figure").clientWidth),
+  hidden: tables.slice(0, 4).filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1).length,
   paper: inside.contentWindow.getComputedStyle(page.body).backgroundColor,
 }));
 })</script></body>"""
@@ -65,7 +72,12 @@ def test_the_page_fits_and_every_column_sorts(report, tmp_path, width, dark):
     assert measured["inner"] == width
     assert measured["scroll"] <= width
     assert measured["right"] <= width
-    assert measured["tables"] == 5
+    assert measured["tables"] >= 5
+    assert measured["sticky"], "the first column stays where it is when a table is scrolled"
+    assert measured["name"] < 0.5, "half of the table and more is left for numbers"
+    assert min(measured["shares"]) > 0.95, "figures use the width of the page"
+    if width == 1280:
+        assert measured["hidden"] == 0, "no column of a table of results is cut off"
     assert measured["columns"] > 40
     assert measured["sorted"]
     assert measured["images"] >= 12

@@ -90,6 +90,72 @@ MISTAKES = {
 }
 
 
+STRANGE = {
+    "3,000 dots": ("a." * 3000 + "x=1", "names a place 3,001 levels deep; expected at most 64"),
+    "a digit that is no number": ("tasks.lungs.strategies.².weight=1", "no item '²' in the list"),
+    "an index of 5,000 digits": (f"tasks.lungs.strategies.{'1' * 5000}.weight=1", "no item '1111"),
+    "a date as key": ("train={2020-01-01: 3}", "not YAML: a key must be a word"),
+    "a number of 400 digits": (f"tasks.lungs.batch={'1' * 400}", "the number 11111111111111111111… is too large"),
+    "a large number with a point": (f"optimizer.lr={'1' * 400}.5", "the number 11111111111111111111… is too large"),
+    "an exponent": ("optimizer.lr=1e400", "the number 1e400 is too large"),
+    "a number below 64 bits": (f"seed=-{'9' * 30}", "is too large"),
+    "deep lists": (f"train={'[' * 100}{']' * 100}", "not YAML: nested too deeply: more than 64 levels"),
+    "a metric that is a number": ("tasks.lungs.metrics=[{use: 5}]", RECIPE + "tasks.lungs.metrics.0.use: ", "found 5"),
+    "devices": ("train.devices=3", RECIPE + "train.devices: task 'diagnosis': 10 labeled rows per step do not divide"),
+    "a timeout beyond all dates": ("train.timeout=999999999999999999", RECIPE + "train.timeout: ", "31536000"),
+}
+
+
+@pytest.mark.parametrize("mistake", STRANGE)
+def test_strange_values(mistake, out):
+    override, *messages = STRANGE[mistake]
+    code, shown, err = run(out, override, *TINY) if mistake != "devices" else run(out, override)
+    assert code == 2, (shown, err)
+    assert "Internal error" not in err
+    assert all(message in err for message in messages), err
+
+
+def test_a_home_that_does_not_exist(out):
+    override = "sources.chex={use: folders, root: ~nosuchuser}"
+    refused(run(out, override, *SMALL), "source 'chex': nothing at ~nosuchuser: ")
+
+
+@pytest.mark.parametrize("command", ["run", "check", "evaluate", "bench"])
+def test_an_empty_path_is_not_the_current_folder(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = {
+        "run": ("run", "multimix", "--out", ""),
+        "check": ("check", "multimix", "--data-root", ""),
+        "evaluate": ("evaluate", tmp_path, "--out", ""),
+        "bench": ("bench", "run", tmp_path, "--out", ""),
+    }[command]
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert "it is empty; expected a path" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_of_400_digits(out):
+    code, _, err = run(out, options=("--seed", "1" * 400))
+    assert code == 2
+    assert "--seed" in err
+
+
+def test_markup_in_names_and_paths_is_text(tmp_path):
+    """What looks like rich's markup in a run's name, a class, a path or a domain is shown as it is."""
+    names = ("name='[/bold] run'", "tasks.diagnosis.head.classes=[normal, '[/bold]']")
+    labels = "sources.chex.labels={pneumonia: '[/bold]'}"
+    out = tmp_path / "[/red]"
+    code, shown, err = run(out, *SMALL, *names, labels)
+    assert code == 0, err
+    for text in ("[/bold] run", "normal, [/bold]", "(4 normal, 4 [/bold])", str(out)):
+        assert text in shown.replace("\n", ""), shown
+    for command in (("report", out), ("run", "--resume", out)):
+        code, _, err = call(*command)
+        assert code == 0, err
+    refused(run(out, *SMALL, *names, labels), "[/red] already holds a run")
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_in_the_recipe(mistake, out):
     override, *messages = MISTAKES[mistake]
@@ -166,6 +232,41 @@ def test_a_table_without_validation_rows(my_images, out):
         "val: 0.15",
         "train.select_by: last",
     )
+
+
+@pytest.mark.parametrize(("task", "column", "what"), [("diagnosis", 1, "label"), ("lungs", 2, "mask")])
+def test_a_test_image_that_lost_its_label_is_not_scored_as_wrong(task, column, what, my_images, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    source = {"diagnosis": "chex", "lungs": "jsrt"}[task]
+    scored = f"tasks.{task}.evaluate_on={{in: {source}}}"
+    assert run_on(my_images, first, scored)[0] == 0
+    image = json.loads((first / "split.json").read_text())["tasks"][task]["test"]["in"]["ids"][0]
+    table = my_images / "manifest.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    table.write_text(
+        "\n".join(
+            ",".join([*row[:column], "", *row[column + 1 :]]) if row[0] == image else ",".join(row) for row in lines
+        )
+    )
+    for result in (
+        run_on(my_images, second, scored, f"split={first / 'split.json'}"),
+        call("evaluate", first, "--data-root", my_images.parent),
+    ):
+        refused(result, image, f"has no {what} (1 such images)")
+    assert not second.exists()
+
+
+def test_a_mask_whose_values_mean_several_things(my_images, tmp_path):
+    masks = sorted((my_images / "masks").iterdir())
+    for mask in masks:
+        save(mask, [[0, 1] * 24, [1, 255] * 24] * 20)
+    refused(
+        run_on(my_images, tmp_path / "out"), f"mask {masks[0].parent}", "has the values 0, 1, 255; expected 0 and one"
+    )
+    values = "sources.jsrt.values={lung: [1], ignore: [255]}"
+    code, _, err = run_on(my_images, tmp_path / "out", "tasks.lungs.evaluate_on={in: jsrt}", values)
+    assert code == 0, err
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["tasks"]["lungs"]["in"]["dice"] <= 1
 
 
 def test_a_path_of_the_table_that_does_not_exist(my_images, out):

@@ -130,11 +130,11 @@ class GoodBridge(Bridge):
 
 
 class Backward(GoodBridge):
-    """As in MultiMix's published code: `.backward()` into the classifier's own gradients."""
+    """Around the frozen predictor, into the classifier's own gradients."""
 
     def forward(self, images, features, predict):
         with torch.enable_grad():
-            predict["other"](images.clone().requires_grad_()).sum().backward()
+            next(predict["other"].model.parameters()).sum().backward()
         return features
 
 
@@ -371,6 +371,8 @@ def test_source(make, message):
 
 
 class Right:
+    higher_is_better, unit, selects = True, "", False
+
     def __init__(self, output: Output, /) -> None:
         if output.kind != "multiclass":
             raise ValueError("only multi-class")
@@ -399,9 +401,38 @@ class Centred(Right):
         return {"right": probabilities[:, 0] - probabilities[:, 0].mean()}
 
 
+class Sideless(Right):
+    higher_is_better = "no"
+
+
+class Unitless(Right):
+    unit = None
+
+
+class Undecided(Right):
+    higher_is_better, selects = None, True
+
+
+class Silent:
+    def __init__(self, output: Output, /) -> None:
+        pass
+
+    def __call__(self, probabilities, targets):
+        return {"silent": probabilities.mean()}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
-    [(FirstRow, "order of the images"), (Wide, "has shape"), (Names, "for other images"), (Centred, "other images")],
+    [
+        (FirstRow, "order of the images"),
+        (Wide, "has shape"),
+        (Names, "for other images"),
+        (Centred, "other images"),
+        (Sideless, "higher_is_better is 'no', expected True, False or None"),
+        (Unitless, "unit is None, expected text"),
+        (Undecided, "it cannot select weights"),
+        (Silent, "does not define 'higher_is_better'"),
+    ],
 )
 def test_metric(make, message):
     testing.check_metric(Right)

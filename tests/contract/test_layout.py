@@ -7,7 +7,16 @@ import pytest
 
 CORE = Path(__file__).parents[2] / "ssmtl"
 
-FRONT = {"__version__", "atomic_file", "errors", "events", "hookspecs", "json_file", "validation_errors"}
+FRONT = {
+    "__version__",
+    "atomic_file",
+    "errors",
+    "events",
+    "hookspecs",
+    "json_file",
+    "regular_file",
+    "validation_errors",
+}
 """Top-level modules and the version, which every package may import."""
 
 ORDER = (
@@ -32,10 +41,11 @@ ALLOWED = {
     "hookspecs": {"contracts", "events"},
     "events": set(),
     "errors": set(),
-    "atomic_file": set(),
+    "atomic_file": {"regular_file"},
+    "regular_file": set(),
     "validation_errors": {"errors"},
-    "json_file": {"atomic_file", "errors", "validation_errors"},
-    "__init__": {"contracts", "data", "errors", "evaluation", "events", "hookspecs", "model"},
+    "json_file": {"atomic_file", "errors", "regular_file", "validation_errors"},
+    "__init__": {"contracts", "data", "errors", "evaluation", "events", "hookspecs", "model", "regular_file"},
 }
 
 LONGEST, MEDIAN = 240, 80

@@ -9,6 +9,7 @@ import torch
 
 from ssmtl.data.split_file import DomainPart, TaskSplit, write_split_file
 from ssmtl.evaluation.per_image import write_per_image
+from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import Scores
 from ssmtl.events import Evaluated, StepEnded
 from ssmtl.json_file import write_model
@@ -64,15 +65,16 @@ def make_up_run(
         results.tasks[task], results.counts[task], results.sources[task] = {}, {}, {}
         for domain, (source, count, skill) in DOMAINS.items():
             ids = np.array([f"{source}/patient{index:04d}" for index in range(count)])
+            images = Predictions(tuple(ids), tuple(ids), torch.zeros(0), torch.zeros(0))
             if masks:
                 arrays, values, counts = _masks(rng, ids, list(structures), list(classes), skill)
                 metrics = {key: _mean(column) for key, column in values.items()} | {"average_hausdorff": 3.21 / skill}
                 columns = {key: torch.tensor(column, dtype=torch.float64) for key, column in values.items()}
-                per_image[task, domain] = (tuple(ids), Scores({}, columns, {}))
+                per_image[task, domain] = (images, Scores({}, columns, {}))
             else:
                 arrays, metrics = _labels(rng, count, list(classes), skill, multilabel=multilabel)
                 counts = {"images": count}
-            np.savez_compressed(run.predictions_of(task, domain), ids=ids, **arrays)
+            np.savez_compressed(run.predictions_of(task, domain), ids=ids, patients=ids, **arrays)
             results.tasks[task][domain], results.counts[task][domain] = metrics, counts
             results.sources[task][domain] = source
         results.metrics[task] = {

@@ -1,6 +1,9 @@
 """The decoded-image cache: decoded once, keyed by content, safe to build twice at the same time."""
 
+import importlib
 import multiprocessing
+import os
+import stat
 import threading
 
 import numpy as np
@@ -9,6 +12,7 @@ from made_examples import MadeUpImage, example
 from PIL import Image
 
 from ssmtl.contracts.source import Example
+from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.cache import cache_folder, decode
 from ssmtl.data.images import ImageFile
 from ssmtl.errors import DataError
@@ -149,3 +153,55 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.delenv("SSMTL_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "ssmtl"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o077, 0o700)])
+def test_a_colleague_may_read_it_if_the_umask_allows(umask, mode, tmp_path):
+    before = os.umask(umask)
+    try:
+        decode([example(0)], 16, 1, folder=tmp_path)
+    finally:
+        os.umask(before)
+    (entry,) = tmp_path.iterdir()
+    assert stat.S_IMODE(entry.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("moment", ["mkdir", "open", "flock", "rename"])
+def test_a_build_is_never_taken_for_an_abandoned_one(moment, tmp_path, monkeypatch):
+    """Another process clears up at the worst moment: around the system calls by which a build comes into being."""
+    module = importlib.import_module("fcntl" if moment == "flock" else "os")
+    call, busy = getattr(module, moment), []
+
+    def called(*arguments, **options):
+        if busy:
+            return call(*arguments, **options)
+        busy.append(True)
+        clear_abandoned(tmp_path)
+        result = call(*arguments, **options)
+        clear_abandoned(tmp_path)
+        busy.clear()
+        return result
+
+    monkeypatch.setattr(module, moment, called)
+    assert decode([example(0, grey=9)], 16, 1, folder=tmp_path).images.max() == 9
+    assert len(entries(tmp_path)) == 1
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    for name in (".building-1", ".new-1", ".new-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".lock").touch()
+    os.utime(tmp_path / ".new-1", (0, 0))
+    with building_in(tmp_path) as building:
+        clear_abandoned(tmp_path)
+        assert entries(tmp_path) == [building.name, ".new-2"], "one is being built, one is only now being locked"
+    assert entries(tmp_path) == [".new-2"]
+
+
+def test_an_entry_with_a_named_pipe_in_it_is_built_again(tmp_path):
+    examples = [example(0, grey=9)]
+    decode(examples, 16, 1, folder=tmp_path)
+    for name in ("done.json", "images.npy"):
+        (tmp_path / entries(tmp_path)[0] / name).unlink()
+        os.mkfifo(tmp_path / entries(tmp_path)[0] / name)
+        assert decode(examples, 16, 1, folder=tmp_path).images.max() == 9

@@ -1,7 +1,10 @@
 """Images as they occur in practice: read correctly, or refused with their name."""
 
 import os
+import threading
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 
 from ssmtl.contracts.source import Example
 from ssmtl.data.cache import decode
+from ssmtl.data.decoding_memory import DECODING, ByteBudget
 from ssmtl.data.images import ImageFile
 from ssmtl.errors import DataError
 
@@ -96,6 +100,103 @@ def test_a_decompression_bomb(tmp_path):
     path = saved(tmp_path / "image.png", Image.new("1", (20_000, 20_000)))
     assert path.stat().st_size < 100_000
     refused(path, "pixels")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_colour_image_counts_with_all_its_bytes(tmp_path):
+    """100 million pixels: in grey, they are fewer than Pillow's limit, in colour they take too much memory."""
+    path = saved(tmp_path / "image.png", Image.new("RGB", (10_000, 10_000)))
+    refused(path, "it is too large: decoding it takes 4.8 GB of memory, expected at most 4.3 GB")
+
+
+def dicom(path, rows, columns, *, deflated=False, stored=b"", **tags):
+    pydicom = pytest.importorskip("pydicom", reason="the extra [dicom] is not installed")
+    from test_images import dicom as written
+
+    written(path, np.zeros((2, 2), np.uint16))
+    dataset = pydicom.dcmread(path)
+    dataset.Rows, dataset.Columns, dataset.PixelData = rows, columns, stored or dataset.PixelData
+    for tag, value in tags.items():
+        setattr(dataset, tag, value)
+    if deflated:
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_dicom_file_that_says_it_is_enormous(tmp_path):
+    refused(dicom(tmp_path / "image.dcm", 15_000, 15_000), "it is too large: decoding it takes 10.8 GB of memory")
+
+
+def test_a_deflated_dicom_file_that_inflates_to_too_much(tmp_path, monkeypatch):
+    """It is never inflated as a whole: counting stops at the limit, and no more than a piece is in memory."""
+    path = dicom(tmp_path / "image.dcm", 10_000, 10_000, deflated=True, stored=bytes(200_000_000))
+    assert path.stat().st_size < 300_000
+    monkeypatch.setattr("pydicom.dcmread", None)
+    refused(path, "it is too large: decoding it takes ")
+
+
+def test_a_deflated_dicom_file_of_usual_size(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 4096, (40, 30), np.uint16)
+    path = dicom(tmp_path / "image.dcm", 40, 30, deflated=True, stored=noise.tobytes())
+    assert np.allclose(ImageFile(path).read(), (noise - noise.min()) / (noise.max() - noise.min()), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (
+            {"RescaleSlope": "nan", "RescaleIntercept": "0"},
+            "rescaling gives values that are not finite (RescaleSlope nan",
+        ),
+        ({"RescaleSlope": "1", "RescaleIntercept": "inf"}, "not finite (RescaleSlope 1, RescaleIntercept inf)"),
+        ({"WindowCenter": "nan", "WindowWidth": "10"}, "window centre nan and width 10"),
+        ({"WindowCenter": "1", "WindowWidth": "nan"}, "window centre 1 and width nan"),
+        ({"WindowCenter": "1", "WindowWidth": "0"}, "and a width above 0"),
+    ],
+)
+def test_dicom_numbers_that_would_make_a_black_image(tags, message, tmp_path):
+    pydicom = pytest.importorskip("pydicom", reason="the extra [dicom] is not installed")
+    reading = pydicom.config.settings.reading_validation_mode, pydicom.config.settings.writing_validation_mode
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
+    try:
+        path = dicom(tmp_path / "image.dcm", 2, 2, stored=np.arange(4, dtype=np.uint16).tobytes(), **tags)
+    finally:
+        pydicom.config.settings.reading_validation_mode, pydicom.config.settings.writing_validation_mode = reading
+    refused(path, message)
+
+
+def test_all_threads_together_stay_within_the_limit():
+    budget, lock, held, most = ByteBudget(100), threading.Lock(), [0], [0]
+
+    def work(count):
+        with budget.hold(count):
+            with lock:
+                held[0] += count
+                most[0] = max(most[0], held[0])
+            time.sleep(0.002)
+            with lock:
+                held[0] -= count
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(work, [40, 60, 100, 1] * 25))
+    assert most[0] == 100
+    assert budget.free == 100
+    with pytest.raises(DataError, match="too large"), budget.hold(101):
+        pass
+
+
+def test_an_image_holds_its_memory_until_it_is_resized(tmp_path):
+    file = ImageFile(saved(tmp_path / "image.png", Image.fromarray(NOISE)))
+    with file.opened():
+        assert DECODING.total - DECODING.free == 24 * 40 * 30
+    assert DECODING.free == DECODING.total
+    (tmp_path / "image.png").write_bytes((tmp_path / "image.png").read_bytes()[:300])
+    with pytest.raises(DataError):
+        file.read()
+    assert DECODING.free == DECODING.total, "also after an error"
 
 
 def test_a_large_radiograph_is_not_a_bomb(tmp_path):

@@ -189,7 +189,15 @@ def test_names_are_plain():
     ],
 )
 def test_what_does_not_fit_together(changes, expected):
-    assert problems(small(**changes)) == [f"file: {expected}"]
+    (message,) = problems(small(**changes))
+    assert message.startswith(f"file: {expected}")
+
+
+def test_the_old_key_for_renaming_classes_has_a_hint():
+    said = problems(small(sources__radiographs__labels={"a": "b"}))
+    assert said == [
+        "file: sources.radiographs.labels: cannot be a mapping of names (to rename classes, call this key 'rename')"
+    ]
 
 
 def test_all_mistakes_at_once():
@@ -282,7 +290,14 @@ def test_an_override_of_nonsense_is_a_recipe_error(tmp_path, text):
         ("'1e-4'", "1e-4"),
         ("8 epochs", "8 epochs"),
         ("[1, 2e0]", [1, 2.0]),
-        ("1_000", 1000),
+        ("1_000", "1_000"),
+        ("010", 10),
+        ("-07", -7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("0b11", "0b11"),
+        ("1:10", "1:10"),
+        ("2026-01-31", "2026-01-31"),
         ("-", [None]),
         ("+", "+"),
         (".", "."),
@@ -315,6 +330,17 @@ def test_a_dump_reads_back():
     content = RecipeText(small(optimizer__lr=1e-5), "f").validated().content()
     assert yaml_file.parse(yaml_file.dump(content), "x") == content
     assert RecipeText(content, "f").validated() == RecipeText(small(optimizer__lr=1e-5), "f").validated()
+
+
+def test_text_that_looks_like_a_number_to_somebody_reads_back_as_text():
+    content = {"a": ["010", "1:10", "1e-4", "0o7", "2026-01-31", "no", "1_0", "", "<<", ".5", 7, 1e-5, None, True]}
+    assert yaml_file.parse(yaml_file.dump(content), "x") == content
+
+
+@pytest.mark.parametrize("changes", [{"image__std": [float("inf")]}, {"image__mean": [float("nan")]}])
+def test_numbers_are_finite(changes):
+    with pytest.raises(RecipeError, match=r"image\.(std|mean)\.0: input should be a finite number, found (inf|nan)"):
+        RecipeText(small(**changes), "f").validated()
 
 
 def test_the_digest_is_of_the_meaning():

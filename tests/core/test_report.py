@@ -76,8 +76,8 @@ def copied(run: Path, tmp_path: Path, *missing: str) -> Path:
 
 
 def test_every_figure_is_drawn_and_none_is_blank(run: Path) -> None:
-    figures = {path.stem: path for path in (run / "figures").iterdir()}
-    assert set(figures) == EXPECTED
+    figures = {path.stem: path for path in (run / "figures").glob("*.png")}
+    assert set(figures) == EXPECTED == {path.stem for path in (run / "figures").glob("*.pdf")}
     for path in figures.values():
         with Image.open(path) as image:
             grey = np.asarray(image.convert("L"))

@@ -45,7 +45,7 @@ class Made:
 
 def scores(*metrics):
     task = SimpleNamespace(metrics=dict(enumerate(metrics)))
-    return score(task, Predictions(("a", "b", "c", "d"), torch.zeros(4, 2), torch.zeros(4)))
+    return score(task, Predictions(("a", "b", "c", "d"), ("p", "p", "q", "r"), torch.zeros(4, 2), torch.zeros(4)))
 
 
 def test_values_of_single_images_are_kept_and_averaged():

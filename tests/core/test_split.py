@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from made_examples import example
 
 from ssmtl.contracts.head import Output
+from ssmtl.data.given_split import read_split
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles, list_sources
-from ssmtl.data.split import read_split, split_tasks
+from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import write_split_file
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
@@ -30,9 +31,9 @@ def spec(source="s", **options):
     )
 
 
-def listed(count=120, per_patient=2, first=0, prefix="p", masks=("lung",)):
+def listed(count=120, per_patient=2, first=0, prefix="p", masks=("lung",), grey=100):
     return tuple(
-        example(number, "ab"[number % 3 == 0], patient=f"{prefix}{number // per_patient}", masks=masks)
+        example(number, "ab"[number % 3 == 0], patient=f"{prefix}{number // per_patient}", masks=masks, grey=grey)
         for number in range(first, first + count)
     )
 
@@ -111,7 +112,7 @@ def test_labels_are_renamed_and_dropped():
         def __init__(self, _):
             self.examples = lambda: [example(0, "A"), example(1, "junk"), example(2)]
 
-    found = list_sources({"s": entry(labels={"A": "a", "junk": None})}, {"s"}, Made, [], 0).examples["s"]
+    found = list_sources({"s": entry(rename={"A": "a", "junk": None})}, {"s"}, Made, [], 0).examples["s"]
     assert [row.labels for row in found] == [{"a"}, set(), None]
 
 
@@ -145,7 +146,7 @@ def test_a_split_does_not_depend_on_other_tasks_or_sources():
     one = {"t": (spec(evaluate_on={"in": "s"}), OUTPUT)}
     two = {"lungs": (spec("u", evaluate_on={"x": "u"}), LUNGS), "also": (spec(labeled=3), OUTPUT), **one}
     alone = split_tasks(one, files(s=listed()), 5, select=True)
-    beside = split_tasks(two, files(s=listed(), u=listed(60)), 5, select=True)
+    beside = split_tasks(two, files(s=listed(), u=listed(60, grey=50)), 5, select=True)
     assert alone["t"] == beside["t"]
     assert split_tasks(one, files(s=listed()), 6, select=True) != alone
 
@@ -167,7 +168,7 @@ def test_disjoint_tasks_of_one_source_share_no_patient_in_any_part():
 
 def test_a_source_that_no_task_trains_on_is_entirely_a_test_set():
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT)}
-    found = split_tasks(tasks, files(s=listed(), u=listed(60)), 0, select=True)["t"]
+    found = split_tasks(tasks, files(s=listed(), u=listed(60, grey=50)), 0, select=True)["t"]
     assert len(found.test["out"].ids) == 60
     assert len(found.test["in"].ids) < 40
 
@@ -197,12 +198,11 @@ def test_mistakes_in_the_data_are_reported(tasks, source, message):
 
 def test_a_split_file_comes_back_as_it_was(tmp_path):
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT), "lungs": (spec("u"), LUNGS)}
-    data = files(s=listed(), u=listed(60))
+    data = files(s=listed(), u=listed(60, grey=50))
     found = split_tasks(tasks, data, 0, select=True)
     write_split_file(tmp_path / "split.json", found, 0, {"s": "f"})
-    specs = {name: task for name, (task, _) in tasks.items()}
-    assert read_split(tmp_path / "split.json", specs, data) == found
-    assert read_split(tmp_path / "split.json", {"t": specs["t"]}, data) == {"t": found["t"]}
+    assert read_split(tmp_path / "split.json", tasks, data) == found
+    assert read_split(tmp_path / "split.json", {"t": tasks["t"]}, data) == {"t": found["t"]}
 
 
 @pytest.mark.parametrize(
@@ -222,10 +222,10 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
     ],
 )
 def test_a_split_file_of_something_else(tmp_path, change, message):
-    task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60)), tmp_path / "split.json"
+    task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60, grey=50)), tmp_path / "split.json"
     write_split_file(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0, {})
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=message):
-        read_split(path, {"t": task}, data)
+        read_split(path, {"t": (task, OUTPUT)}, data)

@@ -1,5 +1,6 @@
 """Rendering, the fused pass, the frozen predictor and the training step."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from made_examples import example
 from test_recipe import small
 
 from ssmtl.builtins.identity import Identity
+from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.view import Batch, View
 from ssmtl.data.cache import decode
@@ -85,6 +87,20 @@ def test_a_rendered_step_is_a_pure_function(data):
     assert not torch.equal(first.images[WEAK], other.images[WEAK])
 
 
+def test_an_image_that_occurs_again_in_a_step_is_augmented_anew(data):
+    """8 labelled images in a batch of 20: each occurs two or three times."""
+    rows = data(CLASSES)
+    batch, _ = render(task(CLASSES, (WEAK, STRONG), batch=20), rows, 0, 0, CPU, Shard())
+    greys = batch.images[STRONG][:, 0, 0, 0].tolist()
+    numbers = batch.streams[WEAK].uniform("noise")[:, 0].tolist()
+    assert sorted(greys.count(grey) for grey in set(greys)) == [2] * 4 + [3] * 4
+    assert len(set(numbers)) == 20, "no two rows are bit-identical"
+    small, _ = render(task(CLASSES, (WEAK,), batch=8), rows, 0, 0, CPU, Shard())
+    assert torch.equal(small.images[WEAK], batch.images[WEAK][:8]), "the first occurrences are as ever"
+    halves = [render(task(CLASSES, (WEAK,), batch=20), rows, 0, 0, CPU, Shard(rank, 2))[0] for rank in range(2)]
+    assert torch.equal(torch.cat([half.images[WEAK] for half in halves]), batch.images[WEAK])
+
+
 def test_shards_make_up_the_batch(data):
     rows, job = data(CLASSES), task(CLASSES, ALL)
     whole, _ = render(job, rows, 0, 3, CPU, Shard())
@@ -133,6 +149,28 @@ def test_the_fused_pass_is_each_task_on_its_own():
         assert torch.allclose(fused[name], net.logits(name, rows), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["keys", "values", "items", "type", "training", "forward", "half", "copy"])
+def test_a_task_may_have_any_name(name):
+    content = small(balancer={"use": "uncertainty"})
+    content["tasks"][name] = content["tasks"].pop("diagnosis")
+    content["tasks"]["lungs"]["bridge"]["guided_by"] = name
+    experiment = assemble(RecipeText(content, "f").validated(), PLUGINS)
+    net = experiment.model.train().eval()
+    logits = net({task: torch.rand(2, 1, 32, 32) for task in (name, "lungs")})
+    assert logits[name].shape == (2, 2)
+    assert dict(net.heads.items()).keys() == net.heads.keys() == {name, "lungs"}
+    assert set(experiment.balancer.state_dict()) >= {"log_variances.lungs"}
+    assert experiment.balancer({name: torch.ones(()), "lungs": torch.ones(())}) == 2
+    copy = assemble(RecipeText(content, "f").validated(), PLUGINS).model
+    copy.load_state_dict(net.state_dict())
+
+
+def test_weights_have_the_names_of_ordinary_tasks():
+    names = {".".join(name.split(".")[:2]) for name in model().state_dict() if name.startswith(("heads", "bridges"))}
+    assert {"heads.diagnosis", "heads.lungs"} <= names
+    assert all(name.split(".")[1] in ("diagnosis", "lungs") for name in names)
+
+
 def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
     net = model().train()
     net.backbone.blocks[1].eval()
@@ -144,6 +182,75 @@ def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
         raise RuntimeError
     assert [found.training for found in net.modules()] == flags
     assert net.predictor("lungs").output == LUNG
+
+
+class Undetached(Bridge):
+    """Adds its guide's logits, with their graph, to the finest level."""
+
+    def __init__(self, pyramid, /):
+        super().__init__()
+        self.pyramid, self.reads = pyramid, frozenset({"diagnosis"})
+
+    def forward(self, images, features, guides):
+        finest, *others = features
+        logits = guides["diagnosis"](images)
+        return (finest + logits.mean(1)[:, None, None, None], *others)
+
+
+def test_no_gradient_of_a_guide_reaches_a_parameter():
+    """Not even if the bridge forgets to detach; the backbone still learns from the task's own features."""
+    net = model()
+    plain = copy.deepcopy(net)
+    net.bridges["lungs"], plain.bridges["lungs"] = Undetached(net.backbone.pyramid), Detached(net.backbone.pyramid)
+    images = torch.rand(2, 1, 32, 32)
+    for one in (net, plain):
+        one.heads["lungs"] = SumOfLevels()
+        torch.manual_seed(0)
+        one.train()({"lungs": images})["lungs"].sum().backward()
+    assert all(weight.grad is None for weight in net.heads["diagnosis"].parameters())
+    assert all(weight.requires_grad for weight in net.parameters())
+    for own, other in zip(net.parameters(), plain.parameters(), strict=True):
+        assert (own.grad is None) == (other.grad is None)
+        assert own.grad is None or torch.equal(own.grad, other.grad), "bit for bit"
+    assert any(weight.grad is not None for weight in net.backbone.parameters())
+
+
+class Detached(Undetached):
+    def forward(self, images, features, guides):
+        finest, *others = features
+        logits = guides["diagnosis"](images).detach()
+        return (finest + logits.mean(1)[:, None, None, None], *others)
+
+
+class SumOfLevels(torch.nn.Module):
+    def forward(self, features):
+        return features[0] ** 2
+
+
+def test_a_guide_is_differentiable_in_the_images():
+    net = model().train()
+    images = torch.rand(1, 1, 32, 32).requires_grad_()
+    (gradient,) = torch.autograd.grad(net.predictor("diagnosis")(images)[:, 0].sum(), images)
+    with evaluation_mode(net):
+        (expected,) = torch.autograd.grad(net.logits("diagnosis", images)[:, 0].sum(), images)
+    assert torch.equal(gradient, expected)
+    assert gradient.abs().sum() > 0
+
+
+def test_a_guide_that_has_a_guide():
+    """Frozen through and through."""
+    net = model()
+    del net.bridges["lungs"]
+    net.heads["lungs"] = SumOfLevels()
+    net.bridges["diagnosis"] = Undetached(net.backbone.pyramid)
+    net.bridges["diagnosis"].reads = frozenset({"lungs"})
+    net.bridges["diagnosis"].forward = lambda images, features, guides: (
+        features[0] + guides["lungs"](images).mean(),
+        *features[1:],
+    )
+    logits = net.predictor("diagnosis")(torch.rand(1, 1, 32, 32).requires_grad_())
+    logits.sum().backward()
+    assert all(weight.grad is None for weight in net.parameters())
 
 
 def test_images_are_normalised_by_the_model():

@@ -30,6 +30,8 @@ class Broken(Strategy):
             return loss + float("inf")
         if FAIL == "gradient":
             return loss + (0 * logits.sum()).sqrt()
+        if FAIL == "exit":
+            raise SystemExit(0)
         if FAIL == "raise":
             raise ArithmeticError("seven")
         if FAIL == "memory":
@@ -38,8 +40,8 @@ class Broken(Strategy):
 
 
 def observe(hook):
-    if FAIL == "observers" and Path(__file__).stem in (hook, "broken_plugin"):
-        raise ValueError(hook)
+    if FAIL in ("observers", "observers exit") and Path(__file__).stem in (hook, "broken_plugin"):
+        raise ValueError(hook) if FAIL == "observers" else SystemExit(0)
 
 
 @hookimpl

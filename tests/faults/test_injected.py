@@ -79,6 +79,7 @@ def test_out_of_memory_says_what_to_do(tmp_path, monkeypatch):
     ("how", "said"),
     [
         ("raise", "the strategy 'diagnosis.broken' failed in step 7: ArithmeticError('seven') (broken_plugin.py, line"),
+        ("exit", "the strategy 'diagnosis.broken' failed in step 7: SystemExit(0) (broken_plugin.py, line"),
         ("provider", "broken_plugin.py failed in ssmtl_strategies: KeyError('lost')"),
         ("nothing", "broken_plugin.py: ssmtl_strategies returned None; expected a mapping of names"),
     ],
@@ -89,7 +90,7 @@ def test_a_plugin_that_fails_is_named(how, said, tmp_path, monkeypatch):
     assert ended.code == 2
     assert said in ended.out
     assert "Traceback" not in ended.out
-    assert run.exists() == (how == "raise")
+    assert run.exists() == (how in ("raise", "exit"))
 
 
 def test_observers_never_end_a_run(tmp_path, whole, monkeypatch):
@@ -104,6 +105,15 @@ def test_observers_never_end_a_run(tmp_path, whole, monkeypatch):
     assert ended.out.count("Warning: the observer") == 6
     for hook in hooks:
         assert f"{hook}.py' failed in ssmtl_{hook} and is left out: ValueError('{hook}')" in ended.out
+    assert_same(whole("multimix")[0], run)
+
+
+def test_an_observer_that_asks_to_exit_never_ends_a_run(tmp_path, whole, monkeypatch):
+    monkeypatch.setenv("FAIL", "observers exit")
+    run = tmp_path / "run"
+    ended = command([*tiny("multimix"), "--plugin", PLUGIN, "--out", run], tmp_path / "log")
+    assert ended.code == 0, ended.out
+    assert "failed in ssmtl_run_started and is left out: SystemExit(0) (broken_plugin.py, line" in ended.out
     assert_same(whole("multimix")[0], run)
 
 

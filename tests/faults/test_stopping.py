@@ -26,6 +26,74 @@ def test_asked_to_stop_it_saves_at_once_and_can_be_resumed(number, whole, tmp_pa
     assert_same(run, cut)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", ["jsrt", "cut/", "metrics.jsonl"])
+def test_asked_to_stop_before_its_first_step(place, number, whole, tmp_path, monkeypatch):
+    """While data is prepared, the folder is written, or the model is moved: 75 as later, and the same command works."""
+    if place == "jsrt":  # in the cache, which this run builds
+        monkeypatch.setenv("SSMTL_CACHE", str(tmp_path / "cache"))
+        place = "/cache/"
+    cut, log = tmp_path / "cut", tmp_path / "log"
+    arguments = [*tiny("multimix"), "--out", cut, "--resume", "auto"]
+    stopped = command(arguments, log, first=killed_at(place, 1, number))
+    assert stopped.code == 75, stopped.out
+    assert "Traceback" not in stopped.out
+    assert "Internal" not in stopped.out
+    again = command(arguments, log)
+    assert again.code == 0, again.out
+    assert_same(whole("multimix")[0], cut)
+
+
+@pytest.mark.parametrize("place", ["split.json", "environment.json", ".recipe.yaml.part"])
+def test_killed_before_the_recipe_is_written_it_can_be_started_again(place, whole, tmp_path):
+    cut, log = tmp_path / "cut", tmp_path / "log"
+    killed = command([*tiny("multimix"), "--out", cut], log, first=killed_at(place, 1))
+    assert killed.code == -9
+    assert cut.is_dir()
+    assert not (cut / "recipe.yaml").exists()
+    resumed = command(["run", "--resume", cut], log)
+    assert resumed.code == 2
+    assert "holds no run to resume" in resumed.out
+    again = command([*tiny("multimix"), "--out", cut], log)
+    assert again.code == 0, again.out
+    assert_same(whole("multimix")[0], cut)
+
+
+def test_runs_that_start_in_the_same_second_have_their_own_folders(tmp_path, monkeypatch):
+    import datetime
+
+    from ssmtl.cli import run
+
+    monkeypatch.chdir(tmp_path)
+
+    class Stopped(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2030, 1, 2, 3, 4, 5, tzinfo=tz)
+
+    monkeypatch.setattr(run, "datetime", Stopped)
+    ended = []
+    threads = [
+        threading.Thread(target=lambda log=log: ended.append(command(tiny("umtl", "train.steps=2"), log)))
+        for log in ("log1", "log2", "log3")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.code for one in ended] == [0, 0, 0], [one.out for one in ended]
+    runs = sorted((tmp_path / "runs" / "umtl").iterdir())
+    assert [path.name for path in runs] == ["20300102-030405", "20300102-030405-2", "20300102-030405-3"]
+    assert all((path / "results.json").is_file() for path in runs)
+
+
+def test_a_run_that_fails_at_once_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = command(tiny("umtl", "train.device=mps"), "log")
+    assert ended.code == 2, ended.out
+    assert not list((tmp_path / "runs").rglob("2*"))
+
+
 def test_a_second_interrupt_ends_at_once(tmp_path):
     twice = killed_at("metrics.jsonl", 4, signal.SIGINT)
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,9 +21,8 @@ from small_multimix import (
     weights_of,
 )
 
-from ssmtl.errors import RunError
+from ssmtl.errors import RecipeError, RunError
 from ssmtl.runs.execute import make_fabric
-from ssmtl.training.train_state import make_train_state
 
 WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
 PLAIN = (*NO_DROPOUT, CONFIDENT, "optimizer={use: sgd, lr: 0.05}")
@@ -134,11 +132,10 @@ def test_a_mistake_in_a_spawned_process_is_one_clear_error(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["tasks.lungs.batch", "tasks.lungs.unlabeled_batch"])
-def test_a_batch_that_does_not_divide_is_refused(key):
-    experiment, prepared, _ = prepared_of(f"{key}=5")
-    pool = "unlabeled" if key.endswith("unlabeled_batch") else "(un)?labeled"
-    with pytest.raises(RunError, match=f"task 'lungs': 5 {pool} rows per step do not divide among 2 devices"):
-        make_train_state(SimpleNamespace(global_rank=0, world_size=2), experiment, prepared.tasks)
+def test_a_batch_that_does_not_divide_is_refused_before_anything_is_started(key):
+    pool = "unlabeled" if key.endswith("unlabeled_batch") else "labeled"
+    with pytest.raises(RecipeError, match=f"train.devices: task 'lungs': 5 {pool} rows per step do not divide among 2"):
+        prepared_of(f"{key}=5", "train.devices=2")
 
 
 def test_more_processes_than_devices_are_refused():

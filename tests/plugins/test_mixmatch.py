@@ -195,6 +195,13 @@ def test_the_diagnosis_is_of_the_guesses_before_mixing():
     assert "guess_accuracy" not in strategy.diagnose(ready, {}, {})
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_it_asks_for_guesses_with_or_without_dropout(frozen):
+    network = Network()
+    MixMatch(OUTPUT, frozen=frozen).prepare(batch_of(), network)
+    assert network.asked == [("student", not frozen)]
+
+
 def test_options_are_checked():
     assert check_options(MixMatch, "mixmatch", {"views": 3, "temperature": 1.0}, "") == []
     for wrong in ({"views": 0}, {"temperature": 0.0}, {"ramp": 0.0}, {"ramp": 1.1}, {"teacher": "other"}):

@@ -9,7 +9,8 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from ssmtl import DataError, Folders
-from ssmtl.data.images import grey_uint8, mask_uint8
+from ssmtl.data.images import grey_uint8
+from ssmtl.data.masks import mask_uint8
 from ssmtl_sources import ssmtl_sources
 from ssmtl_sources.chest_xray import patient_of
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ssmtl import Folders
-from ssmtl.data.images import grey_uint8, mask_uint8
+from ssmtl.data.images import grey_uint8
+from ssmtl.data.masks import mask_uint8
 from ssmtl_sources import ssmtl_sources
 
 DATA = Path(os.environ.get("SSMTL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")

@@ -60,6 +60,7 @@ def test_the_run_folder_holds_everything_of_the_run(finished, recipe):
     with (run / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["task"] for row in rows} == set(tasks)
+    assert all(row["patient"] for row in rows)
     expected = {f"{task}.{domain}.npz" for task in tasks for domain in domains}
     assert {path.name for path in (run / "predictions").iterdir()} == expected
     assert list((run / "figures").glob("*.png")) or list((run / "figures").glob("*.svg"))

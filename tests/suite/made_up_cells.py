@@ -31,6 +31,11 @@ def made_up_cells(folder, seeds=(0, 1), budgets=(20, 100, 250), **told):
                 labels = {task: count if task == "diagnosis" else LABELS[task] for task in tasks}
                 rows += cell(folder, listed, system, labels, seed)
     listed.append((f"{HOSTILE}_s0", HOSTILE, "made", 0, "diagnosis=100", "failed", "", 1, HOSTILE))
+    return write_suite(folder, rows, listed, **told)
+
+
+def write_suite(folder, rows, listed, **told):
+    """suite.json and the two tables."""
     content = {
         "name": "made",
         "title": f"Made up {HOSTILE}",
@@ -45,13 +50,13 @@ def made_up_cells(folder, seeds=(0, 1), budgets=(20, 100, 250), **told):
     return folder
 
 
-def cell(folder, listed, system, labels, seed):
+def cell(folder, listed, system, labels, seed, whole=1040):
     """One made-up run; returns its rows."""
     name = f"{system}_{'-'.join(map(str, labels.values()))}_s{seed}"
     run = make_up_run(folder / "cells" / name, name=system, tasks=tuple(labels), steps=60)
     made = RunFolder(run).read_results()
     for task, count in labels.items():
-        made.budgets[task].labeled = count
+        made.budgets[task].labeled = whole if count == "all" else count
     write_model(RunFolder(run).results, made)
     asked = " ".join(f"{task}={count}" for task, count in labels.items())
     listed.append((name, system, "made", seed, asked, "finished", 3.5, 1, ""))
@@ -60,7 +65,7 @@ def cell(folder, listed, system, labels, seed):
         (
             system, asked, "made", seed, task, labels[task], domain, made.sources[task][domain], metric,
             str(made.metrics[task][metric].higher_is_better).lower(), made.metrics[task][metric].unit,
-            value, made.counts[task][domain]["images"], 40, *came,
+            value, made.counts[task][domain]["images"], 40, 25, *came,
         )
         for task, domains in made.tasks.items()
         for domain, metrics in domains.items()

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ssmtl.evaluation.per_image import write_per_image
+from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import Scores
 from ssmtl.suite.rows import COLUMNS
 
@@ -42,16 +43,19 @@ def write_cell(folder, cell, system, seed, gain):
     ids = [f"image{number:03d}" for number in range(IMAGES)]
     targets = np.arange(IMAGES) % 2
     positive = np.clip(0.4 + 0.2 * targets + gain * (2 * targets - 1) + random.normal(0, 0.2, IMAGES), 0, 1)
+    patients = [f"patient{number // 2}" for number in range(IMAGES)]
+    images = Predictions(tuple(ids), tuple(patients), torch.zeros(0), torch.zeros(0))
     np.savez(
         place / "predictions" / "diagnosis.in_domain.npz",
-        ids=np.array(ids), probabilities=np.stack([1 - positive, positive], 1), targets=targets,
+        ids=np.array(ids), patients=np.array(patients),
+        probabilities=np.stack([1 - positive, positive], 1), targets=targets,
     )  # fmt: skip
     np.savez(place / "predictions" / "lungs.in_domain.npz", ids=np.array(ids))
     dice = np.clip(0.6 + gain + random.normal(0, 0.05, IMAGES), 0, 1)
     right = torch.as_tensor((positive > 0.5) == targets).double()
-    scores = {("diagnosis", "in_domain"): (tuple(ids), Scores({}, {"accuracy": right}, {}))}
+    scores = {("diagnosis", "in_domain"): (images, Scores({}, {"accuracy": right}, {}))}
     if "lungs" in tasks:
-        scores["lungs", "in_domain"] = (tuple(ids), Scores({}, {"dice": torch.as_tensor(dice)}, {}))
+        scores["lungs", "in_domain"] = (images, Scores({}, {"dice": torch.as_tensor(dice)}, {}))
     write_per_image(place / "per_image.csv", scores)
     pairs = positive[targets == 1][:, None] - positive[targets == 0][None]
     values = {
@@ -61,7 +65,13 @@ def write_cell(folder, cell, system, seed, gain):
         "average_hausdorff": 3.0 - gain,
     }
     shared = {"system": system, "budgets": budgets, "sources": "made", "seed": seed, "domain": "in_domain"}
-    shared |= {"source": "made", "images": IMAGES, "step": 5, "cell": cell}
+    shared |= {
+        "source": "made",
+        "images": IMAGES,
+        "step": 5,
+        "selection_labels": 7 if system == "enc" else 9,
+        "cell": cell,
+    }
     return [
         {
             **shared,

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import re
+import shutil
 import statistics
 from pathlib import Path
 
@@ -16,6 +17,11 @@ SUITES = sorted(path.name for path in BENCHMARKS.glob("results/*") if path.is_di
 spec = importlib.util.spec_from_file_location("results_page", BENCHMARKS / "results_page.py")
 results_page = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(results_page)
+
+
+spec = importlib.util.spec_from_file_location("restate_tables", BENCHMARKS / "restate_tables.py")
+restate_tables = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(restate_tables)
 
 
 def rows(path):
@@ -87,3 +93,35 @@ def test_every_number_of_the_page_is_some_row(tmp_path):
     strange = {found for found in re.findall(r"\d\.\d{3}\b", text) if found not in known}
     differences = {found.lstrip("+−") for found in re.findall(r"[+−]\d\.\d{3}", text)}
     assert strange <= differences | {"0.000", "0.001"}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_committed_tables_are_those_of_the_committed_rows(suite, tmp_path):
+    """Bold, daggers, Holm within a question and intervals over seeds follow today's rules."""
+    shutil.copytree(BENCHMARKS / "results", tmp_path / "results")
+    shutil.copytree(BENCHMARKS / "quality" / "paper", tmp_path / "quality" / "paper")
+    restate_tables.restate(tmp_path / "results" / suite)
+    for path in (BENCHMARKS / "results" / suite / "tables").iterdir():
+        again = tmp_path / "results" / suite / "tables" / path.name
+        assert again.read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), path.name
+
+
+def test_every_claim_ends_in_the_verdict_of_one_rule():
+    text = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    claims = re.findall(r"after Holm\): \*([a-z ]+)\*", text)
+    assert len(claims) == text.count("over images (") > 20
+    assert set(claims) <= {"shown", "on these networks", "undecided"}
+    for one_sided in (
+        "does not hold",
+        "the other seven",
+        "every system, trained on children, is at chance",
+        "Both parts",
+    ):
+        assert one_sided not in text
+
+
+def test_three_seeds_are_needed_for_a_verdict_over_seeds():
+    row = {"seeds": "2", "p_t_holm": "0.01", "p_boot_holm": "0.2"}
+    assert results_page.Suite._verdict(row) == "undecided"
+    assert results_page.Suite._verdict({**row, "seeds": "3"}) == "shown"
+    assert results_page.Suite._verdict({**row, "p_t_holm": "0.07", "p_boot_holm": "0.01"}) == "on these networks"

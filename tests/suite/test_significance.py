@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import math
 
 import numpy as np
@@ -10,12 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_suite import COMPARE, made_up_suite
 from scipy import stats
+from typer.testing import CliRunner
 
+from ssmtl.cli.bench import app
 from ssmtl.errors import RunError
 from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap, mean_of, minus
 from ssmtl.suite.cell import folder_of
-from ssmtl.suite.compare import compare, paired_t
+from ssmtl.suite.compare import compare
+from ssmtl.suite.p_value import p_text
+from ssmtl.suite.paired_t import noncentrality, over_seeds
 from ssmtl.suite.per_image import statistic_of
+from ssmtl.suite.results import read_results
 from ssmtl.suite.significance import holm
 from ssmtl.suite.tables import write_tables
 
@@ -42,14 +48,40 @@ def test_t_is_scipys_paired_test(differences, start):
     ours = [start + difference for difference in differences]
     if len({a - start for a in ours}) > 1:
         expected = stats.ttest_rel(ours, [start] * len(ours))
-        found = paired_t([a - start for a in ours])
-        assert found == pytest.approx((expected.statistic, expected.pvalue), nan_ok=True)
+        found = over_seeds([a - start for a in ours])
+        assert (found.t, found.p) == pytest.approx((expected.statistic, expected.pvalue), nan_ok=True)
+        interval = expected.confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx((interval.low, interval.high), nan_ok=True, abs=1e-9)
 
 
 def test_t_of_one_seed_and_of_none_that_differ():
-    assert all(math.isnan(value) for value in paired_t([0.1]))
-    assert paired_t([0.0, 0.0]) == (0.0, 1.0)
-    assert paired_t([0.25, 0.25]) == (math.inf, 0.0)
+    assert math.isnan(over_seeds([0.1]).p)
+    assert over_seeds([0.0, 0.0]).p == 1.0
+    equal = over_seeds([0.25, 0.25])
+    assert math.isnan(equal.p), "two equal differences are no proof"
+    assert math.isnan(equal.low)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_the_smallest_detectable_difference_is_detected_four_times_in_five(n):
+    random = np.random.default_rng(0)
+    differences = random.normal(noncentrality(n) / math.sqrt(n), 1, (20_000, n))
+    detected = (stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05).mean()
+    assert detected == pytest.approx(0.8, abs=0.015)
+    found = over_seeds(list(differences[0]))
+    assert found.detectable == pytest.approx(noncentrality(n) * differences[0].std(ddof=1) / math.sqrt(n))
+
+
+def test_the_smallest_p_of_a_bootstrap_is_only_a_bound():
+    assert [p_text(p, 2 / 10_001) for p in (2 / 10_001, 0.0004, 0.25, math.nan)] == [
+        "≤ 0.0002",
+        "< 0.001",
+        "0.250",
+        "–",
+    ]
+    values = np.random.default_rng(0).normal(5, 0.1, (1, 30))
+    found = bootstrap(seeds_of(values, values - 5), "a", 1000)
+    assert found.p == found.least == 2 / 1001
 
 
 scored = st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.integers(0, 3)), min_size=2, max_size=20)
@@ -74,7 +106,7 @@ def test_the_mean_leaves_out_what_is_not_defined():
 
 def seeds_of(ours, theirs):
     ids = tuple(map(str, range(len(ours[0]))))
-    return [Seed(ids, minus(mean_of(a), mean_of(b))) for a, b in zip(ours, theirs, strict=True)]
+    return [Seed(ids, ids, minus(mean_of(a), mean_of(b))) for a, b in zip(ours, theirs, strict=True)]
 
 
 def test_the_interval_is_that_of_the_normal_theory():
@@ -99,15 +131,36 @@ def test_a_system_does_not_differ_from_itself_and_the_resampling_is_a_function_o
 def test_seeds_with_images_of_their_own_are_resampled_apart():
     random = np.random.default_rng(2)
     noise = random.normal(size=40)
-    together = [Seed(tuple("ab" * 20), mean_of(noise))] * 2
-    apart = [Seed(tuple(f"{name}{i}" for i in range(40)), mean_of(noise)) for name in "ab"]
+    ids = {name: tuple(f"{name}{i}" for i in range(40)) for name in "ab"}
+    together = [Seed(ids["a"], ids["a"], mean_of(noise))] * 2
+    apart = [Seed(ids[name], ids[name], mean_of(noise)) for name in "ab"]
     wide, narrow = bootstrap(together, "a"), bootstrap(apart, "a")
-    assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(math.sqrt(2), rel=0.05)
-    assert (narrow.images, len(set(narrow_ids(apart)))) == (80, 80)
+    # The weights of two drawn seeds are (1, 0), (0, 1) or twice (1/2, 1/2): their squares sum to 3/4 on average.
+    assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(math.sqrt(4 / 3), rel=0.06)
+    assert (narrow.patients, narrow.images, wide.images) == (80, 80, 40)
 
 
-def narrow_ids(seeds):
-    return [one for seed in seeds for one in seed.ids]
+def test_the_unit_of_inference_is_the_patient():
+    """Ten images of each patient that say the same are one observation, not ten."""
+    values = np.random.default_rng(3).normal(0.1, 1, 40)
+    once = Seed(tuple(f"{i}" for i in range(40)), tuple(f"p{i}" for i in range(40)), mean_of(values))
+    ids = tuple(f"{i}" for i in range(400))
+    copied = Seed(ids, tuple(f"p{i // 10}" for i in range(400)), mean_of(np.repeat(values, 10)))
+    alone = Seed(ids, ids, mean_of(np.repeat(values, 10)))
+    one, ten, wrong = (bootstrap([seed], "a") for seed in (once, copied, alone))
+    assert (ten.low, ten.high, ten.p) == pytest.approx((one.low, one.high, one.p))
+    assert (ten.patients, ten.images) == (40, 400)
+    assert (wrong.high - wrong.low) * 3 == pytest.approx(one.high - one.low, rel=0.1)
+
+
+def test_several_seeds_are_resampled_too():
+    """Differences that no image doubts, but that seeds disagree about, are not certain."""
+    apart = seeds_of([np.full(50, 1.0), np.full(50, -0.5), np.full(50, 0.2)], [np.zeros(50)] * 3)
+    assert all(bootstrap([seed], "a", 1000).high - bootstrap([seed], "a", 1000).low < 1e-9 for seed in apart)
+    found = bootstrap(apart, "a")
+    assert found.low < 0 < found.high
+    assert found.low == pytest.approx(-0.5)
+    assert found.high == pytest.approx(1.0)
 
 
 @pytest.fixture(scope="module")
@@ -122,24 +175,28 @@ def test_the_statistic_of_every_image_once_is_the_metric(suite):
             if row["metric"] == "average_hausdorff":
                 assert found is None
             else:
-                ids, statistic = found
-                assert statistic(np.ones((1, len(ids))))[0] == pytest.approx(float(row["value"]), abs=1e-5)
+                assert found.value(np.ones((1, len(found.ids))))[0] == pytest.approx(float(row["value"]), abs=1e-5)
+                assert found.patients == tuple(f"patient{int(name[5:]) // 2}" for name in found.ids)
 
 
 def test_swapping_the_two_turns_the_sign(suite):
-    forward, backward = compare(suite, "multimix", "umtl"), compare(suite, "umtl", "multimix")
+    forward, backward = (
+        compare(read_results(suite), "multimix", "umtl"),
+        compare(read_results(suite), "umtl", "multimix"),
+    )
     assert [one.metric for one in forward] == ["accuracy", "auroc", "dice", "average_hausdorff"]
     for one, other in zip(forward, backward, strict=True):
         assert one.difference == pytest.approx(-other.difference)
-        assert one.t == pytest.approx(-other.t)
-        assert one.p_t == other.p_t
+        assert one.over_seeds.t == pytest.approx(-other.over_seeds.t, nan_ok=True)
+        assert one.over_seeds.p == pytest.approx(other.over_seeds.p, nan_ok=True)
+        assert one.over_seeds.low == pytest.approx(-other.over_seeds.high, nan_ok=True)
         if one.interval:
             assert (one.interval.low, one.interval.p) == pytest.approx((-other.interval.high, other.interval.p))
 
 
 def test_a_single_task_system_is_compared_on_its_task(suite):
-    found = compare(suite, "multimix", "enc")
-    assert {(one.task, one.budgets, one.seeds) for one in found} == {("diagnosis", "diagnosis=100 lungs=10", 3)}
+    found = compare(read_results(suite), "multimix", "enc")
+    assert {(one.task, one.budgets, one.seeds) for one in found} == {("diagnosis", "diagnosis=100 lungs=10", (0, 1, 2))}
 
 
 def test_a_clear_gain_is_found_and_its_table_is_corrected(suite):
@@ -160,8 +217,41 @@ def test_a_clear_gain_is_found_and_its_table_is_corrected(suite):
     assert [float(row["p_t_holm"]) for row in rows] == pytest.approx(
         holm([float(row["p_t"]) for row in rows]), rel=1e-4
     )
+    for row in rows:
+        assert float(row["seeds_low"]) < float(row["difference"]) < float(row["seeds_high"])
+        assert float(row["detectable"]) > 0
+        assert (row["seeds"], row["images"], row["patients"]) == ("3", "24", "12")
+
+
+def test_p_values_are_corrected_within_a_question_not_over_the_table(tmp_path):
+    alone = {"question": "Does it segment?", "system": "multimix", "against": {"lungs": ["umtl"]}}
+    asked = [*COMPARE, {**alone, "metrics": {"lungs": ["dice"]}}]
+    folder = made_up_suite(tmp_path, compare=asked)
+    write_tables(folder)
+    with (folder / "tables" / "significance.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["question"] for row in rows] == ["question 1"] * 5 + ["Does it segment?"]
+    assert rows[-1]["p_t_holm"] == rows[-1]["p_t"]
+    assert rows[-1]["p_boot_holm"] == rows[-1]["p_boot"]
+    assert float(rows[4]["p_t_holm"]) > float(rows[4]["p_t"])
 
 
 def test_an_unknown_system_is_refused_with_the_nearest(suite):
     with pytest.raises(RunError, match="did you mean 'umtl'"):
-        compare(suite, "multimix", "umtll")
+        compare(read_results(suite), "multimix", "umtll")
+
+
+def test_compare_takes_and_prints_names_and_gives_json(tmp_path):
+    folder = made_up_suite(tmp_path, names={"umtl": "UMTL (ours)", "multimix": "MultiMix"})
+    command = CliRunner()
+    shown = command.invoke(app, ["compare", "MultiMix", "umtl", "--suite", str(folder)], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    assert "UMTL (ours)" in shown.output
+    assert "average Hausdorff (px)" in shown.output
+    listed = command.invoke(app, ["compare", "multimix", "UMTL (ours)", "--suite", str(folder), "--json"])
+    found = json.loads(listed.output)
+    assert [one["metric"] for one in found] == ["accuracy", "auroc", "dice", "average_hausdorff"]
+    for one in found:
+        assert (one["system"], one["against_name"], one["seeds"]) == ("multimix", "UMTL (ours)", [0, 1, 2])
+    assert found[-1]["interval"] is None
+    assert found[0]["interval"]["patients"] == 12

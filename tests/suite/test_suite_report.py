@@ -4,12 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from made_up_cells import HOSTILE, SYSTEMS, made_up_cells
+from made_up_cells import HOSTILE, SYSTEMS, cell, made_up_cells, write_suite
 from PIL import Image
 
 from ssmtl.errors import RunError
 from ssmtl.reports import write_suite_report
-from ssmtl.reports.suite.budgets import _points
+from ssmtl.reports.suite import agreement, boundaries, diagnostics, roc
+from ssmtl.reports.suite.budgets import draw_budgets, one_curve, points_of
 from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.suite.tables import write_tables
@@ -77,8 +78,50 @@ def test_the_same_folder_gives_the_same_page(suite, page):
 
 def test_a_budget_curve_has_a_value_per_seed_at_the_number_of_labels(suite):
     found = FinishedSuite.read(suite)
-    points = _points([cell for cell in found.cells if cell.system == "enc"], "diagnosis", "in_domain", "accuracy")
-    assert {count: len(values) for count, values in points.items()} == {20: 2, 100: 2, 250: 2}
+    cells = one_curve([cell for cell in found.cells if cell.system == "enc"], "diagnosis")
+    points = points_of(cells, "diagnosis", "in_domain", "accuracy")
+    assert {budget: len(seeds) for budget, seeds in points.items()} == {"20": 2, "100": 2, "250": 2}
+
+
+def test_all_labels_of_each_seed_are_one_budget_and_other_tasks_budgets_are_not_pooled(tmp_path):
+    rows, listed = [], []
+    for seed in (0, 1):
+        for count in (20, 100, "all"):
+            rows += cell(tmp_path, listed, "umtl", {"diagnosis": count, "lungs": 10}, seed, whole=1040 + seed)
+        rows += cell(tmp_path, listed, "umtl", {"diagnosis": 100, "lungs": 50}, seed)
+    write_suite(tmp_path, rows, listed)
+    found = FinishedSuite.read(tmp_path)
+    cells = one_curve(found.cells, "diagnosis")
+    points = points_of(cells, "diagnosis", "in_domain", "accuracy")
+    assert {budget: [count for count, _ in seeds] for budget, seeds in points.items()} == {
+        "20": [20, 20],
+        "100": [100, 100],
+        "all": [1040, 1041],
+    }
+    (drawing,) = draw_budgets(found)
+    assert "1040 to 1041" in drawing.caption
+    assert [text.get_text() for text in drawing.figure.axes[0].get_xticklabels()] == ["20", "100", "all"]
+
+
+def test_a_figure_says_which_systems_it_leaves_out(suite, monkeypatch):
+    found = FinishedSuite.read(suite)
+    for module, draw in (
+        (roc, roc.draw_roc),
+        (agreement, agreement.draw_agreement),
+        (diagnostics, diagnostics.draw_diagnostics),
+    ):
+        assert not any("Not shown" in drawing.caption for drawing in draw(found))
+        monkeypatch.setattr(module, "SYSTEMS", 1)
+        assert any("Not shown (at most 1" in drawing.caption for drawing in draw(found))
+    monkeypatch.setattr(boundaries, "ACROSS", 3)
+    drawings = list(boundaries.draw_gallery(found))
+    assert all("Not shown (at most 1 systems): unet, umtl." in drawing.caption for drawing in drawings)
+
+
+def test_bland_altman_has_each_image_once(suite):
+    drawing = next(iter(agreement.draw_agreement(FinishedSuite.read(suite))))
+    assert len(drawing.figure.axes[0].collections[0].get_offsets()) == 60
+    assert "first seed" in drawing.caption
 
 
 def test_the_main_cells_are_those_at_the_labels_that_systems_share(suite):

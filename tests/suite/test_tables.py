@@ -2,6 +2,8 @@
 
 import csv
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from made_up_suite import made_up_suite
 
 from ssmtl.errors import DataError, RunError
-from ssmtl.suite.latex import escaped
+from ssmtl.suite.latex import METRICS, escaped
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import read_results
 from ssmtl.suite.tables import write_tables
@@ -86,16 +88,82 @@ def test_one_system_alone_is_not_best_and_one_seed_has_no_spread(tmp_path):
     assert not re.search(r"\d ± \d", text)
 
 
-def test_latex_has_one_row_per_system_as_many_columns_as_declared_and_no_bare_sign(suite):
+def test_labels_used_to_select_weights_are_counted_and_shown(suite):
+    for name in ("made_in_domain.md", "made_in_domain.tex"):
+        text = (suite / "tables" / name).read_text(encoding="utf-8")
+        assert "used to select weights and not counted above: diagnosis 7 to 9, lungs 9." in text
+
+
+def with_values(folder, values):
+    """The made-up suite with other values of Dice, by system and seed; a row without one is left out."""
+    kept = []
+    for row in rows(folder / "results.csv"):
+        value = values[row["system"]].get(int(row["seed"])) if row["metric"] == "dice" else float(row["value"])
+        if value is not None:
+            kept.append({**row, "value": value})
+    with (folder / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, kept[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+    write_tables(folder)
+    text = (folder / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    return {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("|")}
+
+
+def test_bold_is_won_over_the_seeds_that_all_compared_systems_have(tmp_path):
+    """`b` has only the two good seeds and a third of its own; over the shared seeds `a` is better."""
+    values = {
+        "a": {0: 0.90, 1: 0.90, 2: 0.90, 3: 0.20},
+        "b": {0: 0.89, 1: 0.89, 2: 0.89},
+        "c": {0: 0.99, 1: 0.99},
+    }
+    lines = with_values(made_up_suite(tmp_path, systems=("a", "b", "c"), seeds=(0, 1, 2, 3)), values)
+    assert "**0.725 ± 0.350**" in lines["a"]
+    assert "| 0.890 ± 0.000 |" in lines["b"]
+    assert "| 0.990 ± 0.000† |" in lines["c"], "two seeds are marked and never bold"
+
+
+def test_systems_that_share_too_few_seeds_have_no_best(tmp_path):
+    values = {"a": {0: 0.9, 1: 0.9, 2: 0.9}, "b": {1: 0.8, 2: 0.8, 3: 0.8}}
+    lines = with_values(made_up_suite(tmp_path, systems=("a", "b"), seeds=(0, 1, 2, 3)), values)
+    assert "| 0.900 ± 0.000 |" in lines["a"]
+    assert "| 0.800 ± 0.000 |" in lines["b"]
+
+
+def test_latex_has_one_table_a_task_and_metric_group_and_no_bare_sign(suite):
     text = (suite / "tables" / "made_in_domain.tex").read_text(encoding="utf-8")
-    form = re.search(r"\\begin\{tabular\}\{(\w+)\}", text)[1]
-    body = [line for line in text.splitlines() if line.endswith(r" \\")]
-    assert len(body) == 4
-    assert all(len(re.split(r"(?<!\\)&", line)) == len(form) for line in body)
+    tables = text.split(r"\begin{tabular}")[1:]
+    assert len(tables) == 2
+    for table, systems in zip(tables, (3, 2), strict=True):
+        form = re.match(r"\{(\w+)\}", table)[1]
+        assert len(form) <= 4 + METRICS
+        body = [line for line in table.splitlines() if line.endswith(r" \\")]
+        assert len(body) == 1 + systems
+        assert all(len(re.split(r"(?<!\\)&", line)) == len(form) for line in body)
     assert r"Multi\_Mix" in text
-    assert "±" not in text
+    assert re.search(r"\\num\{0\.\d{3}\} \\ensuremath\{\\pm\} \\num\{0\.\d{3}\}", text)
+    assert not set("±–†≤") & set(text)
     assert text.count("{") == text.count("}")
     assert escaped("50 % & a_b {#} $x^2$ \\") == r"50 \% \& a\_b \{\#\} \$x\textasciicircum{}2\$ \textbackslash{}"
+
+
+def test_names_in_utf_8_survive_in_latex():
+    assert escaped("Enc-MM, α 0.75, Müller") == r"Enc-MM, \ensuremath{\alpha} 0.75, Müller"
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no TeX is installed")
+def test_the_tables_compile_and_fit_the_page(suite, tmp_path):
+    page = (
+        r"\documentclass{article}\usepackage[margin=2cm]{geometry}\usepackage{booktabs,siunitx,textcomp}"
+        rf"\begin{{document}}\input{{{suite / 'tables' / 'made_in_domain.tex'}}}\end{{document}}"
+    )
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 def test_the_same_rows_give_the_same_bytes(suite):
@@ -108,7 +176,7 @@ def test_a_folder_that_holds_no_suite_is_refused(tmp_path):
     with pytest.raises(RunError, match=r"suite\.json"):
         read_results(tmp_path)
     with pytest.raises(DataError, match=r"nowhere\.csv"):
-        Reference.read("nowhere.csv")
+        Reference.read(Path("nowhere.csv"))
 
 
 def test_the_tables_of_the_paper_are_complete():

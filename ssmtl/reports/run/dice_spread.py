@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from ssmtl.reports.domains import in_order
-from ssmtl.reports.drawing import BLACK, SMALL, Drawing, label, panels, plain, styles
+from ssmtl.reports.drawing import BLACK, SMALL, WHISKERS, Drawing, label, panels, plain, styles
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.suite.layout import head_of
 
@@ -30,7 +30,7 @@ def draw_dice(run: FinishedRun) -> Iterator[Drawing]:
             _spread(axis, domains, [column[np.isfinite(column)] for column in columns])
             label(axis, title=f"{task}: {head_of(metric, '')}", y="Dice coefficient (0 to 1)")
         caption = (
-            f"{task}: Dice of each test image. Box: quartiles and median; whiskers: at most 1.5 interquartile ranges; "
+            f"{task}: Dice of each test image. Box: quartiles and median; whiskers: 5th and 95th percentiles; "
             f"outline: density ({ENOUGH} images or more); points: images. "
             "Images on which Dice is undefined are left out."
         )
@@ -51,6 +51,7 @@ def _spread(axis: Axes, domains: list[str], columns: list[np.ndarray]) -> None:
             [values],
             positions=[place],
             widths=0.34,
+            whis=WHISKERS,
             showfliers=False,
             manage_ticks=False,
             medianprops={"color": BLACK, "linewidth": 1.2},

@@ -10,9 +10,10 @@ from ssmtl.errors import RecipeError, RunError
 from ssmtl.evaluation.per_image import PerImage, read_per_image
 from ssmtl.evaluation.stored_predictions import StoredPredictions, read_predictions
 from ssmtl.recipe import yaml_file
+from ssmtl.regular_file import read_text
 from ssmtl.reports.domains import in_order
 from ssmtl.runs.files import Environment, Results
-from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.log import EVALUATED, STEP, read_log
 
 
@@ -36,15 +37,16 @@ class FinishedRun:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """:raises RunError: if `path` is not a folder, or one of its files is damaged."""
+        """:raises RunError: if `path` is not a folder, or one of its files is damaged or not a regular file."""
         if not path.is_dir():
             raise RunError(f"{path}: not a run folder")
+        check_own(path)
         folder = RunFolder(path)
         records = read_log(folder.log) if folder.log.is_file() else []
         return cls(
             folder=folder,
             results=folder.read_results() if folder.results.is_file() else None,
-            recipe=folder.recipe.read_text(encoding="utf-8", errors="replace") if folder.is_started else "",
+            recipe=read_text(folder.recipe, errors="replace") if folder.is_started else "",
             split=folder.read_split() if folder.split.is_file() else None,
             environment=folder.read_environment() if folder.environment.is_file() else None,
             steps=tuple(record for record in records if record.get("event") == STEP),

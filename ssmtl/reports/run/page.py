@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
-from ssmtl.reports.page import Section, link, picture, render
+from ssmtl.reports.page import Section, link, pictures, render
 from ssmtl.reports.run import tables
 from ssmtl.reports.run.figures import SUBJECTS, save_figures
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.summary import summarise
+from ssmtl.reports.saved_figure import PAGE_FORMATS
 from ssmtl.runs.folder import RunFolder, damaged
 
 TEMPLATE = "run/page.html.j2"
@@ -24,9 +25,7 @@ def write_report(run: Path) -> Path:
         finished = FinishedRun.read(run)
         taken: set[str] = set()
         sections = [
-            Section(
-                subject.heading, [picture(figure) for figure in save_figures(finished, subject, taken)], subject.needs
-            )
+            Section(subject.heading, pictures(save_figures(finished, subject, taken, PAGE_FORMATS)), subject.needs)
             for subject in SUBJECTS
         ]
         page = _render(finished, sections)

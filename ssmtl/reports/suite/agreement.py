@@ -1,6 +1,7 @@
 """Bland–Altman plots of foreground area, systems side by side (figure 5 of the MultiMix paper)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,10 @@ def draw_agreement(suite: FinishedSuite) -> Iterator[Drawing]:
         for task in dict.fromkeys(task for task, _ in places):
             domains = [domain for name, domain in places if name == task]
             able = [name for name, runs in cells.items() if item_of(runs[0], (task, domains[0]), *NEEDED)]
-            yield _plots(suite, sources, cells, task, domains, suite.focus(task, able, SYSTEMS))
+            shown = suite.focus(task, able, SYSTEMS)
+            missing = suite.left_out(able, shown, f"at most {SYSTEMS} systems")
+            drawing = _plots(suite, sources, cells, task, domains, shown)
+            yield replace(drawing, caption=drawing.caption + missing)
 
 
 def _plots(
@@ -38,14 +42,16 @@ def _plots(
         if axis is not first:
             axis.sharex(first)
             axis.sharey(first)
-        predicted, reference = _shares(cells[system], (task, domain))
+        predicted, reference = _shares(cells[system][0], (task, domain))
         axis.axhline(0, color=BLACK, linewidth=0.4)
         axis.scatter((predicted + reference) / 2, predicted - reference, s=4, color=BLUE, alpha=0.4, linewidths=0)
         bias, spread = agreement(predicted, reference)
         for height, dashes in ((bias, "-"), (bias - LIMITS * spread, "--"), (bias + LIMITS * spread, "--")):
             if np.isfinite(height):
                 axis.axhline(height, color=VERMILLION, linewidth=1.0, linestyle=dashes)
-        words = f"bias {bias:+.1f}, limits {bias - LIMITS * spread:+.1f} to {bias + LIMITS * spread:+.1f}"
+        others = [agreement(*_shares(run, (task, domain)))[0] for run in cells[system][1:]]
+        several = f" [{min(others):+.1f} to {max(others):+.1f}]" if others else ""
+        words = f"bias {bias:+.1f}{several}, limits {bias - LIMITS * spread:+.1f} to {bias + LIMITS * spread:+.1f}"
         label(
             axis,
             title=plain(suite.results.label(system), 24) + "\n",
@@ -63,19 +69,17 @@ def _plots(
         )
     caption = (
         f"{sources}, {task}: Bland–Altman plot of the segmented area in per cent of the image, one point per "
-        f"image and seed. Solid: bias; dashed: limits of agreement, bias ± {LIMITS} SD."
+        f"image, first seed of each system (an image's seeds are not independent). Solid: bias; dashed: limits of "
+        f"agreement, bias ± {LIMITS} SD. In brackets: the bias of the other seeds, lowest to highest."
     )
     return Drawing(f"agreement.{sources}.{task}", caption, figure)
 
 
-def _shares(runs: list[CellRun], place: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted and reference area of the first structure, in % of the image, all seeds."""
-    both: tuple[list[float], list[float]] = ([], [])
-    for run in runs:
-        item = item_of(run, place, *NEEDED)
-        if item is not None:
-            pixels = item["sample_images"].shape[1] * item["sample_images"].shape[2]
-            for kept, name in zip(both, NEEDED, strict=False):
-                counts = item[name].reshape(len(item[name]), -1)[:, 0]
-                kept.extend(100 * counts / pixels)
-    return np.array(both[0]), np.array(both[1])
+def _shares(run: CellRun, place: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and reference area of the first structure, in % of the image."""
+    item = item_of(run, place, *NEEDED)
+    if item is None:
+        return np.zeros(0), np.zeros(0)
+    pixels = item["sample_images"].shape[1] * item["sample_images"].shape[2]
+    predicted, reference = (100 * item[name].reshape(len(item[name]), -1)[:, 0] / pixels for name in NEEDED[:2])
+    return predicted, reference

@@ -29,26 +29,25 @@ def _drawings(suite: FinishedSuite, kind: str) -> Iterator[Drawing]:
         cells = suite.main(sources)
         for place in places_of(cells, *NEEDED):
             items = {name: item_of(runs[0], place, *NEEDED) for name, runs in cells.items()}
-            labelled = {suite.results.label(name): item for name, item in items.items() if item is not None}
-            predictions = _same_images(labelled)
-            names = list(predictions)
+            able = [name for name, item in items.items() if item is not None]
+            same = _same_images({name: items[name] for name in able})
             across = ACROSS if kind == "boundaries" else ACROSS - 2
-            for start in range(0, len(names) if kind == "boundaries" else min(len(names), across), across):
-                part = {name: predictions[name] for name in names[start : start + across]}
-                if kind == "gallery":
-                    picked = suite.focus(place[0], [name for name in cells if items[name] is not None], across)
-                    labels = [suite.results.label(name) for name in picked]
-                    part = {name: predictions[name] for name in labels if name in predictions}
-                yield _sheet(kind, f"{sources}.{place[0]}.{place[1]}", start // across, part)
+            other = suite.left_out(able, same, "their sample images differ")
+            shown = list(same) if kind == "boundaries" else suite.focus(place[0], list(same), across)
+            other += suite.left_out(same, shown, f"at most {across} systems")
+            for start in range(0, len(shown), across):
+                part = {suite.label(name): same[name] for name in shown[start : start + across]}
+                yield _sheet(kind, f"{sources}.{place[0]}.{place[1]}", start // across, part, other)
 
 
-def _same_images(predictions: dict[str, StoredPredictions]) -> dict[str, StoredPredictions]:
+def _same_images(predictions: dict[str, StoredPredictions | None]) -> dict[str, StoredPredictions]:
     """Those that have the same sample images as the first."""
-    ids = [tuple(item["sample_ids"]) for item in predictions.values()]
-    return {name: item for name, item in predictions.items() if tuple(item["sample_ids"]) == ids[0]}
+    known = {name: item for name, item in predictions.items() if item is not None}
+    ids = [tuple(item["sample_ids"]) for item in known.values()]
+    return {name: item for name, item in known.items() if tuple(item["sample_ids"]) == ids[0]}
 
 
-def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPredictions]) -> Drawing:
+def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPredictions], left_out: str) -> Drawing:
     first = next(iter(items.values()))
     rows = min(IMAGES, len(first["sample_images"]))
     chosen = np.linspace(0, len(first["sample_images"]) - 1, rows).round().astype(int)
@@ -75,7 +74,7 @@ def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPrediction
     drawn = "masks, white where the probability is above" if extra else "boundaries over the image at probability"
     caption = (
         f"{where.replace('.', ', ').replace('_', ' ')}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced in "
-        "the set, not chosen by result; first seed of each system. The number is the image's Dice."
+        "the set, not chosen by result; first seed of each system. The number is the image's Dice." + left_out
     )
     return Drawing(f"{kind}.{where}.{number + 1}", caption, figure)
 

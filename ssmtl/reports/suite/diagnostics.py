@@ -1,6 +1,7 @@
 """What the strategies logged during training: losses, mask rates, pseudo-labels, the angle between gradients."""
 
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
 from ssmtl.reports.table import number
 
 SYSTEMS = 7
+ACROSS = 32
+"""Characters over a panel."""
+
 WINDOW = 9
 """Logged steps in the running mean of quantities that are logged often."""
 
@@ -48,7 +52,7 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
     users = [name for name in suite.results.systems if any(name in by_system for by_system in series.values())]
     shown = suite.focus("", users, SYSTEMS)
     quantities = [quantity for quantity, by_system in series.items() if any(name in by_system for name in shown)]
-    figure, axes = panels(len(quantities), 3, 1.6, WIDTH)
+    figure, axes = panels(len(quantities), 3, 1.9, WIDTH)
     handles: dict[str, Any] = {}
     for axis, quantity in zip(axes, quantities, strict=True):
         for name, colour, dashes in styles(shown):
@@ -68,14 +72,17 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
         f"{sources}: what the strategies logged during training, mean over seeds; quantities that are logged often: "
         f"running mean over {WINDOW} logged steps. Rates, accuracies, precisions and recalls are shares of the batch's "
         "rows; they use the true labels of unlabelled images, which no loss sees. A gradient cosine below 0 means "
-        f"that two tasks pull the encoder in opposing directions. At most {SYSTEMS} systems."
+        "that two tasks pull the encoder in opposing directions."
+        + suite.left_out(users, shown, f"at most {SYSTEMS} systems")
     )
     return Drawing(f"diagnostics.{sources}", caption, figure)
 
 
 def _title(quantity: str) -> str:
-    """Two lines: task and strategy, then the quantity; for a gradient cosine, its tasks."""
+    """Task and strategy, then the quantity (for a gradient cosine, its tasks), each broken to fit its panel."""
     first, *rest = quantity.replace("_", " ").split(".")
     if first == "gradient cosine":
-        return f"{first}\n{', '.join(rest)}"
-    return f"{first}: {rest[0]}\n{', '.join(rest[1:]) or 'unweighted loss'}"
+        parts = [first, ", ".join(rest)]
+    else:
+        parts = [f"{first}: {rest[0]}", ", ".join(rest[1:]) or "unweighted loss"]
+    return "\n".join(line for part in parts for line in wrap(part, ACROSS))

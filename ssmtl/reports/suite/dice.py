@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ssmtl.reports.domains import in_order
-from ssmtl.reports.drawing import BLACK, BLUE, SMALL, WIDTH, Drawing, label, panels, plain
+from ssmtl.reports.drawing import BLACK, BLUE, SMALL, WHISKERS, WIDTH, Drawing, label, panels, plain
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
 
 
@@ -41,7 +41,7 @@ def _boxes(
     for place, (axis, domain) in enumerate(zip(axes, domains, strict=True)):
         columns = [_values(cells[name], task, domain) for name in systems]
         drawn = axis.boxplot(
-            columns, orientation="horizontal", widths=0.62, patch_artist=True, whis=(5, 95), showfliers=False,
+            columns, orientation="horizontal", widths=0.62, patch_artist=True, whis=WHISKERS, showfliers=False,
             medianprops={"color": BLACK, "linewidth": 1.3}, boxprops={"linewidth": 0.6},
             whiskerprops={"linewidth": 0.7}, capprops={"linewidth": 0.7},
         )  # fmt: skip

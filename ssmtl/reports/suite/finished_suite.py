@@ -1,7 +1,7 @@
 """A suite's folder as its report reads it: rows, cells, and the cells' run folders one by one."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from ssmtl.errors import RunError
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.runs.files import Results
-from ssmtl.suite.results import SuiteResults, read_results
+from ssmtl.suite.results import SuiteResults, read_results, read_rows
 from ssmtl.suite.suite_file import Compare
 
 
@@ -41,10 +41,9 @@ class FinishedSuite:
         """:raises RunError: if it is not a suite's folder, or a file cannot be read."""
         results = read_results(folder)
         try:
-            with (folder / "cells.csv").open(encoding="utf-8", newline="") as file:
-                listed = tuple(csv.DictReader(file))
-        except OSError as error:
-            raise RunError(f"{folder}: cells.csv cannot be read: {error.strerror}") from error
+            listed = tuple(read_rows(folder / "cells.csv"))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise RunError(f"{folder}: cells.csv cannot be read: {error}") from error
         firsts = {row.cell: row for row in reversed(results.rows)}
         cells = [
             CellRun(name, row.system, row.sources, row.seed, labels_of(row.budgets), folder / "cells" / name)
@@ -90,6 +89,15 @@ class FinishedSuite:
         wanted = dict.fromkeys([*first, *systems])
         picked = [name for name in wanted if name in systems][:most]
         return [name for name in systems if name in picked]
+
+    def left_out(self, systems: Iterable[str], shown: Iterable[str], why: str) -> str:
+        """A sentence that names the systems that a figure could show and does not; empty if there are none."""
+        names = [self.label(name) for name in systems if name not in set(shown)]
+        return f" Not shown ({why}): {', '.join(names)}." if names else ""
+
+    def label(self, system: str) -> str:
+        """The system's name in tables."""
+        return self.results.label(system)
 
 
 def labels_of(budgets: str) -> dict[str, str]:

@@ -1,16 +1,16 @@
 """A suite's page: one self-contained HTML file."""
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
-from ssmtl.reports.page import Section, link, picture, render
-from ssmtl.reports.saved_figure import save_drawing
+from ssmtl.reports.page import Section, link, pictures, render
+from ssmtl.reports.saved_figure import PAGE_FORMATS, save_drawing
 from ssmtl.reports.suite import tables
 from ssmtl.reports.suite.figures import SUBJECTS, SuiteSubject
 from ssmtl.reports.suite.finished_suite import FinishedSuite
+from ssmtl.suite.results import read_rows
 
 TEMPLATE = "suite/page.html.j2"
 FEW = 3
@@ -40,8 +40,8 @@ def write_suite_report(folder: Path) -> Path:
 
 def _section(suite: FinishedSuite, subject: SuiteSubject, taken: set[str]) -> Section:
     drawings = subject.draw(suite) if suite.cells else iter(())
-    saved = [figure for drawing in drawings for figure in save_drawing(drawing, suite.folder, taken)]
-    return Section(subject.heading, [picture(figure) for figure in saved], subject.needs)
+    saved = [figure for drawing in drawings for figure in save_drawing(drawing, suite.folder, taken, PAGE_FORMATS)]
+    return Section(subject.heading, pictures(saved), subject.needs)
 
 
 def _page(suite: FinishedSuite, sections: list[Section]) -> str:
@@ -71,15 +71,11 @@ def _summary(suite: FinishedSuite) -> str:
     progress = ", ".join(f"{counts[status]} {status}" for status in ("finished", "failed", "running", "waiting"))
     seeds = len({cell.seed for cell in suite.cells})
     rows = suite.results.rows
-    made = {key: sorted({str(row[key]) for row in _raw(suite)}) for key in ("code", "commit", "versions")}
+    raw = read_rows(suite.folder / "results.csv")
+    made = {key: sorted({str(row[key]) for row in raw}) for key in ("code", "commit", "versions")}
     ran = f"{len(suite.listed)} cells: {progress}. {len(suite.results.systems)} systems, {seeds} seeds"
     came = "; ".join(f"{key} {', '.join(values)}" for key, values in made.items() if any(values))
     return f"{ran}, {len(rows)} numbers. {came}." if rows else f"{ran}. Nothing is finished yet."
-
-
-def _raw(suite: FinishedSuite) -> list[dict[str, str]]:
-    with (suite.folder / "results.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _warning(suite: FinishedSuite) -> str:

@@ -1,6 +1,7 @@
 """Receiver operating characteristics of all systems (figure 7 of the MultiMix paper)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +26,10 @@ def draw_roc(suite: FinishedSuite) -> Iterator[Drawing]:
             domains = [domain for name, domain in places if name == task]
             able = [name for name, runs in cells.items() if _two_classes(item_of(runs[0], (task, domains[0]), *NEEDED))]
             if able:
-                yield _panels(suite, sources, cells, task, domains, suite.focus(task, able, SYSTEMS))
+                shown = suite.focus(task, able, SYSTEMS)
+                missing = suite.left_out(able, shown, f"at most {SYSTEMS} curves")
+                drawing = _panels(suite, sources, cells, task, domains, shown)
+                yield replace(drawing, caption=drawing.caption + missing)
 
 
 def _two_classes(item: StoredPredictions | None) -> bool:

@@ -1,32 +1,50 @@
 """The tables of a suite's page."""
 
-import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.aggregate import aggregated
-from ssmtl.suite.footnotes import PUBLISHED, Footnotes
+from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place, head_of, layouts
+from ssmtl.suite.p_value import p_text
 from ssmtl.suite.reference import Reference
+from ssmtl.suite.results import read_rows
+
+FIRST = 4
+"""Metrics of one table, so that it fits a page."""
 
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def results(suite: FinishedSuite) -> Iterator[PageTable]:
-    """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers."""
-    reference = Reference.read(suite.results.suite.reference)
+    """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers.
+
+    A table has the metrics that the suite compares, or else the first `FIRST`; one with the others follows.
+    """
+    reference = Reference.read(suite.results.reference)
     for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
         for task in layout.tasks:
-            yield _task(suite, layout, task)
+            columns = [column for column in layout.columns if column[0] == task]
+            chosen = [column for column in columns if column[1] in _compared(suite, task)] or columns[:FIRST]
+            others = [column for column in columns if column not in chosen]
+            yield _task(suite, layout, task, chosen)
+            for start in range(0, len(others), FIRST):
+                yield _task(suite, layout, task, others[start : start + FIRST], " (further metrics)")
 
 
-def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
+def _compared(suite: FinishedSuite, task: str) -> set[str]:
+    """The metrics in which the suite compares systems."""
+    return {metric for one in suite.results.suite.compare for metric in one.metrics.get(task, ())}
+
+
+def _task(
+    suite: FinishedSuite, layout: Layout, task: str, columns: Sequence[tuple[str, str]], which: str = ""
+) -> PageTable:
     notes = Footnotes()
-    columns = [column for column in layout.columns if column[0] == task]
     lines = [line for line in layout.lines if task in line.labeled]
     seeds = {cell.name: cell.seed for cell in suite.cells}
     names = dict(zip(layout.columns, layout.heads, strict=True))
@@ -49,11 +67,11 @@ def _task(suite: FinishedSuite, layout: Layout, task: str) -> PageTable:
     ]
     flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
     published = any(place.published for line in lines for place in line.places.values())
-    note = "Mean ± standard deviation over n seeds; each seed links to its run."
+    note = "As above." if which else f"{' '.join(NOTES)} Each seed links to its run. {suite.results.selection_labels()}"
     if published:
         note = f"{note} {PUBLISHED}"
-    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources})"
-    return PageTable(title, heads, rows, " ".join([note, *flags]))
+    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources}){which}"
+    return PageTable(title, heads, rows, " ".join([note, *flags]).rstrip())
 
 
 def _labels(line: Line, task: str) -> TableCell:
@@ -66,7 +84,7 @@ def _place(place: Place | None, notes: Footnotes) -> TableCell:
         return TableCell("", math.nan)
     mark = notes.mark(place).translate(RAISED)
     theirs = f" ({place.theirs}{mark})" if place.theirs else ""
-    return TableCell(place.ours + theirs, place.summary.mean)
+    return TableCell(place.ours + theirs, place.summary.mean, best=place.best)
 
 
 def _runs(line: Line, task: str, seeds: Mapping[str, int]) -> TableCell:
@@ -80,11 +98,11 @@ def significance(suite: FinishedSuite) -> PageTable | None:
     path = suite.folder / "tables" / "significance.csv"
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8", newline="") as file:
-        compared = list(csv.DictReader(file))
+    compared = read_rows(path)
     units = {(row.task, row.metric): row.unit for row in suite.results.rows}
     rows = [
         [
+            TableCell(row["question"]),
             TableCell(
                 f"{row['task']}, {row['domain'].replace('_', ' ')}: "
                 f"{head_of(row['metric'], units.get((row['task'], row['metric']), ''))}"
@@ -92,41 +110,56 @@ def significance(suite: FinishedSuite) -> PageTable | None:
             TableCell(f"{suite.results.label(row['system'])} − {suite.results.label(row['against'])}"),
             TableCell(row["budgets"]),
             decimal(row["difference"], signed=True),
-            decimal(row["low"], signed=True),
-            decimal(row["high"], signed=True),
-            _p(row["p_boot"]),
-            _p(row["p_boot_holm"]),
+            _interval(row["seeds_low"], row["seeds_high"]),
             _p(row["p_t"]),
             _p(row["p_t_holm"]),
+            decimal(row["detectable"]),
             whole(row["seeds"]),
+            _interval(row["low"], row["high"]),
+            _p(row["p_boot"], floor=_at_floor(row)),
+            _p(row["p_boot_holm"], floor=_at_floor(row)),
+            whole(row["patients"]),
         ]
         for row in compared
     ]
     heads = [
+        "question",
         "metric",
         "difference of",
         "budgets",
         "difference",
-        "low",
-        "high",
-        "p images",
-        "Holm",
+        "95 % over seeds",
         "p seeds",
         "Holm",
+        "detectable",
         "n",
+        "95 % over patients",
+        "p patients",
+        "Holm",
+        "patients",
     ]
     note = (
-        "Low, high: 95 % interval of a paired bootstrap over test images, for these trained networks; p images: "
-        "its two-sided p. p seeds: Student's t, paired over n seeds. Holm: the p before it, corrected for all rows of "
-        "this table. A small p over images suggests that other test images would agree; a small p over seeds, that "
-        "other labels and initial weights would."
+        "Over seeds: Student's t, paired over the n seeds that both systems have, its 95 % interval and its two-sided "
+        "p. Detectable: the smallest true difference that so many seeds, with this spread, would detect four times out "
+        "of five; a smaller one may well exist. Over patients: a paired bootstrap over patients and seeds; ≤ marks the "
+        "smallest p that it can give. Holm: the p before it, corrected for all rows of the same question."
     )
     return PageTable("Significance", heads, rows, note)
 
 
-def _p(text: str) -> TableCell:
+def _at_floor(row: Mapping[str, str]) -> bool:
+    return row["p_boot"] != "" and row["p_boot"] == row["p_boot_least"]
+
+
+def _p(text: str, floor: bool = False) -> TableCell:
     value = float(text) if text else math.nan
-    return TableCell("< 0.001" if value < 0.001 else UNDEFINED if math.isnan(value) else f"{value:.3f}", value)
+    return TableCell(p_text(value, value if floor else 0.0), value)
+
+
+def _interval(low: str, high: str) -> TableCell:
+    if not low:
+        return TableCell(UNDEFINED, math.nan)
+    return TableCell(f"{decimal(low, signed=True).text} to {decimal(high, signed=True).text}", float(low))
 
 
 def cells(suite: FinishedSuite) -> PageTable:

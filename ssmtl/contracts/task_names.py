@@ -1,0 +1,11 @@
+"""Tasks may have any name, also one that torch's containers use for themselves."""
+
+from torch import nn
+
+
+def key_in(container: nn.ModuleDict | nn.ParameterDict, task: str) -> str:
+    """The key of a task's part in a container: the task's name, unless the container has an attribute of that name.
+
+    torch refuses `keys`, `values`, `type` or `training` as keys. A task's name never has a colon.
+    """
+    return f"task:{task}" if hasattr(type(container)(), task) else task

@@ -1,0 +1,86 @@
+"""A split from a file: whether it is one of these tasks and sources, and whether anybody is on two sides of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ssmtl.contracts.head import Output
+from ssmtl.data.budget import is_labeled
+from ssmtl.data.pool import SourceFiles
+from ssmtl.data.split_file import TaskSplit, read_split_file
+from ssmtl.errors import DataError, nearest
+from ssmtl.recipe.models import TaskSpec
+
+
+def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: SourceFiles) -> dict[str, TaskSplit]:
+    """:raises DataError: naming task and image, if the file is no split of these tasks and sources, or lets an image or
+    a patient train and be tested.
+    """
+    splits = read_split_file(path).tasks
+    for task, (spec, output) in tasks.items():
+        if task not in splits:
+            raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")
+        where = f"{path}: task '{task}'"
+        split = splits[task]
+        if split.source != spec.source:
+            raise DataError(f"{where} is split over '{split.source}', but the recipe has '{spec.source}'")
+        if not split.labeled:
+            raise DataError(f"{where} has no labelled image")
+        tested = {domain: part.source for domain, part in split.test.items()}
+        if tested != dict(spec.evaluate_on):
+            raise DataError(f"{where} is tested on {tested}, but the recipe has {dict(spec.evaluate_on)}")
+        _check_ids(where, split, output, files)
+        _check_budget(where, split, spec)
+    chosen = {task: splits[task] for task in tasks}
+    _check_people(path, chosen, files)
+    return chosen
+
+
+def _check_ids(where: str, split: TaskSplit, output: Output, files: SourceFiles) -> None:
+    """Every image is there, once in its part, and labelled where it must be."""
+    parts = {"labeled": split.labeled, "unlabeled": split.unlabeled, "val": split.val}
+    named = [(part, split.source, ids) for part, ids in parts.items()]
+    named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]
+    for part, source, ids in named:
+        known = {example.id: example for example in files.examples.get(source, ())}
+        missing = sorted(set(ids) - set(known))
+        if missing:
+            count = f" ({len(missing)} such ids)"
+            raise DataError(f"{where}: {part}: the source '{source}' has no image '{missing[0]}'{count}")
+        if len(set(ids)) < len(ids):
+            twice = next(one for one in ids if ids.count(one) > 1)
+            raise DataError(f"{where}: {part}: '{twice}' stands there twice")
+        bare = [] if part == "unlabeled" else [one for one in ids if not is_labeled(known[one], output)]
+        if bare:
+            what = "mask" if output.kind == "masks" else "label"
+            raise DataError(f"{where}: {part}: '{bare[0]}' has no {what} ({len(bare)} such images)")
+
+
+def _check_budget(where: str, split: TaskSplit, spec: TaskSpec) -> None:
+    asked = spec.labeled
+    wanted = asked if isinstance(asked, int) else sum(asked.values()) if isinstance(asked, dict) else None
+    if wanted is not None and len(split.labeled) != wanted:
+        raise DataError(f"{where} has {len(split.labeled)} labelled images, but the recipe has labeled: {asked}")
+    both = set(split.labeled) & set(split.unlabeled)
+    if not spec.unlabeled_includes_labeled and both:
+        raise DataError(
+            f"{where}: unlabeled: '{min(both)}' is labelled, and the recipe has unlabeled_includes_labeled: false"
+        )
+
+
+def _check_people(path: Path, splits: Mapping[str, TaskSplit], files: SourceFiles) -> None:
+    """Nobody is on two sides, in one task or in two: all tasks share the network."""
+    persons = {source: files.persons(source) for source in files.examples}
+    sides: dict[str, dict[object, str]] = {"train": {}, "val": {}, "test": {}}
+    for task, split in splits.items():
+        for side, ids in (("train", (*split.labeled, *split.unlabeled)), ("val", split.val)):
+            sides[side].update((persons[split.source][one], f"{task}: {one}") for one in ids)
+        for part in split.test.values():
+            sides["test"].update((persons[part.source][one], f"{task}: {one}") for one in part.ids)
+    for one, other in (("train", "test"), ("val", "test"), ("train", "val")):
+        shared = sides[one].keys() & sides[other].keys()
+        if shared:
+            person = min(shared, key=lambda person: sides[one][person])
+            raise DataError(
+                f"{path}: '{sides[one][person]}' is in the {one} part, '{sides[other][person]}' in the {other} part, "
+                f"and both are one image or of one patient ({len(shared)} such patients)"
+            )
