@@ -1,9 +1,17 @@
 """`ssmtl check`."""
 
-from rich.console import Console
-from rich.markup import escape
+from functools import cache, partial
+from typing import TYPE_CHECKING, Annotated
 
-from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
+import typer
+from rich.console import Console
+
+from ssmtl.cli.loading import AllowLocal, DataRoot, Loaded, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
+
+if TYPE_CHECKING:
+    from ssmtl.contracts.folders import Folders
+
+NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 
 
 def check(
@@ -14,23 +22,59 @@ def check(
     data_root: DataRoot = None,
     local: LocalPlugins = None,
     allow: AllowLocal = False,
+    no_data: NoData = False,
 ) -> None:
-    """Show every error in a recipe and where it is, or else the plan. Reads no data."""
+    """Show every error in a recipe and where it is, or else the plan; and who is in the data, if they are there.
+
+    Image files are read to tell copies apart, but not decoded.
+    """
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
-    from ssmtl.errors import DataError
     from ssmtl.experiment.plan import plan_of
 
     loaded = load(recipe, sources, overrides, seed, local, allow)
-    experiment = loaded.experiment
     console = Console()
-    print_plan(console, plan_of(experiment))
+    print_plan(console, plan_of(loaded.experiment))
     folders = Folders(data_root)
-    for name, entry in experiment.recipe.sources.items():
+    missing = {} if no_data else _missing(loaded, folders)
+    for name, error in missing.items():
+        console.print(f"source {name}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if no_data or missing:
+        _end(console, f"{loaded.where} has no errors; the data were not checked")
+        return
+    _check_data(loaded, folders, console)
+    _end(console, f"{loaded.where} and its data have no errors")
+
+
+def _end(console: Console, text: str) -> None:
+    console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
+
+
+def _missing(loaded: Loaded, folders: "Folders") -> dict[str, str]:
+    """By source, why its folder or file is not found."""
+    from ssmtl.errors import DataError
+
+    missing = {}
+    for name, entry in loaded.experiment.recipe.sources.items():
         root = entry.options.get("root")
         if isinstance(root, str):
             try:
                 folders.find(root)
             except DataError as error:
-                console.print(f"source {name}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"[green]{escape(loaded.where)} is in order[/]", highlight=False, soft_wrap=True)
+                missing[name] = str(error)
+    return missing
+
+
+def _check_data(loaded: Loaded, folders: "Folders", console: Console) -> None:
+    from ssmtl.cli.data_table import print_data
+    from ssmtl.data.sharing import counts_of, parts_counted, shared_between
+    from ssmtl.experiment.prepare import list_and_split, make_source
+
+    experiment = loaded.experiment
+    make = cache(partial(make_source, experiment.recipe, loaded.plugins, folders))
+    with Console(stderr=True).status("Reading images"):
+        files, splits = list_and_split(experiment, make, folders)
+    left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
+    classes = {task.name: task.output.classes for task in experiment.tasks if task.output.kind != "masks"}
+    parts = parts_counted(splits, files, classes)
+    print_data(console, counts_of(files), shared_between(files), parts, left_out)

@@ -71,7 +71,7 @@ def run(
             done = escape(str(write_report(folder.path)))
             console.print(f"report [bold]{done}[/]", highlight=False, soft_wrap=True)
             return
-    else:
+    elif out is not None:
         folder.check_free()
     folders = Folders(data_root)
     split = folder.split if resumes else None

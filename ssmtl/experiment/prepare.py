@@ -17,7 +17,7 @@ from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit
-from ssmtl.errors import PluginError
+from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.recipe.models import Recipe, SourceEntry
 from ssmtl.registry.blame import blaming
@@ -92,9 +92,8 @@ def prepare(
     """
     recipe = experiment.recipe
     make = cache(partial(make_source, recipe, plugins, folders))
-    files = list_files(recipe, make, folders)
+    files, splits = list_and_split(experiment, make, folders, split_file)
     fingerprints = fingerprints_of(recipe, files)
-    splits = _split(experiment, files, split_file)
     structures = _structures(experiment)
     decoded: dict[str, Decoded] = {}
     for name in sorted(_wanted(recipe)):
@@ -111,6 +110,18 @@ def prepare(
     data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
     skipped = {name: images.skipped for name, images in decoded.items() if images.skipped}
     return ExperimentData(data, splits, skipped, fingerprints, files)
+
+
+def list_and_split(
+    experiment: Experiment, make: Callable[[str], Source], folders: Folders, split_file: Path | None = None
+) -> tuple[SourceFiles, dict[str, TaskSplit]]:
+    """What the sources hold, and each task's split; files are read for who each image is, none is decoded.
+
+    :param make: builds a source from its name in the recipe.
+    :raises DataError: as the sources do; if the split is impossible.
+    """
+    files = list_files(experiment.recipe, make, folders)
+    return files, _split(experiment, files, split_file)
 
 
 def list_files(recipe: Recipe, make: Callable[[str], Source], folders: Folders) -> SourceFiles:
@@ -134,13 +145,18 @@ def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
     """A word that is equal for two sources if one patient's name is one person in both.
 
     The entry's `patients`, else its root, else the source's own name.
+
+    :raises DataError: if the root cannot be a path.
     """
     root = entry.options.get("root")
     if entry.patients is not None:
         return f"named {entry.patients}"
     if not isinstance(root, str):
         return f"source {name}"
-    place = folders.resolve(root)
+    try:
+        place = folders.resolve(root)
+    except DataError as error:
+        raise DataError(f"source '{name}': {error}") from error
     return f"root {hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 

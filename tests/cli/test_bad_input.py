@@ -94,7 +94,7 @@ STRANGE = {
     "3,000 dots": ("a." * 3000 + "x=1", "names a place 3,001 levels deep; expected at most 64"),
     "a digit that is no number": ("tasks.lungs.strategies.².weight=1", "no item '²' in the list"),
     "an index of 5,000 digits": (f"tasks.lungs.strategies.{'1' * 5000}.weight=1", "no item '1111"),
-    "a date as key": ("train={2020-01-01: 3}", "not YAML: a key must be a word"),
+    "a date as key": ("train={2020-01-01: 3}", RECIPE + "train.2020-01-01: unknown key '2020-01-01'"),
     "a number of 400 digits": (f"tasks.lungs.batch={'1' * 400}", "the number 11111111111111111111… is too large"),
     "a large number with a point": (f"optimizer.lr={'1' * 400}.5", "the number 11111111111111111111… is too large"),
     "an exponent": ("optimizer.lr=1e400", "the number 1e400 is too large"),
@@ -144,7 +144,7 @@ def test_a_seed_of_400_digits(out):
 def test_markup_in_names_and_paths_is_text(tmp_path):
     """What looks like rich's markup in a run's name, a class, a path or a domain is shown as it is."""
     names = ("name='[/bold] run'", "tasks.diagnosis.head.classes=[normal, '[/bold]']")
-    labels = "sources.chex.labels={pneumonia: '[/bold]'}"
+    labels = "sources.chex.rename={pneumonia: '[/bold]'}"
     out = tmp_path / "[/red]"
     code, shown, err = run(out, *SMALL, *names, labels)
     assert code == 0, err

@@ -52,7 +52,7 @@ def test_a_run_from_an_empty_folder(wheel, tmp_path):
     here.mkdir()
     code, shown, err = ssmtl(target, "check", "multimix", cwd=here)
     assert code == 0, err
-    assert f"{target}/ssmtl/recipes/multimix.yaml is in order" in shown
+    assert f"{target}/ssmtl/recipes/multimix.yaml and its data have no errors" in shown
     code, shown, err = ssmtl(target, "check", "paper/multimix", "--set", "image.size=32", cwd=here)
     assert code == 0, err
     assert "paper-multimix" in shown

@@ -1,0 +1,108 @@
+"""What each source holds, and whom two of them share: printed by `ssmtl check`."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ssmtl.data.identity import ImageIdentity, Person
+from ssmtl.data.pool import SourceFiles
+from ssmtl.data.split_file import TaskSplit
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """:param labeled: images with a class. :param masked: images with a mask.
+
+    :param copies: images whose bytes equal those of an image before them.
+    :param labels_differ: sets of equal images of which two have different classes. :param masks_differ: likewise.
+    """
+
+    images: int
+    patients: int
+    labeled: int
+    masked: int
+    copies: int
+    labels_differ: int
+    masks_differ: int
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What two sources have in common. :param images: distinct images of `one` that `other` holds too."""
+
+    one: str
+    other: str
+    images: int
+    patients: int
+
+
+@dataclass(frozen=True)
+class PartCounts:
+    """Of one part of one task.
+
+    :param part: labeled, unlabeled, val or test.DOMAIN. :param classes: images of each, where the task knows them.
+    """
+
+    task: str
+    part: str
+    source: str
+    images: int
+    patients: int
+    classes: Mapping[str, int]
+
+
+def counts_of(files: SourceFiles) -> dict[str, SourceCounts]:
+    """By source."""
+    return {name: _counts(images, set(files.persons(name).values())) for name, images in files.identities.items()}
+
+
+def _counts(images: Sequence[ImageIdentity], persons: set[Person]) -> SourceCounts:
+    labels, masks = defaultdict(set), defaultdict(set)
+    for image in images:
+        content = image.content or f"unreadable {image.id}"
+        labels[content].update([image.labels] if image.labels else [])
+        masks[content].update([image.masks] if image.masks else [])
+    contents = {image.content or f"unreadable {image.id}" for image in images}
+    return SourceCounts(
+        images=len(images),
+        patients=len(persons),
+        labeled=sum(bool(image.labels) for image in images),
+        masked=sum(bool(image.masks) for image in images),
+        copies=len(images) - len(contents),
+        labels_differ=sum(len(known) > 1 for known in labels.values()),
+        masks_differ=sum(len(known) > 1 for known in masks.values()),
+    )
+
+
+def shared_between(files: SourceFiles) -> list[Shared]:
+    """Every pair of sources that have images or patients in common."""
+    contents = {name: {one.content for one in images if one.content} for name, images in files.identities.items()}
+    persons = {name: set(files.persons(name).values()) for name in files.identities}
+    pairs = [
+        Shared(one, other, len(contents[one] & contents[other]), len(persons[one] & persons[other]))
+        for one, other in combinations(sorted(contents), 2)
+    ]
+    return [pair for pair in pairs if pair.images or pair.patients]
+
+
+def parts_counted(
+    splits: Mapping[str, TaskSplit], files: SourceFiles, classes: Mapping[str, Sequence[str]]
+) -> list[PartCounts]:
+    """One for each part of each task, in order.
+
+    :param classes: by task that learns labels, their names.
+    """
+    persons = {name: files.persons(name) for name in files.identities}
+    labels = {name: {one.id: one.labels or () for one in images} for name, images in files.identities.items()}
+    rows = []
+    for task, split in splits.items():
+        parts = {"labeled": split.labeled, "unlabeled": split.unlabeled, "val": split.val}
+        named = [(part, split.source, ids) for part, ids in parts.items()]
+        named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]
+        for part, source, ids in named:
+            people = {persons[source][one] for one in ids}
+            known = [label for one in ids for label in labels[source][one] if part != "unlabeled"]
+            counts = {name: known.count(name) for name in classes.get(task, ())} if known else {}
+            rows.append(PartCounts(task, part, source, len(ids), len(people), counts))
+    return rows

@@ -1,0 +1,82 @@
+"""What `ssmtl check` says about the data: numbers per source, copies, whom sources share, who is in each part."""
+
+import re
+import shutil
+
+import yaml
+from command_line import call, own_images, readme_sources, settings
+
+SMALL = (
+    "backbone.widths=[4,4,8,8,8]",
+    "image.size=32",
+    "tasks.diagnosis.labeled=4",
+    "tasks.lungs.labeled=4",
+    "tasks.diagnosis.evaluate_on={in_domain: chex}",
+    "tasks.lungs.evaluate_on={in_domain: jsrt}",
+)
+
+
+def checked(folder, *more):
+    command = ("check", "multimix", "--sources", folder / "my_sources.yaml", "--data-root", folder)
+    return call(*command, *settings(*SMALL), *more)
+
+
+def row(shown, *first):
+    """The numbers of the line that starts with these words."""
+    line = next(line for line in shown.splitlines() if line.split()[: len(first)] == list(first))
+    return [int(word) for word in line.split()[len(first) :] if word.isdigit()]
+
+
+def test_numbers_per_source_and_part(tmp_path):
+    own_images(tmp_path)
+    readme_sources(tmp_path)
+    code, shown, err = checked(tmp_path)
+    assert code == 0, err
+    sources = {name: row(shown, name) for name in ("chex", "jsrt")}
+    assert sources["chex"][0] + sources["jsrt"][0] == 40  # disjoint_from: each image is a patient, and goes to one
+    assert sources["chex"][:2] == [sources["chex"][0]] * 2
+    assert row(shown, "diagnosis", "labelled", "chex") == [4, 4, 2, 2]
+    parts = re.findall(r"^(?:diagnosis|lungs) +(unlabelled|validation|test, in_domain) +\w+ +(\d+) +(\d+)", shown, re.M)
+    assert len(parts) == 6
+    assert all(images == patients != "0" for _, images, patients in parts)
+    assert "have no errors" in shown
+    assert "in common" not in shown
+    assert "copies with other" not in shown
+
+
+def test_copies_that_contradict_and_sources_that_share(tmp_path):
+    folder = own_images(tmp_path)
+    table = (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    first = next(line for line in table[4:] if ",normal," in line)
+    image = first.split(",")[0]
+    shutil.copy(folder / image, folder / "images" / "copy.png")
+    (folder / "images" / "link.png").symlink_to(folder / image)
+    table += ["images/copy.png,pneumonia,,other", f"images/../{image.removeprefix('./')},,,third", "images/link.png,,,p"]
+    (folder / "manifest.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
+    entry = {"use": "manifest", "root": folder.name, "patient": "patient"}
+    sources = {"chex": {**entry, "label": "diagnosis"}, "jsrt": {**entry, "mask": "lung"}}
+    (tmp_path / "my_sources.yaml").write_text(yaml.safe_dump(sources), encoding="utf-8")
+    code, shown, err = checked(tmp_path)
+    assert code == 0, err
+    images, patients, _, _, copies = row(shown, "chex")
+    assert (images, patients, copies) == (43, 40, 3)  # the copies show the person of the first
+    assert "source chex: of 1 image there are copies with other labels" in shown
+    assert "sources chex and jsrt have 40 images and 40 patients in common" in shown
+    assert re.search(r"task diagnosis: \d+ images left out, whose patients are tested or validate elsewhere", shown)
+
+
+def test_data_with_an_error_are_refused_and_missing_data_are_said(tmp_path):
+    folder = own_images(tmp_path)
+    readme_sources(tmp_path)
+    (folder / "images" / "0005.png").unlink()
+    code, _, err = checked(tmp_path)
+    assert code == 2
+    assert "0005.png" in err
+    code, shown, _ = checked(tmp_path, "--no-data")
+    assert code == 0
+    assert "the data were not checked" in shown
+    shutil.rmtree(folder)
+    code, shown, _ = checked(tmp_path)
+    assert code == 0
+    assert "source chex: nothing at" in shown
+    assert "the data were not checked" in shown
