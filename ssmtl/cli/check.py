@@ -10,6 +10,8 @@ from ssmtl.cli.loading import AllowLocal, DataRoot, Loaded, LocalPlugins, Overri
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
+    from ssmtl.experiment.experiment import Experiment
+    from ssmtl.registry.plugins import Plugins
 
 NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 
@@ -33,8 +35,9 @@ def check(
     from ssmtl.experiment.plan import plan_of
 
     loaded = load(recipe, sources, overrides, seed, local, allow)
+    experiment = loaded.assembled()
     console = Console()
-    print_plan(console, plan_of(loaded.experiment))
+    print_plan(console, plan_of(experiment))
     folders = Folders(data_root)
     missing = {} if no_data else _missing(loaded, folders)
     for name, error in missing.items():
@@ -42,7 +45,7 @@ def check(
     if no_data or missing:
         _end(console, f"{loaded.where} has no errors; the data were not checked")
         return
-    _check_data(loaded, folders, console)
+    _check_data(experiment, loaded.plugins, folders, console)
     _end(console, f"{loaded.where} and its data have no errors")
 
 
@@ -55,7 +58,7 @@ def _missing(loaded: Loaded, folders: "Folders") -> dict[str, str]:
     from ssmtl.errors import DataError
 
     missing = {}
-    for name, entry in loaded.experiment.recipe.sources.items():
+    for name, entry in loaded.recipe.sources.items():
         root = entry.options.get("root")
         if isinstance(root, str):
             try:
@@ -65,13 +68,12 @@ def _missing(loaded: Loaded, folders: "Folders") -> dict[str, str]:
     return missing
 
 
-def _check_data(loaded: Loaded, folders: "Folders", console: Console) -> None:
+def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders", console: Console) -> None:
     from ssmtl.cli.data_table import print_data
     from ssmtl.data.sharing import counts_of, parts_counted, shared_between
     from ssmtl.experiment.prepare import list_and_split, make_source
 
-    experiment = loaded.experiment
-    make = cache(partial(make_source, experiment.recipe, loaded.plugins, folders))
+    make = cache(partial(make_source, experiment.recipe, plugins, folders))
     with Console(stderr=True).status("Reading images"):
         files, splits = list_and_split(experiment, make, folders)
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}

@@ -30,7 +30,8 @@ def print_data(
     for name, counts in sources.items():
         for what, number in (("labels", counts.labels_differ), ("masks", counts.masks_differ)):
             if number:
-                _say(console, f"source {name}: of {number:,} image{'s'[: number > 1]} there are copies with other {what}")
+                images = "1 image" if number == 1 else f"{number:,} images"
+                _say(console, f"source {name}: of {images} there are copies with other {what}")
     for pair in shared:
         common = f"{pair.images:,} images and {pair.patients:,} patients in common"
         _say(console, f"sources {pair.one} and {pair.other} have {common}")

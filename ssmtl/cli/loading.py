@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from ssmtl.experiment.experiment import Experiment
+    from ssmtl.recipe.models import Recipe
     from ssmtl.registry.plugins import Plugins
 
 RecipeName = Annotated[
@@ -51,12 +52,21 @@ AllowLocal = Annotated[
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recipe ready to run. :param local: local plugin files. :param where: the recipe's file."""
+    """A recipe whose names and values are valid. :param local: local plugin files. :param where: the recipe's file."""
 
-    experiment: "Experiment"
+    recipe: "Recipe"
     plugins: "Plugins"
     local: tuple[Path, ...]
     where: str
+
+    def assembled(self, pretrained: bool = True) -> "Experiment":
+        """:param pretrained: as in `ssmtl.experiment.assemble.assemble`.
+
+        :raises RecipeError: with every error that shows when it is put together.
+        """
+        from ssmtl.experiment.assemble import assemble
+
+        return assemble(self.recipe, self.plugins, self.where, pretrained=pretrained)
 
 
 def load(
@@ -67,13 +77,12 @@ def load(
     local: list[Path] | None,
     allow: bool,
 ) -> Loaded:
-    """Find, read, check and assemble a recipe.
+    """Find, read and check a recipe.
 
     :param local: plugin files. :param allow: whether the recipe may list more of them.
     :raises RecipeError: with every error in the recipe.
     """
     from ssmtl.errors import Problem, RecipeError
-    from ssmtl.experiment.assemble import assemble
     from ssmtl.experiment.check_names import check_names
     from ssmtl.recipe.load import local_plugins, read
     from ssmtl.registry.plugins import load_plugins
@@ -89,4 +98,4 @@ def load(
     if problems or parsed is None:
         more = check_names(parsed, plugins) if parsed is not None else []
         raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
-    return Loaded(assemble(parsed, plugins, text.where), plugins, tuple(files), text.where)
+    return Loaded(parsed, plugins, tuple(files), text.where)

@@ -54,25 +54,25 @@ def run(
     from ssmtl.experiment.plan import plan_of
     from ssmtl.experiment.prepare import prepare
     from ssmtl.reports import write_report
-    from ssmtl.runs.execute import Job, execute
+    from ssmtl.runs.execute import Job, can_resume, execute
     from ssmtl.runs.resume import check_recipe
 
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     loaded = load(wanted, sources, overrides, seed, local, allow)
-    experiment, plugins = loaded.experiment, loaded.plugins
-    folder = earlier or _folder(experiment.recipe, out, resume == "auto")
+    folder = earlier or _folder(loaded.recipe, out, resume == "auto")
     resumes = resume is not None and folder.is_started
     if resumes:
-        check_recipe(folder, experiment.recipe, force)
-        if folder.is_finished and not _more_steps(folder, experiment.recipe):
+        check_recipe(folder, loaded.recipe, force)
+        if folder.is_finished and not _more_steps(folder, loaded.recipe):
             console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
             done = escape(str(write_report(folder.path)))
             console.print(f"report [bold]{done}[/]", highlight=False, soft_wrap=True)
             return
     elif out is not None:
         folder.check_free()
+    experiment, plugins = loaded.assembled(pretrained=not can_resume(folder, resumes)), loaded.plugins
     folders = Folders(data_root)
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ FORMAT = 2
 """Increased when older checkpoints can no longer be read."""
 
 STATE, FACTS, BEST = "state.safetensors", "checkpoint.json", "best.safetensors"
+
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError)
+"""What reading a damaged checkpoint raises."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,16 @@ class Checkpoints:
         for place in self._places():
             try:
                 yield self._read(place)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RunError) as error:
+            except DAMAGE as error:
                 warn(f"the checkpoint {place} is damaged and skipped: {error}")
+
+    def usable(self, log: Path) -> bool:
+        """Whether the run can resume from one of them: it is intact, and the log still reaches it. Says nothing."""
+        for place in self._places():
+            with suppress(*DAMAGE):
+                if self._read(place).facts.log_bytes <= log.stat().st_size:
+                    return True
+        return False
 
     def at(self, step: int) -> Checkpoint:
         """The checkpoint of this step, which is known to be intact."""

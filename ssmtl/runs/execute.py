@@ -26,6 +26,7 @@ from ssmtl.json_file import write_model
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins, load_plugins
+from ssmtl.runs.checkpoint import Checkpoints
 from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Environment, Results
@@ -66,6 +67,14 @@ class Job:
     command: tuple[str, ...] = ()
     resume: bool = False
     force: bool = False
+
+
+def can_resume(folder: RunFolder, resume: bool) -> bool:
+    """Whether the run will go on from a checkpoint: then no pretrained weights need to be fetched.
+
+    :param resume: whether it may.
+    """
+    return resume and folder.is_started and Checkpoints(folder, keep=1).usable(folder.log)
 
 
 def execute(job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData) -> Results:
@@ -165,7 +174,7 @@ def _train_spawned(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> No
 def _build_and_train(fabric: Fabric, job: Job, stop: StopRequest) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     plugins = load_plugins(job.local_plugins)
-    experiment = assemble(job.recipe, plugins)
+    experiment = assemble(job.recipe, plugins, pretrained=not can_resume(job.folder, job.resume))
     data = prepare(experiment, plugins, job.folders, split_file=job.folder.split)
     if fabric.is_global_zero:
         with run_lock(job.folder):

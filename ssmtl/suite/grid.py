@@ -143,7 +143,7 @@ class Maker:
 
     def _outputs(self, system: str, sources: str, recipe: Recipe) -> dict[str, Output]:
         if (system, sources) not in self.outputs:
-            experiment = assemble(recipe, self.plugins, f"system {system}")
+            experiment = assemble(recipe, self.plugins, f"system {system}", pretrained=False)
             self.outputs[system, sources] = {task.name: task.output for task in experiment.tasks}
         return self.outputs[system, sources]
 

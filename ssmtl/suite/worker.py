@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from ssmtl.errors import RunError
-from ssmtl.runs.execute import Job, execute
+from ssmtl.runs.execute import Job, can_resume, execute
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.signals import STOPPED, StoppedError, stoppable
 from ssmtl.suite.cell import folder_of, lock_of, outcome_of
@@ -76,7 +76,7 @@ def _run(work: Work, folder: RunFolder) -> None:
     torch.set_num_threads(work.threads)
     plugins = load_plugins([Path(path) for path in work.plugins])
     recipe = RecipeText(work.recipe, work.cell).validated()
-    experiment = assemble(recipe, plugins, work.cell)
+    experiment = assemble(recipe, plugins, work.cell, pretrained=not can_resume(folder, resume=True))
     folders = Folders(Path(work.data_root) if work.data_root else None)
     split = folder.split if folder.is_started else None
     data = prepare(experiment, plugins, folders, split_file=split)

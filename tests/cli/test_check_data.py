@@ -51,7 +51,11 @@ def test_copies_that_contradict_and_sources_that_share(tmp_path):
     image = first.split(",")[0]
     shutil.copy(folder / image, folder / "images" / "copy.png")
     (folder / "images" / "link.png").symlink_to(folder / image)
-    table += ["images/copy.png,pneumonia,,other", f"images/../{image.removeprefix('./')},,,third", "images/link.png,,,p"]
+    table += [
+        "images/copy.png,pneumonia,,other",
+        f"images/../{image.removeprefix('./')},,,third",
+        "images/link.png,,,p",
+    ]
     (folder / "manifest.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
     entry = {"use": "manifest", "root": folder.name, "patient": "patient"}
     sources = {"chex": {**entry, "label": "diagnosis"}, "jsrt": {**entry, "mask": "lung"}}

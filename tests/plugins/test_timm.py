@@ -137,8 +137,8 @@ def test_unavailable_weights_say_what_to_do(monkeypatch):
         TimmEncoder(1, model="test_resnet", pretrained=True)
 
 
-def test_a_finished_run_is_evaluated_without_the_network(tmp_path, monkeypatch):
-    """Its own weights are all that it needs; training does need timm's."""
+def test_a_run_is_resumed_and_evaluated_without_the_network(tmp_path, monkeypatch):
+    """Its own state and weights are all that it needs; starting to train does need timm's."""
     import timm
 
     make, reachable = timm.create_model, [True]
@@ -163,6 +163,15 @@ def test_a_finished_run_is_evaluated_without_the_network(tmp_path, monkeypatch):
     first, again = (json.loads((tmp_path / name).read_text()) for name in ("run/results.json", "again.json"))
     assert first["tasks"] == again["tasks"]
     assert first["recipe_hash"] == again["recipe_hash"]
+    resume = ("run", "--resume", tmp_path / "run")
+    assert call(*resume)[0] == 0  # it is finished
+    code, _, err = call(*resume, "--force", "--set", "train.steps=4")
+    assert code == 0, err
+    for state in (tmp_path / "run" / "checkpoints").glob("*/state.safetensors"):
+        state.write_bytes(b"")
+    code, _, err = call(*resume, "--force", "--set", "train.steps=6")
+    assert code == 2  # it would start again, from timm's weights
+    assert "no route to host" in err
     train[3] = tmp_path / "other"
     code, _, err = call(*train)
     assert code == 2
