@@ -32,9 +32,15 @@ class StopRequest:
         return self.requested
 
     def on_signal(self, number: int, _frame: FrameType | None = None) -> None:
-        """A signal handler."""
-        for child in multiprocessing.active_children() if self.forward else ():
+        """A signal handler.
+
+        :raises KeyboardInterrupt: if there is no process yet to which it could be forwarded.
+        """
+        children = multiprocessing.active_children() if self.forward else []
+        for child in children:
             child.terminate()  # SIGTERM
+        if self.forward and not children:
+            raise KeyboardInterrupt
         if self.requested and number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)

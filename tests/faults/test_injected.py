@@ -14,6 +14,8 @@ import pytest
 from children import assert_same, command, killed_at, tiny
 from safetensors.torch import load_file
 
+from ssmtl.runs.signals import StopRequest
+
 PLUGIN = Path(__file__).with_name("broken_plugin.py")
 ADDED = (
     "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: fixmatch, threshold: 0.7, weight: 0.25}, "
@@ -221,8 +223,9 @@ def in_two(tmp_path_factory):
     """Starts a run in two processes, with the command as a user would, not by a fork."""
     started = []
 
-    def start(run, *more):
+    def start(run, *more, auto=False):
         arguments = [*tiny("umtl", "train.devices=2", "train.steps=60", "train.timeout=60", *more), "--out", str(run)]
+        arguments += ["--resume", "auto"] if auto else []
         log = (run.parent / f"log{len(started)}").open("w")
         process = subprocess.Popen(
             [Path(sys.executable).with_name("ssmtl"), *arguments], stdout=log, stderr=subprocess.STDOUT
@@ -263,6 +266,26 @@ def test_one_process_of_two_that_dies_is_named_and_the_other_ends(rank, tmp_path
     assert f"process {rank} of the run's 2 died (exit code -9, killed by SIGKILL)" in log.read_text()
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in trainers), 30)
     assert list((run / "checkpoints").glob("step-*"))
+
+
+@pytest.mark.slow
+def test_two_processes_asked_to_stop_before_their_first_step(tmp_path, in_two):
+    """They are being started, and know of no signal yet; the same command then works."""
+    cut = tmp_path / "cut"
+    process, log = in_two(cut, "train.steps=2")
+    wait_for(lambda: (cut / "recipe.yaml").is_file() or process.poll() is not None)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(100) == 75, log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert not (cut / "checkpoints").exists()
+    process, log = in_two(cut, "train.steps=2", auto=True)
+    assert process.wait(200) == 0, log.read_text()
+    assert (cut / "results.json").is_file()
+
+
+def test_a_signal_before_any_process_is_started_is_not_lost():
+    with pytest.raises(KeyboardInterrupt):
+        StopRequest(forward=True).on_signal(signal.SIGTERM)
 
 
 @pytest.mark.slow
