@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
+from ssmtl.suite.footnotes import NOTES, PUBLISHED_BELOW, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place
 from ssmtl.suite.results import SuiteResults
 
 METRICS = 3
-"""Metrics of one table, with the published numbers beside ours, so that it fits the width of a page."""
+"""Metrics of one table, so that it fits a page with a text width of 15 cm; long names of systems wrap."""
 
 SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -37,39 +37,54 @@ def _table(layout: Layout, results: SuiteResults, task: str, columns: Sequence[t
     lines = [line for line in layout.lines if any(column in line.places for column in columns)]
     names = dict(zip(layout.columns, layout.heads, strict=True))
     heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", *(names[column] for column in columns)]
-    body = [_line(line, layout, columns, notes) for line in lines]
+    body = [row for line in lines for row in _rows(line, layout, columns, notes)]
     published = any(line.places[column].published for line in lines for column in columns if column in line.places)
-    below = [*NOTES, *([PUBLISHED] if published else []), results.selection_labels(), results.suite.note]
+    below = [*NOTES, *([PUBLISHED_BELOW] if published else []), results.selection_labels(), results.suite.note]
     texts = [escaped(text) for text in below if text]
     texts += [rf"\textsuperscript{{{number}}} {escaped(text)}" for text, number in notes.texts.items()]
     return "\n".join([
         f"% {results.suite.name}: {layout.sources}, {layout.domain}, {task}".replace("\n", " "),
-        rf"\begin{{tabular}}{{l{'r' * (len(layout.tasks) + 1)}{'l' * len(columns)}}}",
+        r"\noindent{\footnotesize\setlength{\tabcolsep}{4pt}%",
+        rf"\begin{{tabular}}{{p{{28mm}}{'r' * (len(layout.tasks) + 1)}{'l' * len(columns)}}}",
         r"\toprule",
-        " & ".join(escaped(head) for head in heads) + r" \\",
+        " & ".join(_stacked(head) for head in heads) + r" \\",
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
-        r"\par\smallskip\parbox{\linewidth}{\footnotesize " + r" \\ ".join(texts) + r"}\par\medskip",
+        r"\end{tabular}}",
+        r"\par\smallskip\noindent\parbox{\linewidth}{\footnotesize " + r" \\ ".join(texts) + r"}\par\medskip",
         "",
     ])  # fmt: skip
 
 
-def _line(line: Line, layout: Layout, columns: Sequence[tuple[str, str]], notes: Footnotes) -> str:
-    cells = [line.label, *(line.labeled.get(task, "–") for task in layout.tasks), str(line.n)]
-    numbers = [_place(line.places.get(column), notes) for column in columns]
-    return " & ".join([*(escaped(cell) for cell in cells), *numbers]) + r" \\"
+def _rows(line: Line, layout: Layout, columns: Sequence[tuple[str, str]], notes: Footnotes) -> Iterator[str]:
+    """Ours, and the published numbers below, if there are any."""
+    places = [line.places.get(column) for column in columns]
+    labels = [line.labeled.get(task, "–") for task in layout.tasks]
+    yield " & ".join([*map(escaped, (line.label, *labels, str(line.n))), *map(_ours, places)]) + r" \\"
+    theirs = [_theirs(place, notes) for place in places]
+    if any(theirs):
+        yield " & ".join([r"\quad published", *([""] * (len(labels) + 1)), *theirs]) + r" \\"
 
 
-def _place(place: Place | None, notes: Footnotes) -> str:
+def _ours(place: Place | None) -> str:
     if place is None:
         return ""
     ours = _number(place.ours)
-    ours = rf"{{\boldmath\bfseries {ours}}}" if place.best else ours
+    return rf"{{\boldmath\bfseries {ours}}}" if place.best else ours
+
+
+def _theirs(place: Place | None, notes: Footnotes) -> str:
+    if place is None or not place.theirs:
+        return ""
     mark = notes.mark(place)
-    sign = rf"\textsuperscript{{{mark}}}" if mark else ""
-    return ours + (f" ({_number(place.theirs)}{sign})" if place.theirs else "")
+    return _number(place.theirs) + (rf"\textsuperscript{{{mark}}}" if mark else "")
+
+
+def _stacked(head: str) -> str:
+    """One word below the other, since the columns are narrow."""
+    words = r" \\ ".join(escaped(word) for word in head.split(" "))
+    return rf"\shortstack[l]{{{words}}}"
 
 
 def _number(text: str) -> str:
