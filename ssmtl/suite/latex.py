@@ -45,7 +45,7 @@ def _table(layout: Layout, results: SuiteResults, task: str, columns: Sequence[t
     return "\n".join([
         f"% {results.suite.name}: {layout.sources}, {layout.domain}, {task}".replace("\n", " "),
         r"\noindent{\footnotesize\setlength{\tabcolsep}{4pt}%",
-        rf"\begin{{tabular}}{{p{{28mm}}{'r' * (len(layout.tasks) + 1)}{'l' * len(columns)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(layout.tasks) + 1)}{'l' * len(columns)}}}",
         r"\toprule",
         " & ".join(_stacked(head) for head in heads) + r" \\",
         r"\midrule",
@@ -61,7 +61,8 @@ def _rows(line: Line, layout: Layout, columns: Sequence[tuple[str, str]], notes:
     """Ours, and the published numbers below, if there are any."""
     places = [line.places.get(column) for column in columns]
     labels = [line.labeled.get(task, "–") for task in layout.tasks]
-    yield " & ".join([*map(escaped, (line.label, *labels, str(line.n))), *map(_ours, places)]) + r" \\"
+    name = rf"\parbox[t]{{28mm}}{{\raggedright {escaped(line.label)}\strut}}"
+    yield " & ".join([name, *map(escaped, (*labels, str(line.n))), *map(_ours, places)]) + r" \\"
     theirs = [_theirs(place, notes) for place in places]
     if any(theirs):
         yield " & ".join([r"\quad published", *([""] * (len(labels) + 1)), *theirs]) + r" \\"
@@ -70,8 +71,7 @@ def _rows(line: Line, layout: Layout, columns: Sequence[tuple[str, str]], notes:
 def _ours(place: Place | None) -> str:
     if place is None:
         return ""
-    ours = _number(place.ours)
-    return rf"{{\boldmath\bfseries {ours}}}" if place.best else ours
+    return rf"{{\boldmath\bfseries {escaped(place.ours)}}}" if place.best else _number(place.ours)
 
 
 def _theirs(place: Place | None, notes: Footnotes) -> str:
