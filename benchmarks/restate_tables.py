@@ -1,16 +1,22 @@
 """Tables of committed results from their committed rows:  python benchmarks/restate_tables.py
 
-The per-image values behind the committed rows are gone, so intervals over images stay as they were computed: images
-were drawn, not patients, and the trained networks were taken as given. Everything over seeds is computed anew.
+Intervals over patients are computed from the committed per-image rows. Where those of an earlier version are gone, an
+interval stays as it was computed then: images were drawn, not patients, and the trained networks were taken as given.
 """
 
 import csv
+import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ssmtl.suite.bootstrap import RESAMPLES, Interval
-from ssmtl.suite.compare import Pairs
+from ssmtl.suite.compare import Pairs, resampled
 from ssmtl.suite.results import SuiteResults
 from ssmtl.suite.tables import write_tables
+
+sys.path.insert(0, str(Path(__file__).parent))
+from per_image_rows import unpack
 
 RESULTS = Path(__file__).parent / "results"
 KEYS = ("task", "domain", "metric", "system", "against")
@@ -24,15 +30,21 @@ def restate(folder: Path) -> None:
         with path.open(encoding="utf-8", newline="") as file:
             known = {(*(row[key] for key in KEYS), row["budgets"]): row for row in csv.DictReader(file)}
 
-    def kept(_results: SuiteResults, pairs: Pairs, _name: str) -> Interval | None:
-        ours, theirs = pairs[0]
-        budgets = max(ours.budgets, theirs.budgets, key=len)
-        row = known[ours.task, ours.domain, ours.metric, ours.system, theirs.system, budgets]
-        numbers = (float(row[column]) for column in ("low", "high", "p_boot"))
-        least = float(f"{2 / (RESAMPLES + 1):.6g}")
-        return Interval(0, int(row["images"]), *numbers, least) if row["low"] else None
+    with tempfile.TemporaryDirectory() as temporary:
+        suite = Path(temporary)
+        cells = unpack(folder, suite)
 
-    write_tables(folder, kept)
+        def interval(results: SuiteResults, pairs: Pairs, name: str) -> Interval | None:
+            if all(row.cell in cells for pair in pairs for row in pair):
+                return resampled(replace(results, folder=suite), pairs, name)
+            ours, theirs = pairs[0]
+            budgets = max(ours.budgets, theirs.budgets, key=len)
+            row = known[ours.task, ours.domain, ours.metric, ours.system, theirs.system, budgets]
+            numbers = (float(row[column]) for column in ("low", "high", "p_boot"))
+            least = float(f"{2 / (RESAMPLES + 1):.6g}")
+            return Interval(0, int(row["images"]), *numbers, least) if row["low"] else None
+
+        write_tables(folder, interval)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import shutil
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -104,6 +105,37 @@ def test_the_committed_tables_are_those_of_the_committed_rows(suite, tmp_path):
     for path in (BENCHMARKS / "results" / suite / "tables").iterdir():
         again = tmp_path / "results" / suite / "tables" / path.name
         assert again.read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), path.name
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_cells_results_are_recomputed_from_its_per_image_rows(suite, tmp_path):
+    """Dice and the like are means over images; accuracy and AUROC are computed here from the probabilities."""
+    folder = BENCHMARKS / "results" / suite
+    packed = restate_tables.unpack(folder, tmp_path)
+    seen = set()
+    for row in rows(folder / "results.csv"):
+        cell = tmp_path / "cells" / row["cell"]
+        stored = cell / "predictions" / f"{row['task']}.{row['domain']}.npz"
+        if row["cell"] not in packed or not row["value"]:
+            continue
+        values = [
+            float(image["value"])
+            for image in rows(cell / "per_image.csv")
+            if all(image[key] == row[key] for key in ("task", "domain", "metric")) and image["value"] != "nan"
+        ]
+        if values:
+            again = statistics.fmean(values)
+        elif row["metric"] in ("accuracy", "auroc") and stored.is_file():
+            arrays = np.load(stored, allow_pickle=False)
+            probabilities, targets = arrays["probabilities"].astype(float), arrays["targets"]
+            ill = probabilities[targets == 1, 1][:, None]
+            above = (ill > probabilities[targets == 0, 1]).mean() + (ill == probabilities[targets == 0, 1]).mean() / 2
+            again = above if row["metric"] == "auroc" else (probabilities.argmax(1) == targets).mean()
+        else:
+            continue
+        assert again == pytest.approx(float(row["value"]), rel=1e-5, abs=1e-6), row
+        seen.add((row["cell"], row["task"]))
+    assert {cell for cell, _ in seen} == packed
 
 
 def test_every_claim_ends_in_the_verdict_of_one_rule():
