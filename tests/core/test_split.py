@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from ssmtl.data.given_split import read_split
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import write_split_file
+from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, write_split_file
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 
@@ -203,6 +204,29 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
     write_split_file(tmp_path / "split.json", found, 0, {"s": "f"})
     assert read_split(tmp_path / "split.json", tasks, data) == found
     assert read_split(tmp_path / "split.json", {"t": tasks["t"]}, data) == {"t": found["t"]}
+
+
+def test_every_image_of_whoever_trains_is_recorded_even_one_that_does_not(tmp_path):
+    """A copy of it, under another patient's name, would show the same person."""
+    rows = [replace(row, labels=None if number % 4 == 3 else row.labels) for number, row in enumerate(listed())]
+    data, path = files(s=rows), tmp_path / "split.json"
+    found = split_tasks({"t": (spec(evaluate_on={"in": "s"}), OUTPUT)}, data, 0, select=True)
+    write_split_file(path, found, 0, {}, data.identities, data.namespaces)
+    written, patients = read_split_file(path), {row.id: row.patient for row in rows}
+    part = found["t"]
+    used = {patients[one] for one in (*part.labeled, *part.unlabeled, *part.val)}
+    assert set(written.images["s"]) == {row.id for row in rows if row.patient in used}
+    assert set(written.images["s"]) > {*part.labeled, *part.unlabeled, *part.val}, "some do not train"
+    assert set(written.tested["s"]) == set(part.test["in"].ids)
+
+
+def test_the_digest_of_a_split_file_is_of_all_of_it():
+    split = SplitFile(
+        tasks={"t": TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})},
+        namespaces={"s": "one"}, images={"s": {"a": ["x", "p1"]}}, tested={"s": {"b": "y"}},
+    )  # fmt: skip
+    changes = ({"seed": 1}, {"namespaces": {}}, {"images": {}}, {"tested": {}}, {"fingerprints": {"s": "z"}})
+    assert len({split.model_copy(update=change).digest() for change in ({}, *changes)}) == 1 + len(changes)
 
 
 @pytest.mark.parametrize(

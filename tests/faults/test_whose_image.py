@@ -185,15 +185,31 @@ def another_rate(own, run):
     path.write_text(yaml.safe_dump(content))
 
 
+def other_steps(own, run):
+    path = run / "recipe.yaml"
+    path.write_text(path.read_text().replace("steps: 4", "steps: 6"))
+
+
+def forget_who_trained(own, run):
+    path = run / "split.json"
+    content = json.loads(path.read_text())
+    for images in content["images"].values():
+        images.update((name, ["0", "nobody"]) for name in list(images)[::2])
+    path.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (swap_classes, "the data changed since"),
         (swap_masks, "the data changed since"),
         (one_patient_more, "both are one image or of one patient"),
+        (one_patient_more, "Since it was made, the content of 'labels', 'masks' has changed"),
         (train_on_the_test, "split.json: task 'diagnosis' has 9 labelled images, but the recipe has labeled: 8"),
         (another_split, "split.json: the file was changed, or the checkpoint step-00000002 is of another run"),
-        (another_rate, "recipe.yaml: the file was changed, or the checkpoint step-00000002 is of another run"),
+        (forget_who_trained, "split.json: the file was changed, or the checkpoint step-00000002 is of another run"),
+        (another_rate, "recipe.yaml was changed since the run wrote it"),
+        (other_steps, "recipe.yaml was changed since the run wrote it"),
     ],
 )
 def test_what_changed_under_a_run_is_refused(cut, change, said):
@@ -232,6 +248,7 @@ def of_another_seed(own, run):
         (other_numbers, "best.safetensors do not say which recipe and split trained them"),
         (of_another_seed, "best.safetensors was not trained with"),
         (another_split, "best.safetensors was not trained with"),
+        (forget_who_trained, "best.safetensors was not trained with"),
         (another_rate, "best.safetensors was not trained with"),
     ],
 )
@@ -243,6 +260,20 @@ def test_what_changed_after_a_run_is_not_scored(finished, tmp_path, change, said
     assert ended.code == 2, ended.out
     assert said in ended.out
     assert "Traceback" not in ended.out
+
+
+@pytest.mark.parametrize("change", [swap_classes, swap_masks])
+def test_an_evaluation_says_that_the_test_images_are_no_longer_the_same(finished, change):
+    own, run = finished
+    assert "Warning" not in evaluated(own, run)[0].out
+    try:
+        change(own, run)
+        ended, _ = evaluated(own, run)
+    finally:
+        own.write(own.rows)
+    assert ended.code == 0, ended.out
+    assert "Warning: the source" in ended.out
+    assert "has changed since the run began" in ended.out
 
 
 def test_a_rotten_cache_entry_is_built_anew(tmp_path, monkeypatch):
