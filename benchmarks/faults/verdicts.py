@@ -8,11 +8,11 @@ from random import Random
 from typing import Any
 
 import yaml
-from children import Ended, facts_of
+from children import Ended, facts_of, noting_scored
 from safetensors.torch import load
 from tamper_data import Change
 from tampering import Tampering
-from worlds import Person, World, read_csv, same_scores, sha256, watching
+from worlds import Person, World, read_csv, same_scores, sha256
 
 Verdict = tuple[str, str]
 """An outcome, and what the command said."""
@@ -80,7 +80,7 @@ def evaluate(world: World, tampering: Tampering, rng: Random) -> Verdict:
     run, out, scored = world.place / "done", world.place / "scores.json", world.place / "scored.jsonl"
     change = tampering.change(world, rng, run)
     out.unlink()
-    ended = world.called("evaluate", run, "--data-root", world.place, "--out", out, first=watching(scored))
+    ended = world.called("evaluate", run, "--data-root", world.place, "--out", out, first=noting_scored(scored))
     if refused(ended, change) and not out.exists():
         return "refused", _error(ended.out)
     if ended.code != 0:
@@ -106,7 +106,7 @@ def source(world: World, tampering: Tampering, rng: Random) -> Verdict:
     name, task = rng.choice(list(entries)), rng.choice(["diagnosis", "lungs"])
     arguments = ("--sources", world.place / "new.yaml", "--source", f"{task}={name}")
     command = ("evaluate", run, "--data-root", world.place, "--out", out, *arguments)
-    ended = world.called(*command, first=watching(scored))
+    ended = world.called(*command, first=noting_scored(scored))
     if refused(ended, change) and not out.exists():
         return "refused", _error(ended.out)
     if ended.code != 0:

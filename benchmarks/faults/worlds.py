@@ -219,24 +219,6 @@ def without_reports(cache: Path) -> None:
     ssmtl.reports.write_suite_report = lambda path: path / "report.html"
 
 
-def watching(scored: Path) -> Callable[[], None]:
-    """For a child: note in a file which images are really predicted in an evaluation, one line a task."""
-
-    def install() -> None:
-        from ssmtl.runs import evaluate_again
-
-        predict = evaluate_again.predict
-
-        def noted(model: Any, task: Any, rows: Any, device: Any) -> Any:
-            with scored.open("a") as file:
-                file.write(json.dumps({"task": task.name, "ids": list(rows.ids)}) + "\n")
-            return predict(model, task, rows, device)
-
-        evaluate_again.predict = noted  # type: ignore[assignment]
-
-    return install
-
-
 def same_scores(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two evaluations have the same values, from the same numbers of images."""
     return all(one[key] == other[key] for key in ("tasks", "counts", "sources", "excluded"))

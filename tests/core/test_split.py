@@ -87,6 +87,16 @@ def test_a_patient_in_two_official_parts_is_an_error():
         parts_of("s", examples, entry(), 0)
 
 
+def test_copies_under_several_patients_names_are_in_one_part():
+    rows = [replace(row, image=listed()[number // 2 * 2].image, patient=f"q{number}")
+            for number, row in enumerate(listed())]  # fmt: skip
+    data = files(s=rows)
+    parts = parts_of("s", rows, entry(), 0, data.persons("s"))
+    shown = [{row.image for row in parts[part]} for part in ("train", "val", "test")]
+    assert all(shown)
+    assert not shown[0] & shown[1] | shown[0] & shown[2] | shown[1] & shown[2]
+
+
 def test_setting_aside_more_than_exists():
     with pytest.raises(DataError, match="'s' has 5 images"):
         parts_of("s", [example(number, "a") for number in range(5)], entry(test=5), 0)
@@ -229,6 +239,20 @@ def test_the_digest_of_a_split_file_is_of_all_of_it():
     assert len({split.model_copy(update=change).digest() for change in ({}, *changes)}) == 1 + len(changes)
 
 
+def twice(ids):
+    ids.append(ids[0])
+
+
+def shared(content, part):
+    """A test image is in another part, too."""
+    content["tasks"]["t"][part].append(content["tasks"]["t"]["test"]["in"]["ids"][0])
+
+
+def other_of_a_patient(content):
+    """Of the two images of a test patient, one trains."""
+    content["tasks"]["t"]["unlabeled"].append(content["tasks"]["t"]["test"]["in"]["ids"].pop())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -243,10 +267,26 @@ def test_the_digest_of_a_split_file_is_of_all_of_it():
             r"tasks.t.val\.\d+: should be text, found 5",
         ),
         (lambda content: content["tasks"]["t"]["test"]["in"]["ids"].append("ghost"), "no image 'ghost'"),
+        (lambda content: twice(content["tasks"]["t"]["labeled"]), "labeled: 'i\\d+' stands there twice"),
+        (lambda content: twice(content["tasks"]["t"]["test"]["in"]["ids"]), "test.in: 'i\\d+' stands there twice"),
+        (
+            lambda content: content["tasks"]["t"]["labeled"].pop(),
+            "has 9 labelled images, but the recipe has labeled: 10",
+        ),
+        (lambda content: content["tasks"]["t"]["test"].update(out=content["tasks"]["t"]["test"]["in"]), "is tested on"),
+        (
+            lambda content: shared(content, "unlabeled"),
+            "in the train part, .* in the test part, and both are one image",
+        ),
+        (lambda content: shared(content, "val"), "in the val part, .* in the test part, and both are one image"),
+        (lambda content: other_of_a_patient(content), "in the train part, .* in the test part, .* or of one patient"),
+        (lambda content: content["tasks"]["t"]["val"].append("bare"), "val: 'bare' has no label"),
     ],
 )
 def test_a_split_file_of_something_else(tmp_path, change, message):
-    task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60, grey=50)), tmp_path / "split.json"
+    bare = replace(example(0), id="bare", patient="bare")
+    task, path = spec(evaluate_on={"in": "s"}), tmp_path / "split.json"
+    data = files(s=(*listed(), bare), u=listed(60, grey=50))
     write_split_file(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0, {})
     content = json.loads(path.read_text())
     change(content)

@@ -7,9 +7,17 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from children import command, killed_at
+from children import command, killed_at, without_report
 from PIL import Image
 from safetensors.torch import load_file, save_file
+
+from ssmtl import Folders
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.suite.cell import outcome_of
+from ssmtl.suite.grid import cells_of
+from ssmtl.suite.suite_file import read_suite
+from ssmtl.suite.work import FAILED, Work
+from ssmtl.suite.worker import work_on
 
 RECIPE = {
     "name": "own",
@@ -41,6 +49,11 @@ RECIPE = {
 }
 
 
+def write(path, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["image", "diagnosis", "lung", "patient"], *rows])
+
+
 class Set:
     """Sixty images of thirty patients with a class and a mask each, in a manifest; both tasks read it, by two names."""
 
@@ -64,8 +77,7 @@ class Set:
         self.run_arguments = ["run", self.recipe, "--data-root", folder]
 
     def write(self, rows):
-        with (self.folder / "manifest.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([["image", "diagnosis", "lung", "patient"], *rows])
+        write(self.folder / "manifest.csv", rows)
 
     def patient(self, image):
         return next(row[3] for row in self.rows if row[0] == image)
@@ -75,7 +87,7 @@ class Set:
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     own = Set(folder)
-    ended = command([*own.run_arguments, "--out", folder / "run"], folder / "log")
+    ended = command([*own.run_arguments, "--out", folder / "run"], folder / "log", first=without_report)
     assert ended.code == 0, ended.out
     return own, folder / "run"
 
@@ -108,7 +120,7 @@ def evaluated(own, run, *more):
 
 
 @pytest.mark.parametrize("task", ["diagnosis", "lungs"])
-@pytest.mark.parametrize("source", ["labels", "masks", "renamed", "moved", "copies"])
+@pytest.mark.parametrize("source", ["labels", "masks", "renamed", "moved", "copies", "detours", "links"])
 def test_no_pair_of_task_and_source_scores_who_trained(finished, tmp_path, task, source):
     own, run = finished
     split = json.loads((run / "split.json").read_text())
@@ -116,16 +128,25 @@ def test_no_pair_of_task_and_source_scores_who_trained(finished, tmp_path, task,
     entry = {"use": "manifest", "root": "set", "patient": "patient", "label": "diagnosis", "mask": "lung"}
     if source in ("labels", "masks"):
         entry = {**own.sources[source], "label": "diagnosis", "mask": "lung", "on_error": "skip"}
+    elif source == "detours":
+        entry.update(root="set/../set", file="detours.csv")
+        write(own.folder / "detours.csv", [[f"masks/../{image}", *rest] for image, *rest in own.rows])
+    elif source == "links":  # to the images, under other names, and other patients
+        entry.update(root=str(tmp_path / "links"), outside=True)
+        (tmp_path / "links").mkdir()
+        (tmp_path / "links" / "masks").symlink_to(own.folder / "masks")
+        for image, *_ in own.rows:
+            (tmp_path / "links" / f"link {image}").symlink_to(own.folder / image)
+        rows = [[f"link {image}", label, mask, f"q{patient}"] for image, label, mask, patient in own.rows]
+        write(tmp_path / "links" / "manifest.csv", rows)
     elif source != "renamed":
         moved = tmp_path / "moved"
         shutil.copytree(own.folder, moved)
         if source == "copies":  # other names for images and patients
-            rows = []
-            for image, label, mask, patient in own.rows:
+            for image, *_ in own.rows:
                 (moved / image).rename(moved / f"copy {image}")
-                rows.append([f"copy {image}", label, mask, f"q{patient}"])
-            with (moved / "manifest.csv").open("w", newline="") as file:
-                csv.writer(file).writerows([["image", "diagnosis", "lung", "patient"], *rows])
+            rows = [[f"copy {image}", label, mask, f"q{patient}"] for image, label, mask, patient in own.rows]
+            write(moved / "manifest.csv", rows)
         entry["root"] = str(moved)
     sources = tmp_path / "sources.yaml"
     sources.write_text(yaml.safe_dump({source: entry}))
@@ -236,7 +257,7 @@ def other_numbers(own, run):
 
 def of_another_seed(own, run):
     other = run.parent / "other"
-    ended = command([*own.run_arguments, "--seed", "1", "--out", other], run.parent / "log")
+    ended = command([*own.run_arguments, "--seed", "1", "--out", other], run.parent / "log", first=without_report)
     assert ended.code == 0, ended.out
     shutil.copy(other / "weights" / "best.safetensors", run / "weights" / "best.safetensors")
 
@@ -276,16 +297,55 @@ def test_an_evaluation_says_that_the_test_images_are_no_longer_the_same(finished
     assert "has changed since the run began" in ended.out
 
 
+def test_a_test_image_that_lost_its_label_is_named(finished):
+    """It was scored as of class -1, that is, as wrong."""
+    own, run = finished
+    split = json.loads((run / "split.json").read_text())
+    image = split["tasks"]["diagnosis"]["test"]["in_domain"]["ids"][0]
+    try:
+        own.write([[name, "" if name == image else label, *rest] for name, label, *rest in own.rows])
+        ended, _ = evaluated(own, run)
+    finally:
+        own.write(own.rows)
+    assert ended.code == 2, ended.out
+    assert f"{image} is to be learned from or scored, and has no label" in ended.out
+
+
+def test_a_suites_cells_know_the_data_that_they_were_run_on(tmp_path):
+    own = Set(tmp_path)
+    (tmp_path / "sources.yaml").write_text(yaml.safe_dump(own.sources))
+    grids = [{"systems": ["own"], "budgets": {"diagnosis": [8]}}]
+    suite = {"name": "small", "sources": ["sources.yaml"], "variants": {"own": {"recipe": "own.yaml"}}, "grids": grids}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    plugins, folders = load_plugins(), Folders(tmp_path)
+
+    def cell():
+        return cells_of(read_suite(tmp_path / "suite.yaml"), plugins, folders, tmp_path)[0]
+
+    before = cell()
+    assert cell().name == before.name
+    work = Work.of(before, tmp_path / "suite", 1, tmp_path, ())
+    (tmp_path / "suite" / "cells").mkdir(parents=True)
+    for change in (swap_classes, swap_masks, one_patient_more):
+        change(own, None)
+        assert cell().data_hash != before.data_hash
+        assert cell().name != before.name
+    own.write(own.rows)
+    swap_classes(own, None)
+    assert work_on(work) == FAILED
+    assert "the data changed since the suite was started" in outcome_of(tmp_path / "suite", before.name).error
+
+
 def test_a_rotten_cache_entry_is_built_anew(tmp_path, monkeypatch):
     own = Set(tmp_path)
     monkeypatch.setenv("SSMTL_CACHE", str(tmp_path / "cache"))
-    first = command([*own.run_arguments, "--out", tmp_path / "first"], tmp_path / "log")
+    first = command([*own.run_arguments, "--out", tmp_path / "first"], tmp_path / "log", first=without_report)
     assert first.code == 0, first.out
     for path in (tmp_path / "cache").rglob("*.npy"):
         content = bytearray(path.read_bytes())
         content[-100:] = bytes(100)
         path.write_bytes(content)
-    second = command([*own.run_arguments, "--out", tmp_path / "second"], tmp_path / "log")
+    second = command([*own.run_arguments, "--out", tmp_path / "second"], tmp_path / "log", first=without_report)
     assert second.code == 0, second.out
     one, other = (load_file(tmp_path / run / "weights" / "last.safetensors") for run in ("first", "second"))
     assert all(one[name].equal(other[name]) for name in one)
