@@ -24,7 +24,7 @@ from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 from ssmtl.regular_file import check_file, read_text
 
-FORMAT = 3
+FORMAT = 4
 """Increased when what is written for the same content changes."""
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)
@@ -93,14 +93,19 @@ def decode(
         root.mkdir(parents=True, exist_ok=True)
         clear_abandoned(root)
     with building_in(root) as building:
-        _build(building, examples, size, channels, structures, skip, progress)
+        _build(building, name, examples, size, channels, structures, skip, progress)
         _publish(building, place, structures, fingerprint)
     return _opened(place, structures, fingerprint)
 
 
 def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
     """:raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
-    done = json.loads(read_text(place / "done.json"))
+    record = json.loads(read_text(place / "done.json"))
+    done = record["content"]
+    if record["checksum"] != _digest(done):
+        raise ValueError("done.json is not as it was written")
+    if done["entry"] != place.name:
+        raise ValueError(f"it is the entry {done['entry']!r:.80}")
     for name, checksum in dict(done["files"]).items():
         check_file(place / name)
         if _checksum(place / name) != checksum:
@@ -123,6 +128,7 @@ def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...
 
 def _build(
     place: Path,
+    entry: str,
     examples: Sequence[Example],
     size: int,
     channels: int,
@@ -160,8 +166,8 @@ def _build(
     if masks is not None:
         masks.flush()
     files = {path.name: _checksum(path) for path in sorted(place.glob("*.npy"))}
-    record = {"skipped": dict(sorted(skipped.items())), "files": files}
-    (place / "done.json").write_text(json.dumps(record), encoding="utf-8")
+    content = {"entry": entry, "skipped": dict(sorted(skipped.items())), "files": files}
+    (place / "done.json").write_text(json.dumps({"content": content, "checksum": _digest(content)}), encoding="utf-8")
 
 
 def _reserved(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
@@ -197,6 +203,10 @@ def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerpri
         except DAMAGE:
             shutil.rmtree(place, ignore_errors=True)
             publish(building, place)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _checksum(path: Path) -> str:

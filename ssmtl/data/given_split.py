@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ssmtl.contracts.head import Output
 from ssmtl.data.budget import is_labeled
+from ssmtl.data.identity import fingerprint_of
 from ssmtl.data.pool import SourceFiles
-from ssmtl.data.split_file import TaskSplit, read_split_file
+from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import TaskSpec
 
@@ -15,7 +16,8 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
     """:raises DataError: naming task and image, if the file is no split of these tasks and sources, or lets an image or
     a patient train and be tested.
     """
-    splits = read_split_file(path).tasks
+    given = read_split_file(path)
+    splits = given.tasks
     for task, (spec, output) in tasks.items():
         if task not in splits:
             raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")
@@ -31,7 +33,10 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
         _check_ids(where, split, output, files)
         _check_budget(where, split, spec)
     chosen = {task: splits[task] for task in tasks}
-    _check_people(path, chosen, files)
+    try:
+        _check_people(path, chosen, files)
+    except DataError as error:
+        raise DataError(f"{error}{_what_changed(given, files)}") from error
     return chosen
 
 
@@ -65,6 +70,16 @@ def _check_budget(where: str, split: TaskSplit, spec: TaskSpec) -> None:
         raise DataError(
             f"{where}: unlabeled: '{min(both)}' is labelled, and the recipe has unlabeled_includes_labeled: false"
         )
+
+
+def _what_changed(given: SplitFile, files: SourceFiles) -> str:
+    """The cause of people on two sides of a split that once was a good one."""
+    changed = [
+        f"'{name}'"
+        for name, before in given.fingerprints.items()
+        if name in files.examples and fingerprint_of(files.identities[name]) != before
+    ]
+    return f". Since it was made, the content of {', '.join(changed)} has changed" if changed else ""
 
 
 def _check_people(path: Path, splits: Mapping[str, TaskSplit], files: SourceFiles) -> None:

@@ -31,6 +31,10 @@ class ImageIdentity:
         """All of it as text; equal lines are equal images with equal knowledge of them."""
         return repr((self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale))
 
+    def digest(self) -> str:
+        """A hash of all of it."""
+        return hashlib.sha256(self.line().encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
 
 def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[ImageIdentity, ...]:
     """Every image's identity, in order; each file is read once.

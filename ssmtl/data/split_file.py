@@ -40,7 +40,8 @@ class SplitFile(FileModel):
     """:param fingerprints: by source, of the content that was split.
 
     :param namespaces: by source, a word that is equal where patients are named alike.
-    :param images: by source and id, content and patient of every image that trains or validates.
+    :param images: by source and id, content and patient of every image of whoever trains or validates.
+    :param tested: by source and id, a hash of what is known of each test image: content, patient, label, masks.
     """
 
     fingerprints: dict[str, str] = {}
@@ -48,6 +49,11 @@ class SplitFile(FileModel):
     tasks: Annotated[dict[str, TaskSplit], AfterValidator(checked_names)]
     namespaces: dict[str, str] = {}
     images: dict[str, dict[Id, Annotated[list[Id], Field(min_length=2, max_length=2)]]] = {}
+    tested: dict[str, dict[Id, str]] = {}
+
+    def digest(self) -> str:
+        """A hash of all of it; the weights that it trains and their checkpoints keep it."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_split_file(path: Path, error: type[SsmtlError] = DataError) -> SplitFile:
@@ -65,20 +71,47 @@ def write_split_file(
 ) -> None:
     """:param fingerprints: by source, of the content that was split.
 
-    :param identities: by source, of its images; those that train or validate are kept, so that none is ever tested.
+    :param identities: by source, of its images. Those of whoever trains or validates are kept, so that none is ever
+        tested, and of the test images a hash, so that a change of them is seen.
     """
-    used: dict[str, set[str]] = {}
-    for split in splits.values():
-        used.setdefault(split.source, set()).update((*split.labeled, *split.unlabeled, *split.val))
-    images = {
-        source: {image.id: [image.content, image.patient] for image in listed if image.id in used.get(source, ())}
-        for source, listed in (identities or {}).items()
-        if source in used
-    }
+    identities = identities or {}
+    spaces = {source: (namespaces or {}).get(source, source) for source in identities}
+    tests = [part for split in splits.values() for part in split.test.values()]
     content = SplitFile(
-        fingerprints=dict(fingerprints), seed=seed, tasks=dict(splits), namespaces=dict(namespaces or {}), images=images
+        fingerprints=dict(fingerprints),
+        seed=seed,
+        tasks=dict(splits),
+        namespaces=dict(namespaces or {}),
+        images=_images_of_the_used(splits, identities, People(identities, spaces)),
+        tested={
+            source: {image.id: image.digest() for image in listed if image.id in ids}
+            for source, listed in identities.items()
+            if (ids := {one for part in tests if part.source == source for one in part.ids})
+        },
     )
     write_model(path, content)
+
+
+def _images_of_the_used(
+    splits: Mapping[str, TaskSplit], identities: Mapping[str, Sequence[ImageIdentity]], people: People
+) -> dict[str, dict[str, list[str]]]:
+    """By source and id, content and patient of every image of whoever trains or validates; also of those images that
+    do neither, such as one without a label, since a copy of it shows the same person.
+    """
+    ids: dict[str, set[str]] = {}
+    for split in splits.values():
+        ids.setdefault(split.source, set()).update((*split.labeled, *split.unlabeled, *split.val))
+    used = {
+        people.person(source, image)
+        for source, listed in identities.items()
+        for image in listed
+        if image.id in ids.get(source, ())
+    }
+    found = {
+        source: {image.id: [image.content, image.patient] for image in listed if people.person(source, image) in used}
+        for source, listed in identities.items()
+    }
+    return {source: images for source, images in found.items() if images}
 
 
 def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:

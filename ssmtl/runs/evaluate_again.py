@@ -8,11 +8,11 @@ from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Progress, decode, no_progress
-from ssmtl.data.identity import identities_of
+from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import Rows, rows_of
-from ssmtl.data.split_file import TaskSplit, used_images
-from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest
+from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
+from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import count_images, score
 from ssmtl.experiment.assemble import assemble
@@ -68,7 +68,7 @@ def evaluate_run(
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)
-    _check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split))
+    _check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split_file))
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(recipe)
     fabric.to_device(experiment.model)
@@ -85,7 +85,10 @@ def evaluate_run(
             entry = recipe.sources[name]
             listed[name] = examples_of(name, entry, make(name))
             namespace = namespace_of(name, entry, folders)
-            seen[name] = used_images(split_file, identities_of(listed[name], entry.on_error == "skip"), namespace)
+            identities = identities_of(listed[name], entry.on_error == "skip")
+            seen[name] = used_images(split_file, identities, namespace)
+            if request.ids is not None:
+                _warn_of_changes(name, split_file, identities)
         asked = _ids(request, listed[name])
         ids = [one for one in asked if one not in seen[name]]
         results.excluded.setdefault(task.name, {})[request.domain] = len(asked) - len(ids)
@@ -143,6 +146,17 @@ def _check_split(run: RunFolder, split: Mapping[str, TaskSplit], experiment: Exp
         for domain, part in split[task.name].test.items():
             if part.source not in experiment.recipe.sources:
                 raise RunError(f"{run.split}: tasks.{task.name}.test.{domain}: no source is called '{part.source}'")
+
+
+def _warn_of_changes(source: str, split: SplitFile, images: Sequence[ImageIdentity]) -> None:
+    """Name the test images that are no longer what they were when the run began."""
+    known = split.tested.get(source, {})
+    changed = [image.id for image in images if known.get(image.id, image.digest()) != image.digest()]
+    if changed:
+        warn(
+            f"the source '{source}': the content, patient, label or mask of the test image '{changed[0]}' has changed "
+            f"since the run began ({len(changed)} such images); what is scored is what is there now"
+        )
 
 
 def _own(experiment: Experiment, split: Mapping[str, TaskSplit], changed: set[str]) -> list[_Request]:

@@ -35,7 +35,7 @@ from ssmtl.runs.lock import run_lock
 from ssmtl.runs.log import RunLog
 from ssmtl.runs.observers import observing
 from ssmtl.runs.process import train_along, train_first
-from ssmtl.runs.resume import check_data, check_recipe
+from ssmtl.runs.resume import check_data, check_recipe, fixed_digest
 from ssmtl.runs.signals import StoppedError, StopRequest, listening
 
 LOST = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe")
@@ -110,6 +110,7 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
     """Write the files that describe the run before it trains; the recipe last, since it marks a run that has begun."""
     folder = job.folder
     facts = environment(plugins, device, list(job.command), str(job.folders.base()[0]))
+    facts.recipe_fixed = fixed_digest(job.recipe)
     clear_leftovers(folder.path)
     if job.resume and folder.is_started:
         check_recipe(folder, job.recipe, job.force)

@@ -99,6 +99,7 @@ class Environment(FileModel):
     """environment.json: where and how a run was made.
 
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
+    :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
     :param resumed: the same facts for each time the run was resumed.
     """
 
@@ -112,4 +113,5 @@ class Environment(FileModel):
     plugins: dict[str, str] = {}
     command: list[str] = []
     data_folder: str = ""
+    recipe_fixed: str = ""
     resumed: list[dict[str, Any]] = []

@@ -31,7 +31,7 @@ def train_first(
     recipe = experiment.recipe
     state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
     plan = plan_of(experiment, data.tasks)
-    validation = Validation(folder, state, observers, TrainedBy.of(recipe, data.splits))
+    validation = Validation(folder, state, observers, TrainedBy.of(recipe, folder.read_split()))
     code = code_version(plugins, recipe)
     checkpointing = Checkpointing(folder, state, validation, clock, data.fingerprints, code)
     done = checkpointing.resume()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def find_unfinished(runs: Path, recipe: Recipe) -> RunFolder | None:
 def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
     """:raises RunError: listing what differs from the run's recipe and is neither free nor allowed by `force`."""
     before = folder.read_recipe().validated()
+    _check_unedited(folder, before)
     refused = []
     for key, was, now in _differences(before.content(), recipe.content()):
         if FREE.fullmatch(key) or (force and ADDITIVE.fullmatch(key)):
@@ -45,10 +46,33 @@ def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
 
 def lasting_digest(recipe: Recipe) -> str:
     """A hash of what no resumed run may change, with `--force` or without."""
-    lasting = [
-        pair for pair in _leaves(recipe.content()) if not (FREE.fullmatch(pair[0]) or ADDITIVE.fullmatch(pair[0]))
-    ]
-    return hashlib.sha256(json.dumps(lasting).encode()).hexdigest()[:16]
+    return _digest(pair for pair in _leaves(recipe.content()) if not ADDITIVE.fullmatch(pair[0]))
+
+
+def fixed_digest(recipe: Recipe) -> str:
+    """A hash of what a resumed run may change only with `--force`, or not at all."""
+    return _digest(_leaves(recipe.content()))
+
+
+def _digest(leaves: Iterable[tuple[str, Any]]) -> str:
+    kept = [pair for pair in leaves if not FREE.fullmatch(pair[0])]
+    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:16]
+
+
+def _check_unedited(folder: RunFolder, recipe: Recipe) -> None:
+    """:raises RunError: if recipe.yaml is none that the run was started or resumed with, so that an edit in the file
+    passes by `--force`. A damaged environment.json, which would say so, does not end a run.
+    """
+    try:
+        facts = folder.read_environment()
+    except RunError:
+        return
+    written = {facts.recipe_fixed, *(str(again.get("recipe_fixed", "")) for again in facts.resumed)}
+    if fixed_digest(recipe) not in written and "" not in written:
+        raise RunError(
+            f"{folder.recipe} was changed since the run wrote it. Restore it; --force and --set KEY=VALUE say what a "
+            "resumed run is to do differently"
+        )
 
 
 def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:

@@ -1,10 +1,9 @@
 """What trained a state or weights: the lasting part of a recipe, and a split; kept with both, compared before use."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ssmtl.data.split_file import TaskSplit, split_digest
+from ssmtl.data.split_file import SplitFile
 from ssmtl.errors import RunError
 from ssmtl.model.weights import read_facts
 from ssmtl.recipe.models import Recipe
@@ -13,15 +12,15 @@ from ssmtl.runs.resume import lasting_digest
 
 @dataclass(frozen=True)
 class TrainedBy:
-    """:param recipe: hash of the recipe without what a resumed run may change. :param split: hash of the split."""
+    """:param recipe: hash of the recipe without what a resumed run may change. :param split: hash of split.json."""
 
     recipe: str
     split: str
 
     @classmethod
-    def of(cls, recipe: Recipe, splits: Mapping[str, TaskSplit]) -> "TrainedBy":
+    def of(cls, recipe: Recipe, split: SplitFile) -> "TrainedBy":
         """Of a run with this recipe and split."""
-        return cls(lasting_digest(recipe), split_digest(splits, recipe.seed))
+        return cls(lasting_digest(recipe), split.digest())
 
     def facts(self) -> dict[str, str]:
         """For the header of a weights file."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from ssmtl.errors import RunError
 from ssmtl.json_file import FileModel, read_model
 from ssmtl.recipe.models import Recipe
 from ssmtl.runs.folder import RunFolder
@@ -56,8 +57,12 @@ class Cell(Point):
 
 
 class Outcome(FileModel):
-    """cell.json: how the cell's worker ended. :param status: empty if it has not ended or was killed."""
+    """cell.json: how the cell's worker ended.
 
+    :param cell: its name. :param status: empty if it has not ended or was killed.
+    """
+
+    cell: str = ""
     status: str = ""
     error: str = ""
     seconds: float = 0.0
@@ -80,9 +85,12 @@ def outcome_file(suite: Path, cell: str) -> Path:
 
 
 def outcome_of(suite: Path, cell: str) -> Outcome:
-    """:raises RunError: if the file is damaged."""
+    """:raises RunError: if the file is damaged, or of another cell, so that its numbers would count for this one."""
     path = outcome_file(suite, cell)
-    return read_model(path, Outcome) if path.is_file() else Outcome()
+    noted = read_model(path, Outcome) if path.is_file() else Outcome()
+    if noted.cell not in ("", cell):
+        raise RunError(f"{path} is that of the cell '{noted.cell:.200}'. Remove the folder, and the cell is run again")
+    return noted
 
 
 def status_of(suite: Path, cell: str) -> Status:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
+from ssmtl.errors import RunError
 from ssmtl.runs.files import Environment
 from ssmtl.suite.cell import Cell, folder_of, outcome_of, status_of
 
@@ -35,6 +36,8 @@ def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
         return
     folder = folder_of(suite, cell.name)
     results, made = folder.read_results(), folder.read_environment()
+    if results.recipe_hash != cell.recipe.digest():
+        raise RunError(f"{folder.results} is of another recipe than the cell. Remove its folder, and it is run again")
     came_from = (cell.name, cell.recipe.digest(), cell.split_hash, cell.code, made.commit or "", _versions(made))
     for task, domains in results.tasks.items():
         labeled = cell.recipe.tasks[task].labeled

@@ -1,6 +1,7 @@
 """The decoded-image cache: decoded once, keyed by content, safe to build twice at the same time."""
 
 import importlib
+import json
 import multiprocessing
 import os
 import stat
@@ -145,6 +146,27 @@ def test_an_entry_that_was_interrupted_is_built_again(tmp_path):
     decode(examples, 16, 1, folder=tmp_path)
     (tmp_path / entries(tmp_path)[0] / "done.json").unlink()
     assert decode(examples, 16, 1, folder=tmp_path).images.max() == 9
+
+
+def test_an_entry_in_the_place_of_another_is_built_again(tmp_path):
+    made = [[example(number, grey=grey) for number in range(2)] for grey in (3, 9)]
+    for examples in made:
+        decode(examples, 16, 1, folder=tmp_path)
+    one, other = (tmp_path / name for name in entries(tmp_path))
+    one.rename(tmp_path / "aside")
+    other.rename(one)
+    (tmp_path / "aside").rename(other)
+    assert [decode(examples, 16, 1, folder=tmp_path).images.max() for examples in made] == [3, 9]
+
+
+def test_an_entry_that_was_made_to_skip_an_image_is_built_again(tmp_path):
+    examples = [example(number, grey=9) for number in range(2)]
+    decode(examples, 16, 1, folder=tmp_path)
+    path = tmp_path / entries(tmp_path)[0] / "done.json"
+    record = json.loads(path.read_text())
+    record["content"]["skipped"][examples[0].id] = "it cannot be decoded"
+    path.write_text(json.dumps(record))
+    assert decode(examples, 16, 1, folder=tmp_path).skipped == {}
 
 
 def test_where_the_cache_is(monkeypatch, tmp_path):

@@ -92,6 +92,15 @@ def test_a_damaged_record_of_a_cell(text, tmp_path):
             ask(tmp_path, "one")
 
 
+def test_the_record_of_another_cell(tmp_path):
+    place = tmp_path / "cells" / "one" / "cell.json"
+    place.parent.mkdir(parents=True)
+    place.write_text('{"status": "finished", "cell": "two"}')
+    for ask in (outcome_of, status_of):
+        with pytest.raises(RunError, match=r"cell\.json is that of the cell 'two'"):
+            ask(tmp_path, "one")
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", DEEP, '{"name": "x", "systems": 5}'])
 def test_a_damaged_record_of_a_suite(text, tmp_path):
     (tmp_path / "suite.json").write_text(text)

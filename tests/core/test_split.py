@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from ssmtl.data.given_split import read_split
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import write_split_file
+from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, write_split_file
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 
@@ -84,6 +85,16 @@ def test_a_patient_in_two_official_parts_is_an_error():
     examples = [example(0, "a", patient="p", split="train"), example(1, "a", patient="p", split="test")]
     with pytest.raises(DataError, match="patient 'p' in its train and its test part"):
         parts_of("s", examples, entry(), 0)
+
+
+def test_copies_under_several_patients_names_are_in_one_part():
+    rows = [replace(row, image=listed()[number // 2 * 2].image, patient=f"q{number}")
+            for number, row in enumerate(listed())]  # fmt: skip
+    data = files(s=rows)
+    parts = parts_of("s", rows, entry(), 0, data.persons("s"))
+    shown = [{row.image for row in parts[part]} for part in ("train", "val", "test")]
+    assert all(shown)
+    assert not shown[0] & shown[1] | shown[0] & shown[2] | shown[1] & shown[2]
 
 
 def test_setting_aside_more_than_exists():
@@ -205,6 +216,43 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
     assert read_split(tmp_path / "split.json", {"t": tasks["t"]}, data) == {"t": found["t"]}
 
 
+def test_every_image_of_whoever_trains_is_recorded_even_one_that_does_not(tmp_path):
+    """A copy of it, under another patient's name, would show the same person."""
+    rows = [replace(row, labels=None if number % 4 == 3 else row.labels) for number, row in enumerate(listed())]
+    data, path = files(s=rows), tmp_path / "split.json"
+    found = split_tasks({"t": (spec(evaluate_on={"in": "s"}), OUTPUT)}, data, 0, select=True)
+    write_split_file(path, found, 0, {}, data.identities, data.namespaces)
+    written, patients = read_split_file(path), {row.id: row.patient for row in rows}
+    part = found["t"]
+    used = {patients[one] for one in (*part.labeled, *part.unlabeled, *part.val)}
+    assert set(written.images["s"]) == {row.id for row in rows if row.patient in used}
+    assert set(written.images["s"]) > {*part.labeled, *part.unlabeled, *part.val}, "some do not train"
+    assert set(written.tested["s"]) == set(part.test["in"].ids)
+
+
+def test_the_digest_of_a_split_file_is_of_all_of_it():
+    split = SplitFile(
+        tasks={"t": TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})},
+        namespaces={"s": "one"}, images={"s": {"a": ["x", "p1"]}}, tested={"s": {"b": "y"}},
+    )  # fmt: skip
+    changes = ({"seed": 1}, {"namespaces": {}}, {"images": {}}, {"tested": {}}, {"fingerprints": {"s": "z"}})
+    assert len({split.model_copy(update=change).digest() for change in ({}, *changes)}) == 1 + len(changes)
+
+
+def twice(ids):
+    ids.append(ids[0])
+
+
+def shared(content, part):
+    """A test image is in another part, too."""
+    content["tasks"]["t"][part].append(content["tasks"]["t"]["test"]["in"]["ids"][0])
+
+
+def other_of_a_patient(content):
+    """Of the two images of a test patient, one trains."""
+    content["tasks"]["t"]["unlabeled"].append(content["tasks"]["t"]["test"]["in"]["ids"].pop())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -219,10 +267,26 @@ def test_a_split_file_comes_back_as_it_was(tmp_path):
             r"tasks.t.val\.\d+: should be text, found 5",
         ),
         (lambda content: content["tasks"]["t"]["test"]["in"]["ids"].append("ghost"), "no image 'ghost'"),
+        (lambda content: twice(content["tasks"]["t"]["labeled"]), "labeled: 'i\\d+' stands there twice"),
+        (lambda content: twice(content["tasks"]["t"]["test"]["in"]["ids"]), "test.in: 'i\\d+' stands there twice"),
+        (
+            lambda content: content["tasks"]["t"]["labeled"].pop(),
+            "has 9 labelled images, but the recipe has labeled: 10",
+        ),
+        (lambda content: content["tasks"]["t"]["test"].update(out=content["tasks"]["t"]["test"]["in"]), "is tested on"),
+        (
+            lambda content: shared(content, "unlabeled"),
+            "in the train part, .* in the test part, and both are one image",
+        ),
+        (lambda content: shared(content, "val"), "in the val part, .* in the test part, and both are one image"),
+        (lambda content: other_of_a_patient(content), "in the train part, .* in the test part, .* or of one patient"),
+        (lambda content: content["tasks"]["t"]["val"].append("bare"), "val: 'bare' has no label"),
     ],
 )
 def test_a_split_file_of_something_else(tmp_path, change, message):
-    task, data, path = spec(evaluate_on={"in": "s"}), files(s=listed(), u=listed(60, grey=50)), tmp_path / "split.json"
+    bare = replace(example(0), id="bare", patient="bare")
+    task, path = spec(evaluate_on={"in": "s"}), tmp_path / "split.json"
+    data = files(s=(*listed(), bare), u=listed(60, grey=50))
     write_split_file(path, split_tasks({"t": (task, OUTPUT)}, data, 0, select=True), 0, {})
     content = json.loads(path.read_text())
     change(content)

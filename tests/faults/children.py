@@ -129,6 +129,31 @@ def killed_at(place, count, number=signal.SIGKILL, delay=0.0):
     return install
 
 
+def noting_scored(path):
+    """For `command(first=…)`: write which images an evaluation really predicts, one line a task and domain."""
+
+    def install():
+        from ssmtl.runs import evaluate_again
+
+        predict = evaluate_again.predict
+
+        def noted(model, task, rows, device):
+            with open(path, "a") as file:
+                file.write(json.dumps({"task": task.name, "ids": list(rows.ids)}) + "\n")
+            return predict(model, task, rows, device)
+
+        evaluate_again.predict = noted
+
+    return install
+
+
+def without_report():
+    """For `command(first=…)`: no figures are drawn, which takes longer than a tiny run."""
+    import ssmtl.reports
+
+    ssmtl.reports.write_report = lambda path: path / "report.html"
+
+
 STEPS = 12
 OPERATIONS = 120
 """Approximate number of file operations on the run's folder from its start to its results; fewer after a resume."""

@@ -7,9 +7,17 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from children import command, killed_at
+from children import command, killed_at, without_report
 from PIL import Image
 from safetensors.torch import load_file, save_file
+
+from ssmtl import Folders
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.suite.cell import outcome_of
+from ssmtl.suite.grid import cells_of
+from ssmtl.suite.suite_file import read_suite
+from ssmtl.suite.work import FAILED, Work
+from ssmtl.suite.worker import work_on
 
 RECIPE = {
     "name": "own",
@@ -41,6 +49,11 @@ RECIPE = {
 }
 
 
+def write(path, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["image", "diagnosis", "lung", "patient"], *rows])
+
+
 class Set:
     """Sixty images of thirty patients with a class and a mask each, in a manifest; both tasks read it, by two names."""
 
@@ -64,8 +77,7 @@ class Set:
         self.run_arguments = ["run", self.recipe, "--data-root", folder]
 
     def write(self, rows):
-        with (self.folder / "manifest.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([["image", "diagnosis", "lung", "patient"], *rows])
+        write(self.folder / "manifest.csv", rows)
 
     def patient(self, image):
         return next(row[3] for row in self.rows if row[0] == image)
@@ -75,7 +87,7 @@ class Set:
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     own = Set(folder)
-    ended = command([*own.run_arguments, "--out", folder / "run"], folder / "log")
+    ended = command([*own.run_arguments, "--out", folder / "run"], folder / "log", first=without_report)
     assert ended.code == 0, ended.out
     return own, folder / "run"
 
@@ -97,7 +109,8 @@ def test_two_sources_over_the_same_images_leak_no_patient(finished):
     assert not patients[0] & patients[1]
     assert sum(task["left_out"]["train"] + task["left_out"]["val"] for task in split["tasks"].values()) > 0
     assert len(split["tasks"]["diagnosis"]["labeled"]) == 8
-    assert "left out, whose patients are tested or validate" in " ".join((run.parent / "log").read_text().split())
+    said = " ".join((run.parent / "log").read_text().split())
+    assert "left out, whose patients are tested or validate" in said
 
 
 def evaluated(own, run, *more):
@@ -107,7 +120,7 @@ def evaluated(own, run, *more):
 
 
 @pytest.mark.parametrize("task", ["diagnosis", "lungs"])
-@pytest.mark.parametrize("source", ["labels", "masks", "renamed", "moved", "copies"])
+@pytest.mark.parametrize("source", ["labels", "masks", "renamed", "moved", "copies", "detours", "links"])
 def test_no_pair_of_task_and_source_scores_who_trained(finished, tmp_path, task, source):
     own, run = finished
     split = json.loads((run / "split.json").read_text())
@@ -115,16 +128,25 @@ def test_no_pair_of_task_and_source_scores_who_trained(finished, tmp_path, task,
     entry = {"use": "manifest", "root": "set", "patient": "patient", "label": "diagnosis", "mask": "lung"}
     if source in ("labels", "masks"):
         entry = {**own.sources[source], "label": "diagnosis", "mask": "lung", "on_error": "skip"}
+    elif source == "detours":
+        entry.update(root="set/../set", file="detours.csv")
+        write(own.folder / "detours.csv", [[f"masks/../{image}", *rest] for image, *rest in own.rows])
+    elif source == "links":  # to the images, under other names, and other patients
+        entry.update(root=str(tmp_path / "links"), outside=True)
+        (tmp_path / "links").mkdir()
+        (tmp_path / "links" / "masks").symlink_to(own.folder / "masks")
+        for image, *_ in own.rows:
+            (tmp_path / "links" / f"link {image}").symlink_to(own.folder / image)
+        rows = [[f"link {image}", label, mask, f"q{patient}"] for image, label, mask, patient in own.rows]
+        write(tmp_path / "links" / "manifest.csv", rows)
     elif source != "renamed":
         moved = tmp_path / "moved"
         shutil.copytree(own.folder, moved)
         if source == "copies":  # other names for images and patients
-            rows = []
-            for image, label, mask, patient in own.rows:
+            for image, *_ in own.rows:
                 (moved / image).rename(moved / f"copy {image}")
-                rows.append([f"copy {image}", label, mask, f"q{patient}"])
-            with (moved / "manifest.csv").open("w", newline="") as file:
-                csv.writer(file).writerows([["image", "diagnosis", "lung", "patient"], *rows])
+            rows = [[f"copy {image}", label, mask, f"q{patient}"] for image, label, mask, patient in own.rows]
+            write(moved / "manifest.csv", rows)
         entry["root"] = str(moved)
     sources = tmp_path / "sources.yaml"
     sources.write_text(yaml.safe_dump({source: entry}))
@@ -184,15 +206,31 @@ def another_rate(own, run):
     path.write_text(yaml.safe_dump(content))
 
 
+def other_steps(own, run):
+    path = run / "recipe.yaml"
+    path.write_text(path.read_text().replace("steps: 4", "steps: 6"))
+
+
+def forget_who_trained(own, run):
+    path = run / "split.json"
+    content = json.loads(path.read_text())
+    for images in content["images"].values():
+        images.update((name, ["0", "nobody"]) for name in list(images)[::2])
+    path.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (swap_classes, "the data changed since"),
         (swap_masks, "the data changed since"),
         (one_patient_more, "both are one image or of one patient"),
+        (one_patient_more, "Since it was made, the content of 'labels', 'masks' has changed"),
         (train_on_the_test, "split.json: task 'diagnosis' has 9 labelled images, but the recipe has labeled: 8"),
         (another_split, "split.json: the file was changed, or the checkpoint step-00000002 is of another run"),
-        (another_rate, "recipe.yaml: the file was changed, or the checkpoint step-00000002 is of another run"),
+        (forget_who_trained, "split.json: the file was changed, or the checkpoint step-00000002 is of another run"),
+        (another_rate, "recipe.yaml was changed since the run wrote it"),
+        (other_steps, "recipe.yaml was changed since the run wrote it"),
     ],
 )
 def test_what_changed_under_a_run_is_refused(cut, change, said):
@@ -219,7 +257,7 @@ def other_numbers(own, run):
 
 def of_another_seed(own, run):
     other = run.parent / "other"
-    ended = command([*own.run_arguments, "--seed", "1", "--out", other], run.parent / "log")
+    ended = command([*own.run_arguments, "--seed", "1", "--out", other], run.parent / "log", first=without_report)
     assert ended.code == 0, ended.out
     shutil.copy(other / "weights" / "best.safetensors", run / "weights" / "best.safetensors")
 
@@ -231,6 +269,7 @@ def of_another_seed(own, run):
         (other_numbers, "best.safetensors do not say which recipe and split trained them"),
         (of_another_seed, "best.safetensors was not trained with"),
         (another_split, "best.safetensors was not trained with"),
+        (forget_who_trained, "best.safetensors was not trained with"),
         (another_rate, "best.safetensors was not trained with"),
     ],
 )
@@ -244,16 +283,69 @@ def test_what_changed_after_a_run_is_not_scored(finished, tmp_path, change, said
     assert "Traceback" not in ended.out
 
 
+@pytest.mark.parametrize("change", [swap_classes, swap_masks])
+def test_an_evaluation_says_that_the_test_images_are_no_longer_the_same(finished, change):
+    own, run = finished
+    assert "Warning" not in evaluated(own, run)[0].out
+    try:
+        change(own, run)
+        ended, _ = evaluated(own, run)
+    finally:
+        own.write(own.rows)
+    assert ended.code == 0, ended.out
+    assert "Warning: the source" in ended.out
+    assert "has changed since the run began" in ended.out
+
+
+def test_a_test_image_that_lost_its_label_is_named(finished):
+    """It was scored as of class -1, that is, as wrong."""
+    own, run = finished
+    split = json.loads((run / "split.json").read_text())
+    image = split["tasks"]["diagnosis"]["test"]["in_domain"]["ids"][0]
+    try:
+        own.write([[name, "" if name == image else label, *rest] for name, label, *rest in own.rows])
+        ended, _ = evaluated(own, run)
+    finally:
+        own.write(own.rows)
+    assert ended.code == 2, ended.out
+    assert f"{image} is to be learned from or scored, and has no label" in ended.out
+
+
+def test_a_suites_cells_know_the_data_that_they_were_run_on(tmp_path):
+    own = Set(tmp_path)
+    (tmp_path / "sources.yaml").write_text(yaml.safe_dump(own.sources))
+    grids = [{"systems": ["own"], "budgets": {"diagnosis": [8]}}]
+    suite = {"name": "small", "sources": ["sources.yaml"], "variants": {"own": {"recipe": "own.yaml"}}, "grids": grids}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    plugins, folders = load_plugins(), Folders(tmp_path)
+
+    def cell():
+        return cells_of(read_suite(tmp_path / "suite.yaml"), plugins, folders, tmp_path)[0]
+
+    before = cell()
+    assert cell().name == before.name
+    work = Work.of(before, tmp_path / "suite", 1, tmp_path, ())
+    (tmp_path / "suite" / "cells").mkdir(parents=True)
+    for change in (swap_classes, swap_masks, one_patient_more):
+        change(own, None)
+        assert cell().data_hash != before.data_hash
+        assert cell().name != before.name
+    own.write(own.rows)
+    swap_classes(own, None)
+    assert work_on(work) == FAILED
+    assert "the data changed since the suite was started" in outcome_of(tmp_path / "suite", before.name).error
+
+
 def test_a_rotten_cache_entry_is_built_anew(tmp_path, monkeypatch):
     own = Set(tmp_path)
     monkeypatch.setenv("SSMTL_CACHE", str(tmp_path / "cache"))
-    first = command([*own.run_arguments, "--out", tmp_path / "first"], tmp_path / "log")
+    first = command([*own.run_arguments, "--out", tmp_path / "first"], tmp_path / "log", first=without_report)
     assert first.code == 0, first.out
     for path in (tmp_path / "cache").rglob("*.npy"):
         content = bytearray(path.read_bytes())
         content[-100:] = bytes(100)
         path.write_bytes(content)
-    second = command([*own.run_arguments, "--out", tmp_path / "second"], tmp_path / "log")
+    second = command([*own.run_arguments, "--out", tmp_path / "second"], tmp_path / "log", first=without_report)
     assert second.code == 0, second.out
     one, other = (load_file(tmp_path / run / "weights" / "last.safetensors") for run in ("first", "second"))
     assert all(one[name].equal(other[name]) for name in one)
