@@ -21,6 +21,7 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
+from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.models import Recipe, TaskSpec
 from ssmtl.registry.blame import FAILURES, place, said
 from ssmtl.registry.options import build, options_model
@@ -43,11 +44,14 @@ ATTRIBUTES = {
 def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
+    Its recipe is the resolved one: what is hashed and saved does not depend on which defaults were written out.
+
     :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
         and so need no network.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
+    recipe = resolved(recipe, plugins)
     assembly = _Assembly(recipe, plugins, pretrained)
     _stop_at(assembly.problems, where)
     origins = {part: plugins[kind][component.use].origin for part, kind, component in recipe.components()}

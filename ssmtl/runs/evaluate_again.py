@@ -22,6 +22,7 @@ from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
 from ssmtl.model.weights import checksum, load_weights
 from ssmtl.recipe import yaml_file
+from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, find_sources
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
@@ -63,7 +64,7 @@ def evaluate_run(
     check_own(run.path)
     if not run.is_finished:
         raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
-    recipe, changed = _with_sources(run, sources)
+    recipe, changed = _with_sources(run, sources, plugins)
     experiment = assemble(recipe, plugins, str(run.recipe), pretrained=False)
     split_file = run.read_split()
     split = split_file.tasks
@@ -107,15 +108,16 @@ def evaluate_run(
     return results
 
 
-def _with_sources(run: RunFolder, sources: str | None) -> tuple[Recipe, set[str]]:
+def _with_sources(run: RunFolder, sources: str | None, plugins: Plugins) -> tuple[Recipe, set[str]]:
     """The run's recipe with the entries of a sources file, and the names of the sources that it changes."""
     text = run.read_recipe()
+    own = resolved(text.validated(), plugins)
     if sources is None:
-        return text.validated(), set()
+        return own, set()
     new = yaml_file.read_mapping(find_sources(sources))
-    before = text.validated().sources
+    before = own.sources
     content = {**text.content, "sources": {**text.content["sources"], **new}}
-    recipe = RecipeText(content, sources).validated()
+    recipe = resolved(RecipeText(content, sources).validated(), plugins)
     return recipe, {name for name in new if before.get(name) != recipe.sources[name]}
 
 
