@@ -1,6 +1,7 @@
 """`ssmtl bench`: run a suite, show its status, compare its systems."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,8 @@ from rich.markup import escape
 from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ssmtl.contracts.folders import Folders
     from ssmtl.errors import DataError
     from ssmtl.registry.plugins import Plugins
@@ -96,7 +99,7 @@ def run(
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
     if failures:
         count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
-        how = escape(f"ssmtl bench status {suite}")
+        how = escape(_status_command(suite, out, data_root, local or ()))
         console.print(f"[red]{count}; for the errors: {how}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
 
@@ -133,6 +136,14 @@ def compare(
         typer.echo(comparison_json(results, comparisons))
     else:
         print_comparison(Console(), results, comparisons)
+
+
+def _status_command(suite: Path, out: Path | None, data_root: Path | None, local: "Sequence[Path]") -> str:
+    """The command that shows this suite's status, for a shell in this folder."""
+    words = ["ssmtl", "bench", "status", str(suite)]
+    for option, path in (("--out", out), ("--data-root", data_root), *(("--plugin", path) for path in local)):
+        words += [option, str(path)] if path is not None else []
+    return shlex.join(words)
 
 
 def _open(

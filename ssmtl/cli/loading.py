@@ -81,7 +81,8 @@ def load(
     files = list(local or ())
     plugins = load_plugins(files)
     text = read(recipe, plugins["recipe"], sources=sources, overrides=overrides or (), seed=seed)
-    own = [path for path in local_plugins(text, allow) if path not in files]
+    given = {path.resolve() for path in files}
+    own = [path for path in local_plugins(text, allow) if path not in given]
     if own:
         files += own
         plugins = load_plugins(files)

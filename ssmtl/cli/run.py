@@ -2,7 +2,7 @@
 
 import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -54,13 +54,15 @@ def run(
     from ssmtl.experiment.plan import plan_of
     from ssmtl.experiment.prepare import prepare
     from ssmtl.reports import write_report
+    from ssmtl.runs.again import hinting_at_its_plugins
     from ssmtl.runs.execute import Job, execute
     from ssmtl.runs.resume import check_recipe
 
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
-    loaded = load(wanted, sources, overrides, seed, local, allow)
+    with hinting_at_its_plugins(earlier, local or ()) if earlier else nullcontext():
+        loaded = load(wanted, sources, overrides, seed, local, allow)
     experiment, plugins = loaded.experiment, loaded.plugins
     folder = earlier or _folder(experiment.recipe, out, resume == "auto")
     resumes = resume is not None and folder.is_started

@@ -99,6 +99,8 @@ class Environment(FileModel):
     """environment.json: where and how a run was made.
 
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
+    :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
+    :param data_folder: absolute path that relative roots start from.
     :param resumed: the same facts for each time the run was resumed.
     """
 
@@ -110,6 +112,7 @@ class Environment(FileModel):
     threads: int = 0
     versions: dict[str, str] = {}
     plugins: dict[str, str] = {}
+    local_plugins: list[str] = []
     command: list[str] = []
     data_folder: str = ""
     resumed: list[dict[str, Any]] = []
