@@ -1,6 +1,6 @@
 """Arguments that several commands share, and how they become an experiment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +72,7 @@ def load(
     :param local: plugin files. :param allow: whether the recipe may list more of them.
     :raises RecipeError: with every error in the recipe.
     """
-    from ssmtl.errors import Problem, RecipeError
+    from ssmtl.errors import RecipeError
     from ssmtl.experiment.assemble import assemble
     from ssmtl.experiment.check_names import check_names
     from ssmtl.recipe.load import local_plugins, read
@@ -89,5 +89,5 @@ def load(
     parsed, problems = text.parsed()
     if problems or parsed is None:
         more = check_names(parsed, plugins) if parsed is not None else []
-        raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
-    return Loaded(assemble(parsed, plugins, text.where), plugins, tuple(files), text.where)
+        raise RecipeError([*problems, *(replace(one, where=text.place(one.where)) for one in more)])
+    return Loaded(assemble(parsed, plugins, text.place), plugins, tuple(files), text.where)

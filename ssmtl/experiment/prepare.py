@@ -17,7 +17,7 @@ from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit
-from ssmtl.errors import PluginError
+from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.recipe.models import Recipe, SourceEntry
 from ssmtl.registry.blame import blaming
@@ -140,7 +140,10 @@ def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
         return f"named {entry.patients}"
     if not isinstance(root, str):
         return f"source {name}"
-    place = folders.resolve(root)
+    try:
+        place = folders.resolve(root)
+    except DataError as error:
+        raise DataError(f"source '{name}': {error}") from error
     return f"root {hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 

@@ -112,7 +112,10 @@ def test_an_installed_plugin_that_does_not_load_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("hook", "message"),
     [
-        ("ssmtl_run_start", r"foo \(ssmtl-foo\): no hook is called 'ssmtl_run_start' \(did you mean 'ssmtl_run_started'"),
+        (
+            "ssmtl_run_start",
+            r"foo \(ssmtl-foo\): no hook is called 'ssmtl_run_start' \(did you mean 'ssmtl_run_started'",
+        ),
         (None, r"the plugin foo \(ssmtl-foo\) implements no hook"),
     ],
 )
