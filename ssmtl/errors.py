@@ -23,11 +23,19 @@ LONGEST = 1500
 """Maximum length, in characters, of a message that may quote its input."""
 
 
-class DataError(SsmtlError):
-    """A folder, file, image, mask, label or budget that cannot be used."""
+def _shortened(message: str) -> str:
+    return message if len(message) <= LONGEST else f"{message[: LONGEST - 300]} … {message[-300:]}"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message if len(message) <= LONGEST else f"{message[: LONGEST - 300]} … {message[-300:]}")
+
+class DataError(SsmtlError):
+    """A folder, file, image, mask, label or budget that cannot be used.
+
+    :param more: messages of further such mistakes, one line each.
+    """
+
+    def __init__(self, message: str, *more: str) -> None:
+        self.problems = tuple(map(_shortened, (message, *more)))
+        super().__init__("\n".join(self.problems))
 
 
 class PluginError(SsmtlError):
@@ -61,6 +69,11 @@ class RecipeError(SsmtlError):
 def first_line(error: BaseException) -> str:
     """The first line of its message, without the native stack that some libraries add; its repr if it has none."""
     return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def count(number: int, noun: str) -> str:
+    """'1 image', '2 images'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

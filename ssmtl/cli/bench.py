@@ -1,6 +1,7 @@
 """`ssmtl bench`: run a suite, show its status, compare its systems."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,8 @@ from rich.markup import escape
 from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ssmtl.contracts.folders import Folders
     from ssmtl.errors import DataError
     from ssmtl.registry.plugins import Plugins
@@ -52,7 +55,7 @@ def run(
 ) -> None:
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
-    from ssmtl.errors import DataError
+    from ssmtl.errors import DataError, count
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
 
@@ -95,9 +98,9 @@ def run(
     page = escape(str(_write_pages(suite_run)))
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
     if failures:
-        count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
-        how = escape(f"ssmtl bench status {suite}")
-        console.print(f"[red]{count}; for the errors: {how}", highlight=False, soft_wrap=True)
+        failed = f"{count(failures, 'cell')} failed"
+        how = escape(_status_command(suite, out, data_root, local or ()))
+        console.print(f"[red]{failed}; for the errors: {how}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
 
 
@@ -135,6 +138,14 @@ def compare(
         print_comparison(Console(), results, comparisons)
 
 
+def _status_command(suite: Path, out: Path | None, data_root: Path | None, local: "Sequence[Path]") -> str:
+    """The command that shows this suite's status, for a shell in this folder."""
+    words = ["ssmtl", "bench", "status", str(suite)]
+    for option, path in (("--out", out), ("--data-root", data_root), *(("--plugin", path) for path in local)):
+        words += [option, str(path)] if path is not None else []
+    return shlex.join(words)
+
+
 def _open(
     suite: Path, out: Path | None, data_root: Path | None, local: list[Path] | None
 ) -> "tuple[SuiteRun, Plugins, Folders]":
@@ -152,13 +163,15 @@ def _plan_without_data(
     """Print the suite's grid alone."""
     from ssmtl.cli.bench_progress import print_grid
     from ssmtl.contracts.folders import Folders
+    from ssmtl.errors import count
     from ssmtl.registry.plugins import load_plugins
     from ssmtl.suite.grid import points_of
     from ssmtl.suite.suite_file import read_suite
 
     points = points_of(read_suite(suite), load_plugins(local or ()), Folders(data_root), suite.parent)
     print_grid(console, points, points, {})
-    console.print(f"{len(points)} cells. The data is not here, so neither their time nor what is finished is known:")
+    cells = count(len(points), "cell")
+    console.print(f"{cells}. The data is not here, so neither their time nor what is finished is known:")
     console.print(str(why), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -193,6 +206,7 @@ def _plan(
     folders: "Folders",
 ) -> None:
     from ssmtl.cli.bench_progress import print_grid
+    from ssmtl.errors import count
     from ssmtl.suite.estimate import hours, seconds_per_step
 
     with console.status("timing one step per system") as shown:
@@ -200,7 +214,7 @@ def _plan(
             todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
     print_grid(console, chosen, todo, steps)
-    threads = "1 thread" if suite_run.suite.threads == 1 else f"{suite_run.suite.threads} threads"
+    threads = count(suite_run.suite.threads, "thread")
     console.print(
         f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
         f"with {jobs} at a time, {threads} each, not counting startup, validation and evaluation.",

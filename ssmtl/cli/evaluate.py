@@ -1,7 +1,7 @@
 """`ssmtl evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ def evaluate(
         ),
     ] = None,
     sources: Sources = None,
-    weights: Annotated[str, typer.Option("--weights", help="best or last.")] = "best",
+    weights: Annotated[Literal["best", "last"], typer.Option("--weights", help="Which weights to load.")] = "best",
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", parser=named_path, help="Also write the results here, as JSON."),
@@ -32,12 +32,13 @@ def evaluate(
     from ssmtl.errors import RunError
     from ssmtl.json_file import write_model
     from ssmtl.registry.plugins import load_plugins
+    from ssmtl.runs.again import hinting_at_its_plugins
     from ssmtl.runs.evaluate_again import evaluate_run
     from ssmtl.runs.folder import RunFolder
 
-    results = evaluate_run(
-        RunFolder(run), load_plugins(local or ()), Folders(data_root), source or (), sources, weights
-    )
+    folder = RunFolder(run)
+    with hinting_at_its_plugins(folder, local or ()):
+        results = evaluate_run(folder, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
     print_results(Console(), results)
     if out is not None:
         try:

@@ -1,6 +1,6 @@
 """Arguments that several commands share, and how they become an experiment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from ssmtl.experiment.experiment import Experiment
+    from ssmtl.recipe.load import RecipeText
     from ssmtl.recipe.models import Recipe
     from ssmtl.registry.plugins import Plugins
 
@@ -52,12 +53,17 @@ AllowLocal = Annotated[
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recipe whose names and values are valid. :param local: local plugin files. :param where: the recipe's file."""
+    """A recipe whose names and values are valid. :param local: local plugin files. :param text: what was read."""
 
     recipe: "Recipe"
     plugins: "Plugins"
     local: tuple[Path, ...]
-    where: str
+    text: "RecipeText"
+
+    @property
+    def where(self) -> str:
+        """The recipe's file."""
+        return self.text.where
 
     def assembled(self, pretrained: bool = True) -> "Experiment":
         """:param pretrained: as in `ssmtl.experiment.assemble.assemble`.
@@ -66,7 +72,7 @@ class Loaded:
         """
         from ssmtl.experiment.assemble import assemble
 
-        return assemble(self.recipe, self.plugins, self.where, pretrained=pretrained)
+        return assemble(self.recipe, self.plugins, self.text.place, pretrained=pretrained)
 
 
 def load(
@@ -82,7 +88,7 @@ def load(
     :param local: plugin files. :param allow: whether the recipe may list more of them.
     :raises RecipeError: with every error in the recipe.
     """
-    from ssmtl.errors import Problem, RecipeError
+    from ssmtl.errors import RecipeError
     from ssmtl.experiment.check_names import check_names
     from ssmtl.recipe.load import local_plugins, read
     from ssmtl.registry.plugins import load_plugins
@@ -90,12 +96,13 @@ def load(
     files = list(local or ())
     plugins = load_plugins(files)
     text = read(recipe, plugins["recipe"], sources=sources, overrides=overrides or (), seed=seed)
-    own = [path for path in local_plugins(text, allow) if path not in files]
+    given = {path.resolve() for path in files}
+    own = [path for path in local_plugins(text, allow) if path not in given]
     if own:
         files += own
         plugins = load_plugins(files)
     parsed, problems = text.parsed()
     if problems or parsed is None:
         more = check_names(parsed, plugins) if parsed is not None else []
-        raise RecipeError([*problems, *(Problem(f"{text.where}: {one.where}", one.what, one.hint) for one in more)])
-    return Loaded(parsed, plugins, tuple(files), text.where)
+        raise RecipeError([*problems, *(replace(one, where=text.place(one.where)) for one in more)])
+    return Loaded(parsed, plugins, tuple(files), text)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ssmtl import __version__
 from ssmtl.cli import bench, check, evaluate, plugins, report, run, schema
-from ssmtl.errors import RecipeError, SsmtlError, SsmtlWarning
+from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
     name="ssmtl",
@@ -116,7 +116,7 @@ def _warning(message: Warning | str, category: type[Warning], filename: str, lin
 def show(error: SsmtlError) -> None:
     """What is wrong, one line per problem, on standard error."""
     console = _errors()
-    problems = [str(problem) for problem in error.problems] if isinstance(error, RecipeError) else [str(error)]
+    problems = [str(one) for one in error.problems] if isinstance(error, RecipeError | DataError) else [str(error)]
     head = "Error: " if len(problems) == 1 else f"{len(problems)} errors:\n"
     console.print(f"[bold red]{head}[/]", end="")
     for problem in problems:

@@ -2,10 +2,10 @@
 
 import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
-from itertools import count
+from itertools import count as counted
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,16 +51,20 @@ def run(
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     from ssmtl.cli.tables import print_plan, print_results
     from ssmtl.contracts.folders import Folders
+    from ssmtl.data.small_parts import warn_of_small_parts
+    from ssmtl.errors import count
     from ssmtl.experiment.plan import plan_of
     from ssmtl.experiment.prepare import prepare
     from ssmtl.reports import write_report
+    from ssmtl.runs.again import hinting_at_its_plugins
     from ssmtl.runs.execute import Job, can_resume, execute
     from ssmtl.runs.resume import check_recipe
 
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
-    loaded = load(wanted, sources, overrides, seed, local, allow)
+    with hinting_at_its_plugins(earlier, local or ()) if earlier else nullcontext():
+        loaded = load(wanted, sources, overrides, seed, local, allow)
     folder = earlier or _folder(loaded.recipe, out, resume == "auto")
     resumes = resume is not None and folder.is_started
     if resumes:
@@ -76,8 +80,9 @@ def run(
     folders = Folders(data_root)
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
+    warn_of_small_parts(data.splits)
     for source, skipped in data.skipped.items():
-        images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+        images = count(len(skipped), "image")
         console.print(f"[yellow]{escape(source)}: {images} left out: cannot be decoded", highlight=False)
     print_plan(console, plan_of(experiment, data.tasks))
     with _reserved(folder, new=earlier is None and out is None and not resumes) as folder:
@@ -136,7 +141,7 @@ def _reserved(folder: "RunFolder", new: bool) -> "Iterator[RunFolder]":
         yield folder
         return
     folder.path.parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
+    for number in counted(1):
         place = RunFolder(folder.path if number == 1 else folder.path.with_name(f"{folder.path.name}-{number}"))
         try:
             place.path.mkdir()

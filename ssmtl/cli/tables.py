@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ssmtl.errors import count
 from ssmtl.suite.layout import head_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     )
     average = f"  EMA {plan['ema']:g}" if plan["ema"] else ""
     console.print(
-        f"{plan['steps']} steps of {plan['rows_per_pass']} encoded rows (about {plan['megabytes']} MB)  "
+        f"{count(plan['steps'], 'step')} of {count(plan['rows_per_pass'], 'encoded row')} "
+        f"(about {plan['megabytes']} MB)  "
         f"{plan['optimizer']}  balancer {escape(plan['balancer'])}  weights by {plan['select_by']}{average}",
         highlight=False,
     )
@@ -46,9 +48,9 @@ def _data(task: Mapping[str, Any]) -> str:
         return f"{task['source']}, label budget {task['labeled']}; evaluated on {domains or 'nothing'}"
     images = dict(task["images"])
     labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
-    classes = ", ".join(f"{count} {name}" for name, count in task["labeled_classes"].items())
+    classes = ", ".join(f"{number} {name}" for name, number in task["labeled_classes"].items())
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
-    domains = ", ".join(f"{domain} {count}" for domain, count in images.items())
+    domains = ", ".join(f"{domain} {number}" for domain, number in images.items())
     lost = f"; {task['left_out']} left out, whose patients are tested or validate" if task["left_out"] else ""
     return (
         f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}, {unlabeled} unlabelled "
@@ -65,8 +67,8 @@ def print_results(console: Console, results: "Results") -> None:
         table = Table(title=escape(title), title_justify="left", title_style="bold")
         table.add_column("metric")
         for domain in domains:
-            count = results.counts[name][domain]["images"]
-            words = f"{domain}\n{results.sources[name].get(domain, domain)}, {count} images"
+            images = count(results.counts[name][domain]["images"], "image")
+            words = f"{domain}\n{results.sources[name].get(domain, domain)}, {images}"
             table.add_column(escape(words), justify="right")
         facts = results.metrics.get(name, {})
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):

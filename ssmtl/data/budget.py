@@ -1,11 +1,11 @@
 """Label budgets: which images of a train part keep their labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example
-from ssmtl.errors import DataError, nearest
+from ssmtl.errors import DataError, count, nearest
 
 Budget = int | float | str | Mapping[str, int]
 """A number of images, a share of them, 'all', or a number per class."""
@@ -23,34 +23,45 @@ def is_labeled(example: Example, output: Output) -> bool:
 def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: int, task: str) -> list[Example]:
     """The labelled images: stratified by class, nested (a larger budget keeps the smaller one's images).
 
-    :raises DataError: if there are fewer labelled images than asked for, overall or in one class.
+    :raises DataError: if there are fewer labelled images than asked for, overall or in a class; with every such class.
     """
     candidates = [example for example in examples if is_labeled(example, output)]
     shuffled = [candidates[index] for index in permutation(len(candidates), seed, "labeled", task)]
     if budget == "all":
         return candidates
     if isinstance(budget, Mapping):
-        counts = dict(budget)
         strata = _strata(shuffled, output)
-        for name, count in counts.items():
-            if name not in output.classes:
-                raise DataError(f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})")
-            if count > len(strata.get(name, [])):
-                available = len(strata.get(name, []))
-                raise DataError(
-                    f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {available}"
-                )
-        chosen = [example for name, count in counts.items() for example in strata.get(name, [])[:count]]
+        problems = [*_per_class(budget, strata, output, task)]
+        if problems:
+            raise DataError(*problems)
+        chosen = [example for name, number in budget.items() for example in strata.get(name, [])[:number]]
     else:
         assert isinstance(budget, int | float)
-        count = budget if isinstance(budget, int) else max(1, round(budget * len(candidates)))
-        if count > len(candidates):
-            raise DataError(
-                f"task '{task}': labeled: {count} images are wanted, the train part has {len(candidates)} with labels"
-            )
-        chosen = _proportional(_strata(shuffled, output), count)
+        number = budget if isinstance(budget, int) else max(1, round(budget * len(candidates)))
+        if number > len(candidates):
+            wanted, has = _wanted(number), len(candidates)
+            raise DataError(f"task '{task}': labeled: {wanted} wanted, the train part has {has} with labels")
+        chosen = _proportional(_strata(shuffled, output), number)
     order = {example.id: place for place, example in enumerate(candidates)}
     return sorted(chosen, key=lambda example: order[example.id])
+
+
+def _wanted(number: int, of: str = "") -> str:
+    """'1 image is', "30 images of 'normal' are"."""
+    return f"{count(number, 'image')}{of} {'is' if number == 1 else 'are'}"
+
+
+def _per_class(
+    budget: Mapping[str, int], strata: Mapping[str, Sequence[Example]], output: Output, task: str
+) -> Iterator[str]:
+    """What is wrong with a budget per class."""
+    for name, number in budget.items():
+        available = len(strata.get(name, ()))
+        if name not in output.classes:
+            yield f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})"
+        elif number > available:
+            wanted = _wanted(number, f" of '{name}'")
+            yield f"task '{task}': labeled: {wanted} wanted, the train part has {available}"
 
 
 def _strata(examples: Sequence[Example], output: Output) -> dict[str, list[Example]]:

@@ -21,7 +21,7 @@ from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.images import grey_uint8
 from ssmtl.data.masks import mask_uint8
 from ssmtl.data.threads import thread_count
-from ssmtl.errors import DataError
+from ssmtl.errors import DataError, count
 from ssmtl.regular_file import check_file, read_text
 
 FORMAT = 4
@@ -158,7 +158,7 @@ def _build(
             images[row] = 0
             skipped[example.id] = str(error)
 
-    done = progress(f"decoding {len(examples)} images", len(examples))
+    done = progress(f"decoding {count(len(examples), 'image')}", len(examples))
     with ThreadPoolExecutor(thread_count()) as threads:
         for _ in _unordered(threads, one, len(examples)):
             done()
@@ -182,9 +182,9 @@ def _reserved(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np
     return array
 
 
-def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], count: int) -> Iterable[None]:
+def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], rows: int) -> Iterable[None]:
     """Results in order; the first error stops the rest."""
-    futures = [threads.submit(one, row) for row in range(count)]
+    futures = [threads.submit(one, row) for row in range(rows)]
     try:
         for future in futures:
             yield future.result()

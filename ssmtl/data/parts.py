@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, SplitName
 from ssmtl.data.identity import Person
-from ssmtl.errors import DataError
+from ssmtl.errors import DataError, count
 from ssmtl.recipe.models import SourceEntry
 
 DEFAULT_VAL = 0.15
@@ -38,20 +38,19 @@ def parts_of(
     total, names = len(own["train"]), _first_names(examples, persons or {})
     for part, size in wanted.items():
         if size is not None and not own[part]:
-            count = round(size * total) if isinstance(size, float) else size
-            own[part], own["train"] = _carve(own["train"], count, seed, name, part, names)
+            number = round(size * total) if isinstance(size, float) else size
+            own[part], own["train"] = _carve(own["train"], number, seed, name, part, names)
     _check_patients(name, own)
     return {part: tuple(members) for part, members in own.items()}
 
 
 def _carve(
-    examples: list[Example], count: int, seed: int, source: str, part: str, names: Mapping[str, str]
+    examples: list[Example], number: int, seed: int, source: str, part: str, names: Mapping[str, str]
 ) -> tuple[list[Example], list[Example]]:
-    """About `count` images, whole patients, each class in proportion. :param names: of the patients, by image id."""
-    if count >= len(examples):
-        raise DataError(
-            f"the source '{source}' has {len(examples)} images to train on; {part}: {count} cannot be carved out"
-        )
+    """About `number` images, whole patients, each class in proportion. :param names: of the patients, by image id."""
+    if number >= len(examples):
+        has = count(len(examples), "image")
+        raise DataError(f"the source '{source}' has {has} to train on; {part}: {number} cannot be carved out")
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_patient[names[example.id]].append(example)
@@ -61,7 +60,7 @@ def _carve(
     taken: set[str] = set()
     for stratum, patients in sorted(strata.items()):
         images = sum(len(by_patient[patient]) for patient in patients)
-        wanted, got = count * images / len(examples), 0
+        wanted, got = number * images / len(examples), 0
         for index in permutation(len(patients), seed, "part", source, part, stratum):
             size = len(by_patient[patients[index]])
             if got + size / 2 > wanted:
@@ -96,5 +95,5 @@ def _check_patients(source: str, parts: Mapping[SplitName, Sequence[Example]]) -
         if shared:
             raise DataError(
                 f"the source '{source}' has patient '{min(shared)}' in its {first} and its {second} part "
-                f"({len(shared)} such patients); a patient belongs to one part"
+                f"({count(len(shared), 'such patient')}); a patient belongs to one part"
             )

@@ -21,7 +21,8 @@ def split_tasks(
     """A pure function of the sources' examples and the seed.
 
     :param select: whether weights are selected by validation, so that each task needs validation images.
-    :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images.
+    :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images; with
+        the mistakes of all tasks.
     """
     persons = {name: files.persons(name) for name in files.examples}
     parts = {
@@ -39,30 +40,43 @@ def split_tasks(
         for (task, (spec, output)), own in zip(tasks.items(), restricted.values(), strict=True)
     }
     kept, left_out = _without_tested(tasks, restricted, tests, persons)
-    result = {}
+    result: dict[str, TaskSplit] = {}
+    problems: list[str] = []
     for task, (spec, output) in tasks.items():
-        own = kept[task]
-        _check_classes(task, spec.source, restricted[task]["train"], output)
-        labeled = choose(own["train"], spec.labeled, output, seed, task)
-        if not labeled:
-            raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")
-        known = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
-        val = [example for example in own["val"] if is_labeled(example, output)]
-        if select and not val:
-            raise DataError(
-                f"task '{task}': the source '{spec.source}' has no validation images. Give it some (split=val), carve "
-                "them out of the train part with 'val: 0.15' in its entry of the sources file, "
-                "or set train.select_by: last"
-            )
-        result[task] = TaskSplit(
-            source=spec.source,
-            labeled=_ids(labeled),
-            unlabeled=_ids(example for example in own["train"] if example.id not in known),
-            val=_ids(val),
-            test=tests[task],
-            left_out=left_out[task],
-        )
+        try:
+            _check_classes(task, spec.source, restricted[task]["train"], output)
+            result[task] = _split_of(task, spec, output, kept[task], seed, select, tests[task], left_out[task])
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(*problems)
     return result
+
+
+def _split_of(
+    task: str, spec: TaskSpec, output: Output, own: Mapping[str, Sequence[Example]], seed: int, select: bool,
+    test: dict[str, DomainPart], left_out: dict[str, int],
+) -> TaskSplit:  # fmt: skip
+    """:param own: the task's train and validation part, without whoever is tested."""
+    labeled = choose(own["train"], spec.labeled, output, seed, task)
+    if not labeled:
+        raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")
+    known = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
+    val = [example for example in own["val"] if is_labeled(example, output)]
+    if select and not val:
+        raise DataError(
+            f"task '{task}': the source '{spec.source}' has no validation images. Give it some (split=val), carve "
+            "them out of the train part with 'val: 0.15' in its entry of the sources file, "
+            "or set train.select_by: last"
+        )
+    return TaskSplit(
+        source=spec.source,
+        labeled=_ids(labeled),
+        unlabeled=_ids(example for example in own["train"] if example.id not in known),
+        val=_ids(val),
+        test=test,
+        left_out=left_out,
+    )
 
 
 def _without_tested(

@@ -18,13 +18,17 @@ from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.image_size import check_image_size
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
+from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.models import Recipe, TaskSpec
 from ssmtl.registry.blame import FAILURES, place, said
 from ssmtl.registry.options import build, options_model
 from ssmtl.registry.plugins import Plugins
+
+Where = str | Callable[[str], str]
 
 CLASSES: dict[str, type] = {
     "backbone": Backbone, "balancer": Balancer, "bridge": Bridge, "head": Head, "strategy": Strategy,
@@ -40,14 +44,18 @@ ATTRIBUTES = {
 """By kind, what a component says about itself."""
 
 
-def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe", *, pretrained: bool = True) -> Experiment:
+def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
+    Its recipe is the resolved one: what is hashed and saved does not depend on which defaults were written out.
+
+    :param where: the recipe's file, or what turns a key into the place where a user finds it.
     :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
         and so need no network.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
+    recipe = resolved(recipe, plugins)
     assembly = _Assembly(recipe, plugins, pretrained)
     _stop_at(assembly.problems, where)
     origins = {part: plugins[kind][component.use].origin for part, kind, component in recipe.components()}
@@ -57,9 +65,10 @@ def assemble(recipe: Recipe, plugins: Plugins, where: str = "recipe", *, pretrai
     return replace(experiment, rows=rows)
 
 
-def _stop_at(problems: list[Problem], where: str) -> None:
+def _stop_at(problems: list[Problem], where: Where) -> None:
     if problems:
-        raise RecipeError([Problem(f"{where}: {problem.where}", problem.what, problem.hint) for problem in problems])
+        places = [where(one.where) if callable(where) else f"{where}: {one.where}" for one in problems]
+        raise RecipeError([replace(one, where=place) for one, place in zip(problems, places, strict=True)])
 
 
 def _positional(make: Callable[..., Any]) -> int:
@@ -84,6 +93,7 @@ class _Assembly:
         if backbone is not None and balancer is not None:
             self.backbone: Backbone = backbone
             self.balancer: Balancer = balancer
+            self.problems += check_image_size(recipe.backbone.use, backbone.pyramid.strides, image.size)
             for name, spec in recipe.tasks.items():
                 self._task(name, spec)
             self._check_reads()

@@ -3,8 +3,8 @@
 import copy
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ssmtl.builtins.shipped_recipes import shipped_folder
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.models import Recipe
+from ssmtl.recipe.overrides import Override, overridden
 from ssmtl.registry.registry import Registry
 from ssmtl.validation_errors import problems_of
 
@@ -23,10 +24,27 @@ UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|li
 
 @dataclass(frozen=True)
 class RecipeText:
-    """A recipe's plain data, with overrides and sources merged in, and the file it came from."""
+    """A recipe's plain data, with overrides and sources merged in, and the file it came from.
+
+    :param sets: the overrides, in order. :param sources: the sources file, if the sources are from one.
+    """
 
     content: dict[str, Any]
     where: str
+    sets: tuple[Override, ...] = ()
+    sources: str = ""
+
+    def place(self, key: str) -> str:
+        """Where a user finds this key: the `--set` that gave it, the sources file, or the recipe's file."""
+        for one in reversed(self.sets):
+            if key == one.key:
+                return one.shown
+            if key.startswith(f"{one.key}."):
+                return f"{one.shown}: {key}"
+        within = next((f" with {one.shown}" for one in reversed(self.sets) if one.key.startswith(f"{key}.")), "")
+        if self.sources and key.startswith("sources."):
+            return f"{self.sources}{within}: {key.removeprefix('sources.')}"
+        return f"{self.where}{within}: {key}"
 
     def validated(self) -> Recipe:
         """:raises RecipeError: with every structural mistake."""
@@ -42,7 +60,7 @@ class RecipeText:
         except ValidationError as error:
             problems = _distinct(list(problems_of(error, "", Recipe)))
             rest = _without(self.content, [problem.where.split(".") for problem in problems])
-        named = [Problem(f"{self.where}: {problem.where}", problem.what, problem.hint) for problem in problems]
+        named = [replace(problem, where=self.place(problem.where)) for problem in problems]
         try:
             return Recipe.model_validate_json(json.dumps(rest, default=str)), named
         except ValidationError:
@@ -78,15 +96,17 @@ def read(
     """
     path = _find(recipe, shipped)
     content = yaml_file.read_mapping(path)
-    wanted = sources if sources is not None else content.get("sources")
+    wanted, listed = sources if sources is not None else content.get("sources"), ""
     if isinstance(wanted, str):
         place = find_sources(wanted, path if sources is None else None)
-        content["sources"] = yaml_file.read_mapping(place)
+        content["sources"], listed = yaml_file.read_mapping(place), str(place)
+    sets = []
     for override in overrides:
-        content = _overridden(content, override)
+        content, known = overridden(content, override)
+        sets.append(known)
     if seed is not None:
         content["seed"] = seed
-    return RecipeText(content, str(path))
+    return RecipeText(content, str(path), tuple(sets), listed)
 
 
 def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
@@ -141,46 +161,6 @@ def find_sources(wanted: str, recipe: Path | None = None) -> Path:
             return place
     known = [path.stem for path in (shipped / "sources").glob("*.yaml")]
     raise RecipeError([Problem(wanted, "no such sources file", nearest(Path(wanted).stem, known))])
-
-
-def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
-    name, equals, text = override.partition("=")
-    if not equals or not name:
-        raise RecipeError([Problem(f"--set {override:.200}", "should be KEY=VALUE, such as train.steps=100")])
-    if name.count(".") >= yaml_file.MAX_DEPTH:
-        what = f"names a place {name.count('.') + 1:,} levels deep; expected at most {yaml_file.MAX_DEPTH}"
-        raise RecipeError([Problem(f"--set {override:.80}…", what)])
-    shown = f"--set {override:.120}{'…' if len(override) > 120 else ''}"
-    value = yaml_file.parse(text, shown) if text else None
-    result = copy.deepcopy(content)
-    place: Any = result
-    *parents, last = name.split(".")
-    for position, part in enumerate(parents):
-        place = _step(place, part, f"{shown}: {'.'.join(parents[: position + 1])}")
-    if isinstance(place, list):
-        place[_index(place, last, shown)] = value
-    else:
-        place[last] = value
-    return result
-
-
-def _step(place: Any, part: str, where: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, where)]
-    if place.get(part) is None:
-        place[part] = {}
-    if not isinstance(place[part], dict | list):
-        raise RecipeError([Problem(where, f"is {place[part]!r}, which has no keys")])
-    return place[part]
-
-
-def _index(items: list[Any], part: str, where: str) -> int:
-    if part.isdecimal() and len(part) < 10 and int(part) < len(items):
-        return int(part)
-    uses = [item.get("use") if isinstance(item, Mapping) else item for item in items]
-    if part in uses:
-        return uses.index(part)
-    raise RecipeError([Problem(where, f"no item '{part}' in the list", nearest(part, [str(use) for use in uses]))])
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:

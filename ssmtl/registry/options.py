@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import PydanticSerializationError
 
 from ssmtl.errors import PluginError, Problem
 from ssmtl.registry.blame import file_of
@@ -62,6 +63,26 @@ def build(make: Callable[..., Any], name: str, options: Mapping[str, Any], *engi
     """The component: `engine` goes to the positional parameters, validated `options` to the keyword-only ones."""
     model = _validated(options_model(make, name), options)
     return make(*engine, **{field: getattr(model, field) for field in type(model).model_fields})
+
+
+def resolved_options(make: Callable[..., Any], name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` and the defaults of all others, as plain data in the order of the signature.
+
+    :raises ValidationError: if `options` do not fit.
+    :raises PluginError: for a default that does not fit its own annotation, or is not plain data.
+    """
+    model = options_model(make, name)
+    given = _validated(model, options)
+    try:
+        content: dict[str, Any] = given.model_dump(mode="json", warnings=False)
+        _validated(model, content)
+    except ValidationError as error:
+        problem = next(problems_of(error, "", model))
+        what = f"the default of the option '{problem.where}' does not fit its annotation: {problem.what}"
+        raise PluginError(f"'{name}' ({file_of(make)}): {what}") from error
+    except (PydanticSerializationError, TypeError) as error:
+        raise PluginError(f"the options of '{name}' ({file_of(make)}) have a default that is no plain data") from error
+    return content
 
 
 def _validated(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:

@@ -13,6 +13,7 @@ import pluggy
 from ssmtl import builtins, hookspecs
 from ssmtl.errors import PluginError
 from ssmtl.registry.blame import FAILURES, place
+from ssmtl.registry.hooks import check_hooks
 from ssmtl.registry.registry import Entry, Origin, Registry
 
 KINDS = ("backbone", "head", "bridge", "strategy", "balancer", "augmentation", "source", "metric", "recipe")
@@ -67,7 +68,7 @@ def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
         _register(plugins, module, entry.name, Origin(entry.name, distribution))
     for path in local:
         _register(plugins, _local(path), str(path), Origin(str(path)))
-    _check_hooks(plugins)
+    check_hooks(plugins.manager, plugins.origins)
     return plugins
 
 
@@ -112,13 +113,6 @@ def _local(path: Path) -> ModuleType:
     except FAILURES as error:
         raise PluginError(f"the plugin {path} does not load: {error!r} ({place(error, None, None)})") from error
     return module
-
-
-def _check_hooks(plugins: Plugins) -> None:
-    try:
-        plugins.manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"{error}; hooks are listed in ssmtl/hookspecs.py") from error
 
 
 def _collect(plugins: Plugins, kind: str) -> Registry:

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,8 +19,10 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def environment(plugins: Plugins, device: str, command: list[str], data_folder: str) -> Environment:
-    """The environment of this process."""
+def environment(
+    plugins: Plugins, local: Sequence[Path], device: str, command: list[str], data_folder: Path
+) -> Environment:
+    """The environment of this process. :param local: plugin files."""
     return Environment(
         ssmtl=__version__,
         commit=_commit(),
@@ -29,8 +32,9 @@ def environment(plugins: Plugins, device: str, command: list[str], data_folder: 
         threads=torch.get_num_threads(),
         versions={name: installed for name in PACKAGES if (installed := _version(name))},
         plugins={name: str(origin) for name, origin in plugins.origins.items()},
+        local_plugins=[str(path.resolve()) for path in local],
         command=command,
-        data_folder=data_folder,
+        data_folder=str(data_folder.absolute()),
     )
 
 

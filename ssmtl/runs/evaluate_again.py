@@ -1,6 +1,6 @@
 """Evaluate a finished run again, on its own domains or on other sources. The training data is not needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -12,7 +12,7 @@ from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import Rows, rows_of
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
-from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
+from ssmtl.errors import DataError, Problem, RecipeError, RunError, count, nearest, warn
 from ssmtl.evaluation.predict import predict
 from ssmtl.evaluation.score import count_images, score
 from ssmtl.experiment.assemble import assemble
@@ -22,6 +22,7 @@ from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
 from ssmtl.model.weights import checksum, load_weights
 from ssmtl.recipe import yaml_file
+from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, find_sources
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
@@ -63,8 +64,8 @@ def evaluate_run(
     check_own(run.path)
     if not run.is_finished:
         raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
-    recipe, changed = _with_sources(run, sources)
-    experiment = assemble(recipe, plugins, str(run.recipe), pretrained=False)
+    recipe, changed, place = _with_sources(run, sources, plugins)
+    experiment = assemble(recipe, plugins, place, pretrained=False)
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)
@@ -110,16 +111,21 @@ def evaluate_run(
     return results
 
 
-def _with_sources(run: RunFolder, sources: str | None) -> tuple[Recipe, set[str]]:
-    """The run's recipe with the entries of a sources file, and the names of the sources that it changes."""
+def _with_sources(
+    run: RunFolder, sources: str | None, plugins: Plugins
+) -> tuple[Recipe, set[str], Callable[[str], str]]:
+    """The run's recipe with the entries of a sources file, the names of the sources that it changes, and where a key of
+    the recipe is from.
+    """
     text = run.read_recipe()
+    own = resolved(text.validated(), plugins)
     if sources is None:
-        return text.validated(), set()
-    new = yaml_file.read_mapping(find_sources(sources))
-    before = text.validated().sources
-    content = {**text.content, "sources": {**text.content["sources"], **new}}
-    recipe = RecipeText(content, sources).validated()
-    return recipe, {name for name in new if before.get(name) != recipe.sources[name]}
+        return own, set(), text.place
+    file = find_sources(sources)
+    new = yaml_file.read_mapping(file)
+    both = RecipeText({**text.content, "sources": {**text.content["sources"], **new}}, text.where, sources=str(file))
+    recipe = resolved(both.validated(), plugins)
+    return recipe, {name for name in new if own.sources.get(name) != recipe.sources[name]}, both.place
 
 
 def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequence[Example], progress: Progress) -> Rows:
@@ -129,7 +135,7 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
     if gone := sorted(chosen - {example.id for example in examples}):
         raise DataError(
             f"task '{request.task.name}': the source '{request.source}' no longer has the image '{gone[0]}' that the "
-            f"run's split names ({len(gone)} such ids). Restore it"
+            f"run's split names ({count(len(gone), 'such id')}). Restore it"
         )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"

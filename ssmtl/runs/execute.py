@@ -26,6 +26,7 @@ from ssmtl.json_file import write_model
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins, load_plugins
+from ssmtl.runs.again import resume_command
 from ssmtl.runs.checkpoint import Checkpoints
 from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
@@ -98,18 +99,18 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
     if job.recipe.train.devices > 1:
         _launch(fabric, job)
     if not job.folder.is_finished:
-        raise StoppedError(f"stopped and saved; {_again(job.folder)}")
+        raise StoppedError(f"stopped and saved; {_again(job)}")
     return job.folder.read_results()
 
 
-def _again(folder: RunFolder) -> str:
-    return f"resume it with: ssmtl run --resume {folder.path}"
+def _again(job: Job) -> str:
+    return f"resume it with: {resume_command(job.folder, job.recipe, job.folders, job.local_plugins)}"
 
 
 def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> None:
     """Write the files that describe the run before it trains; the recipe last, since it marks a run that has begun."""
     folder = job.folder
-    facts = environment(plugins, device, list(job.command), str(job.folders.base()[0]))
+    facts = environment(plugins, job.local_plugins, device, list(job.command), job.folders.base()[0])
     facts.recipe_fixed = fixed_digest(job.recipe)
     clear_leftovers(folder.path)
     if job.resume and folder.is_started:
@@ -148,11 +149,11 @@ def _launch(fabric: Fabric, job: Job) -> None:
         raise RunError(mistakes.get()) from error
     except ProcessExitedException as error:
         if asked.requested and error.signal_name == "SIGTERM":
-            raise StoppedError(f"stopped before its first step; {_again(job.folder)}") from error
+            raise StoppedError(f"stopped before its first step; {_again(job)}") from error
         signal_name = f", killed by {error.signal_name}" if error.signal_name else ""
         raise RunError(
             f"process {error.error_index} of the run's {job.recipe.train.devices} died (exit code {error.exit_code}"
-            f"{signal_name}); the others were stopped; {_again(job.folder)}"
+            f"{signal_name}); the others were stopped; {_again(job)}"
         ) from error
 
 

@@ -100,6 +100,8 @@ class Environment(FileModel):
 
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
     :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
+    :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
+    :param data_folder: absolute path that relative roots start from.
     :param resumed: the same facts for each time the run was resumed.
     """
 
@@ -111,6 +113,7 @@ class Environment(FileModel):
     threads: int = 0
     versions: dict[str, str] = {}
     plugins: dict[str, str] = {}
+    local_plugins: list[str] = []
     command: list[str] = []
     data_folder: str = ""
     recipe_fixed: str = ""

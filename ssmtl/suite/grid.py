@@ -17,6 +17,7 @@ from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import split_digest
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
+from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
@@ -139,7 +140,8 @@ class Maker:
             for key, value in one.items()
             if not key.startswith("tasks.") or key.split(".")[1] in known
         ]
-        return RecipeText(self._read(system, sources, overrides, seed), f"system {system}").validated()
+        text = RecipeText(self._read(system, sources, overrides, seed), f"system {system}")
+        return resolved(text.validated(), self.plugins)
 
     def _outputs(self, system: str, sources: str, recipe: Recipe) -> dict[str, Output]:
         if (system, sources) not in self.outputs:

@@ -1,6 +1,7 @@
 """Every kind of bad input: one clear error that says where it is, exit code 2, no traceback, nothing written."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -16,7 +17,7 @@ def refused(result, *messages, lines=1):
     """:param lines: number of lines of the message."""
     code, out, err = result
     assert code == 2, (out, err)
-    assert err.startswith("Error: ")
+    assert err.startswith("Error: " if lines == 1 else f"{lines - 1} errors:")
     for message in messages:
         assert message in err
     assert len(err.splitlines()) == lines, err
@@ -54,30 +55,44 @@ def run_on(my_images, out, *overrides, start=call):
 MISTAKES = {
     "component": (
         "tasks.lungs.bridge.use=salency",
-        RECIPE + "tasks.lungs.bridge.use: no bridge is called 'salency' (did you mean 'saliency'?)",
+        "--set tasks.lungs.bridge.use=salency: no bridge is called 'salency' (did you mean 'saliency'?)",
     ),
     "option": (
         "tasks.lungs.bridge.strid=8",
-        RECIPE + "tasks.lungs.bridge.strid: unknown key 'strid' (did you mean 'stride'?)",
+        "--set tasks.lungs.bridge.strid=8: unknown key 'strid' (did you mean 'stride'?)",
     ),
     "type": (
         "tasks.diagnosis.strategies.fixmatch.threshold=high",
-        RECIPE + "tasks.diagnosis.strategies.1.threshold: input should be a valid number, found 'high'",
+        "--set tasks.diagnosis.strategies.fixmatch.threshold=high: input should be a valid number, found 'high'",
     ),
-    "top level": ("optimiser={use: adam}", RECIPE + "optimiser: unknown key 'optimiser' (did you mean 'optimizer'?)"),
+    "top level": ("optimiser={use: adam}", "--set optimiser={use: adam}: unknown key 'optimiser' (did you mean 'optim"),
+    "below what was set": (
+        "tasks.lungs.head={use: multimix_decoder}",
+        "--set tasks.lungs.head={use: multimix_decoder}: tasks.lungs.head.classes: is missing",
+    ),
+    "no such task": (
+        "tasks.lung.labeled=5",
+        "--set tasks.lung.labeled=5: no task is called 'lung' (did you mean 'lungs",
+    ),
+    "no such source": (
+        "sources.chx.val=5",
+        "--set sources.chx.val=5: no source is called 'chx' (did you mean 'chex'?)",
+    ),
     "selection by test": (
         "train.select_by=test",
-        RECIPE + "train.select_by: ",
+        "--set train.select_by=test: ",
         "input should be 'validation' or 'last', found 'test'",
     ),
     "missing task": (
         "tasks.lungs.bridge.guided_by=diagnose",
-        RECIPE + "tasks.lungs.bridge: is guided by the task 'diagnose', which is not in the recipe",
+        "multimix.yaml with --set tasks.lungs.bridge.guided_by=diagnose: tasks.lungs.bridge: is guided by ",
+        "the task 'diagnose', which is not in the recipe",
         "did you mean 'diagnosis'?",
     ),
     "cycle": (
         "tasks.diagnosis.bridge={use: saliency, guided_by: lungs, stride: 8}",
-        RECIPE + "tasks.diagnosis.bridge: the bridges form a cycle: diagnosis → lungs → diagnosis",
+        "--set tasks.diagnosis.bridge={use: saliency, guided_by: lungs, stride: 8}: ",
+        "the bridges form a cycle: diagnosis → lungs → diagnosis",
     ),
     "no equals sign": ("train.steps", "--set train.steps: should be KEY=VALUE"),
     "no such place": ("train.steps.x=1", "--set train.steps.x=1: train.steps: is 400, which has no keys"),
@@ -94,15 +109,19 @@ STRANGE = {
     "3,000 dots": ("a." * 3000 + "x=1", "names a place 3,001 levels deep; expected at most 64"),
     "a digit that is no number": ("tasks.lungs.strategies.².weight=1", "no item '²' in the list"),
     "an index of 5,000 digits": (f"tasks.lungs.strategies.{'1' * 5000}.weight=1", "no item '1111"),
-    "a date as key": ("train={2020-01-01: 3}", RECIPE + "train.2020-01-01: unknown key '2020-01-01'"),
+    "a date as key": ("train={2020-01-01: 3}", "train.2020-01-01: unknown key '2020-01-01'"),
     "a number of 400 digits": (f"tasks.lungs.batch={'1' * 400}", "the number 11111111111111111111… is too large"),
     "a large number with a point": (f"optimizer.lr={'1' * 400}.5", "the number 11111111111111111111… is too large"),
     "an exponent": ("optimizer.lr=1e400", "the number 1e400 is too large"),
     "a number below 64 bits": (f"seed=-{'9' * 30}", "is too large"),
     "deep lists": (f"train={'[' * 100}{']' * 100}", "not YAML: nested too deeply: more than 64 levels"),
-    "a metric that is a number": ("tasks.lungs.metrics=[{use: 5}]", RECIPE + "tasks.lungs.metrics.0.use: ", "found 5"),
-    "devices": ("train.devices=3", RECIPE + "train.devices: task 'diagnosis': 10 labeled rows per step do not divide"),
-    "a timeout beyond all dates": ("train.timeout=999999999999999999", RECIPE + "train.timeout: ", "31536000"),
+    "a metric that is a number": ("tasks.lungs.metrics=[{use: 5}]", "tasks.lungs.metrics.0.use: ", "found 5"),
+    "devices": ("train.devices=3", "--set train.devices=3: task 'diagnosis': 10 labeled rows per step do not divide"),
+    "a timeout beyond all dates": (
+        "train.timeout=999999999999999999",
+        "--set train.timeout=999999999999999999: ",
+        "31536000",
+    ),
 }
 
 
@@ -166,8 +185,8 @@ def test_two_mistakes_are_both_reported(out):
     code, _, err = run(out, "tasks.lungs.bridge.use=salency", "tasks.diagnosis.source=cheks")
     assert code == 2
     assert err.startswith("2 errors:\n")
-    assert "tasks.lungs.bridge.use: " in err
-    assert "tasks.diagnosis.source: no source is called 'cheks' (did you mean 'chex'?)" in err
+    assert "--set tasks.lungs.bridge.use=salency: " in err
+    assert "--set tasks.diagnosis.source=cheks: no source is called 'cheks' (did you mean 'chex'?)" in err
 
 
 def test_a_recipe_that_does_not_exist(out):
@@ -186,6 +205,17 @@ def test_a_file_that_is_not_a_recipe(content, message, tmp_path, out):
 
 def test_sources_that_do_not_exist(out):
     refused(run(out, options=("--sources", "czr")), "czr: no such sources file (did you mean 'cxr'?)")
+
+
+def test_a_mistake_in_a_sources_file_is_found_there(tmp_path, out):
+    """Not in the recipe, whose own mistakes are still the recipe's."""
+    (tmp_path / "mine.yaml").write_text("chex: {use: phantm}\njsrt: {use: phantom, domain: jsrt, imges: 3}\n")
+    code, _, err = run(out, "sources.jsrt.val=x", options=("--sources", tmp_path / "mine.yaml"))
+    assert code == 2
+    assert f"{tmp_path}/mine.yaml: chex.use: no source is called 'phantm' (did you mean 'phantom'?)" in err
+    assert f"{tmp_path}/mine.yaml: jsrt.imges: unknown key 'imges' (did you mean 'images'?)" in err
+    assert "  --set sources.jsrt.val=x: " in err
+    assert RECIPE + "tasks.lungs.evaluate_on.cross_domain: no source is called 'mcu'" in err
 
 
 def test_a_data_folder_that_does_not_exist(tmp_path, out):
@@ -221,6 +251,28 @@ def test_a_budget_larger_than_the_set(my_images, out):
     )
 
 
+def test_budgets_of_two_tasks_are_reported_together(my_images, out):
+    code, _, err = run_on(
+        my_images, out, "tasks.lungs.labeled=30", "tasks.diagnosis.labeled={normal: 90, pneumonia: 91, healthy: 1}"
+    )
+    assert code == 2
+    lines = err.splitlines()
+    assert lines[0] == "4 errors:"
+    assert "  task 'diagnosis': labeled: 90 images of 'normal' are wanted, the train part has " in lines[1]
+    assert "  task 'diagnosis': labeled: 91 images of 'pneumonia' are wanted, the train part has " in lines[2]
+    assert "  task 'diagnosis': labeled: no class 'healthy' (known: normal, pneumonia)" in lines[3]
+    assert "  task 'lungs': labeled: 30 images are wanted, the train part has " in lines[4]
+
+
+def test_few_validation_and_test_images_are_a_warning(my_images, tmp_path):
+    larger = ("sources.chex.val=12", "tasks.diagnosis.labeled=2")
+    code, _, err = run_on(my_images, tmp_path / "out", "tasks.lungs.evaluate_on={in: jsrt}", *larger)
+    assert code == 0, err
+    assert err.count("Warning: ") == 1
+    assert re.search(r"Warning: few images to score by.*: lungs validation \d images?, lungs in \d images? ", err), err
+    assert "diagnosis" not in err
+
+
 def test_a_table_without_validation_rows(my_images, out):
     table = my_images / "manifest.csv"
     header, *rows = table.read_text().splitlines()
@@ -229,8 +281,10 @@ def test_a_table_without_validation_rows(my_images, out):
     refused(
         run_on(my_images, out),
         "task 'diagnosis': the source 'chex' has no validation images",
+        "task 'lungs': the source 'jsrt' has no validation images",
         "val: 0.15",
         "train.select_by: last",
+        lines=3,
     )
 
 
@@ -252,7 +306,7 @@ def test_a_test_image_that_lost_its_label_is_not_scored_as_wrong(task, column, w
         run_on(my_images, second, scored, f"split={first / 'split.json'}"),
         call("evaluate", first, "--data-root", my_images.parent),
     ):
-        refused(result, image, f"has no {what} (1 such images)")
+        refused(result, image, f"has no {what} (1 such image)")
     assert not second.exists()
 
 

@@ -71,7 +71,13 @@ def test_one_file_twice(tmp_path):
         ("import does_not_exist_anywhere", r"mine\.py does not load: ModuleNotFoundError"),
         ("def (", r"mine\.py does not load: SyntaxError"),
         ("raise SystemError('no')", "does not load: SystemError"),
-        ("from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_brigdes(): return {}", "ssmtl_brigdes"),
+        (
+            "from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_bridge(): return {}",
+            r"mine\.py: no hook is called 'ssmtl_bridge' \(did you mean 'ssmtl_bridges'\?\)",
+        ),
+        ("x = 1", r"mine\.py implements no hook \(known: ssmtl_backbones, ssmtl_heads, .*ssmtl_run_ended"),
+        ("def ssmtl_heads(): return {}", r"mine\.py implements no hook \(put @hookimpl above 'ssmtl_heads'\)"),
+        ("def ssmtl_head(): return {}", r"'ssmtl_head'; no hook is called so: did you mean 'ssmtl_heads'\?"),
         ("from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_bridges(app): return {}", "does not fit the hooks"),
         (
             "from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_heads(): return 1 / 0",
@@ -100,6 +106,26 @@ def test_an_installed_plugin_that_does_not_load_is_named(monkeypatch):
     entry = SimpleNamespace(name="foo", value="foo:plugin", load=broken, dist=SimpleNamespace(name="ssmtl-foo"))
     monkeypatch.setattr(plugins, "entry_points", lambda group: [entry])
     with pytest.raises(PluginError, match=r"'foo' \(ssmtl-foo\) does not load: ImportError.*libfoo"):
+        find_plugins()
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        (
+            "ssmtl_run_start",
+            r"foo \(ssmtl-foo\): no hook is called 'ssmtl_run_start' \(did you mean 'ssmtl_run_started'",
+        ),
+        (None, r"the plugin foo \(ssmtl-foo\) implements no hook"),
+    ],
+)
+def test_an_installed_plugin_without_a_known_hook_is_named(monkeypatch, hook, message):
+    functions = {hook: hookimpl(lambda run: None)} if hook else {}
+    entry = SimpleNamespace(
+        name="foo", value="foo", load=lambda: SimpleNamespace(**functions), dist=SimpleNamespace(name="ssmtl-foo")
+    )
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry])
+    with pytest.raises(PluginError, match=message):
         find_plugins()
 
 

@@ -71,6 +71,17 @@ def overlaid(tmp_path, *overrides, content=SMALL, **options):
     return read(written(tmp_path, content), SHIPPED, overrides=overrides, **options).content
 
 
+@pytest.mark.parametrize(("size", "nearest"), [(30, 32), (40, 48), (39, 32), (17, 16)])
+def test_an_image_size_that_the_backbone_does_not_take(size, nearest):
+    what = f"{size} pixels: the backbone 'multimix_encoder' needs a multiple of 16 (the nearest is {nearest})"
+    assert problems(small(image__size=size)) == [f"file: image.size: {what}"]
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_an_image_size_that_the_backbone_takes(size):
+    assert assemble(RecipeText(small(image__size=size), "f").validated(), PLUGINS).recipe.image.size == size
+
+
 def test_a_small_recipe_is_valid():
     experiment = assemble(RecipeText(small(), "file").validated(), PLUGINS)
     assert [task.name for task in experiment.tasks] == ["diagnosis", "lungs"]

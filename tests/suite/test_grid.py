@@ -66,6 +66,7 @@ def test_its_name_changes_with_recipe_split_and_code_and_with_nothing_else(tmp_p
     plain = name()
     assert plain == name(title="another", names={"enc": "E"})
     assert plain != name(set={**TINY, "optimizer.lr": 0.25})
+    assert plain == name(set={**TINY, "backbone.dropout": 0.25})  # the default, written out
     assert plain != name(set={**TINY, "sources.chex.images": 90})
     monkeypatch.setattr("ssmtl.suite.grid.code_version", lambda plugins, recipe: "other")
     assert plain != name()

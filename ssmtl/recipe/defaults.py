@@ -1,0 +1,60 @@
+"""The resolved recipe: every option of every component has a value, the default where the recipe gives none."""
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ssmtl.recipe.components import Component, as_component
+from ssmtl.recipe.models import Recipe, TaskSpec
+from ssmtl.registry.options import resolved_options
+from ssmtl.registry.plugins import Plugins
+
+Named = TypeVar("Named", bound=Component)
+
+
+def resolved(recipe: Recipe, plugins: Plugins) -> Recipe:
+    """The same recipe, whether it leaves an option out or gives its default; loads again to an equal one.
+
+    A component that is unknown, or whose options are wrong, is left as it is: `check_names` reports it.
+
+    :raises PluginError: for an option whose default no recipe could hold.
+    """
+
+    def full(kind: str, component: Named) -> Named:
+        return _resolved(kind, component, plugins)
+
+    def of(task: TaskSpec) -> TaskSpec:
+        return task.model_copy(
+            update={
+                "bridge": full("bridge", task.bridge) if task.bridge else None,
+                "head": full("head", task.head),
+                "augment": {name: full("augmentation", one) for name, one in task.augment.items()},
+                "strategies": [full("strategy", one) for one in task.strategies],
+                "metrics": [_shortest(full("metric", as_component(one))) for one in task.metrics],
+            }
+        )
+
+    return recipe.model_copy(
+        update={
+            "backbone": full("backbone", recipe.backbone),
+            "balancer": full("balancer", recipe.balancer),
+            "sources": {name: full("source", one) for name, one in recipe.sources.items()},
+            "tasks": {name: of(task) for name, task in recipe.tasks.items()},
+        }
+    )
+
+
+def _resolved(kind: str, component: Named, plugins: Plugins) -> Named:
+    entry = plugins[kind].get(component.use)
+    if entry is None:
+        return component
+    try:
+        options = resolved_options(entry.make, component.use, component.options)
+    except ValidationError:
+        return component
+    own: dict[str, Any] = {name: getattr(component, name) for name in type(component).model_fields}
+    return type(component).model_validate({**options, **own})
+
+
+def _shortest(metric: Component) -> str | Component:
+    return metric if metric.options else metric.use

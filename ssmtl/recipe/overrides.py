@@ -1,0 +1,78 @@
+"""`--set a.b=c`: one value of a recipe changed."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.recipe import yaml_file
+
+
+@dataclass(frozen=True)
+class Override:
+    """:param key: of the value that was set, list items by number. :param shown: the override, for messages."""
+
+    key: str
+    shown: str
+
+
+def overridden(content: dict[str, Any], override: str) -> tuple[dict[str, Any], Override]:
+    """A copy of the content with one value changed.
+
+    :raises RecipeError: if the override is not `KEY=VALUE`, or names a place that does not exist.
+    """
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise RecipeError([Problem(f"--set {override:.200}", "should be KEY=VALUE, such as train.steps=100")])
+    if name.count(".") >= yaml_file.MAX_DEPTH:
+        what = f"names a place {name.count('.') + 1:,} levels deep; expected at most {yaml_file.MAX_DEPTH}"
+        raise RecipeError([Problem(f"--set {override:.80}…", what)])
+    shown = f"--set {override:.120}{'…' if len(override) > 120 else ''}"
+    value = yaml_file.parse(text, shown) if text else None
+    result = copy.deepcopy(content)
+    place: Any = result
+    *parents, last = name.split(".")
+    _check_known(content, [*parents, last], shown)
+    keys: list[str] = []
+    for position, part in enumerate(parents):
+        where = f"{shown}: {'.'.join(parents[: position + 1])}"
+        keys.append(_key(place, part, where))
+        place = _step(place, part, where)
+    keys.append(_key(place, last, shown))
+    if isinstance(place, list):
+        place[int(keys[-1])] = value
+    else:
+        place[last] = value
+    return result, Override(".".join(keys), shown)
+
+
+def _check_known(content: Mapping[str, Any], keys: list[str], shown: str) -> None:
+    """A key of a task or source that is not there is a misspelt name; a whole new one may be given as a mapping."""
+    kind, known = {"tasks": "task", "sources": "source"}.get(keys[0]), content.get(keys[0])
+    if kind and len(keys) > 2 and isinstance(known, dict) and keys[1] not in known:
+        raise RecipeError([Problem(shown, f"no {kind} is called '{keys[1]}'", nearest(keys[1], map(str, known)))])
+
+
+def _key(place: Any, part: str, where: str) -> str:
+    """The part of the key as errors name it: list items by number."""
+    return str(_index(place, part, where)) if isinstance(place, list) else part
+
+
+def _step(place: Any, part: str, where: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, where)]
+    if place.get(part) is None:
+        place[part] = {}
+    if not isinstance(place[part], dict | list):
+        raise RecipeError([Problem(where, f"is {place[part]!r}, which has no keys")])
+    return place[part]
+
+
+def _index(items: list[Any], part: str, where: str) -> int:
+    if part.isdecimal() and len(part) < 10 and int(part) < len(items):
+        return int(part)
+    uses = [item.get("use") if isinstance(item, Mapping) else item for item in items]
+    if part in uses:
+        return uses.index(part)
+    raise RecipeError([Problem(where, f"no item '{part}' in the list", nearest(part, [str(use) for use in uses]))])
