@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, load, named_path
 from ssmtl.runs.signals import stoppable
+from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ def run(
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
     for source, skipped in data.skipped.items():
-        images = "1 image" if len(skipped) == 1 else f"{len(skipped)} images"
+        images = counted(len(skipped), "image")
         console.print(f"[yellow]{escape(source)}: {images} left out: cannot be decoded", highlight=False)
     print_plan(console, plan_of(experiment, data.tasks))
     with _reserved(folder, new=earlier is None and out is None and not resumes) as folder:

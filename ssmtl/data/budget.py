@@ -6,6 +6,7 @@ from ssmtl.contracts.head import Output
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example
 from ssmtl.errors import DataError, nearest
+from ssmtl.wording import counted
 
 Budget = int | float | str | Mapping[str, int]
 """A number of images, a share of them, 'all', or a number per class."""
@@ -38,7 +39,8 @@ def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: in
             if count > len(strata.get(name, [])):
                 available = len(strata.get(name, []))
                 raise DataError(
-                    f"task '{task}': labeled: {count} images of '{name}' are wanted, the train part has {available}"
+                    f"task '{task}': labeled: {counted(count, 'image')} of '{name}' wanted, "
+                    f"the train part has {available}"
                 )
         chosen = [example for name, count in counts.items() for example in strata.get(name, [])[:count]]
     else:
@@ -46,7 +48,8 @@ def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: in
         count = budget if isinstance(budget, int) else max(1, round(budget * len(candidates)))
         if count > len(candidates):
             raise DataError(
-                f"task '{task}': labeled: {count} images are wanted, the train part has {len(candidates)} with labels"
+                f"task '{task}': labeled: {counted(count, 'image')} wanted, "
+                f"the train part has {len(candidates)} with labels"
             )
         chosen = _proportional(_strata(shuffled, output), count)
     order = {example.id: place for place, example in enumerate(candidates)}

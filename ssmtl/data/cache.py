@@ -23,6 +23,7 @@ from ssmtl.data.masks import mask_uint8
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 from ssmtl.regular_file import check_file, read_text
+from ssmtl.wording import counted
 
 FORMAT = 3
 """Increased when what is written for the same content changes."""
@@ -152,7 +153,7 @@ def _build(
             images[row] = 0
             skipped[example.id] = str(error)
 
-    done = progress(f"decoding {len(examples)} images", len(examples))
+    done = progress(f"decoding {counted(len(examples), 'image')}", len(examples))
     with ThreadPoolExecutor(thread_count()) as threads:
         for _ in _unordered(threads, one, len(examples)):
             done()

@@ -8,6 +8,7 @@ from ssmtl.contracts.source import Example, SplitName
 from ssmtl.data.identity import Person
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
+from ssmtl.wording import counted
 
 DEFAULT_VAL = 0.15
 """Share carved out for validation where neither the data set nor the sources file says anything."""
@@ -50,7 +51,8 @@ def _carve(
     """About `count` images, whole patients, each class in proportion. :param names: of the patients, by image id."""
     if count >= len(examples):
         raise DataError(
-            f"the source '{source}' has {len(examples)} images to train on; {part}: {count} cannot be carved out"
+            f"the source '{source}' has {counted(len(examples), 'image')} to train on; "
+            f"{part}: {count} cannot be carved out"
         )
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:

@@ -14,7 +14,7 @@ from ssmtl.data.rows import Rows, rows_of
 from ssmtl.data.split_file import TaskSplit, used_images
 from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest
 from ssmtl.evaluation.predict import predict
-from ssmtl.evaluation.score import count_images, score
+from ssmtl.evaluation.score import count_images, score, tell_undefined
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -29,6 +29,7 @@ from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Results, Selected
 from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
+from ssmtl.wording import counted
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,19 @@ def evaluate_run(
         if not ids and request.optional:
             continue
         if not ids:
-            why = f": all its {len(asked)} images, or whom they show, trained or selected the model" if asked else ""
+            why = (
+                f": all its {counted(len(asked), 'image')}, or whom they show, trained or selected the model"
+                if asked
+                else ""
+            )
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
         with make(name).decoding():
             rows = _rows(recipe, request, ids, listed[name], progress)
         with attributed(experiment, f"in the evaluation on '{name}'"):
             predictions = predict(experiment.model, task, rows, fabric.device)
-            results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
+            scores = score(task, predictions)
+        tell_undefined(task.name, request.domain, scores, set())
+        results.tasks.setdefault(task.name, {})[request.domain] = dict(scores.values)
         counts = count_images(task.output.kind, predictions.probabilities, predictions.targets)
         results.counts.setdefault(task.name, {})[request.domain] = counts
         results.sources.setdefault(task.name, {})[request.domain] = name
