@@ -54,7 +54,8 @@ def _overlays(run: FinishedRun, item: StoredPredictions) -> Drawing:
     boundary_legend(figure)
     caption = (
         f"{item.task}, {item.domain}: boundaries of the reference (green, solid) and of the prediction (orange, "
-        f"dashed: probability {THRESHOLD}) over the first {shown} images saved with the run, not chosen by result."
+        f"dashed: probability {THRESHOLD}) over {shown} test images, evenly spaced over the set, not chosen by "
+        "result, with each image's Dice."
     )
     return Drawing(f"masks.{item.task}.{item.domain}", caption, figure)
 

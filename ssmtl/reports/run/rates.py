@@ -19,8 +19,7 @@ COLUMNS = (
     "domain",
     "class",
     "patients",
-    "with it",
-    "without it",
+    "images with / without",
     "sensitivity (95 %)",
     "specificity (95 %)",
     "Brier score",
@@ -44,8 +43,8 @@ def rates(run: FinishedRun) -> Iterator[PageTable]:
             else "The predicted class is the most probable one, as in the metric accuracy."
         )
         note = (
-            f"{decision} With it, without it: images that have the class, and that do not. Sensitivity: the share of "
-            "the former for which it was predicted; specificity: the share of the latter for which it was not. In "
+            f"{decision} With / without: images that have the class / that do not. Sensitivity: the share of the "
+            "former for which it was predicted; specificity: the share of the latter for which it was not. In "
             f"parentheses: 95 % bootstrap interval over patients ({RESAMPLES} resamples), since images of one patient "
             "are not independent; where a share is 0 or 1, the Wilson interval with the number of patients as n; none "
             "for a single patient. It says nothing about other seeds. Brier score and ECE (expected calibration "
@@ -81,14 +80,13 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 def _numbers(one: OneClass, where: str) -> list[TableCell]:
     cells = [
         whole(len(set(one.patients)) if one.patients else math.nan),
-        whole(int(one.positive.sum())),
-        whole(int((~one.positive).sum())),
+        TableCell(f"{one.positive.sum()} / {(~one.positive).sum()}", float(one.positive.sum())),
     ]
     for kind, chosen in (("sensitivity", one.positive), ("specificity", ~one.positive)):
         right = one.predicted == one.positive
         share = decimal(right[chosen].mean() if chosen.any() else math.nan, undefined=NOT_DEFINED)
         low, high = share_interval(right, chosen, one, f"{where}.{kind}")
-        interval = "" if math.isnan(low) else f" ({low:.3f} to {high:.3f})"
+        interval = "" if math.isnan(low) else f" ({low:.2f}–{high:.2f})"
         cells.append(TableCell(share.text + interval, share.order))
     values = (brier_score(one.score, one.positive), calibration_error(one.score, one.positive))
     return cells + [decimal(value, undefined=NOT_DEFINED) for value in values]

@@ -39,7 +39,7 @@ def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Dr
     shown = shown_classes(items)
     columns = min(3, len(shown))
     figure, axes = panels(
-        len(shown), columns=columns, height=3.4 if columns < 3 else 2.5, width=3.6 * columns if columns < 3 else 7.2
+        len(shown), columns=columns, height=3.9 if columns < 3 else 3.1, width=3.6 * columns if columns < 3 else 7.2
     )
     for axis, index in zip(axes, shown, strict=True):
         axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=":")
@@ -62,9 +62,12 @@ def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Dr
             x="false positive rate (1 − specificity)",
             y="true positive rate (sensitivity)",
         )
-        axis.legend(fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="lower right", handlelength=1.6)
+        axis.legend(
+            fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16)
+        )
     caption = (
-        f"{task}: receiver operating characteristic on each test domain, with the numbers of positive and negative "
-        "images and the area under the curve (AUROC). The diagonal is chance."
+        f"{task}: receiver operating characteristic on each test domain. In "
+        "parentheses: images with (+) and without (−) the class; AUROC: the area under the curve."
+        " The diagonal is chance."
     )
     return Drawing(f"roc.{task}", caption, figure)
