@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
+from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
@@ -95,7 +96,7 @@ def run(
     page = escape(str(_write_pages(suite_run)))
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
     if failures:
-        count = "1 cell failed" if failures == 1 else f"{failures} cells failed"
+        count = f"{counted(failures, 'cell')} failed"
         how = escape(f"ssmtl bench status {suite}")
         console.print(f"[red]{count}; for the errors: {how}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
@@ -158,7 +159,9 @@ def _plan_without_data(
 
     points = points_of(read_suite(suite), load_plugins(local or ()), Folders(data_root), suite.parent)
     print_grid(console, points, points, {})
-    console.print(f"{len(points)} cells. The data is not here, so neither their time nor what is finished is known:")
+    console.print(
+        f"{counted(len(points), 'cell')}. The data is not here, so neither their time nor what is finished is known:"
+    )
     console.print(str(why), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -192,7 +195,7 @@ def _plan(
     plugins: "Plugins",
     folders: "Folders",
 ) -> None:
-    from ssmtl.cli.bench_progress import print_grid
+    from ssmtl.cli.bench_progress import duration, print_grid
     from ssmtl.suite.estimate import hours, seconds_per_step
 
     with console.status("timing one step per system") as shown:
@@ -200,9 +203,9 @@ def _plan(
             todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
     print_grid(console, chosen, todo, steps)
-    threads = "1 thread" if suite_run.suite.threads == 1 else f"{suite_run.suite.threads} threads"
     console.print(
-        f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
-        f"with {jobs} at a time, {threads} each, not counting startup, validation and evaluation.",
+        f"{len(todo)} of {counted(len(chosen), 'cell')} to run, {jobs} at a time with "
+        f"{counted(suite_run.suite.threads, 'thread')} each: about {duration(3600 * hours(todo, steps, jobs))} for the "
+        "training steps, not counting startup, validation and evaluation.",
         highlight=False,
     )

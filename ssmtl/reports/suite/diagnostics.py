@@ -66,8 +66,9 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)
     caption = (
         f"{sources}: what the strategies logged during training, mean over seeds; quantities that are logged often: "
-        f"running mean over {WINDOW} logged steps. Rates, accuracies, precisions and recalls are shares of the batch's "
-        "rows; they use the true labels of unlabelled images, which no loss sees. A gradient cosine below 0 means "
+        f"running mean over {WINDOW} logged steps. Mask rate: the share of unlabelled images whose "
+        "pseudo-label is sure enough to be used. Accuracy, precision and recall of pseudo-labels use the true labels "
+        "of unlabelled images, which no loss sees. A gradient cosine below 0 means "
         "that two tasks pull the encoder in opposing directions."
         + suite.left_out(users, shown, f"at most {SYSTEMS} systems")
     )
