@@ -71,11 +71,6 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or repr(error)).splitlines()[0]
 
 
-def count(number: int, noun: str) -> str:
-    """'1 image', '2 images'."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown name: the closest known one, or else all of them."""
     names = sorted(known)

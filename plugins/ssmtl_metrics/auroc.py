@@ -38,7 +38,7 @@ class AUROC:
             scores, positive, output = scores[:, 1:], positive[:, 1:], Output("multilabel", output.classes[1:])
         defined = positive.any(0) & ~positive.all(0)
         areas = torch.stack([area(scores[:, i], positive[:, i]) for i in range(len(output.classes))])
-        mean, values = mean_of_defined("auroc", areas, defined, output)
+        mean, values = mean_of_defined("auroc", areas, defined, output, "which all images have, or none")
         several = len(output.classes) > 1
         return {"auroc": mean} | {f"auroc_{name}": values[i] for i, name in enumerate(output.classes) if several}
 

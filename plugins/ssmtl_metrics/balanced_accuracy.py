@@ -37,8 +37,8 @@ class BalancedAccuracy:
         recall = counts.true_positives / positives
         if self.output.kind == "multilabel":
             recall = (recall + counts.true_negatives / negatives) / 2
-            defined = (positives > 0) & (negatives > 0)
+            defined, why = (positives > 0) & (negatives > 0), "which all images have, or none"
         else:
-            defined = (positives > 0) & ((positives > 0).sum() > 1)
-        mean, _ = mean_of_defined("balanced_accuracy", recall, defined, self.output)
+            defined, why = (positives > 0) & ((positives > 0).sum() > 1), "which no image has, or all"
+        mean, _ = mean_of_defined("balanced_accuracy", recall, defined, self.output, why)
         return {"balanced_accuracy": mean}

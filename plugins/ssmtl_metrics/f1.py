@@ -32,5 +32,6 @@ class F1:
         """Scalars: `f1`, and `f1_<class>` for each class."""
         counts = confusion(self.output, probabilities, targets, self.threshold)
         seen = 2 * counts.true_positives + counts.false_positives + counts.false_negatives
-        mean, values = mean_of_defined("f1", 2 * counts.true_positives / seen, seen > 0, self.output)
+        ratio, why = 2 * counts.true_positives / seen, "which no image has and none is predicted to have"
+        mean, values = mean_of_defined("f1", ratio, seen > 0, self.output, why)
         return {"f1": mean} | {f"f1_{name}": values[i] for i, name in enumerate(self.output.classes)}

@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid
-from ssmtl_multimix.join import join, level_of
+from ssmtl_multimix.join import averaged, join, level_of
 
 
 class RandomMapBridge(Bridge):
@@ -24,9 +24,13 @@ class RandomMapBridge(Bridge):
         self.level = level_of(pyramid, stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, FrozenPredictor]) -> Features:
+    def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
+        return join(features, self.level, self.maps(images, features, guides).values())
+
+    def maps(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Mapping[str, Tensor]:
+        """The image and the noise."""
         noise = torch.rand_like(images[:, :1]) if self.training else _noise_of(images)
-        return join(features, self.level, torch.cat([images, noise], dim=1))
+        return {"image": averaged(images, features[self.level]), "noise": averaged(noise, features[self.level])}
 
 
 class ImageOnlyBridge(Bridge):
@@ -40,8 +44,12 @@ class ImageOnlyBridge(Bridge):
         self.level = level_of(pyramid, stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels)
 
-    def forward(self, images: Images, features: Features, predict: Mapping[str, FrozenPredictor]) -> Features:
-        return join(features, self.level, images)
+    def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
+        return join(features, self.level, self.maps(images, features, guides).values())
+
+    def maps(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Mapping[str, Tensor]:
+        """The image alone."""
+        return {"image": averaged(images, features[self.level])}
 
 
 def _noise_of(images: Images) -> Float[Tensor, "rows 1 height width"]:

@@ -1,5 +1,7 @@
 """How a bridge adds maps to a feature pyramid."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,9 +18,14 @@ def level_of(pyramid: Pyramid, stride: int) -> int:
     return pyramid.strides.index(stride)
 
 
-def join(features: Features, level: int, maps: Tensor) -> Features:
-    """Maps of shape (rows, channels, height, width), averaged down to the level's size and appended to its channels."""
-    height, width = features[level].shape[-2:]
-    small = F.adaptive_avg_pool2d(maps, (height, width))
-    widened = torch.cat([features[level], small.to(features[level].dtype)], dim=1)
+def averaged(maps: Tensor, level: Tensor) -> Tensor:
+    """Maps of shape (rows, channels, height, width), averaged down to the size of a level of features."""
+    height, width = level.shape[-2:]
+    return F.adaptive_avg_pool2d(maps, (height, width))
+
+
+def join(features: Features, level: int, maps: Iterable[Tensor]) -> Features:
+    """Maps of the level's size, appended to its channels."""
+    added = [one.to(features[level].dtype) for one in maps]
+    widened = torch.cat([features[level], *added], dim=1)
     return (*features[:level], widened, *features[level + 1 :])

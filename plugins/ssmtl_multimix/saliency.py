@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
 from pydantic import PositiveInt
+from torch import Tensor
 
 from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid, input_gradient
-from ssmtl_multimix.join import join, level_of
+from ssmtl_multimix.join import averaged, join, level_of
 
 EPSILON = 1e-8
 """Keeps the division by the largest gradient finite if every gradient is zero."""
@@ -46,11 +46,15 @@ class SaliencyBridge(Bridge):
         self.target = target
 
     def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
+        return join(features, self.level, self.maps(images, features, guides).values())
+
+    def maps(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Mapping[str, Tensor]:
+        """The image and the saliency map."""
         guide = guides[self.guided_by]
         saliency = input_gradient(images, guide, class_index(guide, self.target))
         if self.normalize == "max":
             saliency = saliency / (saliency.amax((1, 2, 3), keepdim=True) + EPSILON)
-        return join(features, self.level, torch.cat([images, saliency], dim=1))
+        return {"image": averaged(images, features[self.level]), "saliency": averaged(saliency, features[self.level])}
 
 
 def class_index(guide: FrozenPredictor, target: str) -> int | None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
+from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def run(
 ) -> None:
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
-    from ssmtl.errors import DataError, count
+    from ssmtl.errors import DataError
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
 
@@ -98,7 +99,7 @@ def run(
     page = escape(str(_write_pages(suite_run)))
     console.print(f"report [bold]{page}[/]", highlight=False, soft_wrap=True)
     if failures:
-        failed = f"{count(failures, 'cell')} failed"
+        failed = f"{counted(failures, 'cell')} failed"
         how = escape(_status_command(suite, out, data_root, local or ()))
         console.print(f"[red]{failed}; for the errors: {how}", highlight=False, soft_wrap=True)
         raise typer.Exit(SOME_FAILED)
@@ -163,15 +164,15 @@ def _plan_without_data(
     """Print the suite's grid alone."""
     from ssmtl.cli.bench_progress import print_grid
     from ssmtl.contracts.folders import Folders
-    from ssmtl.errors import count
     from ssmtl.registry.plugins import load_plugins
     from ssmtl.suite.grid import points_of
     from ssmtl.suite.suite_file import read_suite
 
     points = points_of(read_suite(suite), load_plugins(local or ()), Folders(data_root), suite.parent)
     print_grid(console, points, points, {})
-    cells = count(len(points), "cell")
-    console.print(f"{cells}. The data is not here, so neither their time nor what is finished is known:")
+    console.print(
+        f"{counted(len(points), 'cell')}. The data is not here, so neither their time nor what is finished is known:"
+    )
     console.print(str(why), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -205,8 +206,7 @@ def _plan(
     plugins: "Plugins",
     folders: "Folders",
 ) -> None:
-    from ssmtl.cli.bench_progress import print_grid
-    from ssmtl.errors import count
+    from ssmtl.cli.bench_progress import duration, print_grid
     from ssmtl.suite.estimate import hours, seconds_per_step
 
     with console.status("timing one step per system") as shown:
@@ -214,9 +214,9 @@ def _plan(
             todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")
         )
     print_grid(console, chosen, todo, steps)
-    threads = count(suite_run.suite.threads, "thread")
     console.print(
-        f"{len(todo)} of {len(chosen)} cells to run: about {hours(todo, steps, jobs):.2g} hours of training steps "
-        f"with {jobs} at a time, {threads} each, not counting startup, validation and evaluation.",
+        f"{len(todo)} of {counted(len(chosen), 'cell')} to run, {jobs} at a time with "
+        f"{counted(suite_run.suite.threads, 'thread')} each: about {duration(3600 * hours(todo, steps, jobs))} for the "
+        "training steps, not counting startup, validation and evaluation.",
         highlight=False,
     )

@@ -4,8 +4,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -14,6 +16,10 @@ from rich.table import Table
 from ssmtl.suite.cell import Point, outcome_of, status_of, step_of
 from ssmtl.suite.suite_run import SuiteRun
 from ssmtl.suite.work import Work
+from ssmtl.wording import counted
+
+LONGEST_SYSTEM = 24
+"""Characters of a system's name before it is broken."""
 
 COLOURS = {"finished": "green", "failed": "red", "running": "yellow", "waiting": "dim"}
 
@@ -84,24 +90,49 @@ def print_grid(
     console: Console, chosen: Sequence[Point], todo: Sequence[Point], steps: Mapping[tuple[str, str], float]
 ) -> None:
     """One row per system: its cells, and the time per step."""
-    table = Table()
-    for name in ("system", "sources", "budgets", "seeds", "cells", "to run", "steps"):
-        table.add_column(name, justify="right" if name in ("cells", "to run", "steps") else "left", overflow="fold")
-    table.add_column("s/step", justify="right")
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    widest = max((len(cell.system) for cell in chosen), default=0)
+    table.add_column("system", overflow="fold", no_wrap=widest <= LONGEST_SYSTEM)
+    table.add_column("sources", overflow="fold")
+    table.add_column("labels")
+    table.add_column("seeds", no_wrap=True)
+    for name in ("to run", "steps", "s/step"):
+        table.add_column(name, justify="right", no_wrap=True)
     left = {id(cell) for cell in todo}
     for system, sources in dict.fromkeys((cell.system, cell.sources) for cell in chosen):
         own = [cell for cell in chosen if (cell.system, cell.sources) == (system, sources)]
         table.add_row(
             escape(system),
             escape(sources),
-            escape("; ".join(dict.fromkeys(cell.budget_text for cell in own))),
-            " ".join(str(seed) for seed in dict.fromkeys(cell.seed for cell in own)),
-            str(len(own)),
-            str(sum(id(cell) in left for cell in own)),
+            escape(_budgets([cell.budget_text for cell in own])),
+            _seeds(sorted({cell.seed for cell in own})),
+            f"{sum(id(cell) in left for cell in own)} of {len(own)}",
             str(own[0].recipe.train.steps),
             f"{steps[system, sources]:.2f}" if (system, sources) in steps else "–",
         )
     console.print(table, highlight=False)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """'0–4' for three or more that follow each other, else each."""
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"{seeds[0]}–{seeds[-1]}"
+    return " ".join(map(str, seeds))
+
+
+def _budgets(texts: Sequence[str]) -> str:
+    """'diagnosis 20, 50, all' for budgets of one task; 'diagnosis 100 with lungs 10; …' for those of several."""
+    alone: dict[str, list[str]] = {}
+    together = []
+    for text in dict.fromkeys(texts):
+        labels = [part.partition("=")[::2] for part in text.split()]
+        if len(labels) == 1:
+            alone.setdefault(labels[0][0], []).append(labels[0][1])
+        else:
+            together.append(" with ".join(f"{task} {count}" for task, count in labels))
+    for counts in alone.values():
+        counts.sort(key=lambda one: int(one) if one.isdigit() else inf)
+    return "; ".join([*(f"{task} {', '.join(counts)}" for task, counts in alone.items()), *together])
 
 
 def print_status(console: Console, suite_run: SuiteRun) -> None:
@@ -111,7 +142,7 @@ def print_status(console: Console, suite_run: SuiteRun) -> None:
     progress = ", ".join(f"[{colour}]{counts[name]} {name}[/]" for name, colour in COLOURS.items())
     place = escape(str(suite_run.folder))
     console.print(
-        f"[bold]{suite_run.suite.name}[/]  {len(suite_run.cells)} cells: {progress}  in {place}",
+        f"[bold]{suite_run.suite.name}[/]  {counted(len(suite_run.cells), 'cell')}: {progress}  in {place}",
         highlight=False,
     )
     table = Table()

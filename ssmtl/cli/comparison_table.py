@@ -9,49 +9,88 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from ssmtl.suite.compare import Comparison
 from ssmtl.suite.layout import head_of
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.results import SuiteResults
+from ssmtl.wording import counted
+
+MEANS = ("A", "B", "A − B")
+UNLIMITED = 1000
+"""Characters: wider than any table."""
 
 
 def print_comparison(console: Console, results: SuiteResults, comparisons: Sequence[Comparison]) -> None:
-    """One table per sources file, budgets, task and domain; one row per metric."""
+    """One table per sources file, budgets, task and domain; one row per metric. Narrow where the terminal is."""
     if not comparisons:
         console.print("The two systems share no combination of budgets, task and metric.")
         return
+    a, b = (results.label(name) for name in (comparisons[0].system, comparisons[0].against))
+    console.print(f"A: [bold]{escape(a)}[/]   B: [bold]{escape(b)}[/]", highlight=False)
     places = dict.fromkeys((one.sources, one.budgets, one.task, one.domain) for one in comparisons)
     for place in places:
         own = [one for one in comparisons if (one.sources, one.budgets, one.task, one.domain) == place]
         sources, budgets, task, domain = place
-        title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {len(own[0].seeds)} seeds)"
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE, padding=(0, 1))
-        table.add_column("metric", no_wrap=True)
-        names = (results.label(own[0].system), results.label(own[0].against))
-        for name in (*names, "diff.", "95 % seeds", "p seeds", "detectable", "95 % patients", "p patients"):
-            table.add_column(escape(name), justify="right", overflow="fold")
-        for one in own:
-            seeds, interval = one.over_seeds, one.interval
-            table.add_row(
-                escape(head_of(one.metric, one.unit)),
-                f"{one.mean:.3f}",
-                f"{one.against_mean:.3f}",
-                f"{one.difference:+.3f}",
-                _interval(seeds.low, seeds.high),
-                p_text(seeds.p),
-                "–" if math.isnan(seeds.detectable) else f"{seeds.detectable:.3f}",
-                _interval(interval.low, interval.high) if interval else "–",
-                p_text(interval.p, interval.least) if interval else "–",
-            )
-        console.print(table, highlight=False)
+        title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {counted(len(own[0].seeds), 'seed')})"
+        wide = _wide(own)
+        fits = Measurement.get(console, console.options.update(width=UNLIMITED), wide).maximum <= console.width
+        console.print(f"\n[bold]{escape(title)}[/]", highlight=False)
+        console.print(wide if fits else _narrow(own), highlight=False)
     console.print(
-        "Seeds: Student's t, paired over seeds; detectable: the smallest true difference that this many seeds would "
-        "detect four times out of five. Patients: paired bootstrap over patients and seeds. Neither p is corrected for "
-        "the number of rows.",
+        "A − B: the difference of the means. Seeds: Student's t, paired over seeds: 95 % interval and p; detectable: "
+        "the smallest true difference that this many seeds would detect four times out of five. Patients: paired "
+        "bootstrap over patients and seeds. Neither p is corrected for the number of rows.",
         highlight=False,
     )
+
+
+def _table(first: Sequence[str], others: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False)
+    table.add_column("metric")
+    for name in (*first, *others):
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _wide(comparisons: Sequence[Comparison]) -> Table:
+    """One line per metric."""
+    table = _table(MEANS, ("95 % seeds", "p seeds", "detectable", "95 % patients", "p patients"))
+    for one in comparisons:
+        table.add_row(escape(head_of(one.metric, one.unit)), *_means(one), *_seeds(one), *_patients(one))
+    return table
+
+
+def _narrow(comparisons: Sequence[Comparison]) -> Table:
+    """Interval, p and the detectable difference below each other."""
+    table = _table(MEANS, ("seeds", "patients"))
+    for one in comparisons:
+        interval, p, detectable = _seeds(one)
+        over_patients, its_p = _patients(one)
+        table.add_row(
+            escape(head_of(one.metric, one.unit)),
+            *_means(one),
+            f"{interval}\np {p}\ndetectable {detectable}",
+            f"{over_patients}\np {its_p}" if one.interval else "–",
+        )
+    return table
+
+
+def _means(one: Comparison) -> tuple[str, str, str]:
+    return f"{one.mean:.3f}", f"{one.against_mean:.3f}", f"{one.difference:+.3f}"
+
+
+def _seeds(one: Comparison) -> tuple[str, str, str]:
+    seeds = one.over_seeds
+    detectable = "–" if math.isnan(seeds.detectable) else f"{seeds.detectable:.3f}"
+    return _interval(seeds.low, seeds.high), p_text(seeds.p), detectable
+
+
+def _patients(one: Comparison) -> tuple[str, str]:
+    interval = one.interval
+    return (_interval(interval.low, interval.high), p_text(interval.p, interval.least)) if interval else ("–", "–")
 
 
 def comparison_json(results: SuiteResults, comparisons: Sequence[Comparison]) -> str:
@@ -72,4 +111,4 @@ def _defined(value: Any) -> Any:
 
 
 def _interval(low: float, high: float) -> str:
-    return "–" if math.isnan(low) else f"{low:+.3f} {high:+.3f}"
+    return "–" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}"

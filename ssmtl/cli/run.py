@@ -5,7 +5,7 @@ import sys
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
-from itertools import count as counted
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, load, named_path
 from ssmtl.runs.signals import stoppable
+from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +53,6 @@ def run(
     from ssmtl.cli.tables import print_plan, print_results
     from ssmtl.contracts.folders import Folders
     from ssmtl.data.small_parts import warn_of_small_parts
-    from ssmtl.errors import count
     from ssmtl.experiment.plan import plan_of
     from ssmtl.experiment.prepare import prepare
     from ssmtl.reports import write_report
@@ -82,7 +82,7 @@ def run(
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
     warn_of_small_parts(data.splits)
     for source, skipped in data.skipped.items():
-        images = count(len(skipped), "image")
+        images = counted(len(skipped), "image")
         console.print(f"[yellow]{escape(source)}: {images} left out: cannot be decoded", highlight=False)
     print_plan(console, plan_of(experiment, data.tasks))
     with _reserved(folder, new=earlier is None and out is None and not resumes) as folder:
@@ -141,7 +141,7 @@ def _reserved(folder: "RunFolder", new: bool) -> "Iterator[RunFolder]":
         yield folder
         return
     folder.path.parent.mkdir(parents=True, exist_ok=True)
-    for number in counted(1):
+    for number in count(1):
         place = RunFolder(folder.path if number == 1 else folder.path.with_name(f"{folder.path.name}-{number}"))
         try:
             place.path.mkdir()

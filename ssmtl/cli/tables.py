@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ssmtl.errors import count
 from ssmtl.suite.layout import head_of
+from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from ssmtl.runs.files import Results
@@ -18,17 +18,22 @@ if TYPE_CHECKING:
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     """Print the plan that `ssmtl.experiment.plan.plan_of` made."""
     console.print(
-        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}  "
-        f"{plan['parameters']:,} parameters  images {plan['image']}",
-        highlight=False,
+        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}", highlight=False
     )
-    average = f"  EMA {plan['ema']:g}" if plan["ema"] else ""
-    console.print(
-        f"{count(plan['steps'], 'step')} of {count(plan['rows_per_pass'], 'encoded row')} "
-        f"(about {plan['megabytes']} MB)  "
-        f"{plan['optimizer']}  balancer {escape(plan['balancer'])}  weights by {plan['select_by']}{average}",
-        highlight=False,
+    average = f"; evaluated: their moving average (EMA {plan['ema']:g})" if plan["ema"] else ""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    table.add_row(
+        "[dim]network",
+        f"backbone {escape(plan['backbone'])}, {plan['parameters']:,} parameters with all heads; "
+        f"images {plan['image']} (channels × height × width)",
     )
+    table.add_row(
+        "[dim]training",
+        f"{counted(plan['steps'], 'step')}, each on {counted(plan['rows_per_pass'], 'image')} of all tasks together "
+        f"(about {plan['megabytes']} MB); optimizer {escape(plan['optimizer'])}; balancer {escape(plan['balancer'])}",
+    )
+    table.add_row("[dim]weights", f"{_kept(plan['select_by'])}{average}")
+    console.print(table, highlight=False)
     for name, task in plan["tasks"].items():
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
         bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
@@ -40,6 +45,10 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
         losses = ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items())
         table.add_row("[dim]losses", escape(losses))
         console.print(table, highlight=False)
+
+
+def _kept(select_by: str) -> str:
+    return "those that are best on the validation images" if select_by == "validation" else "those of the last step"
 
 
 def _data(task: Mapping[str, Any]) -> str:
@@ -67,17 +76,18 @@ def print_results(console: Console, results: "Results") -> None:
         table = Table(title=escape(title), title_justify="left", title_style="bold")
         table.add_column("metric")
         for domain in domains:
-            images = count(results.counts[name][domain]["images"], "image")
-            words = f"{domain}\n{results.sources[name].get(domain, domain)}, {images}"
+            count = results.counts[name][domain]["images"]
+            words = f"{domain}\n{results.sources[name].get(domain, domain)}, {counted(count, 'image')}"
             table.add_column(escape(words), justify="right")
         facts = results.metrics.get(name, {})
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
             head = head_of(metric, facts[metric].unit if metric in facts else "")
             table.add_row(escape(head), *(_number(values.get(metric)) for values in domains.values()))
         console.print(table, highlight=False)
+    selected = results.selected
+    which = f"best on validation, of step {selected.step}" if selected.by == "validation" else "of the last step"
     console.print(
-        f"Weights of step {results.selected.step}, selected by {results.selected.by}. "
-        "This is one seed: compare several before trusting a difference.",
+        f"Weights: those {which}. This is one seed: compare several before trusting a difference.",
         highlight=False,
     )
 

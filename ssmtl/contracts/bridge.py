@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from ssmtl.contracts.backbone import Pyramid
 from ssmtl.contracts.head import Output
@@ -38,3 +38,12 @@ class Bridge(nn.Module, ABC):
 
         :param images: in [0, 1]. :param guides: one entry for each task in `reads`.
         """
+
+    def maps(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Mapping[str, Tensor]:
+        """By name, the maps that `forward` adds to these features, from the same arguments; empty if it adds none.
+
+        Each has shape (rows, channels, height, width) and is exactly what the head reads: the same values, in
+        consecutive channels of one level, at that level's size. The report shows them, so that one can see what a
+        bridge tells the head.
+        """
+        return {}

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example
-from ssmtl.errors import DataError, count, nearest
+from ssmtl.errors import DataError, nearest
+from ssmtl.wording import counted
 
 Budget = int | float | str | Mapping[str, int]
 """A number of images, a share of them, 'all', or a number per class."""
@@ -48,7 +49,7 @@ def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: in
 
 def _wanted(number: int, of: str = "") -> str:
     """'1 image is', "30 images of 'normal' are"."""
-    return f"{count(number, 'image')}{of} {'is' if number == 1 else 'are'}"
+    return f"{counted(number, 'image')}{of} {'is' if number == 1 else 'are'}"
 
 
 def _per_class(

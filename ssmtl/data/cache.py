@@ -21,8 +21,9 @@ from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.images import grey_uint8
 from ssmtl.data.masks import mask_uint8
 from ssmtl.data.threads import thread_count
-from ssmtl.errors import DataError, count
+from ssmtl.errors import DataError
 from ssmtl.regular_file import check_file, read_text
+from ssmtl.wording import counted
 
 FORMAT = 4
 """Increased when what is written for the same content changes."""
@@ -158,7 +159,7 @@ def _build(
             images[row] = 0
             skipped[example.id] = str(error)
 
-    done = progress(f"decoding {count(len(examples), 'image')}", len(examples))
+    done = progress(f"decoding {counted(len(examples), 'image')}", len(examples))
     with ThreadPoolExecutor(thread_count()) as threads:
         for _ in _unordered(threads, one, len(examples)):
             done()

@@ -8,8 +8,9 @@ from ssmtl.data.budget import is_labeled
 from ssmtl.data.identity import fingerprint_of
 from ssmtl.data.pool import SourceFiles
 from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file
-from ssmtl.errors import DataError, count, nearest
+from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import TaskSpec
+from ssmtl.wording import counted
 
 
 def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: SourceFiles) -> dict[str, TaskSplit]:
@@ -49,7 +50,7 @@ def _check_ids(where: str, split: TaskSplit, output: Output, files: SourceFiles)
         known = {example.id: example for example in files.examples.get(source, ())}
         missing = sorted(set(ids) - set(known))
         if missing:
-            such = count(len(missing), "such id")
+            such = counted(len(missing), "such id")
             raise DataError(f"{where}: {part}: the source '{source}' has no image '{missing[0]}' ({such})")
         if len(set(ids)) < len(ids):
             twice = next(one for one in ids if ids.count(one) > 1)
@@ -57,14 +58,14 @@ def _check_ids(where: str, split: TaskSplit, output: Output, files: SourceFiles)
         bare = [] if part == "unlabeled" else [one for one in ids if not is_labeled(known[one], output)]
         if bare:
             what = "mask" if output.kind == "masks" else "label"
-            raise DataError(f"{where}: {part}: '{bare[0]}' has no {what} ({count(len(bare), 'such image')})")
+            raise DataError(f"{where}: {part}: '{bare[0]}' has no {what} ({counted(len(bare), 'such image')})")
 
 
 def _check_budget(where: str, split: TaskSplit, spec: TaskSpec) -> None:
     asked = spec.labeled
     wanted = asked if isinstance(asked, int) else sum(asked.values()) if isinstance(asked, dict) else None
     if wanted is not None and len(split.labeled) != wanted:
-        has = count(len(split.labeled), "labelled image")
+        has = counted(len(split.labeled), "labelled image")
         raise DataError(f"{where} has {has}, but the recipe has labeled: {asked}")
     both = set(split.labeled) & set(split.unlabeled)
     if not spec.unlabeled_includes_labeled and both:
@@ -98,5 +99,5 @@ def _check_people(path: Path, splits: Mapping[str, TaskSplit], files: SourceFile
             person = min(shared, key=lambda person: sides[one][person])
             raise DataError(
                 f"{path}: '{sides[one][person]}' is in the {one} part, '{sides[other][person]}' in the {other} part, "
-                f"and both are one image or of one patient ({count(len(shared), 'such patient')})"
+                f"and both are one image or of one patient ({counted(len(shared), 'such patient')})"
             )

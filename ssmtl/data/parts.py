@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, SplitName
 from ssmtl.data.identity import Person
-from ssmtl.errors import DataError, count
+from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
+from ssmtl.wording import counted
 
 DEFAULT_VAL = 0.15
 """Share carved out for validation where neither the data set nor the sources file says anything."""
@@ -49,7 +50,7 @@ def _carve(
 ) -> tuple[list[Example], list[Example]]:
     """About `number` images, whole patients, each class in proportion. :param names: of the patients, by image id."""
     if number >= len(examples):
-        has = count(len(examples), "image")
+        has = counted(len(examples), "image")
         raise DataError(f"the source '{source}' has {has} to train on; {part}: {number} cannot be carved out")
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -95,5 +96,5 @@ def _check_patients(source: str, parts: Mapping[SplitName, Sequence[Example]]) -
         if shared:
             raise DataError(
                 f"the source '{source}' has patient '{min(shared)}' in its {first} and its {second} part "
-                f"({count(len(shared), 'such patient')}); a patient belongs to one part"
+                f"({counted(len(shared), 'such patient')}); a patient belongs to one part"
             )

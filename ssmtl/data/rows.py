@@ -15,7 +15,8 @@ from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Decoded
 from ssmtl.data.split_file import TaskSplit
-from ssmtl.errors import DataError, count, nearest
+from ssmtl.errors import DataError, nearest
+from ssmtl.wording import counted
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def rows_of(
         what = "mask" if output.kind == "masks" else "label"
         raise DataError(
             f"the source '{source}': {bare[0]} is to be learned from or scored, and has no {what} "
-            f"({count(len(bare), 'such image')})"
+            f"({counted(len(bare), 'such image')})"
         )
     places = np.array([finder[name] for name in ids], dtype=np.int64)
     masks = output.kind == "masks"

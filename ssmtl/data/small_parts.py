@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from ssmtl.data.split_file import TaskSplit
-from ssmtl.errors import count, warn
+from ssmtl.errors import warn
+from ssmtl.wording import counted
 
 FEW = 10
 """Images below which a part is called small: one image then moves a proportion by more than 0.1."""
@@ -14,6 +15,6 @@ def warn_of_small_parts(splits: Mapping[str, TaskSplit]) -> None:
     small = []
     for task, split in splits.items():
         sizes = {"validation": len(split.val), **{domain: len(part.ids) for domain, part in split.test.items()}}
-        small += [f"{task} {part} {count(size, 'image')}" for part, size in sizes.items() if size < FEW]
+        small += [f"{task} {part} {counted(size, 'image')}" for part, size in sizes.items() if size < FEW]
     if small:
         warn(f"few images to score by, so that chance moves the scores: {', '.join(small)} (fewer than {FEW})")

@@ -1,11 +1,14 @@
 """What a task's metrics say about its predictions."""
 
+import math
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from ssmtl.contracts.metric import Metric
+from ssmtl.errors import warn
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.experiment.attribution import WrongResultError
 from ssmtl.experiment.task import Task
@@ -15,29 +18,53 @@ from ssmtl.experiment.task import Task
 class Scores:
     """:param values: one number for each name. :param per_image: (rows,), for names with one value per image.
 
-    :param metrics: the metric that each name comes from.
+    :param metrics: the metric that each name comes from. :param undefined: by name of a value that is NaN, why, in the
+        metric's own words; empty if it gave none.
     """
 
     values: Mapping[str, float]
     per_image: Mapping[str, Tensor]
     metrics: Mapping[str, Metric]
+    undefined: Mapping[str, str] = field(default_factory=dict)
+
+
+def tell_undefined(task: str, part: str, scores: Scores, told: set[str]) -> None:
+    """One warning for the values of a part that are not defined, unless it is in `told`, to which it is added."""
+    if not scores.undefined:
+        return
+    reasons = "; ".join(dict.fromkeys(reason for reason in scores.undefined.values() if reason))
+    line = f"task '{task}', {part}: {', '.join(scores.undefined)} not defined" + (f": {reasons}" if reasons else "")
+    if line not in told:
+        told.add(line)
+        warn(line)
 
 
 def score(task: Task, predictions: Predictions) -> Scores:
     """Every metric of the task; per-image values are kept and averaged.
+
+    What a metric warns of is the reason why its values are NaN, or else shown as a warning.
 
     :raises WrongResultError: if a metric does not return values by name.
     """
     values: dict[str, float] = {}
     per_image: dict[str, Tensor] = {}
     metrics: dict[str, Metric] = {}
+    undefined: dict[str, str] = {}
     for metric in task.metrics.values():
-        for name, value in _checked(metric, metric(predictions.probabilities, predictions.targets)).items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            own = _checked(metric, metric(predictions.probabilities, predictions.targets))
+        for name, value in own.items():
             if value.ndim:
                 per_image[name] = value
             values[name] = value.double().mean().item()
             metrics[name] = metric
-    return Scores(values, per_image, metrics)
+        missing = [name for name in own if math.isnan(values[name])]
+        said = list(dict.fromkeys(str(one.message) for one in caught))
+        undefined.update(dict.fromkeys(missing, "; ".join(said)))
+        for words in said if not missing else ():
+            warn(words)
+    return Scores(values, per_image, metrics, undefined)
 
 
 def _checked(metric: Metric, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

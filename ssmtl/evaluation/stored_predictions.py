@@ -9,25 +9,30 @@ import numpy as np
 import torch
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ssmtl.atomic_file import replacing
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
 from ssmtl.evaluation.predict import Predictions
+from ssmtl.evaluation.worst import severity, worst_places
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
-from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
 from ssmtl.regular_file import open_file
 
 PER_IMAGE = {
     "ids": (1,),
+    "patients": (1,),
     "probabilities": (2,),
     "targets": (1, 2),
     "foreground_predicted": (1, 2),
     "foreground_reference": (1, 2),
 }
-"""Arrays with one row per image, and how many dimensions they have. All but the ids are numbers."""
+"""Arrays with one row per image, and how many dimensions they have. All but `TEXTS` are numbers."""
+
+TEXTS = ("ids", "patients")
 
 SAMPLES = 8
 """Images of each evaluation set that are kept with their predictions, evenly spaced over it."""
@@ -73,7 +78,7 @@ def _check(stored: StoredPredictions) -> None:
         array = stored.arrays.get(name)
         if array is None:
             continue
-        if array.ndim not in dimensions or (array.dtype.kind in "biuf") == (name == "ids"):
+        if array.ndim not in dimensions or (array.dtype.kind in "biuf") == (name in TEXTS):
             raise ValueError(f"'{name}' is an array of type {array.dtype} and shape {array.shape}")
         if len(array) != len(stored["ids"]):
             raise ValueError(f"'{name}' has {len(array)} rows, and 'ids' has {len(stored['ids'])}")
@@ -82,9 +87,11 @@ def _check(stored: StoredPredictions) -> None:
 def write_predictions(
     path: Path, model: MultiTaskModel, task: Task, rows: Rows, predictions: Predictions, device: torch.device
 ) -> None:
-    """An .npz file: probabilities and targets, or foreground counts for masks; some samples with saliency maps.
+    """An .npz file: probabilities and targets, or foreground counts for masks; some samples with their maps.
 
-    `intensities` counts the pixels of all images by their grey level, 0 to 255.
+    `intensities` counts the pixels of all images by their grey level, 0 to 255. `worst_…` are the images on which the
+    task does worst, with how wrong they are (see `severity`). `bridge_map_0` and so on are what the task's bridge adds
+    to the features of the samples: (samples, height, width), the mean over the map's channels.
     """
     places = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLES, len(rows))).astype(np.int64))
     images = rows.images(places)
@@ -92,34 +99,51 @@ def write_predictions(
         "ids": np.array(predictions.ids),
         "patients": np.array(predictions.patients),
         "sample_ids": np.array([predictions.ids[place] for place in places]),
-        "sample_images": images.float().mean(1).round().byte().numpy(),
+        "sample_images": _grey(images),
         "intensities": _intensities(rows),
     }
+    severities = severity(task.output.kind, predictions)
+    worst = np.array(worst_places(severities), dtype=np.int64)
+    arrays["worst_places"] = worst
+    arrays["worst_severities"] = severities[worst].numpy()
+    arrays["worst_images"] = _grey(rows.images(worst))
     if task.output.kind == "masks":
         arrays["foreground_predicted"] = (predictions.probabilities > 0.5).sum((2, 3)).numpy()
         arrays["foreground_reference"] = predictions.targets.sum((2, 3)).long().numpy()
         arrays["sample_masks"] = predictions.targets[places].byte().numpy()
         arrays["sample_probabilities"] = predictions.probabilities[places].numpy()
+        arrays["worst_masks"] = predictions.targets[worst].byte().numpy()
+        arrays["worst_probabilities"] = predictions.probabilities[worst].numpy()
     else:
         arrays["probabilities"] = predictions.probabilities.numpy()
         arrays["targets"] = predictions.targets.numpy()
+    inputs = images.to(device).float() / 255
+    with torch.no_grad(), evaluation_mode(model):
+        maps = model.bridge_maps(task.name, inputs)
+    if maps:
+        arrays["bridge_map_names"] = np.array(list(maps))
+        arrays.update({f"bridge_map_{at}": one.float().mean(1).cpu().numpy() for at, one in enumerate(maps.values())})
     guide = _guide(model, task)
     if guide is not None:
         predict = model.predictor(guide, images_of=task.name)
-        inputs = images.to(device).float() / 255
-        maps = [input_gradient(inputs, predict, number).cpu() for number in range(len(predict.output.classes))]
-        arrays["sample_saliency"] = torch.cat(maps, dim=1).numpy()
+        count = len(predict.output.classes)
+        gradients = [input_gradient(inputs, predict, number).cpu() for number in range(count)]
+        arrays["sample_saliency"] = torch.cat(gradients, dim=1).numpy()
         arrays["saliency_classes"] = np.array(predict.output.classes)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         np.savez_compressed(file, **arrays)
 
 
+def _grey(images: Tensor) -> Any:
+    """Mean over channels, as bytes: (images, height, width)."""
+    return images.float().mean(1).round().byte().numpy()
+
+
 def _intensities(rows: Rows) -> Any:
     counts = np.zeros(256, np.int64)
     for place in range(len(rows)):
-        grey = rows.images(np.array([place])).float().mean(1).round().byte()
-        counts += np.bincount(grey.numpy().ravel(), minlength=256)
+        counts += np.bincount(_grey(rows.images(np.array([place]))).ravel(), minlength=256)
     return counts
 
 

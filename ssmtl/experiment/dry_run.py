@@ -37,7 +37,7 @@ def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
     losses: dict[str, Tensor] = {}
     with torch.random.fork_rng(devices=[]):
         for task in trial.tasks:
-            mistakes = _head(trial, task)
+            mistakes = _head(trial, task) or _bridge_maps(trial, task)
             if not mistakes:
                 mistakes, encoded, losses[task.name] = _strategies(trial, task)
                 rows += encoded
@@ -82,6 +82,24 @@ def _head(trial: Experiment, task: Task) -> list[Problem]:
     if shape == expected:
         return []
     return [Problem(f"tasks.{task.name}.head", f"gives logits of shape {shape}, expected {expected}", tried)]
+
+
+@torch.no_grad()
+def _bridge_maps(trial: Experiment, task: Task) -> list[Problem]:
+    """What the task's bridge shows of itself at the end of a run."""
+    image, where = trial.recipe.image, f"tasks.{task.name}.bridge"
+    if task.name not in trial.model.bridges:
+        return []
+    try:
+        maps = trial.model.bridge_maps(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
+        shapes = {name: tuple(one.shape) for name, one in maps.items()}
+    except FAILURES as error:
+        return [_problem(trial, where, error, trial.model.bridges[task.name], "tried its maps on one image")]
+    wrong = {name: shape for name, shape in shapes.items() if len(shape) != 4 or shape[0] != 1}
+    return [
+        Problem(where, f"the map '{name}' has shape {shape}, expected (rows, channels, height, width) with 1 row")
+        for name, shape in wrong.items()
+    ]
 
 
 def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tensor]:

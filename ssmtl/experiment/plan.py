@@ -33,7 +33,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "steps": recipe.train.steps,
         "rows_per_pass": rows,
         "megabytes": round(_bytes_of_a_pass(experiment, rows) / 1e6),
-        "optimizer": f"{recipe.optimizer.use}, learning rate {recipe.optimizer.lr:g}, {recipe.schedule.use}",
+        "optimizer": f"{recipe.optimizer.use}, learning rate {recipe.optimizer.lr:g}, schedule {recipe.schedule.use}",
         "select_by": recipe.train.select_by,
         "ema": recipe.train.ema,
         "tasks": tasks,

@@ -72,6 +72,13 @@ class MultiTaskModel(nn.Module):
         """
         return _FrozenPredictor(self, task, images_of or task)
 
+    def bridge_maps(self, task: str, images: Images) -> Mapping[str, Tensor]:
+        """By name, the maps that the task's bridge adds to the features of these images; empty without a bridge."""
+        if task not in self.bridges:
+            return {}
+        bridge = self._bridge(task)
+        return bridge.maps(images, self._encode(self._normalized(task, images)), self._guides(task, bridge))
+
     def output(self, task: str) -> Output:
         """What the task's logits mean."""
         head = self.heads[task]
@@ -90,12 +97,18 @@ class MultiTaskModel(nn.Module):
 
     def _decode(self, task: str, images: Images, features: Features) -> Logits:
         if task in self.bridges:
-            bridge = self.bridges[task]
-            assert isinstance(bridge, Bridge)
-            guides = {name: self.predictor(name, images_of=task) for name in bridge.reads}
-            features = bridge(images, features, guides)
+            bridge = self._bridge(task)
+            features = bridge(images, features, self._guides(task, bridge))
         logits: Tensor = self.heads[task](features)
         return logits
+
+    def _bridge(self, task: str) -> Bridge:
+        bridge = self.bridges[task]
+        assert isinstance(bridge, Bridge)
+        return bridge
+
+    def _guides(self, task: str, bridge: Bridge) -> dict[str, FrozenPredictor]:
+        return {name: self.predictor(name, images_of=task) for name in bridge.reads}
 
 
 @dataclass(frozen=True)

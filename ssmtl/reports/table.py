@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 UNDEFINED = "–"
+NOT_DEFINED = "not defined"
+"""Of a metric that has no value on these images, as AUROC if all have the same class."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,11 @@ class PageTable:
     note: str = ""
 
 
-def decimal(value: object, signed: bool = False) -> TableCell:
-    """A measured number with three decimals, or four significant digits from 1000 up."""
+def decimal(value: object, signed: bool = False, undefined: str = UNDEFINED) -> TableCell:
+    """A measured number with three decimals, or four significant digits from 1000 up; `undefined` for NaN."""
     measured = number(value)
     if math.isnan(measured):
-        return TableCell(UNDEFINED, math.nan)
+        return TableCell(undefined, math.nan)
     text = f"{measured:+.3f}" if signed else f"{measured:.3f}"
     text = (
         f"{measured:+.4g}" if signed and abs(measured) >= 1000 else f"{measured:.4g}" if abs(measured) >= 1000 else text

@@ -35,10 +35,12 @@ class LiveConsole:
         self.step: StepEnded | None = None
         self.validation: Evaluated | None = None
         self.best: Evaluated | None = None
+        self.selects = True
         self.live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
     @hookimpl
     def ssmtl_run_started(self, run: RunStarted) -> None:
+        self.selects = run.plan.get("select_by") != "last"
         self.bar = self.progress.add_task(escape(run.name), total=run.steps, speed="")
         self.live.start()
 
@@ -60,7 +62,9 @@ class LiveConsole:
             _rows(table, "diagnostics", self.step.diagnostics)
         if self.validation is not None:
             _rows(table, "validation", self.validation.values)
-        if self.best is not None and self.best.score is not None:
+        if not self.selects:
+            table.add_row("[dim]weights", "", "those of the last step are kept")
+        elif self.best is not None and self.best.score is not None:
             table.add_row("[dim]best so far", "", f"{self.best.score:.3f} at step {self.best.step}")
         return Group(self.progress, table)
 
@@ -73,10 +77,12 @@ class PlainConsole:
         self.every = every
         self.shown = 0
         self.steps = 0
+        self.selects = True
 
     @hookimpl
     def ssmtl_run_started(self, run: RunStarted) -> None:
         self.steps = run.steps
+        self.selects = run.plan.get("select_by") != "last"
 
     @hookimpl
     def ssmtl_step_ended(self, step: StepEnded) -> None:
@@ -87,7 +93,8 @@ class PlainConsole:
 
     @hookimpl
     def ssmtl_evaluated(self, result: Evaluated) -> None:
-        best = "  best so far" if result.best else ""
+        kept = "best so far" if self.selects and result.score is not None else "these weights are kept"
+        best = f"  {kept}" if result.best else ""
         if result.part == "validation":
             self._say(f"validation at step {result.step}  {numbers(result.values)}{best}")
 

@@ -12,9 +12,9 @@ from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import Rows, rows_of
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
-from ssmtl.errors import DataError, Problem, RecipeError, RunError, count, nearest, warn
+from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
 from ssmtl.evaluation.predict import predict
-from ssmtl.evaluation.score import count_images, score
+from ssmtl.evaluation.score import count_images, score, tell_undefined
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -30,6 +30,7 @@ from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Results, Selected
 from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
+from ssmtl.wording import counted
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,19 @@ def evaluate_run(
         if not ids and request.optional:
             continue
         if not ids:
-            why = f": all its {len(asked)} images, or whom they show, trained or selected the model" if asked else ""
+            why = (
+                f": all its {counted(len(asked), 'image')}, or whom they show, trained or selected the model"
+                if asked
+                else ""
+            )
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
         with make(name).decoding():
             rows = _rows(recipe, request, ids, listed[name], progress)
         with attributed(experiment, f"in the evaluation on '{name}'"):
             predictions = predict(experiment.model, task, rows, fabric.device)
-            results.tasks.setdefault(task.name, {})[request.domain] = dict(score(task, predictions).values)
+            scores = score(task, predictions)
+        tell_undefined(task.name, request.domain, scores, set())
+        results.tasks.setdefault(task.name, {})[request.domain] = dict(scores.values)
         counts = count_images(task.output.kind, predictions.probabilities, predictions.targets)
         results.counts.setdefault(task.name, {})[request.domain] = counts
         results.sources.setdefault(task.name, {})[request.domain] = name
@@ -135,7 +142,7 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
     if gone := sorted(chosen - {example.id for example in examples}):
         raise DataError(
             f"task '{request.task.name}': the source '{request.source}' no longer has the image '{gone[0]}' that the "
-            f"run's split names ({count(len(gone), 'such id')}). Restore it"
+            f"run's split names ({counted(len(gone), 'such id')}). Restore it"
         )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"

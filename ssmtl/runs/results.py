@@ -3,14 +3,14 @@
 from ssmtl.data.rows import TaskData
 from ssmtl.evaluation.per_image import write_per_image
 from ssmtl.evaluation.predict import predict
-from ssmtl.evaluation.score import count_images, score
+from ssmtl.evaluation.score import count_images, score, tell_undefined
 from ssmtl.evaluation.stored_predictions import write_predictions
 from ssmtl.events import Evaluated
 from ssmtl.experiment.plan import labeled_classes
 from ssmtl.experiment.prepare import ExperimentData
 from ssmtl.experiment.task import Task
 from ssmtl.model.weights import load_weights
-from ssmtl.runs.files import Budget, MetricFacts, Results, Selected
+from ssmtl.runs.files import Budget, MetricFacts, Results
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.validation import Validation
 from ssmtl.training.train_state import TrainState
@@ -27,7 +27,7 @@ def final_results(
         name=recipe.name,
         seed=recipe.seed,
         steps=recipe.train.steps,
-        selected=Selected(by=recipe.train.select_by, step=validation.best.step, score=validation.best.score),
+        selected=validation.selected,
         recipe_hash=recipe.digest(),
         data_fingerprint=", ".join(f"{name} {digest}" for name, digest in data.fingerprints.items()),
         parameters=parameters,
@@ -45,6 +45,7 @@ def final_results(
         for domain, rows in data.tasks[task.name].test.items():
             predictions = predict(model, task, rows, device)
             scores = score(task, predictions)
+            tell_undefined(task.name, domain, scores, validation.told)
             results.tasks.setdefault(task.name, {})[domain] = dict(scores.values)
             results.counts.setdefault(task.name, {})[domain] = count_images(
                 task.output.kind, predictions.probabilities, predictions.targets

@@ -1,12 +1,12 @@
 """Validation during training, and the two sets of weights that are kept."""
 
 from ssmtl.evaluation.predict import predict
-from ssmtl.evaluation.score import Scores, score
+from ssmtl.evaluation.score import Scores, score, tell_undefined
 from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import CheckpointSaved, Evaluated
 from ssmtl.experiment.attribution import attributed
 from ssmtl.model.weights import save_weights
-from ssmtl.runs.files import BestSoFar
+from ssmtl.runs.files import BestSoFar, Selected
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.observers import Observers
 from ssmtl.runs.trained_by import TrainedBy
@@ -20,8 +20,14 @@ class Validation(Callback):
     def __init__(self, folder: RunFolder, state: TrainState, observers: Observers, origin: TrainedBy) -> None:
         self.folder, self.state, self.observers, self.origin = folder, state, observers, origin
         self.recipe = state.experiment.recipe
-        self.best = BestSoFar()
+        self.best, self.told = BestSoFar(), set[str]()
         self.model = state.ema.model if state.ema else state.experiment.model
+
+    @property
+    def selected(self) -> Selected:
+        """Which weights are kept; the last ones if validation has no score to select by."""
+        by = self.recipe.train.select_by if self.best.score is not None else "last"
+        return Selected(by=by, step=self.best.step, score=self.best.score)
 
     def after_step(self, step: int, *, last: bool) -> None:
         """Evaluate on validation images; save the weights if they are the best, and if they are the last."""
@@ -31,9 +37,12 @@ class Validation(Callback):
             return
         with attributed(self.state.experiment, f"in the validation after step {step}", self.model):
             scores = self._scores()
+        for task, one in scores.items():
+            tell_undefined(task, "validation", one, self.told)
         number = selection_score(scores.values())
         if train.select_by == "validation":
             best = number is not None and (self.best.score is None or number > self.best.score)
+            best = best or (ended and self.best.score is None)  # nothing could select: the last weights are kept
         else:
             best = ended
         values = {task: dict(one.values) for task, one in scores.items()}

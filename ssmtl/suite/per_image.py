@@ -1,5 +1,6 @@
 """A metric of one cell's test images, as a statistic that can be resampled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,6 +59,14 @@ def _classified(cell: RunFolder, task: str, domain: str) -> Classified | None:
     return Classified(ids, patients, stored["probabilities"].astype(np.float64), stored["targets"].astype(np.int64))
 
 
+def mean_of_known(rows: Sequence[Floats]) -> Floats:
+    """The mean over rows, column by column, of the values that are not NaN; NaN where there are none."""
+    values = np.array(rows)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.nansum(values, axis=0) / np.isfinite(values).sum(axis=0)
+    return mean
+
+
 def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> ImageStatistic | None:
     """None if the metric is not known per image.
 
@@ -78,4 +87,4 @@ def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> ImageS
     count = one.probabilities.shape[1]
     classes = [1] if count == 2 else range(count)
     areas = [area_under_roc(one.probabilities[:, index], one.targets == index) for index in classes]
-    return ImageStatistic(one.ids, one.patients, lambda counts: np.nanmean([area(counts) for area in areas], axis=0))
+    return ImageStatistic(one.ids, one.patients, lambda counts: mean_of_known([area(counts) for area in areas]))

@@ -1,5 +1,6 @@
 """The contract check for a bridge."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -37,6 +38,7 @@ def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> No
             images = samples.images(ROWS, size, channels)
             check_features(_through(bridge, model, images), bridge.pyramid, ROWS, size, name)
     images = samples.images(ROWS, 32, 3)
+    _check_maps(bridge, model, images, name)
     _check_undisturbed(bridge, model, images, name)
     check_gradients(bridge.train(), lambda: _through(bridge, model, images), name)
     check_evaluation(bridge, lambda: _through(bridge, model, images), name)
@@ -55,13 +57,42 @@ def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> No
 
 def _through(bridge: Any, model: MultiTaskModel, images: Images) -> Features:
     """The bridge's features, given the model's own features in evaluation mode."""
+    features: Features = bridge(*_arguments(bridge, model, images))
+    return features
+
+
+def _arguments(bridge: Any, model: MultiTaskModel, images: Images) -> tuple[Any, ...]:
+    """What `forward` and `maps` take."""
     flags = [part.training for part in model.modules()]
     model.eval()
     encoded: Features = model.backbone(images)
     for part, training in zip(model.modules(), flags, strict=True):
         part.training = training
-    features: Features = bridge(images, encoded, {task: model.predictor(task) for task in bridge.reads})
-    return features
+    return images, encoded, {task: model.predictor(task) for task in bridge.reads}
+
+
+def _check_maps(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:
+    """What `maps` returns is in the features, in evaluation mode."""
+    bridge.eval()
+    with torch.no_grad():
+        features = _through(bridge, model, images)
+        maps = bridge.maps(*_arguments(bridge, model, images))
+    assert isinstance(maps, Mapping), f"{name}.maps returns a {type(maps).__name__}, expected maps by name"
+    for word, added in maps.items():
+        assert word == str(word), f"{name}.maps names a map {word!r}, expected a word"
+        assert isinstance(added, Tensor), f"{name}.maps: '{word}' is a {type(added).__name__}, expected a tensor"
+        assert any(_holds(level, added) for level in features), (
+            f"{name}.maps: '{word}' is not in the features that its forward returns: expected consecutive channels of "
+            "one level, of shape (rows, channels, height, width)"
+        )
+
+
+def _holds(level: Tensor, added: Tensor) -> bool:
+    """Whether consecutive channels of the level are these maps."""
+    if added.ndim != 4 or (len(level), *level.shape[2:]) != (len(added), *added.shape[2:]):
+        return False
+    wide = added.shape[1]
+    return any(close(level[:, at : at + wide], added) for at in range(level.shape[1] - wide + 1))
 
 
 def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:

@@ -161,9 +161,15 @@ class InputGradient(GoodBridge):
         return features
 
 
+class ShowsAnother(GoodBridge):
+    def maps(self, images, features, guides):
+        return {"image": images}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (ShowsAnother, "'image' is not in the features"),
         (Backward, "changes the gradient of"),
         (TrainsTheOther, "training flags"),
         (Statistics, "running_mean|num_batches"),

@@ -16,6 +16,7 @@ FRONT = {
     "json_file",
     "regular_file",
     "validation_errors",
+    "wording",
 }
 """Top-level modules and the version, which every package may import."""
 
@@ -44,6 +45,7 @@ ALLOWED = {
     "atomic_file": {"regular_file"},
     "regular_file": set(),
     "validation_errors": {"errors"},
+    "wording": set(),
     "json_file": {"atomic_file", "errors", "regular_file", "validation_errors"},
     "__init__": {"contracts", "data", "errors", "evaluation", "events", "hookspecs", "model", "regular_file"},
 }

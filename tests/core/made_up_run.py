@@ -1,16 +1,18 @@
 """A realistic made-up run folder, to test code that reads run folders and to view the report without training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ssmtl.contracts.head import Kind
 from ssmtl.data.split_file import DomainPart, TaskSplit, write_split_file
 from ssmtl.evaluation.per_image import write_per_image
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import Scores
+from ssmtl.evaluation.worst import severity, worst_places
 from ssmtl.events import Evaluated, StepEnded
 from ssmtl.json_file import write_model
 from ssmtl.recipe import yaml_file
@@ -173,7 +175,10 @@ def _labels(
     logits = skill * onehot + rng.normal(size=onehot.shape)
     probabilities = 1 / (1 + np.exp(-logits)) if multilabel else np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     images = np.stack([_image(rng)[0] for _ in range(SAMPLES)])
+    kind = "multilabel" if multilabel else "multiclass"
+    targets = torch.tensor(onehot if multilabel else truth)
     arrays = {
+        **_worst(kind, torch.tensor(probabilities), targets, lambda places: images[places % SAMPLES]),
         "probabilities": probabilities.astype(np.float32),
         "targets": onehot if multilabel else truth,
         **_samples(rng, images, classes, _sample_ids(count, skill)),
@@ -208,7 +213,14 @@ def _masks(
     both, total = (reference & predicted).sum((1, 2, 3)), reference.sum((1, 2, 3)) + predicted.sum((1, 2, 3))
     dice = [float(2 * a / b) if b else math.nan for a, b in zip(both, total, strict=True)]
     values = {"dice": dice, "jaccard": [value / (2 - value) for value in dice]}
+    worst = _worst("masks", torch.tensor(soft), torch.tensor(reference), lambda places: np.stack(images)[places])
     arrays = {
+        **worst,
+        "worst_masks": reference[worst["worst_places"]].astype(np.uint8),
+        "worst_probabilities": soft[worst["worst_places"]],
+        "bridge_map_names": np.array(["image", "saliency"]),
+        "bridge_map_0": np.stack(images[:SAMPLES])[:, ::8, ::8] / 255,
+        "bridge_map_1": rng.random((SAMPLES, 8, 8)),
         "foreground_predicted": predicted.sum((2, 3)),
         "foreground_reference": reference.sum((2, 3)),
         "sample_masks": reference[:SAMPLES].astype(np.uint8),
@@ -220,6 +232,18 @@ def _masks(
         "empty_prediction": int((predicted.sum((1, 2, 3)) == 0).sum()),
     }
     return arrays, values, {"images": len(ids), **empty}
+
+
+def _worst(
+    kind: Kind, probabilities: torch.Tensor, targets: torch.Tensor, images: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, np.ndarray]:
+    severities = severity(kind, Predictions((), (), probabilities, targets))
+    places = np.array(worst_places(severities))
+    return {
+        "worst_places": places,
+        "worst_severities": severities[places].numpy(),
+        "worst_images": images(places),
+    }
 
 
 def _samples(

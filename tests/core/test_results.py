@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -14,9 +15,9 @@ from test_recipe import PLUGINS, small
 from torch import nn
 
 from ssmtl.contracts.head import Output
-from ssmtl.errors import RunError
+from ssmtl.errors import RunError, SsmtlWarning
 from ssmtl.evaluation.predict import Predictions
-from ssmtl.evaluation.score import score
+from ssmtl.evaluation.score import score, tell_undefined
 from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import Evaluated, StepEnded
 from ssmtl.json_file import without_nan
@@ -70,6 +71,38 @@ def test_the_first_metric_selects_where_none_claims_to():
 
 def test_a_score_that_is_not_a_number_counts_as_zero():
     assert selection_score([scores(Made({"auroc": math.nan})), scores(Made({"dice": 0.6}))]) == pytest.approx(0.3)
+
+
+def test_where_no_score_is_a_number_nothing_selects():
+    assert selection_score([scores(Made({"auroc": math.nan})), scores(Made({"dice": math.nan}))]) is None
+
+
+@dataclass(frozen=True)
+class Warns(Made):
+    """A metric that says why."""
+
+    def __call__(self, probabilities, targets):
+        warnings.warn("one class only", stacklevel=2)
+        return super().__call__(probabilities, targets)
+
+
+def test_what_is_not_defined_is_told_once_in_one_line_with_its_reason(recwarn):
+    found = scores(Warns({"auroc": math.nan, "auroc_a": 0.5}), Made({"f1": 0.1}))
+    assert found.undefined == {"auroc": "one class only"}
+    assert not list(recwarn), "the metric's own warning is not shown"
+    told = set()
+    for _ in range(2):
+        tell_undefined("diagnosis", "in_domain", found, told)
+    (line,) = recwarn
+    assert line.category is SsmtlWarning
+    assert str(line.message) == "task 'diagnosis', in_domain: auroc not defined: one class only"
+    tell_undefined("diagnosis", "cross_domain", found, told)
+    assert len(recwarn) == 2
+
+
+def test_a_warning_about_something_else_is_shown_as_ours():
+    with pytest.warns(SsmtlWarning, match="one class only"):
+        assert not scores(Warns({"f1": 0.5})).undefined
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000))

@@ -222,6 +222,15 @@ def test_the_nearest_masks_are_the_best_where_a_distance_alone_selects(tmp_path)
     assert results.metrics["lungs"]["average_hausdorff"].unit == "px"
 
 
+def test_where_no_validation_has_a_score_the_last_weights_are_kept(tmp_path, monkeypatch):
+    scored(monkeypatch, [None, None])
+    run = tmp_path / "run"
+    results = run_in(run, "train.steps=2", "train.evaluate_every=1")
+    assert (results.selected.by, results.selected.step, results.selected.score) == ("last", 2, None)
+    best, last = (load_file(run / "weights" / f"{which}.safetensors") for which in ("best", "last"))
+    assert same(best, last)
+
+
 def test_the_first_of_equal_scores_is_kept(tmp_path, monkeypatch):
     scored(monkeypatch, [0.0, 0.0])
     results = run_in(tmp_path / "run", "train.steps=2", "train.evaluate_every=1")

@@ -244,14 +244,14 @@ def test_labels_agree_with_torchmetrics(seed):
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_gives_nan_and_a_warning(name, label):
     scores, _ = labels(0, BINARY)
-    with pytest.warns(UserWarning, match="undefined"):
+    with pytest.warns(UserWarning, match="has no value for"):
         assert value(name, scores, torch.full((30,), label), BINARY).isnan()
 
 
 def test_a_missing_class_is_left_out_of_the_mean_and_named():
     scores, targets = labels(1, THREE)
     targets = targets.clamp(max=1)
-    with pytest.warns(UserWarning, match=r"\['c'\]"):
+    with pytest.warns(UserWarning, match="no value for c, which"):
         found = METRICS["auroc"](THREE)(scores, targets)
     assert found["auroc_c"].isnan()
     assert found["auroc"].item() == pytest.approx((found["auroc_a"] + found["auroc_b"]).item() / 2)

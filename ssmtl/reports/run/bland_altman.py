@@ -38,9 +38,9 @@ def draw_bland_altman(run: FinishedRun) -> Iterator[Drawing]:
                 y="prediction − reference (pixels)",
             )
         caption = (
-            f"{task}: Bland–Altman plot of foreground area, one point per image (empty references included). Solid: "
-            f"bias, the mean difference; dashed: limits of agreement, bias ± {LIMITS} SD. "
-            "In pixels of the evaluated images, not mm²."
+            f"{task}: Bland–Altman plot of foreground area, one point per image, including those with an empty "
+            "reference. A point above zero: the predicted area is too large. Solid: bias, the mean difference; dashed: "
+            f"limits of agreement, bias ± {LIMITS} standard deviations. In pixels of the evaluated images, not mm²."
         )
         yield Drawing(f"bland_altman.{task}", caption, figure)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def draw_curves(run: FinishedRun) -> Iterator[Drawing]:
             "losses",
             losses,
             window,
-            f"Training losses by optimiser step: the weighted total, and each unweighted term.{smooth}",
+            f"Training losses by optimiser step: the weighted total, and each term before it is weighted.{smooth}",
         )
         running = _columns(run.steps, "diagnostics")
         running[RATE] = _column(run.steps, "learning_rate")
@@ -83,7 +84,7 @@ def _noisy(name: str, curves: Mapping[str, Curve], window: int, caption: str) ->
         )
         if window > 1 and title != RATE:
             axis.plot(curve.steps, smoothed(curve.values, window), color=BLUE, linewidth=1.4)
-        label(axis, title=_two_lines(title), x="optimiser step")
+        label(axis, title=quantity_title(title), x="optimiser step")
         _tidy(axis, curve.values)
     return Drawing(name, caption, figure)
 
@@ -119,21 +120,28 @@ def _validation(run: FinishedRun) -> Drawing:
         if np.isfinite(selected):
             axis.axvline(selected, color=VERMILLION, linestyle=":", linewidth=1.0)
         task, _, name = metric.partition(".")
-        label(axis, title=_two_lines(metric), x="optimiser step", y=head_of(name, run.unit(task, name)))
+        words = "\n".join(wrap(f"{task}: {head_of(name, run.unit(task, name))}", LONGEST))
+        label(axis, title=words, x="optimiser step")
         _tidy(axis, [value for curve in by_part.values() for value in curve.values])
     if len(parts) > 1:
         axes[0].legend(fontsize=SMALL, frameon=False)
-    line = " The dotted line marks the step whose weights were kept." if np.isfinite(selected) else ""
-    used = ", ".join(parts) or "validation"
-    return Drawing(
-        "validation", f"Metrics during training on the images set aside for evaluation ({used}).{line}", figure
-    )
+    tested = ", ".join(part for part in parts if part != "validation")
+    line = " Dotted line: the step whose weights were kept" if np.isfinite(selected) else ""
+    line += f", with which the test images ({tested}) were evaluated" if line and tested else ""
+    caption = f"Metrics on the validation images during training.{line}{'.' if line else ''}"
+    return Drawing("validation", caption, figure)
 
 
-def _two_lines(name: str) -> str:
-    """A name, broken at its last dot if it is too long for a panel."""
-    start, dot, end = name.rpartition(".")
-    return f"{start}{dot}\n{end}" if len(name) > LONGEST and dot else name
+def quantity_title(quantity: str) -> str:
+    """Task and strategy, then the quantity (for a gradient cosine, its tasks), each broken to fit its panel."""
+    first, *rest = quantity.replace("_", " ").split(".")
+    if not rest:
+        parts = [first]
+    elif first == "gradient cosine":
+        parts = [first, ", ".join(rest)]
+    else:
+        parts = [f"{first}: {rest[0]}", ", ".join(rest[1:]) or "unweighted loss"]
+    return "\n".join(line for part in parts for line in wrap(part, LONGEST))
 
 
 def _tidy(axis: Axes, values: Sequence[float]) -> None:

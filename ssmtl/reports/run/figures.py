@@ -6,12 +6,16 @@ from pathlib import Path
 
 from ssmtl.reports.drawing import Drawing
 from ssmtl.reports.run.bland_altman import draw_bland_altman
+from ssmtl.reports.run.bridge_map import draw_bridge_maps
+from ssmtl.reports.run.calibration import draw_calibration
+from ssmtl.reports.run.confusion import draw_confusion
 from ssmtl.reports.run.curves import draw_curves
 from ssmtl.reports.run.dice_spread import draw_dice
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.masks import draw_masks
 from ssmtl.reports.run.roc import draw_roc
 from ssmtl.reports.run.saliency import draw_saliency
+from ssmtl.reports.run.worst import draw_worst
 from ssmtl.reports.saved_figure import SavedFigure, save_drawing
 
 
@@ -31,12 +35,16 @@ SUBJECTS = (
         draw_roc,
         "probabilities and targets of a classification task in predictions/",
     ),
+    Subject("Confusion matrix", draw_confusion, "probabilities and targets of a classification task in predictions/"),
+    Subject("Calibration", draw_calibration, "probabilities and targets of a classification task in predictions/"),
+    Subject("Worst cases", draw_worst, "the worst images in predictions/"),
     Subject("Sample masks", draw_masks, "sample images, masks and probabilities of a mask task in predictions/"),
     Subject("Dice over images", draw_dice, "Dice in per_image.csv"),
     Subject(
         "Agreement of foreground area", draw_bland_altman, "foreground pixel counts of a mask task in predictions/"
     ),
     Subject("Saliency", draw_saliency, "sample saliency maps in predictions/"),
+    Subject("What the bridge gives the head", draw_bridge_maps, "the maps of a task's bridge in predictions/"),
 )
 
 

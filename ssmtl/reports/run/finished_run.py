@@ -77,6 +77,13 @@ class FinishedRun:
         facts = self.results.metrics.get(task, {}).get(metric) if self.results else None
         return facts.unit if facts else ""
 
+    def bridge(self, task: str) -> str:
+        """The name of the task's bridge; empty if it has none, or if unknown."""
+        tasks = self._recipe_value("tasks")
+        spec = tasks.get(task) if isinstance(tasks, dict) else None
+        bridge = spec.get("bridge") if isinstance(spec, dict) else None
+        return str(bridge.get("use", "")) if isinstance(bridge, dict) else ""
+
     def _recipe_value(self, key: str) -> Any:
         try:
             recipe = yaml_file.parse(self.recipe, str(self.folder.recipe))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ssmtl.evaluation.stored_predictions import StoredPredictions
@@ -50,6 +51,17 @@ def _overlays(run: FinishedRun, item: StoredPredictions) -> Drawing:
         words = f"Dice {score:.3f}" if np.isfinite(score) else "both empty"
         name = f"{plain(names[structure], 20)} · " if len(names) > 1 else ""
         frame.set_title(f"{plain(str(ids[image]), 24)}\n{name}{words}", fontsize=SMALL, linespacing=1.15)
+    boundary_legend(figure)
+    caption = (
+        f"{item.task}, {item.domain}: boundaries of the reference (green, solid) and of the prediction (orange, "
+        f"dashed: probability {THRESHOLD}) over {shown} test images, evenly spaced over the set, not chosen by "
+        "result, with each image's Dice."
+    )
+    return Drawing(f"masks.{item.task}.{item.domain}", caption, figure)
+
+
+def boundary_legend(figure: Figure) -> None:
+    """Which line is which, below the images."""
     handles = [
         Line2D([], [], color=REFERENCE, linewidth=1.6),
         Line2D([], [], color=PREDICTED, linewidth=1.6, linestyle="--"),
@@ -63,11 +75,6 @@ def _overlays(run: FinishedRun, item: StoredPredictions) -> Drawing:
         fontsize=SMALL,
         frameon=False,
     )
-    caption = (
-        f"{item.task}, {item.domain}: boundaries of the reference (green, solid) and of the prediction (orange, "
-        f"dashed: probability {THRESHOLD}) over the first {shown} images saved with the run, not chosen by result."
-    )
-    return Drawing(f"masks.{item.task}.{item.domain}", caption, figure)
 
 
 def boundary(frame: Axes, values: np.ndarray, colour: str, dashes: str) -> None:

@@ -8,7 +8,9 @@ from ssmtl.reports.page import Section, link, pictures, render
 from ssmtl.reports.run import tables
 from ssmtl.reports.run.figures import SUBJECTS, save_figures
 from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.reports.run.rates import rates
 from ssmtl.reports.run.summary import summarise
+from ssmtl.reports.run.worst import worst_tables
 from ssmtl.reports.saved_figure import PAGE_FORMATS
 from ssmtl.runs.folder import RunFolder, damaged
 
@@ -40,7 +42,7 @@ def _render(run: FinishedRun, sections: Sequence[Section]) -> str:
         seed=run.seed,
         summary=summarise(run),
         metrics=list(tables.metrics(run)),
-        evaluated=[tables.counts(run), tables.spread(run)],
+        evaluated=[*rates(run), tables.counts(run), tables.spread(run), *worst_tables(run)],
         data=[tables.budgets(run), tables.split(run)],
         environment=tables.environment(run),
         sections=sections,

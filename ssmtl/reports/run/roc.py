@@ -6,16 +6,13 @@ import numpy as np
 
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import GREY, SMALL, Drawing, label, panels, plain, styles
+from ssmtl.reports.run.classified import against_rest, classified, one_class, shown_classes
 from ssmtl.reports.run.finished_run import FinishedRun
 
 
 def draw_roc(run: FinishedRun) -> Iterator[Drawing]:
     """One drawing per classification task: one panel per class, or a single one for two classes."""
-    by_task: dict[str, list[StoredPredictions]] = {}
-    for item in run.predictions:
-        if "probabilities" in item and "targets" in item and len(item["targets"]):
-            by_task.setdefault(item.task, []).append(item)
-    for task, items in by_task.items():
+    for task, items in classified(run).items():
         yield _task(run, task, items)
 
 
@@ -39,40 +36,38 @@ def area(false_rate: np.ndarray, true_rate: np.ndarray) -> float:
 def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Drawing:
     count = items[0]["probabilities"].shape[1]
     names = run.class_names(task, count)
-    binary = count == 2 and items[0]["targets"].ndim == 1
-    shown = [1] if binary else list(range(count))
+    shown = shown_classes(items)
     columns = min(3, len(shown))
     figure, axes = panels(
-        len(shown), columns=columns, height=3.4 if columns < 3 else 2.5, width=3.6 * columns if columns < 3 else 7.2
+        len(shown), columns=columns, height=3.9 if columns < 3 else 3.1, width=3.6 * columns if columns < 3 else 7.2
     )
     for axis, index in zip(axes, shown, strict=True):
         axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.7, linestyle=":")
         for item, (domain, colour, dashes) in zip(items, styles([item.domain for item in items]), strict=True):
-            scores, positive = _one_class(item, index)
+            one = one_class(item, index)
+            positive = one.positive
             words = f"{plain(domain, 24)} ({int(positive.sum())}+, {int((~positive).sum())}−)"
             if not positive.any() or positive.all():
-                axis.plot([], [], color=colour, linestyle=dashes, label=f"{words}: undefined")
+                axis.plot([], [], color=colour, linestyle=dashes, label=f"{words}: not defined")
                 continue
-            false_rate, true_rate = roc_curve(scores, positive)
+            false_rate, true_rate = roc_curve(one.score, positive)
             words = f"{words}: AUROC {area(false_rate, true_rate):.3f}"
             axis.plot(false_rate, true_rate, color=colour, linestyle=dashes, linewidth=1.4, label=words)
         axis.set_aspect("equal")
         axis.set_xlim(-0.02, 1.02)
         axis.set_ylim(-0.02, 1.02)
-        against = f"{names[1]} against {names[0]}" if binary else f"{names[index]} against the rest"
-        label(axis, title=against, x="false positive rate (1 − specificity)", y="true positive rate (sensitivity)")
-        axis.legend(fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="lower right", handlelength=1.6)
+        label(
+            axis,
+            title=against_rest(names, items, index),
+            x="false positive rate (1 − specificity)",
+            y="true positive rate (sensitivity)",
+        )
+        axis.legend(
+            fontsize=SMALL - (1.5 if columns > 2 else 0), frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16)
+        )
     caption = (
-        f"{task}: receiver operating characteristic on each test domain, with the numbers of positive and negative "
-        "images and the area under the curve (AUROC). The diagonal is chance."
+        f"{task}: receiver operating characteristic on each test domain. In "
+        "parentheses: images with (+) and without (−) the class; AUROC: the area under the curve."
+        " The diagonal is chance."
     )
     return Drawing(f"roc.{task}", caption, figure)
-
-
-def _one_class(item: StoredPredictions, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and truth of one class; images with an unknown target (negative, or neither 0 nor 1) are left out."""
-    scores, targets = item["probabilities"][:, index].astype(float), item["targets"]
-    known = targets >= 0 if targets.ndim == 1 else np.isin(targets[:, index], (0, 1))
-    known = known & np.isfinite(scores)
-    positive = targets == index if targets.ndim == 1 else targets[:, index] == 1
-    return scores[known], positive[known]

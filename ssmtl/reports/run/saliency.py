@@ -49,8 +49,9 @@ def _maps(run: FinishedRun, item: StoredPredictions) -> Drawing:
     bar.ax.tick_params(labelsize=SMALL)
     bar.set_label("relative saliency", fontsize=SMALL)
     caption = (
-        f"{item.task}, {item.domain}: absolute gradient of each class's logit with respect to the pixels, relative to "
-        f"the {BRIGHTEST}th percentile of that image's maps. It shows sensitivity, not a reason for a diagnosis."
+        f"{item.task}, {item.domain}: saliency for each class of the classification task: the absolute gradient of the "
+        f"class's logit with respect to the pixels, relative to the {BRIGHTEST}th percentile of the image's maps. It "
+        "shows sensitivity, not the reason for a prediction."
     )
     return Drawing(f"saliency.{item.task}.{item.domain}", caption, figure)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ssmtl.reports.domains import FIRST_DOMAINS, in_order
 from ssmtl.reports.run.finished_run import FinishedRun
-from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
+from ssmtl.reports.table import NOT_DEFINED, UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.layout import head_of
 
 
@@ -23,13 +23,17 @@ def metrics(run: FinishedRun) -> Iterator[PageTable]:
         rows = []
         for metric in dict.fromkeys(metric for domain in domains for metric in by_domain[domain]):
             head = head_of(metric, run.unit(task, metric))
-            row = [TableCell(head), *(decimal(by_domain[domain].get(metric)) for domain in domains)]
+            row = [
+                TableCell(head),
+                *(decimal(by_domain[domain].get(metric), undefined=NOT_DEFINED) for domain in domains),
+            ]
             if both:
                 inside, outside = (by_domain[domain].get(metric, math.nan) for domain in FIRST_DOMAINS)
-                row.append(decimal(outside - inside, signed=True))
+                row.append(decimal(outside - inside, signed=True, undefined=NOT_DEFINED))
             rows.append(row)
         kind = run.results.kinds.get(task) if run.results else None
-        yield PageTable(f"{task} ({kind})" if kind else task, [*columns, "cross − in"] if both else columns, rows)
+        note = "cross − in: the value in cross_domain minus that in in_domain." if both else ""
+        yield PageTable(f"{task} ({kind})" if kind else task, [*columns, "cross − in"] if both else columns, rows, note)
 
 
 def spread(run: FinishedRun) -> PageTable:
@@ -70,7 +74,12 @@ def budgets(run: FinishedRun) -> PageTable:
         named = ", ".join(f"{name}: {whole(count).text}" for name, count in budget.labeled_classes.items())
         sizes = (whole(budget.labeled), whole(budget.unlabeled), whole(budget.val))
         rows.append([TableCell(task), *sizes, TableCell(named or UNDEFINED)])
-    return PageTable("Label budgets", ["task", "labelled", "unlabelled", "validation", "labelled, by class"], rows)
+    budgets = run.results.budgets if run.results else {}
+    both = [task for task, budget in budgets.items() if budget.unlabeled_includes_labeled]
+    note = f"Unlabelled includes the labelled images, used without their labels: {', '.join(both)}." if both else ""
+    return PageTable(
+        "Label budgets", ["task", "labelled", "unlabelled", "validation", "labelled, by class"], rows, note
+    )
 
 
 def split(run: FinishedRun) -> PageTable:

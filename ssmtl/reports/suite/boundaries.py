@@ -71,10 +71,10 @@ def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPrediction
         ]
         names = ["reference", "prediction"]
         figure.legend(handles, names, loc="lower center", borderaxespad=0.1, ncols=2, fontsize=SMALL, frameon=False)
-    drawn = "masks, white where the probability is above" if extra else "boundaries over the image at probability"
+    drawn = "predicted masks, white where the probability is above" if extra else "boundaries, predicted at probability"
     caption = (
         f"{where.replace('.', ', ').replace('_', ' ')}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced in "
-        "the set, not chosen by result; first seed of each system. The number is the image's Dice." + left_out
+        "the set, not chosen by result; first seed of each system. The number on an image is its Dice." + left_out
     )
     return Drawing(f"{kind}.{where}.{number + 1}", caption, figure)
 

@@ -1,20 +1,16 @@
 """What the strategies logged during training: losses, mask rates, pseudo-labels, the angle between gradients."""
 
 from collections.abc import Iterator, Mapping
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from ssmtl.reports.drawing import SMALL, WIDTH, Drawing, label, panels, plain, styles
-from ssmtl.reports.run.curves import smoothed
+from ssmtl.reports.run.curves import quantity_title, smoothed
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
 from ssmtl.reports.table import number
 
 SYSTEMS = 7
-ACROSS = 32
-"""Characters over a panel."""
-
 WINDOW = 9
 """Logged steps in the running mean of quantities that are logged often."""
 
@@ -66,23 +62,14 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
         axis.locator_params(nbins=4)
         axis.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
         axis.yaxis.get_offset_text().set_fontsize(SMALL)
-        label(axis, title=_title(quantity), x="optimiser step")
+        label(axis, title=quantity_title(quantity), x="optimiser step")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)
     caption = (
         f"{sources}: what the strategies logged during training, mean over seeds; quantities that are logged often: "
-        f"running mean over {WINDOW} logged steps. Rates, accuracies, precisions and recalls are shares of the batch's "
-        "rows; they use the true labels of unlabelled images, which no loss sees. A gradient cosine below 0 means "
+        f"running mean over {WINDOW} logged steps. Mask rate: the share of unlabelled images whose "
+        "pseudo-label is sure enough to be used. Accuracy, precision and recall of pseudo-labels use the true labels "
+        "of unlabelled images, which no loss sees. A gradient cosine below 0 means "
         "that two tasks pull the encoder in opposing directions."
         + suite.left_out(users, shown, f"at most {SYSTEMS} systems")
     )
     return Drawing(f"diagnostics.{sources}", caption, figure)
-
-
-def _title(quantity: str) -> str:
-    """Task and strategy, then the quantity (for a gradient cosine, its tasks), each broken to fit its panel."""
-    first, *rest = quantity.replace("_", " ").split(".")
-    if first == "gradient cosine":
-        parts = [first, ", ".join(rest)]
-    else:
-        parts = [f"{first}: {rest[0]}", ", ".join(rest[1:]) or "unweighted loss"]
-    return "\n".join(line for part in parts for line in wrap(part, ACROSS))

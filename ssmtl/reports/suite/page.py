@@ -11,10 +11,16 @@ from ssmtl.reports.suite import tables
 from ssmtl.reports.suite.figures import SUBJECTS, SuiteSubject
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.suite.results import read_rows
+from ssmtl.wording import counted
 
 TEMPLATE = "suite/page.html.j2"
 FEW = 3
 """Seeds below which the page warns."""
+
+SHORT = 10
+"""Characters of a commit that are shown."""
+
+MADE = {"code": "code version", "commit": "commit", "versions": "the packages"}
 
 FILES = {
     "results.csv": "every number: one row per metric of each cell",
@@ -68,14 +74,18 @@ def _page(suite: FinishedSuite, sections: list[Section]) -> str:
 def _summary(suite: FinishedSuite) -> str:
     """What was run, with which code."""
     counts = Counter(row["status"] for row in suite.listed)
-    progress = ", ".join(f"{counts[status]} {status}" for status in ("finished", "failed", "running", "waiting"))
-    seeds = len({cell.seed for cell in suite.cells})
-    rows = suite.results.rows
+    runs = counted(len(suite.listed), "run")
+    others = [f"{counts[status]} {status}" for status in ("failed", "running", "waiting") if counts[status]]
+    progress = f"{counts['finished']} finished, {', '.join(others)}" if others else "all finished"
+    if not suite.results.rows:
+        return f"{runs}: {progress}. Nothing is finished yet."
     raw = read_rows(suite.folder / "results.csv")
-    made = {key: sorted({str(row[key]) for row in raw}) for key in ("code", "commit", "versions")}
-    ran = f"{len(suite.listed)} cells: {progress}. {len(suite.results.systems)} systems, {seeds} seeds"
-    came = "; ".join(f"{key} {', '.join(values)}" for key, values in made.items() if any(values))
-    return f"{ran}, {len(rows)} numbers. {came}." if rows else f"{ran}. Nothing is finished yet."
+    made = {key: sorted({str(row[key]) for row in raw if row[key]}) for key in ("code", "commit", "versions")}
+    made["commit"] = [commit[:SHORT] + "+" * commit.endswith("+") for commit in made["commit"]]
+    seeds = counted(len({cell.seed for cell in suite.cells}), "seed")
+    compared = f"{counted(len(suite.results.systems), 'system')} with up to {seeds} each"
+    came = [f"{words} {' and '.join(made[key])}" for key, words in MADE.items() if made[key]]
+    return f"{compared}: {runs}, {progress}." + (f" Made with {', '.join(came)}." if came else "")
 
 
 def _warning(suite: FinishedSuite) -> str:

@@ -67,7 +67,11 @@ def _task(
     ]
     flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
     published = any(place.published for line in lines for place in line.places.values())
-    note = "As above." if which else f"{' '.join(NOTES)} Each seed links to its run. {suite.results.selection_labels()}"
+    note = (
+        "See the notes below the table above."
+        if which
+        else f"{' '.join(NOTES)} Each seed links to its run. {suite.results.selection_labels()}"
+    )
     if published:
         note = f"{note} {PUBLISHED}"
     title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources}){which}"
@@ -130,19 +134,19 @@ def significance(suite: FinishedSuite) -> PageTable | None:
         "difference",
         "95 % over seeds",
         "p seeds",
-        "Holm",
+        "p seeds (Holm)",
         "detectable",
         "n",
         "95 % over patients",
         "p patients",
-        "Holm",
+        "p patients (Holm)",
         "patients",
     ]
     note = (
         "Over seeds: Student's t, paired over the n seeds that both systems have, its 95 % interval and its two-sided "
         "p. Detectable: the smallest true difference that so many seeds, with this spread, would detect four times out "
         "of five; a smaller one may well exist. Over patients: a paired bootstrap over patients and seeds; ≤ marks the "
-        "smallest p that it can give. Holm: the p before it, corrected for all rows of the same question."
+        "smallest p that it can give. Holm: the p corrected for all rows of the same question."
     )
     return PageTable("Significance", heads, rows, note)
 

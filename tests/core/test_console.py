@@ -1,0 +1,91 @@
+"""What a run says in the terminal."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ssmtl.cli.tables import print_plan, print_results
+from ssmtl.events import Evaluated, RunStarted
+from ssmtl.runs.console import LiveConsole, PlainConsole
+from ssmtl.runs.files import Budget, Results, Selected
+from ssmtl.wording import counted
+
+
+def started(select_by):
+    return RunStarted("run", Path(), 10, {"select_by": select_by})
+
+
+def shown(width=200):
+    return Console(file=io.StringIO(), width=width)
+
+
+@pytest.mark.parametrize(
+    ("select_by", "score", "said", "unsaid"),
+    [
+        ("validation", 0.8, "best so far", "kept"),
+        ("last", 0.8, "these weights are kept", "best"),
+        ("validation", None, "these weights are kept", "best"),
+    ],
+)
+def test_a_validation_says_whether_it_selects(select_by, score, said, unsaid):
+    console = shown()
+    observer = PlainConsole(console)
+    observer.ssmtl_run_started(started(select_by))
+    observer.ssmtl_evaluated(Evaluated(10, "validation", {"lungs.dice": 0.8}, score, best=True))
+    assert said in console.file.getvalue()
+    assert unsaid not in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("select_by", "said", "unsaid"), [("validation", "best so far", "kept"), ("last", "kept", "best")]
+)
+def test_the_live_display_says_which_weights_are_kept(select_by, said, unsaid):
+    console = shown()
+    observer = LiveConsole(console)
+    observer.selects = select_by != "last"
+    observer.ssmtl_evaluated(Evaluated(10, "validation", {"lungs.dice": 0.8}, 0.8, best=True))
+    console.print(observer._render())
+    assert said in console.file.getvalue()
+    assert unsaid not in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("select_by", "said"), [("validation", "best on the validation"), ("last", "of the last step")]
+)
+def test_the_plan_says_which_weights_are_kept(select_by, said):
+    console = shown()
+    plan = {
+        "name": "multimix", "seed": 0, "recipe_hash": "abc", "parameters": 1234, "image": "1 × 32 × 32",
+        "backbone": "encoder", "steps": 1, "rows_per_pass": 1, "megabytes": 3, "optimizer": "adam, schedule step",
+        "balancer": "fixed", "select_by": select_by, "ema": None, "tasks": {},
+    }  # fmt: skip
+    print_plan(console, plan)
+    text = console.file.getvalue()
+    assert said in text
+    assert "1 step, each on 1 image of" in text
+
+
+@pytest.mark.parametrize(
+    ("by", "said"), [("validation", "best on validation, of step 7"), ("last", "of the last step")]
+)
+def test_the_results_say_one_image_and_which_weights(by, said):
+    results = Results(
+        name="run",
+        seed=0,
+        selected=Selected(by=by, step=7, score=0.5),
+        recipe_hash="abc",
+        tasks={"lungs": {"in_domain": {"dice": 0.5}}},
+        counts={"lungs": {"in_domain": {"images": 1}}},
+        budgets={"lungs": Budget(labeled=1, unlabeled=1, val=1)},
+        sources={"lungs": {"in_domain": "jsrt"}},
+    )
+    console = shown()
+    print_results(console, results)
+    assert "jsrt, 1 image " in console.file.getvalue()
+    assert said in console.file.getvalue()
+
+
+def test_numbers_have_their_plural():
+    assert [counted(count, "image") for count in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
