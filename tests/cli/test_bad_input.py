@@ -265,7 +265,7 @@ def test_budgets_of_two_tasks_are_reported_together(my_images, out):
 
 
 def test_few_validation_and_test_images_are_a_warning(my_images, tmp_path):
-    larger = ("sources.chex.val=12", "tasks.diagnosis.labeled=2")
+    larger = ("sources.chex.val=18", "tasks.diagnosis.labeled=2")
     code, _, err = run_on(my_images, tmp_path / "out", "tasks.lungs.evaluate_on={in: jsrt}", *larger)
     assert code == 0, err
     assert err.count("Warning: ") == 1
