@@ -89,7 +89,7 @@ def evaluate_run(
             namespace = namespace_of(name, entry, folders)
             identities = identities_of(listed[name], entry.on_error == "skip")
             seen[name] = used_images(split_file, identities, namespace)
-            if request.ids is not None:
+            if name not in changed:
                 _warn_of_changes(name, split_file, identities)
         asked = _ids(request, listed[name])
         ids = [one for one in asked if one not in seen[name]]

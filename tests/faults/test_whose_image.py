@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from ssmtl.suite.suite_file import read_suite
 from ssmtl.suite.work import FAILED, Work
 from ssmtl.suite.worker import work_on
 
+ROOT = Path(__file__).parents[2]
 RECIPE = {
     "name": "own",
     "image": {"size": 32, "channels": 1},
@@ -334,6 +338,16 @@ def test_a_suites_cells_know_the_data_that_they_were_run_on(tmp_path):
     swap_classes(own, None)
     assert work_on(work) == FAILED
     assert "the data changed since the suite was started" in outcome_of(tmp_path / "suite", before.name).error
+
+
+@pytest.mark.slow
+def test_random_tamperings_are_refused_or_without_effect():
+    """A part of the long campaign in benchmarks/faults."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "faults" / "identity.py", "--count", "33", "--seed", "7"],
+        capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
 
 
 def test_a_rotten_cache_entry_is_built_anew(tmp_path, monkeypatch):

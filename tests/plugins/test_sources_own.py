@@ -88,6 +88,11 @@ def test_manifest_of_several_columns(tmp_path):
             {},
             r"line 4, column 'image': .* is already on line 2",
         ),
+        (
+            ["image", "scans/a.png", "masks/../scans/a.png"],
+            {},
+            r"line 3, column 'image': .* is already on line 2",
+        ),
         (["image,label", ",x"], {}, r"line 2, column 'image': the path is missing"),
         (["image,f", "scans/a.png,yes"], {"labels": ["f"]}, r"line 2, column 'f': 'yes'; expected 0, 1 or nothing"),
         (["image,f", "scans/a.png"], {}, r"line 2 has 1 cells; its header has 2"),
