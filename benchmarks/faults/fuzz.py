@@ -139,16 +139,16 @@ class Fuzz:
         return verdict(code, shown), f"{name} --set {text!r}"
 
     def _image_folder(self) -> Path:
-        folder = self.folder / "films"
+        folder = self.folder / "images"
         folder.mkdir()
         noise = np.random.default_rng(0)
         lines = ["image,label,lung,patient,split"]
         for number in range(12):
             image = Image.fromarray(noise.integers(0, 255, (24, 24), np.uint8))
-            image.save(folder / f"film{number}.png")
+            image.save(folder / f"image{number}.png")
             Image.fromarray((noise.integers(0, 2, (24, 24)) * 255).astype(np.uint8)).save(folder / f"mask{number}.png")
             part = ["train", "train", "val", "test"][number % 4]
-            lines.append(f"film{number}.png,{'ill' if number % 2 else 'well'},mask{number}.png,p{number},{part}")
+            lines.append(f"image{number}.png,{'ill' if number % 2 else 'well'},mask{number}.png,p{number},{part}")
         (folder / "manifest.csv").write_text("\n".join(lines))
         return folder
 
@@ -161,7 +161,7 @@ class Fuzz:
 
         table = self.images / "manifest.csv"
         whole = table.read_bytes()
-        source = "{use: manifest, root: films, label: label, mask: lung}"
+        source = "{use: manifest, root: images, label: label, mask: lung}"
         overrides = [
             *(one for one in self._small("umtl") if not one.startswith("sources.")),
             *(f"sources.{name}={source}" for name in ("chex", "jsrt", "nihx", "mcu")),
@@ -176,7 +176,7 @@ class Fuzz:
         changed = make.spoiled(whole, rng, rng.randrange(1, 5))
         if rng.random() < 0.3:
             changed = changed.replace(
-                b"film3.png", rng.choice([b"../films/film3.png", b"/etc/passwd", b".", b"film3.png\x00"])
+                b"image3.png", rng.choice([b"../images/image3.png", b"/etc/passwd", b".", b"image3.png\x00"])
             )
         table.write_bytes(changed)
         signal.alarm(PATIENCE)
