@@ -27,7 +27,12 @@ app = typer.Typer(help="Compare methods: grids of runs, tables, significance, a 
 SOME_FAILED = 3
 """Exit code of a suite with failed cells."""
 
-SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file.", show_default=False)]
+SuiteFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SUITE", help="A suite file, or the name of a shipped one, such as smoke.", show_default=False
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FOLDER", parser=named_path, help="The suite's folder; by default runs/bench/NAME."),
@@ -43,14 +48,20 @@ def run(
         typer.Option("--only", metavar="PATTERN", help="Systems or cells, such as 'enc*'; may be repeated."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Runs at a time; by default cores / the suite's threads.")
+        int | None,
+        typer.Option(
+            "--jobs", "-j", metavar="NUMBER", min=1, help="Runs at a time; by default cores / the suite's threads."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid and the estimated time.")] = False,
     executor: Annotated[Literal["local", "ray"], typer.Option("--executor", help="Where cells run.")] = "local",
     address: Annotated[
-        str | None, typer.Option("--address", help="A Ray cluster, such as auto; by default Ray starts here.")
+        str | None,
+        typer.Option("--address", metavar="ADDRESS", help="A Ray cluster, such as auto; by default Ray starts here."),
     ] = None,
-    gpus: Annotated[float, typer.Option("--gpus", min=0, help="Ray: GPUs per cell, such as 0.5.")] = 0.0,
+    gpus: Annotated[
+        float, typer.Option("--gpus", metavar="NUMBER", min=0, help="Ray: GPUs per cell, such as 0.5.")
+    ] = 0.0,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:
@@ -123,7 +134,7 @@ def status(
 def compare(
     one: Annotated[str, typer.Argument(metavar="A", help="A system.", show_default=False)],
     other: Annotated[str, typer.Argument(metavar="B", help="Another system.", show_default=False)],
-    folder: Annotated[Path, typer.Option("--suite", help="A suite's folder.", show_default=False)],
+    folder: Annotated[Path, typer.Option("--suite", metavar="FOLDER", help="A suite's folder.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over patients."""
@@ -152,10 +163,11 @@ def _open(
 ) -> "tuple[SuiteRun, Plugins, Folders]":
     from ssmtl.contracts.folders import Folders
     from ssmtl.registry.plugins import load_plugins
+    from ssmtl.suite.shipped_suites import find_suite
     from ssmtl.suite.suite_run import open_suite
 
     plugins, folders = load_plugins(local or ()), Folders(data_root)
-    return open_suite(suite, out, plugins, folders), plugins, folders
+    return open_suite(find_suite(suite), out, plugins, folders), plugins, folders
 
 
 def _plan_without_data(
@@ -166,9 +178,11 @@ def _plan_without_data(
     from ssmtl.contracts.folders import Folders
     from ssmtl.registry.plugins import load_plugins
     from ssmtl.suite.grid import points_of
+    from ssmtl.suite.shipped_suites import find_suite
     from ssmtl.suite.suite_file import read_suite
 
-    points = points_of(read_suite(suite), load_plugins(local or ()), Folders(data_root), suite.parent)
+    file = find_suite(suite)
+    points = points_of(read_suite(file), load_plugins(local or ()), Folders(data_root), file.parent)
     print_grid(console, points, points, {})
     console.print(
         f"{counted(len(points), 'cell')}. The data is not here, so neither their time nor what is finished is known:"

@@ -10,7 +10,7 @@ from ssmtl.cli.loading import DataRoot, LocalPlugins, Sources, named_path
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
     source: Annotated[
         list[str] | None,
         typer.Option(

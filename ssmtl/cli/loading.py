@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from ssmtl.registry.plugins import Plugins
 
 RecipeName = Annotated[
-    str, typer.Argument(help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False
+    ),
 ]
 Sources = Annotated[
     str | None,
-    typer.Option("--sources", help="A sources file, or the name of a shipped one, instead of the recipe's."),
+    typer.Option(
+        "--sources", metavar="FILE|NAME", help="A sources file, or the name of a shipped one, instead of the recipe's."
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -32,7 +37,9 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-Seed = Annotated[int | None, typer.Option("--seed", help="A seed instead of the recipe's.", min=0, max=2**63 - 1)]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="NUMBER", help="A seed instead of the recipe's.", min=0, max=2**63 - 1)
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
@@ -43,7 +50,8 @@ DataRoot = Annotated[
     ),
 ]
 LocalPlugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file that implements hooks; may be repeated.")
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file that implements hooks; may be repeated."),
 ]
 AllowLocal = Annotated[
     bool,

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 def plugins(
-    kind: Annotated[str | None, typer.Argument(help="One kind only, such as bridge.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="One kind only, such as bridge.", show_default=False)
+    ] = None,
     local: LocalPlugins = None,
 ) -> None:
-    """List every component: its name, the plugin that offers it, its options."""
+    """List every component: its name, the plugin that offers it, its options with their allowed values and defaults."""
     from rich.table import Table
 
     from ssmtl.errors import PluginError, nearest
@@ -43,13 +45,9 @@ def plugins(
 def _options(entry: "Entry") -> Any:
     from rich.text import Text
 
-    from ssmtl.registry.options import options_model
+    from ssmtl.registry.option_text import options_in_words
 
     component: Any = entry.make
     if isinstance(component, Path):
         return Text(str(component))
-    lines = []
-    for name, field in options_model(component, entry.name).model_fields.items():
-        default = "required" if field.is_required() else repr(field.default)
-        lines.append(f"{name} = {default}" if not field.is_required() else f"{name} (required)")
-    return Text(", ".join(lines) or "–")
+    return Text("\n".join(options_in_words(component, entry.name)) or "–")

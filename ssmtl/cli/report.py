@@ -9,7 +9,7 @@ from rich.markup import escape
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A run's folder, or a suite's.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder, or a suite's.", show_default=False)],
 ) -> None:
     """Redraw the figures and rewrite the page of a run or a suite."""
     from ssmtl.errors import RunError

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def run(
     recipe: Annotated[
         str | None,
-        typer.Argument(help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False),
+        typer.Argument(
+            metavar="RECIPE", help="A recipe file, or the name of a shipped one, such as multimix.", show_default=False
+        ),
     ] = None,
     sources: Sources = None,
     overrides: Overrides = None,

@@ -5,6 +5,7 @@ from typing import Any
 
 from ssmtl.recipe.components import Component, StrategyEntry
 from ssmtl.recipe.models import Recipe, SourceEntry
+from ssmtl.registry.docstring import described
 from ssmtl.registry.options import options_model
 from ssmtl.registry.plugins import Plugins
 from ssmtl.registry.registry import Registry
@@ -29,6 +30,8 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     """JSON Schema (draft 2020-12). `sources` may also be the path of a sources file."""
     schema = Recipe.model_json_schema()
     definitions: dict[str, Any] = schema["$defs"]
+    for one in (schema, *definitions.values()):
+        _describe(one, one.get("description"))
     for kind in PLACES:
         core = CORE.get(kind, Component)
         definitions[kind] = {"anyOf": _components(plugins[kind], core, definitions)}
@@ -51,20 +54,31 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
 
 def _components(registry: Registry, core: type[Component], definitions: dict[str, Any]) -> list[dict[str, Any]]:
     shared = core.model_json_schema(ref_template="#/$defs/{model}")
+    _describe(shared, core.__doc__)
     definitions.update(shared.pop("$defs", {}))
     result = []
     for entry in registry.values():
         make: Callable[..., Any] = entry.make
         options = options_model(make, entry.name).model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(options.pop("$defs", {}))
-        result.append(
-            {
-                "type": "object",
-                "title": entry.name,
-                "description": (make.__doc__ or "").strip().split("\n")[0],
-                "properties": {**shared["properties"], **options.get("properties", {}), "use": {"const": entry.name}},
-                "required": ["use", *options.get("required", [])],
-                "additionalProperties": False,
-            }
-        )
+        one = {
+            "type": "object",
+            "title": entry.name,
+            "properties": {**options.get("properties", {}), **shared["properties"], "use": {"const": entry.name}},
+            "required": ["use", *options.get("required", [])],
+            "additionalProperties": False,
+        }
+        _describe(one, make.__doc__)
+        result.append(one)
     return result
+
+
+def _describe(schema: dict[str, Any], doc: str | None) -> None:
+    """Take the descriptions of an object and of its properties from a docstring."""
+    schema.pop("description", None)
+    summary, parameters = described(doc)
+    if summary:
+        schema["description"] = summary
+    for name, meaning in parameters.items():
+        if name in schema.get("properties", {}):
+            schema["properties"][name]["description"] = meaning

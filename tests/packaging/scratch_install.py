@@ -75,6 +75,7 @@ def copy_of_the_project(folder, without=()):
     folder.mkdir(parents=True)
     for name in ("ssmtl", "plugins", "recipes"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "benchmarks" / "quality", folder / "benchmarks" / "quality")
     for name in ("README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, folder)
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")

@@ -33,6 +33,9 @@ def test_what_it_holds(wheel):
         "sources/official",
     ):
         assert f"ssmtl/recipes/{name}.yaml" in names
+    for path in (REPOSITORY / "benchmarks" / "quality").glob("*.yaml"):
+        assert f"ssmtl/suites/{path.name}" in names
+    assert {"ssmtl/suites/paper/multimix_2021.csv", "ssmtl/suites/paper/README.md"} <= names  # the numbers, the licence
     for suffix in (".html.j2", ".css", ".js"):
         assert any(name.startswith("ssmtl/reports/") and name.endswith(suffix) for name in names)
     assert any(name.endswith("LICENSE") for name in names)
@@ -43,7 +46,8 @@ def test_what_it_does_not_hold(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     plugins = {path.name for path in (REPOSITORY / "plugins").iterdir() if path.name.startswith("ssmtl_")}
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"ssmtl", *plugins}
-    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".png", ".md"))]
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".png"))]
+    assert [name for name in names if name.endswith(".md")] == ["ssmtl/suites/paper/README.md"]
     assert not [name for name in names if "test_" in name or "/tests/" in name]
 
 
@@ -53,6 +57,10 @@ def test_a_run_from_an_empty_folder(wheel, tmp_path):
     code, shown, err = ssmtl(target, "check", "multimix", cwd=here)
     assert code == 0, err
     assert f"{target}/ssmtl/recipes/multimix.yaml and its data have no errors" in shown
+    for suite in ("smoke", "benchmarks/quality/smoke.yaml"):
+        code, shown, err = ssmtl(target, "bench", "status", suite, cwd=here)
+        assert code == 0, err
+        assert "smoke" in shown
     code, shown, err = ssmtl(target, "check", "paper/multimix", "--set", "image.size=32", cwd=here)
     assert code == 0, err
     assert "paper-multimix" in shown
