@@ -68,7 +68,10 @@ class RecipeError(SsmtlError):
 
 def first_line(error: BaseException) -> str:
     """The first line of its message, without the native stack that some libraries add; its repr if it has none."""
-    return (str(error).strip() or repr(error)).splitlines()[0]
+    try:
+        return (str(error).strip() or repr(error)).splitlines()[0]
+    except Exception:  # noqa: BLE001 - its own methods fail
+        return f"a {type(error).__name__} that cannot be shown"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -139,10 +139,12 @@ def compare(
 ) -> None:
     """Compare two systems of a suite at equal budgets: means, paired tests over seeds and over patients."""
     from ssmtl.cli.comparison_table import comparison_json, print_comparison
+    from ssmtl.suite.checked_rows import check_rows
     from ssmtl.suite.compare import compare as compared
     from ssmtl.suite.results import read_results
 
     results = read_results(folder)
+    check_rows(folder, results.rows, ())
     comparisons = compared(results, one, other)
     if as_json:
         typer.echo(comparison_json(results, comparisons))

@@ -1,5 +1,6 @@
 """`ssmtl`: one file per command, errors shown as text."""
 
+import errno
 import io
 import os
 import sys
@@ -19,6 +20,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+"""What a full disk, or one that cannot be written, says."""
+
+NO_ROOM = (
+    ". Everything saved before is intact; once there is space and permission to write, resume the run with --resume"
 )
 
 
@@ -98,10 +106,7 @@ def _ended(error: SsmtlError) -> int:
 def _of_the_system(error: OSError) -> str:
     """What the disk or the operating system refused, and what is safe."""
     place = f": {error.filename}" if error.filename else ""
-    return (
-        f"{error.strerror or error}{place}. Everything saved before is intact; "
-        "once there is space and permission to write, resume the run with --resume"
-    )
+    return f"{error.strerror or error}{place}" + (NO_ROOM if error.errno in WRITING else "")
 
 
 def _warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:

@@ -32,11 +32,11 @@ class SourceEntry(Component):
 
     val: Share | PositiveInt | None = None
     test: Share | PositiveInt | None = None
-    rename: dict[str, str | None] = {}
+    rename: dict[str, Annotated[str, Field(min_length=1)] | None] = {}
     values: dict[str, Annotated[list[PixelValue], Field(min_length=1)]] = {}
     disjoint_from: str | None = None
     share: Share = 0.5
-    patients: str | None = None
+    patients: Annotated[str, Field(min_length=1)] | None = None
     on_error: Literal["stop", "skip"] = "stop"
 
     @field_validator("values")

@@ -11,7 +11,7 @@ from typing import Any
 from ssmtl.errors import PluginError, SsmtlError, first_line
 from ssmtl.registry.registry import Entry, Origin
 
-FAILURES = (Exception, SystemExit)
+FAILURES = (Exception, SystemExit, GeneratorExit, BaseExceptionGroup)
 """What a plugin's code may raise: one that asks Python to exit has failed too."""
 
 NESTED = "site-packages"
@@ -38,7 +38,15 @@ def blaming(who: str, entry: Entry, when: str, *, only_its_code: bool = False) -
 
 def sentence(who: str, when: str, error: BaseException, component: Any, origin: Origin | None) -> str:
     """'… failed …: …', with the place."""
-    return f"{who} failed {when}: {error!r:.600} ({place(error, component, origin)}; --debug shows the traceback)"
+    return f"{who} failed {when}: {shown(error):.600} ({place(error, component, origin)}; --debug shows the traceback)"
+
+
+def shown(error: BaseException) -> str:
+    """Its `repr`, or its type if that fails too."""
+    try:
+        return repr(error)
+    except Exception:  # noqa: BLE001 - its own methods fail
+        return f"a {type(error).__name__} that cannot be shown"
 
 
 def place(error: BaseException, component: Any, origin: Origin | None) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,14 @@ from ssmtl.suite.suite_file import RECORD, SuiteRecord
 
 PARTS_OF_PATHS = ("sources", "task", "domain", "cell")
 """Columns whose values become parts of paths."""
+
+NEEDED = (
+    "system", "budgets", "sources", "seed", "task", "labeled", "domain", "source", "metric", "higher_is_better", "unit",
+    "value", "images", "cell",
+)  # fmt: skip
+"""Columns of results.csv that are read."""
+
+DIRECTIONS = {"true": True, "false": False, "": None}
 
 NAME = re.compile(r"(?!\.\.?$)[^/\\\0]+")
 
@@ -95,20 +103,28 @@ def read_results(folder: Path) -> SuiteResults:
         if not (folder / RECORD).is_file():
             raise FileNotFoundError(2, "no such file", RECORD)
         suite = read_model(folder / RECORD, SuiteRecord)
-        rows = tuple(_row(fields) for fields in read_rows(folder / "results.csv"))
+        rows = tuple(_row(fields) for fields in read_rows(folder / "results.csv", NEEDED))
     except FileNotFoundError as error:
         raise RunError(f"{folder} is not a suite's folder: it has no {Path(error.filename).name}") from error
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RunError(f"{folder}: results.csv cannot be read: {error!r}") from error
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise RunError(f"{folder}: results.csv cannot be read: {error}") from error
     return SuiteResults(folder, suite, rows)
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
     """The rows of a CSV file with a header.
 
-    :raises OSError: if it is missing or not a regular file. :raises UnicodeDecodeError, csv.Error: if it is damaged.
+    :param needed: columns that it must have.
+    :raises OSError: if it is missing or not a regular file. :raises ValueError, csv.Error: if it is damaged.
     """
-    return list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+    reader = csv.DictReader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""))
+    if missing := [name for name in needed if name not in (reader.fieldnames or ())]:
+        raise ValueError(f"it has no column '{missing[0]}' ({nearest(missing[0], reader.fieldnames or ())})")
+    rows = list(reader)
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise ValueError(f"line {number} has another number of columns than the first")
+    return rows
 
 
 def _row(fields: Mapping[str, str]) -> ResultRow:
@@ -125,10 +141,22 @@ def _row(fields: Mapping[str, str]) -> ResultRow:
         fields["domain"],
         fields["source"],
         fields["metric"],
-        {"true": True, "false": False}.get(fields["higher_is_better"]),
+        _direction(fields["higher_is_better"]),
         fields["unit"],
         float(fields["value"]) if fields["value"] else math.nan,
-        int(fields["images"]),
+        _count(fields["images"]),
         int(fields["selection_labels"]) if fields.get("selection_labels") else None,
         fields["cell"],
     )
+
+
+def _direction(text: str) -> bool | None:
+    if text not in DIRECTIONS:
+        raise ValueError(f"higher_is_better is '{text:.80}', expected true, false or nothing")
+    return DIRECTIONS[text]
+
+
+def _count(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError(f"{text:.80} images")
+    return int(text)

@@ -11,6 +11,7 @@ from ssmtl.errors import RunError
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.runs.files import Results
+from ssmtl.suite.checked_rows import check_rows
 from ssmtl.suite.results import SuiteResults, read_results, read_rows
 from ssmtl.suite.suite_file import Compare
 
@@ -41,9 +42,10 @@ class FinishedSuite:
         """:raises RunError: if it is not a suite's folder, or a file cannot be read."""
         results = read_results(folder)
         try:
-            listed = tuple(read_rows(folder / "cells.csv"))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            listed = tuple(read_rows(folder / "cells.csv", ("cell", "system", "status")))
+        except (OSError, ValueError, csv.Error) as error:
             raise RunError(f"{folder}: cells.csv cannot be read: {error}") from error
+        check_rows(folder, results.rows, listed)
         firsts = {row.cell: row for row in reversed(results.rows)}
         cells = [
             CellRun(name, row.system, row.sources, row.seed, labels_of(row.budgets), folder / "cells" / name)
