@@ -1,6 +1,7 @@
 """The page of a suite and its figures, from made-up cells."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ssmtl.reports.suite import agreement, boundaries, diagnostics, roc
 from ssmtl.reports.suite.budgets import draw_budgets, one_curve, points_of
 from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
+from ssmtl.suite.rows import append_rows
 from ssmtl.suite.tables import write_tables
 
 COMPARE = [
@@ -153,3 +155,13 @@ def test_a_damaged_cell_is_named(tmp_path):
     (tmp_path / "cells" / "umtl_100-10_s0" / "results.json").write_text("{", encoding="utf-8")
     with pytest.raises(RunError, match=r"umtl_100-10_s0.results\.json"):
         write_suite_report(tmp_path)
+
+
+def test_results_of_another_recipe_are_not_a_cells(tmp_path):
+    """Such as those of another seed, copied into its folder."""
+    made_up_cells(tmp_path, seeds=(0,), budgets=(100,))
+    name = "umtl_100-10_s0"
+    (tmp_path / "cells" / name / "cell.json").write_text('{"status": "finished"}', encoding="utf-8")
+    other = SimpleNamespace(name=name, recipe=SimpleNamespace(digest=lambda: "another"))
+    with pytest.raises(RunError, match=rf"{name}.results\.json is of another recipe than the cell"):
+        append_rows(tmp_path, other)
