@@ -51,7 +51,7 @@ def _table(layout: Layout, results: SuiteResults, task: str, columns: Sequence[t
         *body,
         r"\bottomrule",
         r"\end{tabular}",
-        r"\par\smallskip\parbox{\linewidth}{\footnotesize " + r" \\ ".join(texts) + r"}\par\medskip",
+        r"\par\smallskip\noindent\parbox{\linewidth}{\footnotesize " + r" \\ ".join(texts) + r"}\par\medskip",
         "",
     ])  # fmt: skip
 
