@@ -21,7 +21,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
         f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}", highlight=False
     )
     average = f"; evaluated: their moving average (EMA {plan['ema']:g})" if plan["ema"] else ""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    table = _facts()
     table.add_row(
         "[dim]network",
         f"backbone {escape(plan['backbone'])}, {plan['parameters']:,} parameters with all heads; "
@@ -35,7 +35,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     table.add_row("[dim]weights", f"{_kept(plan['select_by'])}{average}")
     console.print(table, highlight=False)
     for name, task in plan["tasks"].items():
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+        table = _facts()
         bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
         head = f"{task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}"
         table.add_row("[dim]task", f"[bold]{escape(name)}[/]: {escape(head)}")
@@ -45,6 +45,13 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
         losses = ", ".join(f"{name} (weight {weight})" for name, weight in task["strategies"].items())
         table.add_row("[dim]losses", escape(losses))
         console.print(table, highlight=False)
+
+
+def _facts() -> Table:
+    """Names and values, aligned with those of other such tables."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    table.add_column(min_width=len("training"))
+    return table
 
 
 def _kept(select_by: str) -> str:
