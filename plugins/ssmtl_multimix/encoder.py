@@ -39,8 +39,8 @@ class MultiMixEncoder(Backbone):
         deepest = self.pyramid.strides[-1]
         if image_size == deepest:
             raise ValueError(
-                f"images of {image_size} pixels are one pixel at the deepest level, which instance normalisation cannot "
-                f"normalise: image.size must be at least {2 * deepest}"
+                f"images of {image_size} pixels are one pixel at the deepest level, too few for instance normalisation: "
+                f"image.size must be at least {2 * deepest}"
             )
         inputs = (image_channels, *widths[:-1])
         self.blocks = nn.ModuleList(
