@@ -39,7 +39,7 @@ class MultiMixEncoder(Backbone):
         deepest = self.pyramid.strides[-1]
         if image_size == deepest:
             raise ValueError(
-                f"images of {image_size} pixels are one pixel at the deepest level, too few for instance normalisation: "
+                f"images of {image_size} pixels are one pixel at the deepest level, too few for its normalisation: "
                 f"image.size must be at least {2 * deepest}"
             )
         inputs = (image_channels, *widths[:-1])

@@ -166,4 +166,4 @@ def test_a_finished_run_is_evaluated_without_the_network(tmp_path, monkeypatch):
     train[3] = tmp_path / "other"
     code, _, err = call(*train)
     assert code == 2
-    assert "pretrained: true}: the pretrained weights of timm's 'test_resnet' are not available: no route to host" in err
+    assert "true}: the pretrained weights of timm's 'test_resnet' are not available: no route to host" in err
