@@ -21,11 +21,13 @@ class MultiMixEncoder(Backbone):
     :param dropout: dropout rate after each block.
     :param always_dropout: dropout in evaluation too, as the authors' public script leaves it on; off, as there, where
         the images are differentiated (saliency). It drops the same each time, so that an evaluation can be repeated.
+    :raises ValueError: if the images are a single pixel at the deepest level.
     """
 
     def __init__(
         self,
         image_channels: int,
+        image_size: int | None = None,
         /,
         *,
         widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (16, 32, 64, 128, 256),
@@ -34,6 +36,12 @@ class MultiMixEncoder(Backbone):
     ) -> None:
         super().__init__()
         self.pyramid = Pyramid(tuple(widths), tuple(2**level for level in range(len(widths))), image_channels)
+        deepest = self.pyramid.strides[-1]
+        if image_size == deepest:
+            raise ValueError(
+                f"images of {image_size} pixels are one pixel at the deepest level, too few for its normalisation: "
+                f"image.size must be at least {2 * deepest}"
+            )
         inputs = (image_channels, *widths[:-1])
         self.blocks = nn.ModuleList(
             double_convolution(before, after, dropout) for before, after in zip(inputs, widths, strict=True)

@@ -24,7 +24,8 @@ class SourceEntry(Component):
     :param rename: renames classes; null drops a label.
     :param values: what the pixel values of masks mean: structure → the values inside it, `ignore` → those of which
         nothing is known, `background` → those outside every structure ([0]).
-    :param disjoint_from: another source: patients in both go to only one of them; `share` of them to this one.
+    :param disjoint_from: another source: each patient that both have is given to one of them, a `share` of these
+        patients to this one.
     :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
         sources with the same root do, and those that share images and agree on their patients.
     :param on_error: what to do about an image that does not decode.

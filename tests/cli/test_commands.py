@@ -10,6 +10,7 @@ from command_line import REPOSITORY, TINY, block, call, own_images, process, rea
 
 from ssmtl import __version__
 from ssmtl.registry.plugins import KINDS, load_plugins
+from ssmtl.testing import check_metric, check_strategy
 
 HEAVY = ("torch", "kornia", "timm", "segmentation_models_pytorch", "matplotlib", "scipy", "torchmetrics")
 HELP = f"""
@@ -205,6 +206,52 @@ def test_the_bridge_of_the_readme_is_that_of_the_documents():
     exec(short, names)
     check = block("docs/plugins.md", "python", "## A bridge from nothing", containing="check_bridge")
     exec(check, names)
+
+
+EXAMPLES = {
+    "metric": ("class AreaError", "tasks.lungs.metrics=[dice, area_error]"),
+    "strategy": ("class Entropy", "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: entropy, weight: 0.1}]"),
+    "observer": ("def ssmtl_evaluated(result: Evaluated) -> None:\n    if", "seed=0"),
+}
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_the_other_plugins_of_the_documents_run(kind, tmp_path):
+    containing, override = EXAMPLES[kind]
+    code = block("docs/plugins.md", "python", "## A metric, a strategy, an observer", containing=containing)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 25
+    (tmp_path / "mine.py").write_text(code)
+    options = ("--plugin", tmp_path / "mine.py", "--out", tmp_path / "out")
+    result, _, err = call("run", "multimix", *settings(*PHANTOM, override), *options)
+    assert result == 0, err
+    names = {}
+    exec(code, names)
+    if kind == "metric":
+        check_metric(names["AreaError"])
+        assert "area_error" in json.loads((tmp_path / "out" / "results.json").read_text())["metrics"]["lungs"]
+    elif kind == "strategy":
+        check_strategy(names["Entropy"])
+        assert '"diagnosis.entropy"' in (tmp_path / "out" / "metrics.jsonl").read_text()
+    else:
+        assert (tmp_path / "out" / "best.txt").read_text().startswith("step 2: 0.")
+
+
+@pytest.mark.parametrize(
+    ("document", "heading"), [("docs/plugins.md", "## A bridge from"), ("README.md", "## A bridge of")]
+)
+def test_a_stride_that_no_level_has_is_refused_by_the_bridges_of_the_documents(document, heading, tmp_path):
+    lines = block("docs/plugins.md", "python", "## A bridge from nothing").splitlines()
+    start, end = lines.index("class PictureBridge(Bridge):"), lines.index("@hookimpl")
+    own = block(document, "python", heading, containing="class PictureBridge")
+    body = own if document == "README.md" else "\n".join(lines[start:end])
+    (tmp_path / "mine.py").write_text("\n".join([*lines[:start], body, *lines[end:]]))
+    override = "tasks.lungs.bridge={use: picture, stride: 5}"
+    result, _, err = call("check", "multimix", "--plugin", tmp_path / "mine.py", *settings(*PHANTOM, override))
+    assert result == 2
+    assert (
+        "tasks.lungs.bridge={use: picture, stride: 5}: no level has the stride 5; the strides are (1, 2, 4, 8, 16)"
+        in err
+    )
 
 
 def test_a_reader_that_leaves_early_sees_no_traceback():

@@ -77,7 +77,13 @@ def test_an_image_size_that_the_backbone_does_not_take(size, nearest):
     assert problems(small(image__size=size)) == [f"file: image.size: {what}"]
 
 
-@pytest.mark.parametrize("size", [16, 48])
+def test_one_pixel_at_the_deepest_level_is_too_little():
+    (problem,) = problems(small(image__size=16))
+    assert problem.startswith("file: backbone: images of 16 pixels are one pixel at the deepest level")
+    assert "image.size must be at least 32" in problem
+
+
+@pytest.mark.parametrize("size", [32, 48])
 def test_an_image_size_that_the_backbone_takes(size):
     assert assemble(RecipeText(small(image__size=size), "f").validated(), PLUGINS).recipe.image.size == size
 

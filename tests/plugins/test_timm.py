@@ -175,4 +175,4 @@ def test_a_run_is_resumed_and_evaluated_without_the_network(tmp_path, monkeypatc
     train[3] = tmp_path / "other"
     code, _, err = call(*train)
     assert code == 2
-    assert "backbone: the pretrained weights of timm's 'test_resnet' are not available: no route to host" in err
+    assert "true}: the pretrained weights of timm's 'test_resnet' are not available: no route to host" in err
