@@ -22,7 +22,10 @@ from ssmtl.runs.evaluate_again import evaluate_run
 from ssmtl.runs.execute import Job, execute
 from ssmtl.runs.folder import RunFolder
 
-ERRORS = (AttributeError("lost"), AssertionError("lost"), ImportError("lost"), SystemExit(0), KeyError("lost"))
+ERRORS = (
+    AttributeError("lost"), AssertionError("lost"), ImportError("lost"), SystemExit(0), KeyError("lost"),
+    GeneratorExit("lost"), BaseExceptionGroup("lost", [KeyError("lost")]),
+)  # fmt: skip
 HERE = "test_blame.py, line "
 
 RECIPE = {

@@ -165,3 +165,32 @@ def test_results_of_another_recipe_are_not_a_cells(tmp_path):
     other = SimpleNamespace(name=name, recipe=SimpleNamespace(digest=lambda: "another"))
     with pytest.raises(RunError, match=rf"{name}.results\.json is of another recipe than the cell"):
         append_rows(tmp_path, other)
+
+
+def test_rows_that_are_not_what_the_cells_say_are_refused(tmp_path):
+    """Cut, edited, repeated, or with words in place of numbers."""
+    made_up_cells(tmp_path, seeds=(0,), budgets=(100,))
+    rows = (tmp_path / "results.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    columns = rows[0].strip().split(",")
+
+    def edited(column, text):
+        cells = rows[1].rstrip("\n").split(",")
+        cells[columns.index(column)] = text
+        return [rows[0], ",".join(cells) + "\n", *rows[2:]]
+
+    damages = {
+        "is missing": [*rows[:1], *rows[2:]],
+        "occurs twice": [*rows, rows[1]],
+        "results say": edited("value", "0.123"),
+        "unlike the cell's results": edited("images", "3"),
+        "higher_is_better is 'maybe'": edited("higher_is_better", "maybe"),
+        "-3 images": edited("images", "-3"),
+        "no column 'value'": [rows[0].replace("value", "worth"), *rows[1:]],
+        "another number of columns": [*rows[:-1], rows[-1][:20]],
+    }
+    for said, damaged in damages.items():
+        (tmp_path / "results.csv").write_text("".join(damaged), encoding="utf-8")
+        with pytest.raises(RunError, match=said):
+            FinishedSuite.read(tmp_path)
+    (tmp_path / "results.csv").write_text("\ufeff" + "".join(rows), encoding="utf-8")
+    FinishedSuite.read(tmp_path)
