@@ -7,6 +7,7 @@ from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
 from ssmtl_sources.listing import inside, relative
+from ssmtl_sources.patient_column import patients_of
 from ssmtl_sources.splits import SplitName
 from ssmtl_sources.table import Row, Table, read_table
 
@@ -70,18 +71,21 @@ class Manifest:
         table = read_table(path, [column for column in asked if column is not None])
         patient = _optional(table, self._patient, "patient")
         split = _optional(table, self._split, "split")
-        lines: dict[Path, int] = {}
+        patients = patients_of(table, patient) if patient else {}
+        first: dict[str, Row] = {}
         examples = []
         for row in table.rows:
             image = _file(row, self._image, row[self._image], self._outside)
-            if image in lines:
-                raise row.error(self._image, f"'{row[self._image]}' is already on line {lines[image]}")
-            lines[image] = row.line
+            before = first.setdefault(os.path.realpath(image), row)
+            if before is not row:
+                cells = row[self._image], before[self._image]
+                called = "" if cells[0] == cells[1] else f", as '{cells[1]}'"
+                raise row.error(self._image, f"'{cells[0]}' is already on line {before.line}{called}")
             name = relative(image, path.parent) if image.is_relative_to(path.parent) else image.as_posix()
             examples.append(
                 Example(
                     id=name,
-                    patient=(row[patient] if patient else "") or name,
+                    patient=patients.get(row.line) or name,
                     image=ImageFile(image),
                     labels=self._labels_of(row),
                     masks=self._masks_of(row),

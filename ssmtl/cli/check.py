@@ -70,6 +70,7 @@ def _missing(loaded: Loaded, folders: "Folders") -> dict[str, str]:
 
 def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders", console: Console) -> None:
     from ssmtl.cli.data_table import print_data
+    from ssmtl.data.doubts import doubts_of
     from ssmtl.data.sharing import counts_of, parts_counted, shared_between
     from ssmtl.experiment.prepare import list_and_split, make_source
 
@@ -79,4 +80,4 @@ def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders"
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
     classes = {task.name: task.output.classes for task in experiment.tasks if task.output.kind != "masks"}
     parts = parts_counted(splits, files, classes)
-    print_data(console, counts_of(files), shared_between(files), parts, left_out)
+    print_data(console, counts_of(files), shared_between(files), doubts_of(files), parts, left_out)

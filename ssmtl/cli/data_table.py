@@ -18,10 +18,13 @@ def print_data(
     console: Console,
     sources: Mapping[str, "SourceCounts"],
     shared: Sequence["Shared"],
+    doubts: Sequence[str],
     parts: Sequence["PartCounts"],
     left_out: Mapping[str, int],
 ) -> None:
-    """:param left_out: by task, how many images its training and validation lost to others' test and validation."""
+    """:param doubts: about people, one sentence each.
+
+    :param left_out: by task, how many images its training and validation lost to others' test and validation."""
     table = _table("source", "images", "patients", "labelled", "with masks", "copies")
     for name, counts in sources.items():
         numbers = (counts.images, counts.patients, counts.labeled, counts.masked, counts.copies)
@@ -35,6 +38,8 @@ def print_data(
     for pair in shared:
         common = f"{pair.images:,} images and {pair.patients:,} patients in common"
         _say(console, f"sources {pair.one} and {pair.other} have {common}")
+    for doubt in doubts:
+        _say(console, doubt)
     table = _table("task", "part", "source", "images", "patients", "classes")
     for part in parts:
         name, _, domain = part.part.partition(".")

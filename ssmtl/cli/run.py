@@ -54,7 +54,9 @@ def run(
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     from ssmtl.cli.tables import print_plan, print_results
     from ssmtl.contracts.folders import Folders
+    from ssmtl.data.doubts import doubts_of
     from ssmtl.data.small_parts import warn_of_small_parts
+    from ssmtl.errors import warn
     from ssmtl.experiment.plan import plan_of
     from ssmtl.experiment.prepare import prepare
     from ssmtl.reports import write_report
@@ -83,6 +85,8 @@ def run(
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
     warn_of_small_parts(data.splits)
+    for doubt in doubts_of(data.files):
+        warn(doubt)
     for source, skipped in data.skipped.items():
         images = counted(len(skipped), "image")
         console.print(f"[yellow]{escape(source)}: {images} left out: cannot be decoded", highlight=False)

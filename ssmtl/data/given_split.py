@@ -18,7 +18,7 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
     a patient train and be tested.
     """
     given = read_split_file(path)
-    splits = given.tasks
+    splits = {task: split.tidied() for task, split in given.tasks.items()}
     for task, (spec, output) in tasks.items():
         if task not in splits:
             raise DataError(f"{path} has no task '{task}' ({nearest(task, splits)})")

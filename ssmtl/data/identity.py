@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ssmtl.contracts.source import Example
+from ssmtl.contracts.source import Example, Pixels
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
+
+UNREADABLE = "unreadable"
+"""In place of the fingerprint of a mask that cannot be read and may be skipped."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class ImageIdentity:
     """Of one image of a source.
 
     :param content: fingerprint of the image; equal for byte-identical copies. Empty if it cannot be read.
-    :param masks: by structure, the fingerprints of its masks.
+    :param masks: by structure, the fingerprints of its masks; UNREADABLE for one that cannot be read.
     """
 
     id: str
@@ -39,24 +42,28 @@ class ImageIdentity:
 def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[ImageIdentity, ...]:
     """Every image's identity, in order; each file is read once.
 
-    :param skip: whether an image that cannot be read is left for later to skip.
+    :param skip: whether an image or mask that cannot be read is left for later to skip; who the image is does not
+        depend on its masks.
     :raises DataError: naming the file that cannot be read.
     """
 
-    def one(example: Example) -> ImageIdentity:
-        masks = example.masks
+    def content_of(pixels: Pixels, unreadable: str) -> str:
         try:
-            content = example.image.fingerprint()
-            contents = masks and tuple(
-                (name, tuple(part.fingerprint() for part in masks[name])) for name in sorted(masks)
-            )
+            return pixels.fingerprint()
         except DataError:
             if not skip:
                 raise
-            content, contents = "", None
+            return unreadable
+
+    def one(example: Example) -> ImageIdentity:
+        content = content_of(example.image, "")
+        masks = tuple(
+            (name, tuple(content_of(part, UNREADABLE) for part in parts))
+            for name, parts in sorted((example.masks or {}).items())
+        )
         labels = None if example.labels is None else tuple(sorted(example.labels))
         return ImageIdentity(
-            example.id, example.patient, content, labels, contents or None, example.split, example.mask_scale
+            example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale
         )
 
     with ThreadPoolExecutor(thread_count()) as threads:
@@ -87,11 +94,14 @@ class People:
     name where the sources share a namespace, or where they share images and call the patients of those alike.
 
     :param identities: by source. :param namespaces: by source, a word that is equal where patients are named alike.
+    :ivar agreements: by two sources with images in common, the number of these, and of those among them whose patients
+        both call alike.
     """
 
     def __init__(self, identities: Mapping[str, Sequence[ImageIdentity]], namespaces: Mapping[str, str]) -> None:
         self._parent: dict[Person, Person] = {}
         self._space = dict(namespaces)
+        self.agreements: dict[tuple[str, str], tuple[int, int]] = {}
         self._merge_namespaces(identities)
         for source, images in identities.items():
             for image in images:
@@ -102,6 +112,10 @@ class People:
         """Whom the image shows."""
         return self._root(self._patient(source, image.patient))
 
+    def named_alike(self, one: str, other: str) -> bool:
+        """Whether patients of two sources are compared by name."""
+        return self._space[one] == self._space[other]
+
     def _patient(self, source: str, patient: str) -> Person:
         return "patient", self._space[source], patient
 
@@ -111,15 +125,15 @@ class People:
             for image in images:
                 if image.content:
                     owners[image.content][source].add(image.patient)
-        alike: dict[tuple[str, str], bool] = {}
         for by_source in owners.values():
             names = sorted(by_source)
             for place, one in enumerate(names):
                 for other in names[place + 1 :]:
+                    shared, agreeing = self.agreements.get((one, other), (0, 0))
                     same = by_source[one] == by_source[other]
-                    alike[one, other] = alike.get((one, other), True) and same
-        for (one, other), same in alike.items():
-            if same:
+                    self.agreements[one, other] = shared + 1, agreeing + same
+        for (one, other), (shared, agreeing) in self.agreements.items():
+            if shared == agreeing:
                 before, after = self._space[other], self._space[one]
                 self._space = {source: after if space == before else space for source, space in self._space.items()}
 

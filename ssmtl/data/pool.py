@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, Source
+from ssmtl.data.disjoint import Pair, by_groups, linked, without_common
 from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
 from ssmtl.data.mask_values import BACKGROUND, IGNORE
 from ssmtl.data.masks import explained
+from ssmtl.data.names import tidy
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import SourceEntry
 
@@ -43,7 +44,7 @@ class SourceFiles:
         return People(self.identities, {name: self.namespaces.get(name, name) for name in self.examples})
 
     def without(self, ids: Mapping[str, frozenset[str]]) -> "SourceFiles":
-        """The same without some images. :param ids: by source."""
+        """The same without some images, which still tell whom the others show. :param ids: by source."""
 
         def kept(name: str, images: Iterable[Any]) -> tuple[Any, ...]:
             return tuple(image for image in images if image.id not in ids.get(name, frozenset()))
@@ -51,8 +52,15 @@ class SourceFiles:
         rest = SourceFiles(
             {name: kept(name, examples) for name, examples in self.examples.items()}, self.entries, self.namespaces
         )
+        rest.__dict__["people"] = self.people
         rest.__dict__["identities"] = {name: kept(name, images) for name, images in self.identities.items()}
         return rest
+
+    def only(self, names: Iterable[str]) -> "SourceFiles":
+        """Some of the sources, as if there were no others."""
+        some = SourceFiles({name: self.examples[name] for name in names}, self.entries, self.namespaces)
+        some.__dict__["identities"] = {name: self.identities[name] for name in some.examples}
+        return some
 
     def persons(self, source: str) -> Mapping[str, Person]:
         """By image id."""
@@ -63,26 +71,25 @@ def list_sources(
     entries: Mapping[str, SourceEntry],
     wanted: set[str],
     make: Callable[[str], Source],
-    disjoint: list[tuple[str, str]],
+    disjoint: list[Pair],
     seed: int,
     namespaces: Mapping[str, str] | None = None,
 ) -> SourceFiles:
-    """List the wanted sources, and those that they share patients with, so that a source is the same in every recipe.
+    """List the wanted sources, and those that `disjoint_from` leads to from them, through any number of steps.
+
+    Whom a source loses by the entries' `disjoint_from` depends on those sources alone: it is the same in every recipe.
+    Image files are read only if two sources are to be disjoint, to tell who is in both.
 
     :param make: builds a source from its name.
-    :param disjoint: pairs (a, b) of sources besides those of the entries: patients in both go to one of them only.
+    :param disjoint: pairs of wanted sources besides those of the entries: whoever is in both goes to one of them only.
     :param namespaces: as in `SourceFiles`.
     :raises DataError: as the sources do; also for a source without images or with a duplicate id.
     """
-    pairs = [(name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from]
-    pairs += [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]]
-    pairs = [pair for pair in pairs if wanted & set(pair)]
-    wanted = wanted.union(*pairs)
-    examples = {name: examples_of(name, entries[name], make(name)) for name in sorted(wanted)}
-    for name, other in pairs:
-        share = entries[name].share
-        examples[name], examples[other] = _partition(examples[name], examples[other], share, seed, name, other)
-    return SourceFiles(examples, entries, namespaces or {})
+    pairs = sorted((name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from)
+    examples = {name: examples_of(name, entries[name], make(name)) for name in sorted(linked(wanted, pairs))}
+    files = SourceFiles(examples, entries, namespaces or {})
+    files = by_groups(files, [pair for pair in pairs if pair[0] in examples], seed)
+    return without_common(files, [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]], seed)
 
 
 def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:
@@ -94,6 +101,7 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
         examples = tuple(source.examples())
     except DataError as error:
         raise DataError(f"source '{name}': {error}") from error
+    examples = tuple(replace(one, id=tidy(one.id), patient=tidy(one.patient)) for one in examples)
     if not examples:
         raise DataError(f"the source '{name}' has no images")
     twice = [image for image, count in Counter(example.id for example in examples).items() if count > 1]
@@ -120,17 +128,3 @@ def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:
         return example
     renamed = (names.get(label, label) for label in example.labels)
     return replace(example, labels=frozenset(label for label in renamed if label is not None))
-
-
-def _partition(
-    own: tuple[Example, ...], other: tuple[Example, ...], share: float, seed: int, name: str, other_name: str
-) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Patients in both go to `own` (a `share` of them) or to `other`; none stays in both."""
-    common = sorted({example.patient for example in own} & {example.patient for example in other})
-    order = permutation(len(common), seed, "disjoint", name, other_name)
-    ours = {common[index] for index in order[: round(share * len(common))]}
-    theirs = set(common) - ours
-    return (
-        tuple(example for example in own if example.patient not in theirs),
-        tuple(example for example in other if example.patient not in ours),
-    )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ssmtl.contracts.head import Output
-from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import choose, is_labeled
+from ssmtl.data.disjoint import in_common
 from ssmtl.data.identity import Person
 from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles
@@ -29,7 +29,7 @@ def split_tasks(
         name: dict(parts_of(name, examples, files.entries[name], seed, persons[name]))
         for name, examples in files.examples.items()
     }
-    restricted = _separate(tasks, parts, seed)
+    restricted = _separate(tasks, parts, seed, persons)
     trained = {spec.source for spec, _ in tasks.values()}
     whole = {name: _test_part(files.examples[name], parts[name]["test"], name in trained) for name in parts}
     tests = {
@@ -108,22 +108,22 @@ def _without_tested(
 
 
 def _separate(
-    tasks: Mapping[str, tuple[TaskSpec, Output]], parts: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int
-) -> dict[str, dict[str, tuple[Example, ...]]]:
+    tasks: Mapping[str, tuple[TaskSpec, Output]], parts: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int,
+    persons: Mapping[str, Mapping[str, Person]],
+) -> dict[str, dict[str, tuple[Example, ...]]]:  # fmt: skip
     """Each task's own parts: two tasks of one source with `disjoint_from` share its patients equally."""
     own = {task: dict(parts[spec.source]) for task, (spec, _) in tasks.items()}
     for task, (spec, _) in tasks.items():
         other = spec.disjoint_from
         if other is None or tasks[other][0].source != spec.source:
             continue
+        shown = persons[spec.source]
         for part in ("train", "val", "test"):
-            patients = sorted(
-                {example.patient for example in own[task][part]} & {example.patient for example in own[other][part]}
-            )
-            order = permutation(len(patients), seed, "disjoint", task, other, part)
-            ours = {patients[index] for index in order[: len(patients) // 2]}
-            own[task][part] = tuple(example for example in own[task][part] if example.patient in ours)
-            own[other][part] = tuple(example for example in own[other][part] if example.patient not in ours)
+            others = {shown[example.id] for example in own[other][part]}
+            drawn = in_common(own[task][part], shown, others, seed, task, other, part)
+            ours = set(drawn[: len(drawn) // 2])
+            own[task][part] = tuple(example for example in own[task][part] if shown[example.id] in ours)
+            own[other][part] = tuple(example for example in own[other][part] if shown[example.id] not in ours)
     return own
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from ssmtl.data.identity import ImageIdentity, People
+from ssmtl.data.names import tidy
 from ssmtl.errors import DataError, RunError, SsmtlError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
 from ssmtl.recipe.models import checked_names
@@ -34,6 +35,12 @@ class TaskSplit(FileModel):
     val: list[Id]
     test: Annotated[dict[str, DomainPart], AfterValidator(checked_names)]
     left_out: dict[str, int] = {}
+
+    def tidied(self) -> "TaskSplit":
+        """The same with ids as sources list them, whichever way their accents were encoded when it was written."""
+        test = {domain: part.model_copy(update={"ids": [*map(tidy, part.ids)]}) for domain, part in self.test.items()}
+        ids = {part: [*map(tidy, getattr(self, part))] for part in ("labeled", "unlabeled", "val")}
+        return self.model_copy(update={**ids, "test": test})
 
 
 class SplitFile(FileModel):
@@ -68,11 +75,14 @@ def write_split_file(
     fingerprints: Mapping[str, str],
     identities: Mapping[str, Sequence[ImageIdentity]] | None = None,
     namespaces: Mapping[str, str] | None = None,
+    people: People | None = None,
 ) -> None:
     """:param fingerprints: by source, of the content that was split.
 
     :param identities: by source, of its images. Those of whoever trains or validates are kept, so that none is ever
         tested, and of the test images a hash, so that a change of them is seen.
+    :param namespaces: by source, a word that is equal where patients are named alike; a source's own name if not given.
+    :param people: whom the images show; by default, what `identities` and `namespaces` tell.
     """
     identities = identities or {}
     spaces = {source: (namespaces or {}).get(source, source) for source in identities}
@@ -81,8 +91,8 @@ def write_split_file(
         fingerprints=dict(fingerprints),
         seed=seed,
         tasks=dict(splits),
-        namespaces=dict(namespaces or {}),
-        images=_images_of_the_used(splits, identities, People(identities, spaces)),
+        namespaces={**spaces, **(namespaces or {})},
+        images=_images_of_the_used(splits, identities, people or People(identities, spaces)),
         tested={
             source: {image.id: image.digest() for image in listed if image.id in ids}
             for source, listed in identities.items()
@@ -127,7 +137,7 @@ def used_images(split: SplitFile, images: Sequence[ImageIdentity], namespace: st
     :raises RunError: if the split does not tell who was used.
     """
     recorded = {
-        f"used {source}": [ImageIdentity(one, patient, content) for one, (content, patient) in listed.items()]
+        f"used {source}": [ImageIdentity(one, tidy(patient), content) for one, (content, patient) in listed.items()]
         for source, listed in split.images.items()
     }
     for name, task in split.tasks.items():
@@ -135,7 +145,10 @@ def used_images(split: SplitFile, images: Sequence[ImageIdentity], namespace: st
         unknown = [one for one in (*task.labeled, *task.unlabeled, *task.val) if one not in known]
         if unknown:
             raise RunError(f"split.json: images.{task.source}: lacks '{unknown[0]}', which task '{name}' used")
-    spaces = {f"used {source}": split.namespaces.get(source, f"used {source}") for source in split.images}
+    for source in split.images:
+        if source not in split.namespaces:
+            raise RunError(f"split.json: namespaces.{source}: is missing, though patients of the source were used")
+    spaces = {f"used {source}": split.namespaces[source] for source in split.images}
     people = People({**recorded, "asked": images}, {**spaces, "asked": namespace})
     used = {people.person(source, image) for source, listed in recorded.items() for image in listed}
     return frozenset(image.id for image in images if people.person("asked", image) in used)

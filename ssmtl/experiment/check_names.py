@@ -23,6 +23,8 @@ def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
             problems.append(Problem(f"{where}.use", what, hint))
     for name, source in recipe.sources.items():
         problems += _named(source.disjoint_from, recipe.sources, "source", f"sources.{name}.disjoint_from")
+        if source.disjoint_from == name:
+            problems.append(Problem(f"sources.{name}.disjoint_from", "a source cannot be disjoint from itself"))
     for name, task in recipe.tasks.items():
         problems += _task(name, task, recipe)
     if recipe.train.select_by == "validation" and not any(task.metrics for task in recipe.tasks.values()):

@@ -144,7 +144,7 @@ def fingerprints_of(recipe: Recipe, files: SourceFiles) -> dict[str, str]:
 def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
     """A word that is equal for two sources if one patient's name is one person in both.
 
-    The entry's `patients`, else its root, else the source's own name.
+    The entry's `patients`, else the folder that its root leads to, however it is spelt, else the source's own name.
 
     :raises DataError: if the root cannot be a path.
     """
@@ -154,9 +154,9 @@ def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
     if not isinstance(root, str):
         return f"source {name}"
     try:
-        place = folders.resolve(root)
-    except DataError as error:
-        raise DataError(f"source '{name}': {error}") from error
+        place = os.path.realpath(folders.resolve(root))
+    except (DataError, ValueError) as error:  # ValueError: a null character
+        raise DataError(f"source '{name}': root: {error}") from error
     return f"root {hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 

@@ -119,8 +119,15 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
         facts = _resumed(folder, facts)
         folder.results.unlink(missing_ok=True)
     else:
+        files = data.files
         write_split_file(
-            folder.split, data.splits, job.recipe.seed, data.fingerprints, data.files.identities, data.files.namespaces
+            folder.split,
+            data.splits,
+            job.recipe.seed,
+            data.fingerprints,
+            files.identities,
+            files.namespaces,
+            files.people,
         )
     write_model(folder.environment, facts)
     write_text(folder.recipe, yaml_file.dump(job.recipe.content()))

@@ -49,13 +49,9 @@ def test_copies_that_contradict_and_sources_that_share(tmp_path):
     table = (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()
     first = next(line for line in table[4:] if ",normal," in line)
     image = first.split(",")[0]
-    shutil.copy(folder / image, folder / "images" / "copy.png")
-    (folder / "images" / "link.png").symlink_to(folder / image)
-    table += [
-        "images/copy.png,pneumonia,,other",
-        f"images/../{image.removeprefix('./')},,,third",
-        "images/link.png,,,p",
-    ]
+    for name in ("copy", "second", "third"):
+        shutil.copy(folder / image, folder / "images" / f"{name}.png")
+    table += ["images/copy.png,pneumonia,,other", "images/second.png,,,Other", "images/third.png,,,p"]
     (folder / "manifest.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
     entry = {"use": "manifest", "root": folder.name, "patient": "patient"}
     sources = {"chex": {**entry, "label": "diagnosis"}, "jsrt": {**entry, "mask": "lung"}}
@@ -65,6 +61,7 @@ def test_copies_that_contradict_and_sources_that_share(tmp_path):
     images, patients, _, _, copies = row(shown, "chex")
     assert (images, patients, copies) == (43, 40, 3)  # the copies show the person of the first
     assert "source chex: of 1 image there are copies with other labels" in shown
+    assert "source chex: patients 'Other' and 'other': one person or two?" in shown
     assert "sources chex and jsrt have 40 images and 40 patients in common" in shown
     assert re.search(r"task diagnosis: \d+ images left out, whose patients are tested or validate elsewhere", shown)
 

@@ -174,6 +174,10 @@ def test_names_are_plain():
             "tasks.lungs.disjoint_from: no task is called 'lung' (did you mean 'lungs'?)",
         ),
         (
+            {"sources__radiographs__disjoint_from": "radiographs"},
+            "sources.radiographs.disjoint_from: a source cannot be disjoint from itself",
+        ),
+        (
             {"tasks__lungs__disjoint_from": "lungs"},
             "tasks.lungs.disjoint_from: a task cannot be disjoint from itself",
         ),

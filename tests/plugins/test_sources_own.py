@@ -107,6 +107,21 @@ def test_manifest_errors_say_where(tmp_path, lines, options, message):
         manifest(tmp_path, **options)
 
 
+def test_a_manifest_with_two_links_to_one_file(tmp_path):
+    table(tmp_path, "image", "scans/a.png", "scans/link.png")
+    (tmp_path / "scans" / "link.png").symlink_to("a.png")
+    with pytest.raises(DataError, match=r"line 3, column 'image': 'scans/link.png' is already on line 2, as 'scans/a"):
+        manifest(tmp_path)
+
+
+def test_patients_that_pandas_wrote_as_numbers_with_a_point(tmp_path):
+    table(tmp_path, "image,patient,named", "scans/a.png,3.0,P1", "scans/b.png,3,1.0", "scans/c.png,,1")
+    assert [example.patient for example in manifest(tmp_path)] == ["3", "3", "scans/c.png"]
+    assert [example.patient for example in manifest(tmp_path, patient="named")] == ["P1", "1.0", "1"]
+    table(tmp_path, "image,patient", "scans/a.png,3.0", "scans/b.png,3.1")
+    assert [example.patient for example in manifest(tmp_path)] == ["3.0", "3.1"], "not whole numbers"
+
+
 def test_manifest_that_is_missing_binary_or_ambiguous(tmp_path):
     with pytest.raises(DataError, match=r"manifest.csv cannot be read"):
         manifest(tmp_path)
