@@ -187,7 +187,7 @@ def test_a_source_that_no_task_trains_on_is_entirely_a_test_set():
 @pytest.mark.parametrize(
     ("tasks", "source", "message"),
     [
-        ({"t": (spec(labeled=1000), OUTPUT)}, listed(), "1000 images wanted"),
+        ({"t": (spec(labeled=1000), OUTPUT)}, listed(), "1000 images are wanted"),
         ({"t": (spec(), Output("multiclass", ("a", "bee")))}, listed(), "no image .* has the class 'bee'"),
         ({"t": (spec(), Output("masks", ("liver",)))}, listed(), "the structure 'liver'"),
         (
