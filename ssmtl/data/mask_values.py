@@ -97,7 +97,7 @@ def by_itself(image: OpenImage, name: str) -> Mask:
 
 def _is_soft(values: Array, counts: NDArray[np.int64], image: OpenImage) -> bool:
     """Whether the histogram has two peaks, black and white, and little between them."""
-    unit = to_unit(values * values.dtype.type(image.step))
+    unit = to_unit(np.multiply(values, image.step, dtype=values.dtype))
     between = (unit > EDGE[0]) & (unit < EDGE[1])
     low, middle, high = (int(counts[part].sum()) for part in (unit <= EDGE[0], between, unit >= EDGE[1]))
     return 2 * middle < min(low, high) and (image.lossy or int(between.sum()) >= EDGE_VALUES)
@@ -113,7 +113,7 @@ def _codes(image: OpenImage, name: str, nearest_grey: bool = False) -> tuple[Arr
     if image.no_mask:
         raise DataError(f"mask {name} {image.no_mask}")
     if image.step > 1:
-        array = array // array.dtype.type(image.step)
+        array = np.floor_divide(array, image.step, dtype=array.dtype)
     if not np.issubdtype(array.dtype, np.unsignedinteger):
         to_unit(array, f"mask {name}")  # refuses floats outside [0, 1] and signed integers
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1):

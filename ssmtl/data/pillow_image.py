@@ -114,8 +114,7 @@ def _is_transparent(image: Image.Image) -> bool:
         return False
     if image.mode.startswith("I;16"):
         return bool((np.asarray(image) == image.info["transparency"]).any())
-    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
-    return bool(lowest < OPAQUE)
+    return bool((np.asarray(image.convert("RGBA").getchannel("A")) < OPAQUE).any())
 
 
 def _array(image: Image.Image, file_format: str | None) -> Array:
