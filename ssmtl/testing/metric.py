@@ -56,7 +56,7 @@ def _check(metric: Metric, output: Output, name: str) -> None:
     assert torch.equal(targets, before[1]), f"{name} changes the targets it is given"
     assert values, f"{name} returns nothing"
     for key, value in values.items():
-        assert not (wrong := wrong_value(value, ROWS)), f"{name}: '{key}' {wrong}"
+        assert not (problem := wrong_value(value, ROWS)), f"{name}: '{key}' {problem}"
         assert not value.isnan().any(), f"{name}: '{key}' is NaN where every class occurs"
     _assert_equal(metric(probabilities, targets), values, f"{name} gives other values the second time")
     order = torch.randperm(ROWS, generator=samples.generator(0))
