@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -44,6 +45,19 @@ def wrong_facts(metric: Metric) -> list[str]:
     elif metric.selects and metric.higher_is_better is None:
         problems.append("selects is True, but higher_is_better is None: it cannot select weights")
     return problems
+
+
+def wrong_value(value: object, rows: int) -> str:
+    """What is wrong with a value for this number of images; empty if it is as it should be."""
+    if not isinstance(value, Tensor):
+        return f"is a {type(value).__name__}, expected a tensor"
+    if tuple(value.shape) not in ((), (rows,)):
+        return f"has shape {tuple(value.shape)}, expected () or ({rows},), one for each image"
+    if value.is_complex():
+        return "is complex, expected real numbers"
+    if value.layout != torch.strided or value.device.type != "cpu":
+        return f"is a {value.layout} tensor on {value.device}, expected a dense one on the CPU"
+    return ""
 
 
 def selecting_metric(metrics: Iterable[Metric]) -> Metric | None:

@@ -25,7 +25,7 @@ from ssmtl.errors import DataError
 from ssmtl.regular_file import check_file, read_text
 from ssmtl.wording import counted
 
-FORMAT = 4
+FORMAT = 5
 """Increased when what is written for the same content changes."""
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)

@@ -1,44 +1,28 @@
 """Image files, and how any image becomes what is cached: 8-bit grey or colour."""
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ssmtl.contracts.source import Pixels
-from ssmtl.data.decoding_memory import COLOUR, DECODING, GREY
+from ssmtl.data.decoding_memory import DECODING
 from ssmtl.data.dicom import decode_dicom
+from ssmtl.data.pillow_image import FORMATS, Array, OpenImage, decode_pillow
 from ssmtl.errors import DataError
 from ssmtl.regular_file import read_bytes
 
-Array = NDArray[np.generic]
 Float = NDArray[np.float32]
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF")
 DICOM_SUFFIXES = (".dcm", ".dicom")
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # at twice that size Pillow raises an error
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-
-
-@dataclass(frozen=True)
-class OpenImage:
-    """An image's values.
-
-    :param orientation: its EXIF tag, 1 to 8, which has been applied. :param lossy: whether it is a JPEG.
-    """
-
-    array: Array
-    orientation: int = 1
-    lossy: bool = False
 
 
 class ImageSize(NamedTuple):
@@ -75,7 +59,7 @@ class ImageFile:
 
         EXIF orientation is applied, transparency is flattened on black, palettes are resolved, CMYK becomes RGB.
         A DICOM file is rescaled, windowed (its first window, else its VOI table, else min-max) and float;
-        MONOCHROME1 is inverted.
+        MONOCHROME1 is inverted, as is a TIFF whose 0 is white.
         :raises DataError: naming the file, whatever is wrong with it.
         """
         with self.opened() as image:
@@ -93,7 +77,7 @@ class ImageFile:
             raise DataError(f"{self.path} is empty (0 bytes)")
         dicom = self.path.suffix.lower() in DICOM_SUFFIXES or content[128:132] == b"DICM"
         try:
-            return OpenImage(decode_dicom(content, reserve)) if dicom else _decode(content, reserve)
+            return OpenImage(decode_dicom(content, reserve)) if dicom else decode_pillow(content, reserve)
         except ImportError as error:
             raise DataError(f"{self.path} is a DICOM file. To read it: pip install 'ssmtl[dicom]' ({error})") from error
         except UnidentifiedImageError as error:
@@ -126,39 +110,6 @@ def opened(pixels: Pixels) -> Iterator[OpenImage]:
             yield image
     else:
         yield OpenImage(pixels.read())
-
-
-def _decode(content: bytes, reserve: Callable[[int], None]) -> OpenImage:
-    with Image.open(BytesIO(content), formats=FORMATS) as file:
-        grey = (file.mode in ("1", "L", "I", "F") or file.mode.startswith("I;16")) and "transparency" not in file.info
-        reserve(file.width * file.height * (GREY if grey else COLOUR))
-        tag = file.getexif().get(ExifTags.Base.Orientation, 1)
-        file.load()
-        array = _array(ImageOps.exif_transpose(file), file.format)
-        return OpenImage(array, int(tag) if tag in range(2, 9) else 1, file.format == "JPEG")
-
-
-def _array(image: Image.Image, file_format: str | None) -> Array:
-    if image.mode == "1":
-        return np.asarray(image.convert("L"))
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
-    if image.mode == "I":
-        wide = np.asarray(image)
-        if file_format != "PNG" or wide.min() < 0 or wide.max() > np.iinfo(np.uint16).max:
-            raise DataError("signed or 32-bit integers have no known full range; expected 8 or 16 bits, unsigned")
-        return wide.astype(np.uint16)
-    if image.mode == "F":
-        values = np.asarray(image)
-        if not (values.min() >= 0 and values.max() <= 1):
-            raise DataError(f"floats from {values.min():g} to {values.max():g}; expected [0, 1]")
-        return values
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        solid = image.convert("RGBA")
-        flat = Image.new("RGBA", solid.size, (0, 0, 0, 255))
-        flat.alpha_composite(solid)
-        return np.asarray(flat.convert("RGB"))
-    return np.asarray(image if image.mode == "L" else image.convert("RGB"))
 
 
 def to_unit(array: Array, name: str = "an array") -> Float:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmtl.data.images import Array, OpenImage, to_grey, to_unit
+from ssmtl.data.images import to_grey, to_unit
+from ssmtl.data.pillow_image import Array, OpenImage
 from ssmtl.errors import DataError
 
 OUTSIDE, INSIDE, UNKNOWN = 0, 1, 255
@@ -62,7 +63,7 @@ def by_meaning(image: OpenImage, meaning: Meaning, name: str) -> Mask:
 
     :raises DataError: naming the mask, for a value that nothing is said about.
     """
-    codes, coloured = _codes(image.array, name)
+    codes, coloured = _codes(image, name)
     present = frozenset(np.unique(codes).tolist())
     rest = present - meaning.outside - meaning.unknown
     inside = rest if meaning.inside is None else meaning.inside
@@ -84,7 +85,7 @@ def by_itself(image: OpenImage, name: str) -> Mask:
     the range, provided that few pixels are between black and white.
     :raises DataError: naming the mask and its values, for any other.
     """
-    codes, coloured = _codes(image.array, name, nearest_grey=image.lossy)
+    codes, coloured = _codes(image, name, nearest_grey=image.lossy)
     values, counts = np.unique(codes, return_counts=True)
     if len(values) == 1 or (len(values) == 2 and values[0] == 0):
         return np.not_equal(codes, 0).astype(np.uint8)
@@ -96,17 +97,23 @@ def by_itself(image: OpenImage, name: str) -> Mask:
 
 def _is_soft(values: Array, counts: NDArray[np.int64], image: OpenImage) -> bool:
     """Whether the histogram has two peaks, black and white, and little between them."""
-    unit = to_unit(values)
+    unit = to_unit(np.multiply(values, image.step, dtype=values.dtype))
     between = (unit > EDGE[0]) & (unit < EDGE[1])
     low, middle, high = (int(counts[part].sum()) for part in (unit <= EDGE[0], between, unit >= EDGE[1]))
     return 2 * middle < min(low, high) and (image.lossy or int(between.sum()) >= EDGE_VALUES)
 
 
-def _codes(array: Array, name: str, nearest_grey: bool = False) -> tuple[Array, bool]:
-    """One number for each pixel, and whether it stands for a colour.
+def _codes(image: OpenImage, name: str, nearest_grey: bool = False) -> tuple[Array, bool]:
+    """One number for each pixel, grey values as they are stored, and whether it stands for a colour.
 
     :param nearest_grey: whether colours that JPEG made of grey are grey.
+    :raises DataError: naming the mask, if different values may have become one number.
     """
+    array = image.array
+    if image.no_mask:
+        raise DataError(f"mask {name} {image.no_mask}")
+    if image.step > 1:
+        array = np.floor_divide(array, image.step, dtype=array.dtype)
     if not np.issubdtype(array.dtype, np.unsignedinteger):
         to_unit(array, f"mask {name}")  # refuses floats outside [0, 1] and signed integers
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 1):

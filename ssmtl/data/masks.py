@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from ssmtl.contracts.source import Example, Pixels
-from ssmtl.data.images import Array, ImageSize, opened, resample
+from ssmtl.data.images import ImageSize, opened, resample
 from ssmtl.data.mask_values import INSIDE, UNKNOWN, Mask, Meaning, by_itself, by_meaning, meaning_of
+from ssmtl.data.pillow_image import Array
 from ssmtl.errors import DataError
 
 SIDEWAYS = 5

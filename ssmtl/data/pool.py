@@ -95,7 +95,7 @@ def list_sources(
 def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:
     """What the source holds, with its classes renamed and its masks' values explained.
 
-    :raises DataError: as the source does; also if it has no image, or a duplicate id.
+    :raises DataError: as the source does; also if it has no image, a duplicate id, or none of a class that is renamed.
     """
     try:
         examples = tuple(source.examples())
@@ -108,6 +108,7 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
     if twice:
         raise DataError(f"the source '{name}' names the image '{twice[0]}' twice")
     if entry.rename:
+        _check_renamed(name, entry, examples)
         examples = tuple(_renamed(example, entry.rename) for example in examples)
     if entry.values:
         _check_structures(name, entry, examples)
@@ -121,6 +122,14 @@ def _check_structures(name: str, entry: SourceEntry, examples: tuple[Example, ..
         if structure not in structures:
             hint = nearest(structure, structures)
             raise DataError(f"source '{name}': values: no image has a mask of the structure '{structure}' ({hint})")
+
+
+def _check_renamed(name: str, entry: SourceEntry, examples: tuple[Example, ...]) -> None:
+    labels = {label for example in examples for label in example.labels or ()}
+    for label in entry.rename:
+        if label not in labels:
+            hint = nearest(label, labels)
+            raise DataError(f"source '{name}': rename: no image is labelled '{label}' ({hint})")
 
 
 def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:

@@ -118,6 +118,9 @@ def _identity(source: str, name: str) -> int:
 
 def _labels(examples: Sequence[Example], output: Output, source: str) -> Tensor:
     if output.kind == "multilabel":
+        for example in examples:
+            for label in sorted(example.labels or ()):
+                _check_class(label, example, output, source)
         known = [[float(name in (example.labels or ())) for name in output.classes] for example in examples]
         return torch.tensor(known, dtype=torch.float32).reshape(len(examples), len(output.classes))
     return torch.tensor([_class(example, output, source) for example in examples], dtype=torch.int64)
@@ -133,9 +136,13 @@ def _class(example: Example, output: Output, source: str) -> int:
             "the head has one label per image (multilabel: false)"
         )
     (label,) = example.labels
+    _check_class(label, example, output, source)
+    return output.classes.index(label)
+
+
+def _check_class(label: str, example: Example, output: Output, source: str) -> None:
     if label not in output.classes:
         raise DataError(
             f"the source '{source}': {example.id} is labelled '{label}', which is not a class of the head "
-            f"({nearest(label, output.classes)}); rename it with 'rename:' in the sources file"
+            f"({nearest(label, output.classes)}); rename it with 'rename:' in the sources file, where null drops it"
         )
-    return output.classes.index(label)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ssmtl.contracts.metric import Metric
+from ssmtl.contracts.metric import Metric, wrong_value
 from ssmtl.errors import warn
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.experiment.attribution import WrongResultError
@@ -40,21 +40,26 @@ def tell_undefined(task: str, part: str, scores: Scores, told: set[str]) -> None
 
 
 def score(task: Task, predictions: Predictions) -> Scores:
-    """Every metric of the task; per-image values are kept and averaged.
+    """Every metric of the task, each with a copy of the predictions; per-image values are kept and averaged.
 
     What a metric warns of is the reason why its values are NaN, or else shown as a warning.
 
-    :raises WrongResultError: if a metric does not return values by name.
+    :raises WrongResultError: if a metric does not return values by name, as its contract says, or one of its names is
+        another metric's.
     """
     values: dict[str, float] = {}
     per_image: dict[str, Tensor] = {}
     metrics: dict[str, Metric] = {}
     undefined: dict[str, str] = {}
-    for metric in task.metrics.values():
+    for title, metric in task.metrics.items():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            own = _checked(metric, metric(predictions.probabilities, predictions.targets))
+            found = metric(predictions.probabilities.clone(), predictions.targets.clone())
+            own = _checked(metric, found, len(predictions.ids))
         for name, value in own.items():
+            if name in metrics:
+                other = next(key for key, one in task.metrics.items() if one is metrics[name])
+                raise WrongResultError(metric, f"'{title}' and '{other}' both return a value called '{name}'")
             if value.ndim:
                 per_image[name] = value
             values[name] = value.double().mean().item()
@@ -67,15 +72,17 @@ def score(task: Task, predictions: Predictions) -> Scores:
     return Scores(values, per_image, metrics, undefined)
 
 
-def _checked(metric: Metric, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+def _checked(metric: Metric, values: Mapping[str, Tensor], rows: int) -> Mapping[str, Tensor]:
     """:raises WrongResultError: if the values are not what the contract of a metric says."""
     if not isinstance(values, Mapping):
         raise WrongResultError(metric, f"it returned a {type(values).__name__}, expected values by name")
+    if not values:
+        raise WrongResultError(metric, "it returned no value, expected one or more by name")
     for name, value in values.items():
         if not isinstance(name, str) or not name:
             raise WrongResultError(metric, f"it named a value {name!r:.60}, expected a word")
-        if not isinstance(value, Tensor):
-            raise WrongResultError(metric, f"its value '{name}' is a {type(value).__name__}, expected a tensor")
+        if wrong := wrong_value(value, rows):
+            raise WrongResultError(metric, f"its value '{name}' {wrong}")
     return values
 
 

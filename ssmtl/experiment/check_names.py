@@ -49,6 +49,11 @@ def _task(name: str, task: TaskSpec, recipe: Recipe) -> list[Problem]:
     problems += _named(task.disjoint_from, recipe.tasks, "task", f"{where}.disjoint_from")
     if task.disjoint_from == name:
         problems.append(Problem(f"{where}.disjoint_from", "a task cannot be disjoint from itself"))
+    used = [metric.use for _, kind, metric in task.components() if kind == "metric"]
+    for number, metric in enumerate(used):
+        if metric in used[:number]:
+            what = f"'{metric}' is there twice, and both would return values of the same names"
+            problems.append(Problem(f"{where}.metrics.{number}", what, "one of them would replace the other"))
     for domain, source in task.evaluate_on.items():
         problems += _named(source, recipe.sources, "source", f"{where}.evaluate_on.{domain}")
     return problems

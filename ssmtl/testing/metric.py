@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.head import Output
-from ssmtl.contracts.metric import Metric, wrong_facts
+from ssmtl.contracts.metric import Metric, wrong_facts, wrong_value
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, check_options, made, name_of
 
@@ -56,10 +56,7 @@ def _check(metric: Metric, output: Output, name: str) -> None:
     assert torch.equal(targets, before[1]), f"{name} changes the targets it is given"
     assert values, f"{name} returns nothing"
     for key, value in values.items():
-        assert isinstance(value, Tensor), f"{name}: '{key}' is {type(value).__name__}, expected a tensor"
-        assert tuple(value.shape) in ((), (ROWS,)), (
-            f"{name}: '{key}' has shape {tuple(value.shape)}, expected () or ({ROWS},)"
-        )
+        assert not (problem := wrong_value(value, ROWS)), f"{name}: '{key}' {problem}"
         assert not value.isnan().any(), f"{name}: '{key}' is NaN where every class occurs"
     _assert_equal(metric(probabilities, targets), values, f"{name} gives other values the second time")
     order = torch.randperm(ROWS, generator=samples.generator(0))

@@ -397,6 +397,16 @@ class Wide(Right):
         return {"right": probabilities}
 
 
+class Complex(Right):
+    def __call__(self, probabilities, targets):
+        return {"right": torch.tensor(1 + 5j)}
+
+
+class Nothing(Right):
+    def __call__(self, probabilities, targets):
+        return {}
+
+
 class Names(Right):
     def __call__(self, probabilities, targets):
         return {f"right {len(targets)}": (probabilities.argmax(1) == targets).float()}
@@ -431,7 +441,9 @@ class Silent:
     ("make", "message"),
     [
         (FirstRow, "order of the images"),
-        (Wide, "has shape"),
+        (Wide, r"'right' has shape .*, expected \(\) or \(12,\)"),
+        (Complex, "'right' is complex, expected real numbers"),
+        (Nothing, "returns nothing"),
         (Names, "for other images"),
         (Centred, "other images"),
         (Sideless, "higher_is_better is 'no', expected True, False or None"),

@@ -112,6 +112,8 @@ class SickMetric:
             return {5: torch.ones(())}
         if Sick.where == "a metric's value":
             return {"five": 5.0}
+        if Sick.where == "a metric's shape":
+            return {"m": torch.ones(1000)}
         if Sick.where == "a metric's return":
             return None
         return {"right": (probabilities.argmax(1) == targets).float().mean()}
@@ -235,6 +237,7 @@ def test_a_copy_of_the_model_is_named_too(sick, tmp_path):
     [
         ("a metric's name", "it named a value 5, expected a word"),
         ("a metric's value", "its value 'five' is a float, expected a tensor"),
+        ("a metric's shape", r"its value 'm' has shape \(1000,\), expected"),
         ("a metric's return", "it returned a NoneType, expected values by name"),
     ],
 )

@@ -140,6 +140,14 @@ def test_wrong_types_and_ranges_are_reported_once_with_their_place(changes, wher
     assert message.endswith(f"found {found}")
 
 
+def test_a_metric_that_is_there_twice():
+    metrics = ["dice", "jaccard", {"use": "dice", "threshold": 0.1}]
+    assert problems(small(tasks__lungs__metrics=metrics)) == [
+        "file: tasks.lungs.metrics.2: 'dice' is there twice, and both would return values of the same names "
+        "(one of them would replace the other)"
+    ]
+
+
 def test_names_are_plain():
     content = small()
     content["tasks"]["a.b"] = content["tasks"].pop("diagnosis")

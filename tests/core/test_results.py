@@ -20,6 +20,7 @@ from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import score, tell_undefined
 from ssmtl.evaluation.selection import selection_score
 from ssmtl.events import Evaluated, StepEnded
+from ssmtl.experiment.attribution import WrongResultError
 from ssmtl.json_file import without_nan
 from ssmtl.model.weights import load_weights, save_weights
 from ssmtl.recipe.json_schema import PLACES, recipe_schema
@@ -57,6 +58,49 @@ def test_values_of_single_images_are_kept_and_averaged():
     assert list(found.per_image) == ["dice"]
     assert found.per_image["dice"] is values
     assert found.metrics == {"dice": one, "count": one, "f1": two}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (torch.ones(3), r"its value 'm' has shape \(3,\), expected \(\) or \(4,\), one for each image"),
+        (torch.ones(4, 2), r"has shape \(4, 2\)"),
+        (torch.ones(0), r"has shape \(0,\)"),
+        (torch.ones(1), r"has shape \(1,\)"),
+        (torch.tensor(1 + 5j), "is complex, expected real numbers"),
+        (torch.ones(4, device="meta"), "on meta, expected a dense one on the CPU"),
+        (torch.ones(4).to_sparse(), "is a torch.sparse_coo tensor"),
+    ],
+)
+def test_a_value_of_another_shape_or_kind_is_the_metrics_mistake(value, said):
+    metric = Made({"m": value})
+    with pytest.raises(WrongResultError, match=said) as caught:
+        scores(metric)
+    assert caught.value.component is metric
+    with pytest.raises(WrongResultError, match="it returned no value"):
+        scores(Made({}))
+
+
+def test_two_metrics_do_not_return_the_same_name():
+    one, two = Made({"dice": 0.5, "f1": 1.0}), Made({"f1": 0.0})
+    with pytest.raises(WrongResultError, match="'1' and '0' both return a value called 'f1'") as caught:
+        scores(one, two)
+    assert caught.value.component is two
+
+
+def test_what_a_metric_changes_is_its_own_copy():
+    class Greedy(Made):
+        def __call__(self, probabilities, targets):
+            seen.append((probabilities.sum().item(), targets.sum().item()))
+            probabilities.zero_(), targets.zero_()
+            return super().__call__(probabilities, targets)
+
+    seen = []
+    predictions = Predictions(("a", "b"), ("p", "q"), torch.ones(2, 2), torch.ones(2))
+    score(SimpleNamespace(metrics={"x": Greedy({"x": 1.0}), "y": Greedy({"y": 1.0})}), predictions)
+    assert seen == [(4.0, 2.0), (4.0, 2.0)]
+    assert predictions.probabilities.sum() == 4
+    assert predictions.targets.sum() == 2
 
 
 def test_the_selection_score_is_the_mean_over_tasks_of_what_selects():

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from made_examples import example
 from ssmtl.contracts.head import Output
 from ssmtl.data.given_split import read_split
 from ssmtl.data.parts import parts_of
-from ssmtl.data.pool import SourceFiles, list_sources
+from ssmtl.data.pool import SourceFiles, examples_of, list_sources
+from ssmtl.data.rows import rows_of
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, write_split_file
 from ssmtl.errors import DataError
@@ -125,6 +127,28 @@ def test_labels_are_renamed_and_dropped():
 
     found = list_sources({"s": entry(rename={"A": "a", "junk": None})}, {"s"}, Made, [], 0).examples["s"]
     assert [row.labels for row in found] == [{"a"}, set(), None]
+
+
+def test_a_class_that_is_renamed_and_that_no_image_has():
+    made = SimpleNamespace(examples=lambda: [example(0, "healthy"), example(1, "ill")])
+    with pytest.raises(DataError, match=r"source 's': rename: no image is labelled 'ill ' \(did you mean 'ill'\?\)"):
+        examples_of("s", entry(rename={"healthy": None, "ill ": "ill"}), made)
+
+
+def test_a_label_that_is_no_class_is_refused_with_several_labels_too():
+    output = Output("multilabel", ("healthy", "ill"))
+    decoded = SimpleNamespace(structures=())
+    for labels in (("il l",), ("ill", "il l")):
+        rows = [example(0, "healthy", "ill"), example(1, *labels)]
+        assert rows_of("s", ["i0"], output, rows, decoded).targets.tolist() == [[1.0, 1.0]]
+        with pytest.raises(
+            DataError, match=r"'s': i1 is labelled 'il l', which is not .* \(did you mean 'ill'\?\); ren"
+        ):
+            rows_of("s", ["i0", "i1"], output, rows, decoded)
+        made = SimpleNamespace(examples=lambda rows=rows: rows)
+        dropped = examples_of("s", entry(rename={"il l": None}), made)
+        kept = rows_of("s", ["i1"], output, dropped, decoded).targets.tolist()
+        assert kept == [[0.0, float("ill" in labels)]]
 
 
 @pytest.mark.parametrize(("rows", "message"), [([], "has no images"), ([example(0), example(0)], "image 'i0' twice")])
