@@ -136,7 +136,7 @@ def test_strange_values(mistake, out):
 
 def test_a_home_that_does_not_exist(out):
     override = "sources.chex={use: folders, root: ~nosuchuser}"
-    refused(run(out, override, *SMALL), "source 'chex': nothing at ~nosuchuser: ")
+    refused(run(out, override, *SMALL), "source 'chex': root: nothing at ~nosuchuser: ")
 
 
 @pytest.mark.parametrize("command", ["run", "check", "evaluate", "bench"])
