@@ -84,9 +84,10 @@ class Suite:
         over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
         images = f"{_signed(row['low'])} to {_signed(row['high'])}"
         floor = row["p_boot"] == row["p_boot_least"]
-        over_images = f"p {_p(row['p_boot'], floor)} over images ({_p(row['p_boot_holm'], floor)} after Holm)"
+        drawn = "patients" if row["patients"] else "images"
+        resampled = f"p {_p(row['p_boot'], floor)} over {drawn} ({_p(row['p_boot_holm'], floor)} after Holm)"
         verdict = self.verdict(system, against, metric, domain, labels)
-        return f"{_signed(row['difference'])} [{seeds}], {over_seeds}; images [{images}], {over_images}: *{verdict}*"
+        return f"{_signed(row['difference'])} [{seeds}], {over_seeds}; {drawn} [{images}], {resampled}: *{verdict}*"
 
     def verdict(
         self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None

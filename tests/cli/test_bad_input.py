@@ -247,7 +247,7 @@ def test_a_mask_of_another_size(my_images, out):
 def test_a_budget_larger_than_the_set(my_images, out):
     refused(
         run_on(my_images, out, "tasks.lungs.labeled=30"),
-        "task 'lungs': labeled: 30 images wanted, the train part has ",
+        "task 'lungs': labeled: 30 images are wanted, the train part has ",
     )
 
 
