@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ssmtl.atomic_file import write_text
 from ssmtl.errors import RunError, SsmtlError
@@ -29,7 +29,13 @@ Id = Annotated[Any, AfterValidator(_text)]
 """An image's id: a string, possibly with surrogate escapes for a file name that is not valid UTF-8."""
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
-"""A float that may be NaN, stored as null."""
+"""A float that may be NaN or infinite, stored as null."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""How many of something there are; more than 2 ** 53 is no count, and no exact float."""
+
+Seconds = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+"""A duration, of up to 30 000 years."""
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -37,6 +37,8 @@ def evaluate(
     from ssmtl.runs.folder import RunFolder
 
     folder = RunFolder(run)
+    if out is not None:
+        folder.check_not_own(out)
     with hinting_at_its_plugins(folder, local or ()):
         results = evaluate_run(folder, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
     print_results(Console(), results)

@@ -60,8 +60,11 @@ def evaluate_run(
 
     :param wanted: `TASK=NAME`, or `NAME` of a source for every task that it has labels for; empty: the run's domains.
     :param sources: a sources file whose entries are added to, or replace, the run's own.
-    :raises RunError: if `run` holds no finished run, or a link.
+    :param weights: best or last.
+    :raises RunError: if `run` holds no finished run, or a link, or its weights are not those that it wrote.
     """
+    if weights not in ("best", "last"):
+        raise RunError(f"there are no weights called '{weights}'; expected best or last")
     check_own(run.path)
     if not run.is_finished:
         raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
@@ -215,5 +218,8 @@ def _check_weights(run: RunFolder, which: str, origin: TrainedBy) -> None:
     """:raises RunError: if the weights are not those that the run was finished with, or of another recipe or split."""
     path = run.weights(which)
     origin.check(origin_of_weights(path), f"{path}", run.path)
-    if run.read_results().weights.get(which) not in (None, checksum(path)):
+    known = run.read_results().weights.get(which)
+    if known is None:
+        raise RunError(f"{run.results}: weights.{which}: is missing; without its checksum, {path} cannot be checked")
+    if known != checksum(path):
         raise RunError(f"{path} is not as the run wrote it: its checksum differs from the one in {run.results}")

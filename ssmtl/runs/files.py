@@ -2,25 +2,25 @@
 
 from typing import Any
 
-from ssmtl.json_file import FileModel, Id, Number
+from ssmtl.json_file import Count, FileModel, Id, Number, Seconds
 
 
 class Selected(FileModel):
     """Which weights are reported. :param score: their validation score; None if nothing was validated."""
 
     by: str
-    step: int
+    step: Count
     score: Number | None = None
 
 
 class Budget(FileModel):
     """How many images of a task training could use, and how."""
 
-    labeled: int
-    unlabeled: int
+    labeled: Count
+    unlabeled: Count
     unlabeled_includes_labeled: bool = True
-    val: int
-    labeled_classes: dict[str, int] = {}
+    val: Count
+    labeled_classes: dict[str, Count] = {}
 
 
 class MetricFacts(FileModel):
@@ -42,13 +42,13 @@ class Results(FileModel):
 
     name: str
     seed: int
-    steps: int = 0
+    steps: Count = 0
     selected: Selected
     recipe_hash: str
     data_fingerprint: str = ""
-    parameters: int = 0
+    parameters: Count = 0
     tasks: dict[str, dict[str, dict[str, Number]]]
-    counts: dict[str, dict[str, dict[str, int]]] = {}
+    counts: dict[str, dict[str, dict[str, Count]]] = {}
     metrics: dict[str, dict[str, MetricFacts]] = {}
     validation: dict[str, dict[str, Number]] = {}
     budgets: dict[str, Budget] = {}
@@ -56,17 +56,17 @@ class Results(FileModel):
     classes: dict[str, list[str]] = {}
     sources: dict[str, dict[str, str]] = {}
     skipped: dict[str, dict[Id, str]] = {}
-    steps_skipped: int = 0
+    steps_skipped: Count = 0
     weights: dict[str, str] = {}
-    excluded: dict[str, dict[str, int]] = {}
-    seconds: float = 0.0
+    excluded: dict[str, dict[str, Count]] = {}
+    seconds: Seconds = 0.0
 
 
 class BestSoFar(FileModel):
     """The best validation score of a run so far, and the values behind it, by task and metric."""
 
     score: Number | None = None
-    step: int = 0
+    step: Count = 0
     values: dict[str, dict[str, Number]] = {}
 
 
@@ -79,19 +79,19 @@ class CheckpointFacts(FileModel):
     """
 
     format: int
-    step: int
+    step: Count
     recipe_hash: str
     data_fingerprints: dict[str, str]
     code_version: str
     recipe_origin: str
     split_origin: str
     torch: str
-    threads: int
+    threads: Count
     numbers: dict[str, Any]
     best: BestSoFar
-    log_bytes: int
-    skipped: int
-    seconds: float
+    log_bytes: Count
+    skipped: Count
+    seconds: Seconds
     files: dict[str, str] = {}
 
 
@@ -110,7 +110,7 @@ class Environment(FileModel):
     python: str = ""
     platform: str = ""
     device: str = ""
-    threads: int = 0
+    threads: Count = 0
     versions: dict[str, str] = {}
     plugins: dict[str, str] = {}
     local_plugins: list[str] = []

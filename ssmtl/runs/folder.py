@@ -101,6 +101,17 @@ class RunFolder:
                     "give another --out, or remove it"
                 )
 
+    def check_not_own(self, path: Path) -> None:
+        """:raises RunError: if the run itself wrote, or would write, to this path."""
+        own = (
+            self.recipe, self.split, self.environment, self.log, self.results, self.per_image, self.report, self.lock,
+            self.predictions, self.figures, self.checkpoints, self.nonfinite, self.weights("best").parent,
+        )  # fmt: skip
+        place = path.resolve()
+        for one in own:
+            if place == one.resolve() or one.resolve() in place.parents:
+                raise RunError(f"--out {path} is the run's own {one.name}; give a path outside {self.path}")
+
     def read_recipe(self) -> RecipeText:
         """:raises RunError: if the folder holds no run, or a link. :raises RecipeError: if its recipe is damaged."""
         check_own(self.path)

@@ -8,9 +8,12 @@ from command_line import TINY, block, call, own_images, readme_sources, settings
 
 from ssmtl import Folders
 from ssmtl.cli.bench import _status_command
+from ssmtl.errors import RunError
 from ssmtl.recipe.load import RecipeText
 from ssmtl.recipe.yaml_file import read_mapping
+from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.again import resume_command
+from ssmtl.runs.evaluate_again import evaluate_run
 from ssmtl.runs.folder import RunFolder
 
 
@@ -75,6 +78,32 @@ def test_weights_are_best_or_last(started):
     code, _, err = call("evaluate", started[0].path, "--weights", "middle")
     assert code == 2
     assert "'middle' is not one of 'best', 'last'" in err
+    for which in ("../weights/best", "foo", ""):
+        with pytest.raises(RunError, match=f"no weights called '{which}'; expected best or last"):
+            evaluate_run(started[0], load_plugins(), Folders(None), weights=which)
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("results.json", "results.json"),
+        ("weights/best.safetensors", "weights"),
+        ("weights/new.json", "weights"),
+        ("predictions/../split.json", "split.json"),
+    ],
+)
+def test_what_the_run_wrote_is_not_written_over(name, own, started):
+    run, folders, plugin = started
+    out = run.path / name
+    before = out.read_bytes() if out.exists() else None
+    code, _, err = call("evaluate", run.path, "--data-root", folders.data_root, "--plugin", plugin, "--out", out)
+    assert code == 2
+    assert f"is the run's own {own}; give a path outside {run.path}" in err
+    assert (out.read_bytes() if out.exists() else None) == before
+    code, _, err = call(
+        "evaluate", run.path, "--data-root", folders.data_root, "--plugin", plugin, "--out", run.path / "later.json"
+    )
+    assert code == 0, err
 
 
 def test_the_status_command_has_the_options_of_the_run(tmp_path):

@@ -306,7 +306,10 @@ def test_a_test_image_that_lost_its_label_is_not_scored_as_wrong(task, column, w
         run_on(my_images, second, scored, f"split={first / 'split.json'}"),
         call("evaluate", first, "--data-root", my_images.parent),
     ):
-        refused(result, image, f"has no {what} (1 such image)")
+        code, out, err = result
+        assert code == 2, (out, err)
+        assert f"{image} is to be learned from or scored, and has no {what} (1 such image)" in err.splitlines()[-1]
+        assert "Traceback" not in out + err
     assert not second.exists()
 
 

@@ -57,6 +57,12 @@ def test_keys_that_a_later_version_added_are_kept(run, tmp_path):
         (lambda content: content.pop("tasks"), "results.json: tasks: is missing"),
         (lambda content: content.update(seed="three"), "results.json: seed: .*'three'"),
         (lambda content: content["selected"].update(step=1.5), "results.json: selected.step: .*1.5"),
+        (lambda content: content.update(seconds=math.inf), "results.json: seconds: .*finite number, found inf"),
+        (lambda content: content.update(seconds=math.nan), "results.json: seconds: .*nan"),
+        (lambda content: content.update(seconds=-1.0), "results.json: seconds: .*greater than or equal to 0"),
+        (lambda content: content.update(steps=-1), "results.json: steps: .*greater than or equal to 0"),
+        (lambda content: content.update(steps=10**30), "results.json: steps: .*less than or equal"),
+        (lambda content: content.update(counts={"t": {"in": {"images": -5}}}), r"counts\.t\.in\.images: .*-5"),
         (lambda content: content["budgets"]["lungs"].update(val=None), "results.json: budgets.lungs.val: .*None"),
     ],
 )

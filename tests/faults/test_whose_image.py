@@ -259,6 +259,11 @@ def other_numbers(own, run):
     save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path, {"ssmtl": "{}"})
 
 
+def without_checksums(own, run):
+    results = json.loads((run / "results.json").read_text())
+    (run / "results.json").write_text(json.dumps({**results, "weights": {}}))
+
+
 def of_another_seed(own, run):
     other = run.parent / "other"
     ended = command([*own.run_arguments, "--seed", "1", "--out", other], run.parent / "log", first=without_report)
@@ -270,6 +275,7 @@ def of_another_seed(own, run):
     ("change", "said"),
     [
         (a_flipped_byte, "best.safetensors is not as the run wrote it"),
+        (without_checksums, "results.json: weights.best: is missing; without its checksum"),
         (other_numbers, "best.safetensors do not say which recipe and split trained them"),
         (of_another_seed, "best.safetensors was not trained with"),
         (another_split, "best.safetensors was not trained with"),
