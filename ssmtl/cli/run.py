@@ -67,7 +67,8 @@ def run(
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
-    with hinting_at_its_plugins(earlier, local or ()) if earlier else nullcontext():
+    hinting = partial(hinting_at_its_plugins, earlier, local or ()) if earlier else nullcontext
+    with hinting():
         loaded = load(wanted, sources, overrides, seed, local, allow)
     folder = earlier or _folder(loaded.recipe, out, resume == "auto")
     resumes = resume is not None and folder.is_started
@@ -80,7 +81,8 @@ def run(
             return
     elif out is not None:
         folder.check_free()
-    experiment, plugins = loaded.assembled(pretrained=not can_resume(folder, resumes)), loaded.plugins
+    with hinting():
+        experiment, plugins = loaded.assembled(pretrained=not can_resume(folder, resumes)), loaded.plugins
     folders = Folders(data_root)
     split = folder.split if resumes else None
     data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))

@@ -64,7 +64,8 @@ def test_the_environment_names_data_folder_and_plugin_files(started):
 
 def test_without_its_plugin_the_error_names_option_and_file(started):
     run, folders, plugin = started
-    for command in (("evaluate", run.path), ("run", "--resume", run.path)):
+    more = ("--force", "--set", "train.steps=6")
+    for command in (("evaluate", run.path), ("run", "--resume", run.path, *more)):
         code, _, err = call(*command, "--data-root", folders.data_root)
         assert code == 2
         assert "tasks.lungs.bridge.use: no bridge is called 'picture'" in err

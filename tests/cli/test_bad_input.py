@@ -308,7 +308,8 @@ def test_a_test_image_that_lost_its_label_is_not_scored_as_wrong(task, column, w
     ):
         code, out, err = result
         assert code == 2, (out, err)
-        assert f"{image} is to be learned from or scored, and has no {what} (1 such image)" in err.splitlines()[-1]
+        assert image in err.splitlines()[-1]
+        assert f"has no {what} (1 such image)" in err.splitlines()[-1]
         assert "Traceback" not in out + err
     assert not second.exists()
 
@@ -405,7 +406,7 @@ def test_corrupt_images_can_be_left_out(my_images, tmp_path):
     out = tmp_path / "out"
     corrupt = {image_name(my_images, number) for number in (5, 9)}
     for name in corrupt:
-        (my_images / name).write_bytes(b"no image")
+        (my_images / name).write_bytes(f"no image {name}".encode())
     code, shown, err = run_on(my_images, out, "sources.chex.on_error=skip", "sources.jsrt.on_error=skip")
     assert code == 0, err
     skipped = json.loads((out / "results.json").read_text())["skipped"]

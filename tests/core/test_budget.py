@@ -104,8 +104,8 @@ def test_no_finding_is_a_label_of_a_multilabel_task_only():
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        (41, r"task 't': labeled: 41 images wanted, the train part has 40"),
-        ({"a": 31}, "31 images of 'a' wanted, the train part has 30"),
+        (41, r"task 't': labeled: 41 images are wanted, the train part has 40"),
+        ({"a": 31}, "31 images of 'a' are wanted, the train part has 30"),
         ({"aa": 1}, r"no class 'aa' \(did you mean|no class 'aa' \(known: a, b"),
     ],
 )
