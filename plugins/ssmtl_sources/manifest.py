@@ -74,9 +74,10 @@ class Manifest:
         examples = []
         for row in table.rows:
             image = _file(row, self._image, row[self._image], self._outside)
-            if image in lines:
-                raise row.error(self._image, f"'{row[self._image]}' is already on line {lines[image]}")
-            lines[image] = row.line
+            file = image.resolve()  # whatever detour or link leads to it
+            if file in lines:
+                raise row.error(self._image, f"'{row[self._image]}' is already on line {lines[file]}")
+            lines[file] = row.line
             name = relative(image, path.parent) if image.is_relative_to(path.parent) else image.as_posix()
             examples.append(
                 Example(
