@@ -112,7 +112,8 @@ def test_a_manifest_cannot_lead_out_of_its_folder(cell, tmp_path):
 
 def test_code_that_a_recipe_names_runs_only_when_it_is_allowed(tmp_path, monkeypatch):
     plugin = tmp_path / "plugin.py"
-    plugin.write_text("import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\n")
+    hook = "from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_recipes():\n    return {}\n"
+    plugin.write_text(f"import pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()\n{hook}")
     recipe = tmp_path / "recipe.yaml"
     content = yaml.safe_load((ROOT / "recipes" / "umtl.yaml").read_text())
     recipe.write_text(yaml.safe_dump({**content, "plugins": ["plugin.py"]}))
