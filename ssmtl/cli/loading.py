@@ -61,7 +61,10 @@ AllowLocal = Annotated[
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recipe whose names and values are valid. :param local: local plugin files. :param text: what was read."""
+    """A recipe whose names and values are valid, with every default written out.
+
+    :param local: local plugin files. :param text: what was read.
+    """
 
     recipe: "Recipe"
     plugins: "Plugins"
@@ -98,6 +101,7 @@ def load(
     """
     from ssmtl.errors import RecipeError
     from ssmtl.experiment.check_names import check_names
+    from ssmtl.recipe.defaults import resolved
     from ssmtl.recipe.load import local_plugins, read
     from ssmtl.registry.plugins import load_plugins
 
@@ -110,7 +114,7 @@ def load(
         files += own
         plugins = load_plugins(files)
     parsed, problems = text.parsed()
-    if problems or parsed is None:
-        more = check_names(parsed, plugins) if parsed is not None else []
+    more = check_names(parsed, plugins) if parsed is not None else []
+    if problems or more or parsed is None:
         raise RecipeError([*problems, *(replace(one, where=text.place(one.where)) for one in more)])
-    return Loaded(parsed, plugins, tuple(files), text)
+    return Loaded(resolved(parsed, plugins), plugins, tuple(files), text)
