@@ -6,7 +6,8 @@ import pytest
 
 from ssmtl.data.small_parts import FEW, warn_of_small_parts
 from ssmtl.data.split_file import DomainPart, TaskSplit
-from ssmtl.errors import SsmtlWarning, count
+from ssmtl.errors import SsmtlWarning
+from ssmtl.wording import counted
 
 
 def split(val, **tests):
@@ -29,4 +30,4 @@ def test_larger_parts_are_none():
 
 
 def test_one_is_not_a_plural():
-    assert [count(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert [counted(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
