@@ -41,6 +41,8 @@ def collect(suite: Path, name: str, add: bool) -> None:
             path.unlink()
     for cell in finished:
         pack(suite / "cells" / cell["cell"], folder / "per_image" / f"{cell['cell']}.tar.xz")
+    if add and (folder / "suite.json").is_file():  # it says how the rows that stay were made
+        return
     if record.get("reference"):
         record["reference"] = os.path.relpath(record["reference"], folder)
     text = json.dumps({key: record[key] for key in KEYS if key in record}, indent=1)
