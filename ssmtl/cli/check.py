@@ -72,11 +72,13 @@ def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders"
     from ssmtl.cli.data_table import print_data
     from ssmtl.data.doubts import doubts_of
     from ssmtl.data.sharing import counts_of, parts_counted, shared_between
+    from ssmtl.data.small_parts import warn_of_small_parts
     from ssmtl.experiment.prepare import list_and_split, make_source
 
     make = cache(partial(make_source, experiment.recipe, plugins, folders))
     with Console(stderr=True).status("Reading images"):
         files, splits = list_and_split(experiment, make, folders)
+    warn_of_small_parts(splits)
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
     classes = {task.name: task.output.classes for task in experiment.tasks if task.output.kind != "masks"}
     parts = parts_counted(splits, files, classes)
