@@ -25,7 +25,7 @@ class Strategy(nn.Module, ABC):
     """Strategy(output, /, *, options): one term of one task's loss, supervised or not.
 
     `accepts` names the kinds of output it can learn from; `views` what it needs rendered each step.
-    Besides the abstract `loss`, only `prepare` and `diagnose` may be overridden.
+    Besides the abstract `loss`, `prepare`, `by_rows` and `diagnose` may be overridden.
     """
 
     accepts: ClassVar[frozenset[Kind]]
@@ -38,6 +38,16 @@ class Strategy(nn.Module, ABC):
         with other strategies that request the same view.
         """
         return batch
+
+    def by_rows(self, batch: Batch) -> bool:
+        """Whether the loss of the whole batch is the mean of the losses of its equal, contiguous parts.
+
+        If it is, the rows may pass through the network in parts, which saves memory and time. If it depends on several
+        rows together, as a Dice over the whole batch does, they pass together.
+
+        :param batch: what `prepare` returned.
+        """
+        return False
 
     @abstractmethod
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -44,6 +44,26 @@ class Batch:
     images: Mapping[View, Images]
     targets: Mapping[View, Tensor]
     streams: Mapping[View, RandomStream]
+
+    def part(self, number: int, of: int) -> "Batch":
+        """Number `number` (from 0) of so many equal, contiguous parts of the rows of every view.
+
+        :param of: divides all of `sizes`.
+        """
+
+        def some(rows: Any) -> Any:
+            each = len(rows) // of
+            return rows[number * each : (number + 1) * each]
+
+        return Batch(*({view: some(rows) for view, rows in kind.items()} for kind in self._kinds))
+
+    def sizes(self) -> set[int]:
+        """How many rows its views have."""
+        return {len(rows) for kind in self._kinds for rows in kind.values()}
+
+    @property
+    def _kinds(self) -> tuple[Mapping[View, Any], ...]:
+        return self.images, self.targets, self.streams
 
     def keep(self, views: Iterable[View], targets: Mapping[View, Tensor] | None = None) -> "Batch":
         """The same batch with these views only, and with `targets` set or replaced."""

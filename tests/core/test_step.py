@@ -20,7 +20,7 @@ from ssmtl.experiment.assemble import assemble
 from ssmtl.model.multi_task_model import evaluation_mode
 from ssmtl.recipe.load import RecipeText
 from ssmtl.registry.plugins import load_plugins
-from ssmtl.training.fused import StrategyBatch, gather, outputs_of
+from ssmtl.training.passes import StrategyBatch, passes
 from ssmtl.training.render import Shard, render
 
 WEAK, STRONG = View("labeled", "weak"), View("labeled", "strong")
@@ -117,23 +117,54 @@ def test_masks_follow_labelled_images_only(data):
     assert not truth
 
 
-def part(name, images, strategy="s"):
-    return StrategyBatch(SimpleNamespace(name=name), SimpleNamespace(name=strategy), Batch(images, {}, {}))
+def part(name, images, strategy="s", by_rows=True):
+    term = SimpleNamespace(name=strategy, strategy=SimpleNamespace(by_rows=lambda _batch: by_rows))
+    return StrategyBatch(SimpleNamespace(name=name), term, Batch(images, {}, {}))
 
 
 def test_strategies_share_the_rows_of_a_view_that_they_leave_alone():
     shared, mixed = torch.rand(4, 1, 2, 2), torch.rand(4, 1, 2, 2)
     first, second = part("t", {WEAK: shared}, "ce"), part("t", {WEAK: shared, STRONG: mixed}, "fm")
     changed, other = part("t", {WEAK: mixed + 1}, "mm"), part("u", {WEAK: shared}, "ce")
-    rows, layout = gather([first, second, changed, other])
-    assert {name: len(found) for name, found in rows.items()} == {"t": 12, "u": 4}
-    assert layout["t.ce", WEAK] == layout["t.fm", WEAK]
-    assert layout["t.mm", WEAK] != layout["t.ce", WEAK]
-    logits = {name: found.double() for name, found in rows.items()}
+    (whole,) = passes([first, second, changed, other], None)
+    assert {name: len(found) for name, found in whole.rows.items()} == {"t": 12, "u": 4}
+    assert whole.layout["t.ce", WEAK] == whole.layout["t.fm", WEAK]
+    assert whole.layout["t.mm", WEAK] != whole.layout["t.ce", WEAK]
+    logits = {name: found.double() for name, found in whole.rows.items()}
     for found in (first, second, changed, other):
-        for view, output in outputs_of(found, logits, layout).items():
+        for view, output in whole.outputs_of(found, logits).items():
             assert torch.equal(output, found.batch.images[view]), "each strategy gets back its own rows"
             assert output.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows"), [(99, [12, 4]), (11, [6, 6, 4]), (3, [3, 3, 3, 3, 2, 2]), (1, [3] * 4 + [1] * 4)]
+)
+def test_rows_of_one_task_pass_in_equal_parts(limit, rows):
+    shared, mixed = torch.rand(4, 1, 2, 2), torch.rand(4, 1, 2, 2)
+    parts = [
+        part("t", {WEAK: shared}, "ce"),
+        part("t", {WEAK: mixed, STRONG: mixed + 1}, "fm"),
+        part("u", {WEAK: shared}, "ce"),
+    ]
+    found = list(passes(parts, limit))
+    assert [sum(map(len, one.rows.values())) for one in found] == rows
+    back = {}
+    for one in found:
+        for own in one.parts:
+            for view, output in one.outputs_of(own, one.rows).items():
+                assert torch.equal(output, own.batch.images[view])
+                back.setdefault((own.name, view), []).append(output)
+    for own in parts:
+        for view, images in own.batch.images.items():
+            assert torch.equal(torch.cat(back[own.name, view]), images)
+
+
+def test_rows_that_a_strategy_couples_or_that_cannot_be_divided_pass_together():
+    rows = torch.rand(4, 1, 2, 2)
+    coupled = [part("t", {WEAK: rows}, "ce"), part("t", {WEAK: rows}, "dice", by_rows=False)]
+    odd = [part("u", {WEAK: rows, UNLABELED: torch.rand(5, 1, 2, 2)}, "ce")]
+    assert [one.share for one in passes(coupled + odd, 1)] == [1, 1]
 
 
 def model():
