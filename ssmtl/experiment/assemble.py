@@ -3,9 +3,11 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
@@ -20,6 +22,7 @@ from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.model.single_task_network import SingleTaskNetwork
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, TaskSpec
 from ssmtl.registry.blame import FAILURES, place, said
@@ -78,8 +81,8 @@ class _Assembly:
         self.bridges: dict[str, Bridge] = {}
         self.tasks: list[Task] = []
         image = recipe.image
-        engine = (image.channels, image.size)[: _positional(plugins["backbone"][recipe.backbone.use].make)]
-        backbone = self._build("backbone", recipe.backbone, "backbone", *engine)
+        self.engine = (image.channels, image.size)[: _positional(plugins["backbone"][recipe.backbone.use].make)]
+        backbone = self._build("backbone", recipe.backbone, "backbone", *self.engine)
         balancer = self._build("balancer", recipe.balancer, "balancer", tuple(recipe.tasks))
         if backbone is not None and balancer is not None:
             self.backbone: Backbone = backbone
@@ -151,7 +154,32 @@ class _Assembly:
                 metrics[metric.use] = self._build("metric", metric, f"{where}.{part}", head.output)
         terms = self._terms(where, spec, head)
         views = sorted({view for term in terms for view in term.strategy.views})
-        self.tasks.append(Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views)))
+        self.tasks.append(
+            Task(
+                name,
+                spec,
+                head.output,
+                augment,
+                tuple(terms),
+                metrics,
+                tuple(views),
+                pyramid,
+                partial(self._again, "head", spec.head, f"{where}.head", pyramid),
+                partial(self._network, name, spec),
+            )
+        )
+
+    def _again(self, kind: str, component: Component, where: str, *rest: Any) -> Any:
+        """Another component like the one at this place. :param rest: what it is made from; a number at the end."""
+        *engine, number = rest
+        return self._build(kind, component, f"{where} again {number}", *engine)
+
+    def _network(self, name: str, spec: TaskSpec, number: int) -> nn.Module:
+        """Another network for one task, without its bridge."""
+        backbone = self._again("backbone", self.recipe.backbone, "backbone", *self.engine, f"{name} {number}")
+        head = self._again("head", spec.head, f"tasks.{name}.head", backbone.pyramid, f"network {number}")
+        used = spec.normalize or self.recipe.image
+        return SingleTaskNetwork(MultiTaskModel(backbone, {name: head}, {}, {name: (used.mean, used.std)}), name)
 
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
         terms: list[Term] = []

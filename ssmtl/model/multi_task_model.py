@@ -51,13 +51,31 @@ class MultiTaskModel(nn.Module):
 
     def forward(self, images: Mapping[str, Images]) -> dict[str, Logits]:
         """Logits by task for the rows of each task; the rows of all tasks are encoded in one pass."""
+        return {task: decoded.logits for task, decoded in self.decoded(images).items()}
+
+    def decoded(self, images: Mapping[str, Images]) -> "dict[str, Decoded]":
+        """As `forward`, with the features of each task's rows."""
         encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
-        logits, start = {}, 0
+        result, start = {}, 0
         for task, rows in images.items():
             own = slice(start, start + len(rows))
-            logits[task] = self._decode(task, rows, tuple(level[own] for level in encoded))
+            result[task] = self.decode(task, rows, tuple(level[own] for level in encoded))
             start = own.stop
-        return logits
+        return result
+
+    @contextmanager
+    def with_dropout(self) -> Iterator[None]:
+        """Training mode for a while; statistics such as those of batch normalisation are put back afterwards."""
+        flags = [(part, part.training) for part in self.modules()]
+        buffers = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        self.train()
+        try:
+            yield
+        finally:
+            for part, training in flags:
+                part.training = training
+            for buffer, before in buffers:
+                buffer.copy_(before)
 
     def logits(self, task: str, images: Images) -> Logits:
         """Logits of one task for its own images, in the modules' current mode."""
@@ -74,12 +92,10 @@ class MultiTaskModel(nn.Module):
 
     def output(self, task: str) -> Output:
         """What the task's logits mean."""
-        head = self.heads[task]
-        assert isinstance(head, Head)
-        return head.output
+        return self.head_of(task).output
 
     def _logits(self, task: str, images: Images, images_of: str) -> Logits:
-        return self._decode(task, images, self._encode(self._normalized(images_of, images)))
+        return self.decode(task, images, self._encode(self._normalized(images_of, images))).logits
 
     def _normalized(self, task: str, images: Images) -> Images:
         return (images - self.get_buffer(f"mean_{task}")) / self.get_buffer(f"std_{task}")
@@ -88,14 +104,38 @@ class MultiTaskModel(nn.Module):
         features: Features = self.backbone(images)
         return features
 
-    def _decode(self, task: str, images: Images, features: Features) -> Logits:
+    def decode(self, task: str, images: Images, encoded: Features) -> "Decoded":
+        """One task's bridge and head, on features of some rows. :param images: of the rows, in [0, 1]."""
+        bridged = encoded
         if task in self.bridges:
             bridge = self.bridges[task]
             assert isinstance(bridge, Bridge)
             guides = {name: self.predictor(name, images_of=task) for name in bridge.reads}
-            features = bridge(images, features, guides)
-        logits: Tensor = self.heads[task](features)
+            bridged = bridge(images, encoded, guides)
+        return Decoded(encoded, bridged, self.head(task, bridged))
+
+    def head_of(self, task: str) -> Head:
+        """The module itself."""
+        head = self.heads[task]
+        assert isinstance(head, Head)
+        return head
+
+    def head(self, task: str, features: Features) -> Logits:
+        """One task's head alone. :param features: as its bridge, if there is one, gives them."""
+        logits: Logits = self.heads[task](features)
         return logits
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the network says of some rows of one task.
+
+    :param encoded: the backbone's features. :param bridged: those that the head reads. :param logits: the head's.
+    """
+
+    encoded: Features
+    bridged: Features
+    logits: Logits
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ class Train(RecipePart):
 
     :param ema: decay of the exponential moving average of the weights, evaluated instead of the raw ones.
     :param clip: maximum norm of the gradient.
-    :param micro_batch: how many rows pass through the network at a time: `auto` chooses by the size of images, on a GPU by
-        its memory; a number; or `off`, all rows of all tasks in one pass.
+    :param micro_batch: how many rows pass through the network at a time: `auto` chooses by the size of images, on a
+        GPU by its memory; a number; or `off`, all rows of all tasks in one pass.
     :param select_by: `validation`: the weights with the best mean validation score over the tasks; `last`: the final
         ones. The test part is never used.
     :param gradient_cosine_every: how many steps apart the cosine between the tasks' gradients is logged, in 32-bit

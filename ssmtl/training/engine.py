@@ -10,9 +10,10 @@ from torch import Tensor
 from ssmtl.contracts.random_stream import key
 from ssmtl.events import StepEnded
 from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.passes import passes, prepared
+from ssmtl.training.after_step import remember
 from ssmtl.training.callback import Callback
 from ssmtl.training.finite import NotFiniteError, check_gradients, check_losses
-from ssmtl.training.passes import passes, prepared
 from ssmtl.training.render import render
 from ssmtl.training.schedule import rate_at
 from ssmtl.training.seen import Seen
@@ -42,7 +43,7 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
     """
     recipe = state.experiment.recipe
     train, epoch = recipe.train, steps_per_epoch(state)
-    averaged = () if state.ema is None else (state.ema.model,)
+    averaged = tuple(average.model for average in state.averages())
     started = time.perf_counter()
     trained = 0.0
     for step in range(done, train.steps):
@@ -88,16 +89,15 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
     parts, truths = [], {}
     for task in experiment.tasks:
         batch, truths[task.name] = render(task, state.data[task.name], seed, step, state.fabric.device, state.shard)
-        predict = predictor_of(state, task.name)
-        parts += [prepared(task, term, batch, predict) for term in task.terms]
+        parts += [prepared(task, term, batch, predictor_of(state, task.name, term.strategy)) for term in task.terms]
 
-    gradients, seen = TaskGradients(state, whole=state.rows is None), Seen(parts)
+    gradients, seen = TaskGradients(state), Seen(parts)
     for one in passes(parts, state.rows):
         with state.fabric.autocast():
-            logits = experiment.model(one.rows)
+            decoded = experiment.model.decoded(one.rows)
         weighted: dict[str, Tensor] = {}
         for part in one.parts:
-            outputs, owner = one.outputs_of(part, logits), part.task.name
+            outputs, owner = one.outputs_of(part, decoded, experiment.model, state.fabric.autocast), part.task.name
             loss = one.share * part.term.strategy.loss(part.batch, outputs, progress)
             weighted[owner] = weighted.get(owner, 0) + part.term.entry.weight_at(progress) * loss
             seen.add(part.name, loss, outputs)
@@ -106,15 +106,16 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
     diagnostics = seen.diagnostics(truths) if diagnose else {}
     if compare:
         diagnostics.update(gradients.cosines())
-    total = gradients.combine(experiment.balancer)
+    total = gradients.combine(experiment.balancer, step)
     check_losses(state, total, seen.losses)
     average_gradients(state)
     check_gradients(state)
     if experiment.recipe.train.clip is not None:
         state.fabric.clip_gradients(experiment.model, state.optimizer, max_norm=experiment.recipe.train.clip)
     state.optimizer.step()
-    if state.ema is not None:
-        state.ema.update(experiment.model, step)
+    for average in state.averages():
+        average.update(experiment.model, step)
+    remember(state, seen, gradients.losses, progress)
     return StepResult(total, seen.losses, diagnostics, seen.rows)
 
 

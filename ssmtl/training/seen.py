@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ssmtl.contracts.shapes import Logits
 from ssmtl.contracts.view import View
-from ssmtl.training.passes import StrategyBatch
+from ssmtl.experiment.passes import StrategyBatch
 
 
 class Seen:

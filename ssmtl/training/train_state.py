@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ssmtl.data.rows import TaskData
+from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.begin import begin
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.model.ema import Ema
 from ssmtl.training.micro_batch import rows_of_a_pass
@@ -19,6 +22,7 @@ from ssmtl.training.schedule import make_optimizer
 class TrainState:
     """What changes while training.
 
+    :param ema: the average that is evaluated. :param teachers: by decay, further ones that strategies ask for.
     :param outside: what may hold parameters or buffers outside the model: balancer and strategies.
     :param rows: the most rows that pass through the network together, if they can be taken apart; None: all at once.
     :param skipped: steps so far that changed nothing because something was not finite.
@@ -29,6 +33,7 @@ class TrainState:
     data: Mapping[str, TaskData]
     optimizer: torch.optim.Optimizer
     ema: Ema | None
+    teachers: Mapping[float, Ema]
     outside: nn.ModuleList
     shard: Shard
     rows: int | None = None
@@ -37,6 +42,22 @@ class TrainState:
     def parameters(self) -> list[nn.Parameter]:
         """All that are trained."""
         return [*self.experiment.model.parameters(), *self.outside.parameters()]
+
+    def averaged(self, values: Tensor) -> Tensor:
+        """The mean over the processes; all get the same."""
+        if self.shard.world == 1:
+            return values
+        reduced = self.fabric.all_reduce(values, reduce_op="mean")
+        assert isinstance(reduced, Tensor)
+        return reduced
+
+    def averages(self) -> list[Ema]:
+        """All moving averages of the network."""
+        return [*([] if self.ema is None else [self.ema]), *self.teachers.values()]
+
+    def teacher(self, decay: float | None) -> Ema | None:
+        """The moving average with this decay. :param decay: None: the recipe's."""
+        return self.ema if decay is None or (self.ema and self.ema.decay == decay) else self.teachers[decay]
 
     def agreed(self, answer: bool) -> bool:
         """Whether `answer` is true in any process; all processes get the same result."""
@@ -51,15 +72,19 @@ def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, 
     """Moves the experiment to Fabric's device and wraps it."""
     shard = Shard(fabric.global_rank, fabric.world_size)
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
+    with attributed(experiment, "before the training"):
+        begin(experiment, data)
     fabric.to_device(outside)
     train = experiment.recipe.train
     parameters = [*experiment.model.parameters(), *outside.parameters()]
     optimizer = make_optimizer(parameters, experiment.recipe.optimizer, fused=train.precision != "16-mixed")
     fabric.to_device(experiment.model)
     ema = Ema(experiment.model, train.ema) if train.ema is not None else None
-    optimizer = fabric.setup_optimizers(optimizer)
+    decays = {term.strategy.teacher_decay for task in experiment.tasks for term in task.terms} - {None, train.ema}
+    teachers = {decay: Ema(experiment.model, decay) for decay in sorted(one for one in decays if one is not None)}
+    optimizer = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     rows = rows_of_a_pass(experiment, fabric.device)
-    return TrainState(fabric, experiment, data, optimizer, ema, outside, shard, rows)
+    return TrainState(fabric, experiment, data, optimizer, ema, teachers, outside, shard, rows)
 
 
 def average_gradients(state: TrainState) -> None:
@@ -71,7 +96,7 @@ def average_gradients(state: TrainState) -> None:
     given = torch.tensor([float(one.grad is not None) for one in parameters], device=state.fabric.device)
     reduced = state.fabric.all_reduce(torch.cat([given, *(one.flatten() for one in own)]), reduce_op="mean")
     assert isinstance(reduced, Tensor)
-    given, *averages = reduced.split([len(own), *(one.numel() for one in own)])
+    given, *averages = torch.split(reduced, [len(own), *(one.numel() for one in own)])
     for parameter, average, there in zip(parameters, averages, (given > 0).tolist(), strict=True):
         parameter.grad = average.view_as(parameter) if there else None
 

@@ -17,10 +17,10 @@ from ssmtl.data.cache import decode
 from ssmtl.data.rows import task_data
 from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.model.multi_task_model import evaluation_mode
 from ssmtl.recipe.load import RecipeText
 from ssmtl.registry.plugins import load_plugins
-from ssmtl.training.passes import StrategyBatch, passes
 from ssmtl.training.render import Shard, render
 
 WEAK, STRONG = View("labeled", "weak"), View("labeled", "strong")

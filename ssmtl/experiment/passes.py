@@ -1,16 +1,19 @@
 """Which rows go through the network together, and which of them each strategy gets back."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import gcd
 
 import torch
 from torch import Tensor
 
-from ssmtl.contracts.shapes import Images, Logits
+from ssmtl.contracts.shapes import Images
 from ssmtl.contracts.strategy import TaskPredictor
 from ssmtl.contracts.view import Batch, View
+from ssmtl.experiment.strategy_outputs import Autocast, StrategyOutputs
 from ssmtl.experiment.task import Task, Term
+from ssmtl.model.multi_task_model import Decoded, MultiTaskModel
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,20 @@ class Pass:
     layout: Layout
     share: float
 
-    def outputs_of(self, part: StrategyBatch, logits: Mapping[str, Tensor]) -> dict[View, Logits]:
-        """One strategy's logits by view, in float32. :param logits: by task, for `rows`."""
-        task = logits[part.task.name]
-        return {view: task[self.layout[part.name, view]].float() for view in part.batch.images}
+    def outputs_of(
+        self,
+        part: StrategyBatch,
+        decoded: Mapping[str, Decoded],
+        model: MultiTaskModel,
+        autocast: Autocast = nullcontext,
+    ) -> StrategyOutputs:
+        """One strategy's outputs.
+
+        :param decoded: by task, of `rows`. :param autocast: the context in which the network computes.
+        """
+        task = part.task.name
+        places = {view: self.layout[part.name, view] for view in part.batch.images}
+        return StrategyOutputs(model, task, self.rows[task], decoded[task], places, autocast)
 
 
 @torch.no_grad()
