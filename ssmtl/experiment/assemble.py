@@ -3,11 +3,9 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
@@ -17,12 +15,12 @@ from ssmtl.contracts.metric import selecting_metric, wrong_facts
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.experiment.another import another_head, another_network
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
-from ssmtl.model.single_task_network import SingleTaskNetwork
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, TaskSpec
 from ssmtl.registry.blame import FAILURES, place, said
@@ -154,32 +152,11 @@ class _Assembly:
                 metrics[metric.use] = self._build("metric", metric, f"{where}.{part}", head.output)
         terms = self._terms(where, spec, head)
         views = sorted({view for term in terms for view in term.strategy.views})
+        again = another_head(self._build, name, spec, pyramid)
+        network = another_network(self._build, self.recipe, name, spec, self.engine)
         self.tasks.append(
-            Task(
-                name,
-                spec,
-                head.output,
-                augment,
-                tuple(terms),
-                metrics,
-                tuple(views),
-                pyramid,
-                partial(self._again, "head", spec.head, f"{where}.head", pyramid),
-                partial(self._network, name, spec),
-            )
+            Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views), pyramid, again, network)
         )
-
-    def _again(self, kind: str, component: Component, where: str, *rest: Any) -> Any:
-        """Another component like the one at this place. :param rest: what it is made from; a number at the end."""
-        *engine, number = rest
-        return self._build(kind, component, f"{where} again {number}", *engine)
-
-    def _network(self, name: str, spec: TaskSpec, number: int) -> nn.Module:
-        """Another network for one task, without its bridge."""
-        backbone = self._again("backbone", self.recipe.backbone, "backbone", *self.engine, f"{name} {number}")
-        head = self._again("head", spec.head, f"tasks.{name}.head", backbone.pyramid, f"network {number}")
-        used = spec.normalize or self.recipe.image
-        return SingleTaskNetwork(MultiTaskModel(backbone, {name: head}, {}, {name: (used.mean, used.std)}), name)
 
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
         terms: list[Term] = []

@@ -10,7 +10,7 @@ from ssmtl.contracts.head import Output
 from ssmtl.contracts.outputs import Outputs
 from ssmtl.contracts.shapes import Features, Images, Logits
 from ssmtl.contracts.view import View
-from ssmtl.model.multi_task_model import Decoded, MultiTaskModel
+from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 
@@ -26,7 +26,7 @@ class StrategyOutputs(Outputs):
         model: MultiTaskModel,
         task: str,
         images: Images,
-        decoded: Decoded,
+        decoded: DecodedRows,
         places: Mapping[View, slice],
         autocast: Autocast,
     ) -> None:

@@ -5,26 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import nn
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.bridge import Bridge, FrozenPredictor
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
+from ssmtl.model.frozen_task import FrozenTask, TaskGuide
+from ssmtl.model.mode import mode
 from ssmtl.model.task_modules import TaskModules
-
-
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Dropout off and statistics fixed; each submodule's previous training flag is restored, even after an error."""
-    flags = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in flags:
-            part.training = training
 
 
 class MultiTaskModel(nn.Module):
@@ -53,7 +42,7 @@ class MultiTaskModel(nn.Module):
         """Logits by task for the rows of each task; the rows of all tasks are encoded in one pass."""
         return {task: decoded.logits for task, decoded in self.decoded(images).items()}
 
-    def decoded(self, images: Mapping[str, Images]) -> "dict[str, Decoded]":
+    def decoded(self, images: Mapping[str, Images]) -> "dict[str, DecodedRows]":
         """As `forward`, with the features of each task's rows."""
         encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
         result, start = {}, 0
@@ -66,20 +55,15 @@ class MultiTaskModel(nn.Module):
     @contextmanager
     def with_dropout(self) -> Iterator[None]:
         """Training mode for a while; statistics such as those of batch normalisation are put back afterwards."""
-        flags = [(part, part.training) for part in self.modules()]
         buffers = [(buffer, buffer.clone()) for buffer in self.buffers()]
-        self.train()
-        try:
+        with mode(self, training=True):
             yield
-        finally:
-            for part, training in flags:
-                part.training = training
-            for buffer, before in buffers:
-                buffer.copy_(before)
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
     def logits(self, task: str, images: Images) -> Logits:
         """Logits of one task for its own images, in the modules' current mode."""
-        return self._logits(task, images, images_of=task)
+        return self.head(task, self.features_of(task, images, images_of=task))
 
     def predictor(self, task: str, images_of: str | None = None) -> FrozenPredictor:
         """The task's frozen predictor: evaluation mode, float32, differentiable in the images.
@@ -88,14 +72,20 @@ class MultiTaskModel(nn.Module):
 
         :param images_of: the task whose images it is shown, if not its own: normalisation goes with the images.
         """
-        return _FrozenPredictor(self, task, images_of or task)
+        return FrozenTask(self, task, images_of or task)
 
     def output(self, task: str) -> Output:
         """What the task's logits mean."""
         return self.head_of(task).output
 
-    def _logits(self, task: str, images: Images, images_of: str) -> Logits:
-        return self.decode(task, images, self._encode(self._normalized(images_of, images))).logits
+    def features_of(self, task: str, images: Images, images_of: str) -> Features:
+        """The features that one task's head reads. :param images_of: the task whose images they are."""
+        return self._bridged(task, images, self._encode(self._normalized(images_of, images)))
+
+    @property
+    def device_type(self) -> str:
+        """Such as 'cpu'."""
+        return next(self.parameters()).device.type
 
     def _normalized(self, task: str, images: Images) -> Images:
         return (images - self.get_buffer(f"mean_{task}")) / self.get_buffer(f"std_{task}")
@@ -104,15 +94,19 @@ class MultiTaskModel(nn.Module):
         features: Features = self.backbone(images)
         return features
 
-    def decode(self, task: str, images: Images, encoded: Features) -> "Decoded":
+    def decode(self, task: str, images: Images, encoded: Features) -> "DecodedRows":
         """One task's bridge and head, on features of some rows. :param images: of the rows, in [0, 1]."""
-        bridged = encoded
+        bridged = self._bridged(task, images, encoded)
+        return DecodedRows(encoded, bridged, self.head(task, bridged))
+
+    def _bridged(self, task: str, images: Images, encoded: Features) -> Features:
         if task in self.bridges:
             bridge = self.bridges[task]
             assert isinstance(bridge, Bridge)
-            guides = {name: self.predictor(name, images_of=task) for name in bridge.reads}
-            bridged = bridge(images, encoded, guides)
-        return Decoded(encoded, bridged, self.head(task, bridged))
+            named = bridge.reads | bridge.learns_from
+            guides = {name: TaskGuide(self, name, task, images, encoded) for name in named}
+            encoded = bridge(images, encoded, guides)
+        return encoded
 
     def head_of(self, task: str) -> Head:
         """The module itself."""
@@ -127,7 +121,7 @@ class MultiTaskModel(nn.Module):
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedRows:
     """What the network says of some rows of one task.
 
     :param encoded: the backbone's features. :param bridged: those that the head reads. :param logits: the head's.
@@ -136,32 +130,3 @@ class Decoded:
     encoded: Features
     bridged: Features
     logits: Logits
-
-
-@dataclass(frozen=True)
-class _FrozenPredictor:
-    model: MultiTaskModel
-    task: str
-    images_of: str
-
-    @property
-    def output(self) -> Output:
-        return self.model.output(self.task)
-
-    def __call__(self, images: Images) -> Logits:
-        constants = {f"model.{name}": weight.detach() for name, weight in self.model.named_parameters()}
-        with evaluation_mode(self.model), torch.autocast(images.device.type, enabled=False):
-            inputs = (self.task, images.float(), self.images_of)
-            logits: Tensor = functional_call(_Logits(self.model), constants, inputs)
-        return logits
-
-
-class _Logits(nn.Module):
-    """One task's logits as a module's forward pass, as `functional_call` needs it."""
-
-    def __init__(self, model: MultiTaskModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, task: str, images: Images, images_of: str) -> Logits:
-        return self.model._logits(task, images, images_of)

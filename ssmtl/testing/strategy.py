@@ -47,12 +47,12 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
     }
     strength = sum(_check_loss(strategy, prepared, outputs, progress, name) for progress in PROGRESS)
     assert strength > 0, f"{name}: the gradient is zero at every progress"
-    if strategy.by_rows(prepared):
-        _check_parts(strategy, prepared, outputs, name)
     saturated = {view: logits.sign() * SATURATED for view, logits in outputs.items()}
     _check_loss(strategy, prepared, saturated, PROGRESS[-1], f"{name}, logits of ±{SATURATED:g}")
     if rows["labeled"] == rows["unlabeled"]:
         _check_mean(strategy, prepared, outputs, name)
+    if strategy.by_rows(prepared):
+        _check_parts(strategy, prepared, outputs, name)
     gathered = Batch({}, prepared.targets, {}, prepared.samples)
     with torch.no_grad():
         strategy.after_step(gathered, outputs, PROGRESS[1])

@@ -18,7 +18,8 @@ from ssmtl.data.rows import task_data
 from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.passes import StrategyBatch, passes
-from ssmtl.model.multi_task_model import evaluation_mode
+from ssmtl.model.mode import mode
+from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
 from ssmtl.recipe.load import RecipeText
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.training.render import Shard, render
@@ -122,6 +123,12 @@ def part(name, images, strategy="s", by_rows=True):
     return StrategyBatch(SimpleNamespace(name=name), term, Batch(images, {}, {}))
 
 
+def outputs_of(one, part, logits):
+    """As the engine asks for them; no network is needed for logits."""
+    decoded = {task: DecodedRows((), (), rows) for task, rows in logits.items()}
+    return one.outputs_of(part, decoded, MultiTaskModel.__new__(MultiTaskModel))
+
+
 def test_strategies_share_the_rows_of_a_view_that_they_leave_alone():
     shared, mixed = torch.rand(4, 1, 2, 2), torch.rand(4, 1, 2, 2)
     first, second = part("t", {WEAK: shared}, "ce"), part("t", {WEAK: shared, STRONG: mixed}, "fm")
@@ -132,7 +139,7 @@ def test_strategies_share_the_rows_of_a_view_that_they_leave_alone():
     assert whole.layout["t.mm", WEAK] != whole.layout["t.ce", WEAK]
     logits = {name: found.double() for name, found in whole.rows.items()}
     for found in (first, second, changed, other):
-        for view, output in whole.outputs_of(found, logits).items():
+        for view, output in outputs_of(whole, found, logits).items():
             assert torch.equal(output, found.batch.images[view]), "each strategy gets back its own rows"
             assert output.dtype == torch.float32
 
@@ -152,7 +159,7 @@ def test_rows_of_one_task_pass_in_equal_parts(limit, rows):
     back = {}
     for one in found:
         for own in one.parts:
-            for view, output in one.outputs_of(own, one.rows).items():
+            for view, output in outputs_of(one, own, one.rows).items():
                 assert torch.equal(output, own.batch.images[view])
                 back.setdefault((own.name, view), []).append(output)
     for own in parts:
@@ -209,7 +216,7 @@ def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
     first, second = (net.predictor("diagnosis")(torch.full((2, 1, 16, 16), 0.5)) for _ in range(2))
     assert torch.equal(first, second), "no dropout"
     assert [found.training for found in net.modules()] == flags
-    with pytest.raises(RuntimeError), evaluation_mode(net):
+    with pytest.raises(RuntimeError), mode(net, training=False):
         raise RuntimeError
     assert [found.training for found in net.modules()] == flags
     assert net.predictor("lungs").output == LUNG
@@ -262,7 +269,7 @@ def test_a_guide_is_differentiable_in_the_images():
     net = model().train()
     images = torch.rand(1, 1, 32, 32).requires_grad_()
     (gradient,) = torch.autograd.grad(net.predictor("diagnosis")(images)[:, 0].sum(), images)
-    with evaluation_mode(net):
+    with mode(net, training=False):
         (expected,) = torch.autograd.grad(net.logits("diagnosis", images)[:, 0].sum(), images)
     assert torch.equal(gradient, expected)
     assert gradient.abs().sum() > 0
