@@ -38,12 +38,10 @@ class CrossPseudoSupervision(Strategy):
     def loss(self, batch: Batch, outputs: Outputs, progress: float) -> Float[Tensor, ""]:
         twin = {view: self.twin(batch.images[view]) for view in (self.labeled, self.unlabeled)}
         supervised = self._distance(twin[self.labeled], batch.targets[self.labeled])
-        cross = [
-            self._distance(twin[view], self._hard(outputs[view]))
-            + self._distance(outputs[view], self._hard(twin[view]))
-            for view in twin
-        ]
-        return supervised + self.trade_off * (cross[0] + cross[1]) / 2
+        return supervised + self.trade_off * sum(self._cross(outputs[view], twin[view]) for view in twin) / 2
+
+    def _cross(self, ours: Logits, theirs: Logits) -> Float[Tensor, ""]:
+        return self._distance(theirs, self._hard(ours)) + self._distance(ours, self._hard(theirs))
 
     def _hard(self, logits: Logits) -> Tensor:
         return logits.detach().argmax(1) if self.output.kind == "multiclass" else (logits.detach() >= 0).float()

@@ -15,10 +15,10 @@ from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskFacts, TaskPredicto
 class FlexMatch(Strategy):
     """Cross-entropy of the strong view against the weak view's pseudo-label, where it is confident for its class.
 
-    Zhang et al., "FlexMatch: Boosting Semi-Supervised Learning with Curriculum Pseudo Labeling", NeurIPS 2021, equations
-    (5) to (10) with the warm-up of equation (11): the threshold of class c is τ β(c) / (2 − β(c)), where β(c) is how many
-    unlabelled images are confidently of class c, relative to the largest class or to the images of none, whichever are
-    more. Each unlabelled image keeps its latest confident pseudo-label, which is remembered in checkpoints.
+    Zhang et al., "FlexMatch: Boosting Semi-Supervised Learning with Curriculum Pseudo Labeling", NeurIPS 2021,
+    equations (5) to (10) with the warm-up of equation (11): the threshold of class c is τ β(c) / (2 − β(c)), where β(c)
+    is how many unlabelled images are confidently of class c, relative to the largest class or to the images of none,
+    whichever are more. Each unlabelled image keeps its latest confident pseudo-label, which checkpoints remember.
 
     :param threshold: τ; 0.95 in the paper. :param weak, strong: names of the task's augmentations.
     """

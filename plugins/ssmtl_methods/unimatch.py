@@ -16,12 +16,12 @@ class UniMatch(Strategy):
     """Consistency of masks from a weak view to two strong ones, mixed by CutMix, and to features with channels dropped.
 
     Yang et al., "Revisiting Weak-to-Strong Consistency in Semi-Supervised Semantic Segmentation", CVPR 2023, equations
-    (4) to (7): λ/2 of the mean of both image losses plus μ/2 of the feature loss, each a binary cross-entropy against the
-    weak view's mask at the pixels where it is confident, over all pixels. Here each structure is a sigmoid of its own.
-    `strong` must leave every pixel in its place.
+    (4) to (7): λ/2 of the mean of both image losses plus μ/2 of the feature loss, each a binary cross-entropy against
+    the weak view's mask at the pixels where it is confident, over all pixels. Here each structure is a sigmoid of its
+    own. `strong` must leave every pixel in its place.
 
     :param threshold: a pixel counts if the more probable side has at least this probability; 0.95 in the paper.
-    :param images, features: λ and μ; 0.5 each in the paper. :param drop: share of the feature channels that are dropped.
+    :param images, features: λ and μ; 0.5 each in the paper. :param drop: share of the feature channels left out.
     :param cutmix: probability that an image gets a rectangle of another one; 0.5 in the paper.
     """
 
@@ -64,10 +64,16 @@ class UniMatch(Strategy):
         return True
 
     def loss(self, batch: Batch, outputs: Outputs, progress: float) -> Float[Tensor, ""]:
-        dropped = tuple(F.dropout2d(level, self.drop) for level in outputs.features(self.weak))
+        stream, levels = batch.streams[self.weak], outputs.features(self.weak)
+        dropped = tuple(self._dropped(level, stream, place) for place, level in enumerate(levels))
         perturbed = self._loss(outputs.decode(dropped), batch.targets[self.weak])
         strong = [self._loss(outputs[view], batch.targets[view]) for view in self.strong]
         return self.weights[0] / 2 * sum(strong) / 2 + self.weights[1] / 2 * perturbed
+
+    def _dropped(self, level: Tensor, stream: RandomStream, place: int) -> Tensor:
+        """Some channels of each row are 0, the others are scaled up, as in dropout."""
+        kept = stream.uniform(f"unimatch drop {place}", level.shape[1]) >= self.drop
+        return level * (kept / (1 - self.drop)).to(level.dtype)[:, :, None, None]
 
     def _loss(self, logits: Tensor, guess: Tensor) -> Float[Tensor, ""]:
         losses = F.binary_cross_entropy_with_logits(logits, (guess >= 0.5).float(), reduction="none")

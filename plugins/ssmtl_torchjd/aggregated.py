@@ -14,8 +14,8 @@ Name = Literal["UPGrad", "MGDA", "PCGrad", "CAGrad", "IMTLG", "AlignedMTL", "Dua
 class Aggregated(GradientBalancer):
     """One of TorchJD's aggregators combines the tasks' gradients on the backbone.
 
-    Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, for UPGrad; https://torchjd.org says which
-    paper each of the others is from. What an aggregator draws at random is a function of the step.
+    Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, for UPGrad; https://torchjd.org says
+    which paper each of the others is from. What an aggregator draws at random is a function of the step.
 
     :param aggregator: its name. :param options: of its constructor, such as {c: 0.5} for CAGrad.
     :raises SsmtlError: if torchjd is not installed. :raises ValueError: if the options do not fit.

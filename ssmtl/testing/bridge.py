@@ -1,5 +1,6 @@
 """The contract check for a bridge."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Kind
 from ssmtl.contracts.shapes import Features, Images
+from ssmtl.model.frozen_task import FrozenTask
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.testing import samples
 from ssmtl.testing.backbone import check_features, check_pyramid
@@ -32,7 +34,7 @@ def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> No
             f"{name}.reads is {bridge.reads!r}, expected a frozenset of task names"
         )
         check_pyramid(bridge.pyramid, name)
-        model = samples.sample_model({"another task", *bridge.reads}, kind, channels)
+        model = samples.sample_model({"another task", *bridge.reads, *bridge.learns_from}, kind, channels)
         for size in SIZES:
             images = samples.images(ROWS, size, channels)
             check_features(_through(bridge, model, images), bridge.pyramid, ROWS, size, name)
@@ -60,8 +62,22 @@ def _through(bridge: Any, model: MultiTaskModel, images: Images) -> Features:
     encoded: Features = model.backbone(images)
     for part, training in zip(model.modules(), flags, strict=True):
         part.training = training
-    features: Features = bridge(images, encoded, {task: model.predictor(task) for task in bridge.reads})
+    features: Features = bridge(images, encoded, _guides(bridge, model, encoded))
     return features
+
+
+@dataclass(frozen=True)
+class _Guide(FrozenTask):
+    """Another task without a bridge: its own features are the backbone's."""
+
+    encoded: Features
+
+    def own_features(self) -> Features:
+        return self.encoded
+
+
+def _guides(bridge: Bridge, model: MultiTaskModel, encoded: Features) -> dict[str, _Guide]:
+    return {task: _Guide(model, task, task, encoded) for task in bridge.reads | bridge.learns_from}
 
 
 def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:
@@ -75,7 +91,7 @@ def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, images: Images, na
     copies = [tensor.detach().clone() for tensor in inputs]
     for training in (True, False):
         before, flags = _state(model), [part.training for part in model.modules()]
-        bridge.train(training)(images, encoded, {task: model.predictor(task) for task in bridge.reads})
+        bridge.train(training)(images, encoded, _guides(bridge, model, encoded))
         after = _state(model)
         changed = [key for key in before if not _same(before[key], after[key])]
         assert not changed, f"{name} changes {', '.join(changed[:3])} of the model it consults"

@@ -120,6 +120,7 @@ class SampleOutputs(Outputs):
         names = tuple("abcdefgh"[: example.shape[1]])
         self._output = Output("masks" if example.ndim == 4 else "multilabel", names)
         self._features: dict[tuple[View, bool], Features] = {}
+        self.asked: set[View] = set()
 
     def __getitem__(self, view: View) -> Logits:
         return self._logits[view]
@@ -132,12 +133,24 @@ class SampleOutputs(Outputs):
 
     def features(self, view: View, *, bridged: bool = True) -> Features:
         """Two levels of random numbers, the first at the logits' size."""
+        self.asked.add(view)
         rows, size = len(self._logits[view]), self._logits[view].shape[-1] if self._output.kind == "masks" else 16
         shapes = [(rows, 4, size, size), (rows, 6, size // 2, size // 2)]
         if (view, bridged) not in self._features:
             levels = (torch.randn(*shape, generator=generator(seed)) for seed, shape in enumerate(shapes))
             self._features[view, bridged] = tuple(level.requires_grad_() for level in levels)
         return self._features[view, bridged]
+
+    def part(self, number: int, of: int) -> "SampleOutputs":
+        """Those of some of the rows."""
+
+        def some(rows: Tensor) -> Tensor:
+            return rows[number * len(rows) // of : (number + 1) * len(rows) // of]
+
+        own = SampleOutputs({view: some(logits) for view, logits in self._logits.items()})
+        for place, levels in self._features.items():
+            own._features[place] = tuple(some(level) for level in levels)
+        return own
 
     def decode(self, features: Features) -> Logits:
         """A fixed projection of the finest level."""
@@ -166,10 +179,8 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
     counts = None if kind == "masks" else torch.full((len(output.classes),), images["labeled"])
 
     def network() -> nn.Module:
-        head = _sample_head(kind, pyramid, output.classes)
-        return SingleTaskNetwork(
-            MultiTaskModel(SampleBackbone(), {"task": head}, {}, {"task": ([0.5], [0.25])}), "task"
-        )
+        head, backbone = _sample_head(kind, pyramid, output.classes), SampleBackbone(plain=True)
+        return SingleTaskNetwork(MultiTaskModel(backbone, {"task": head}, {}, {"task": ([0.5], [0.25])}), "task")
 
     return TaskFacts(
         "task", ("task", "another task"), output, pyramid, images, counts, 100,
@@ -178,14 +189,22 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
 
 
 class SampleBackbone(Backbone):
-    """Five narrow levels with batch norm and dropout, so that disturbing its statistics or flags is noticed."""
+    """Five narrow levels with batch norm and dropout, so that disturbing its statistics or flags is noticed.
 
-    def __init__(self, image_channels: int = 1) -> None:
+    :param plain: without both.
+    """
+
+    def __init__(self, image_channels: int = 1, *, plain: bool = False) -> None:
         super().__init__()
         self.pyramid = Pyramid((4, 4, 6, 6, 8), (1, 2, 4, 8, 16), image_channels)
         inputs = (image_channels, *self.pyramid.channels[:-1])
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.GELU(), nn.Dropout(0.2))
+            nn.Sequential(
+                nn.Conv2d(before, after, 3, padding=1),
+                nn.Identity() if plain else nn.BatchNorm2d(after),
+                nn.GELU(),
+                nn.Dropout(0.0 if plain else 0.2),
+            )
             for before, after in zip(inputs, self.pyramid.channels, strict=True)
         )
 
