@@ -136,13 +136,17 @@ def test_data_that_vanish_or_change_while_it_trains_change_nothing(tmp_path, mak
     ("file", "damage"),
     [
         ("state.safetensors", lambda content: content[:-100]),
-        ("state.safetensors", lambda content: b""),
-        ("state.safetensors", lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]),
-        ("best.safetensors", lambda content: content[:-1]),
-        ("checkpoint.json", lambda content: content[: len(content) // 2]),
+        pytest.param("state.safetensors", lambda content: b"", marks=pytest.mark.slow),
+        pytest.param(
+            "state.safetensors",
+            lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("best.safetensors", lambda content: content[:-1], marks=pytest.mark.slow),
+        pytest.param("checkpoint.json", lambda content: content[: len(content) // 2], marks=pytest.mark.slow),
         ("checkpoint.json", lambda content: content.replace(b'"step": 9', b'"step": 8')),
-        ("checkpoint.json", lambda content: b"[]"),
-        ("checkpoint.json", lambda content: b"null"),
+        pytest.param("checkpoint.json", lambda content: b"[]", marks=pytest.mark.slow),
+        pytest.param("checkpoint.json", lambda content: b"null", marks=pytest.mark.slow),
     ],
 )
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(run, whole, file, damage):

@@ -172,7 +172,7 @@ def test_a_full_disk(kilobytes, tmp_path, small_disk, whole):
     assert_same(whole("multimix")[0], disk / "run")
 
 
-@pytest.mark.parametrize("kilobytes", [16, 100])
+@pytest.mark.parametrize("kilobytes", [pytest.param(16, marks=pytest.mark.slow), 100])
 def test_a_full_disk_under_the_cache(kilobytes, tmp_path, small_disk, monkeypatch, whole):
     """No entry is left half-built, and no bus error ends the process."""
     disk = small_disk(kilobytes)

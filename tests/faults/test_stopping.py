@@ -9,7 +9,7 @@ import pytest
 from children import assert_same, command, killed_at, tiny
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_asked_to_stop_it_saves_at_once_and_can_be_resumed(number, whole, tmp_path):
     """It is asked when an early step is logged; the next checkpoint would be ten minutes away."""
     cut, log = tmp_path / "cut", tmp_path / "log"
@@ -27,7 +27,9 @@ def test_asked_to_stop_it_saves_at_once_and_can_be_resumed(number, whole, tmp_pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("place", ["jsrt", "cut/", "metrics.jsonl"])
+@pytest.mark.parametrize(
+    "place", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("jsrt", "cut/")), "metrics.jsonl"]
+)
 def test_asked_to_stop_before_its_first_step(place, number, whole, tmp_path, monkeypatch):
     """While data is prepared, the folder is written, or the model is moved: 75 as later, and the same command works."""
     if place == "jsrt":  # in the cache, which this run builds
@@ -44,7 +46,10 @@ def test_asked_to_stop_before_its_first_step(place, number, whole, tmp_path, mon
     assert_same(whole("multimix")[0], cut)
 
 
-@pytest.mark.parametrize("place", ["split.json", "environment.json", ".recipe.yaml.part"])
+@pytest.mark.parametrize(
+    "place",
+    [*(pytest.param(one, marks=pytest.mark.slow) for one in ("split.json", "environment.json")), ".recipe.yaml.part"],
+)
 def test_killed_before_the_recipe_is_written_it_can_be_started_again(place, whole, tmp_path):
     cut, log = tmp_path / "cut", tmp_path / "log"
     killed = command([*tiny("multimix"), "--out", cut], log, first=killed_at(place, 1))

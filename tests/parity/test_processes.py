@@ -103,6 +103,7 @@ def settings(*overrides):
     return [part for override in (*SMALL, "train.devices=2", *overrides) for part in ("--set", override)]
 
 
+@pytest.mark.slow
 def test_the_command_trains_in_two_processes(tmp_path):
     run = tmp_path / "run"
     done = in_a_process(

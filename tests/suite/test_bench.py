@@ -89,6 +89,7 @@ def test_compare_prints_both_systems(whole):
     assert (code, "did you mean 'umtl'" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_rows_do_not_depend_on_how_many_run_at_a_time(whole, tmp_path):
     assert bench("run", suite_file(tmp_path), *OUT, "--jobs", "1", cwd=tmp_path)[0] == 0
     assert results(tmp_path) == results(whole[0])
@@ -129,6 +130,7 @@ def test_a_failed_cell_is_recorded_the_others_run_and_it_is_tried_again(tmp_path
     assert cell_times(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_only_its_cell(tmp_path):
     path = suite_file(tmp_path, seeds=[0], set={**TINY, "train.steps": 400})
     suite = started("run", path, *OUT, "--jobs", "1", cwd=tmp_path)
@@ -171,6 +173,7 @@ def test_a_cell_that_another_process_holds_is_left_to_it(tmp_path):
     assert [row["status"] for row in table(tmp_path / "out" / "cells.csv")] == ["finished"] * 2
 
 
+@pytest.mark.slow
 def test_two_suites_on_one_folder_share_the_work(whole, tmp_path):
     path = suite_file(tmp_path)
     both = [started("run", path, *OUT, "--jobs", "1", cwd=tmp_path) for _ in range(2)]
