@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def fixed_digest(recipe: Recipe) -> str:
 
 def _digest(leaves: Iterable[tuple[str, Any]]) -> str:
     kept = [pair for pair in leaves if not FREE.fullmatch(pair[0])]
-    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(sorted(kept, key=itemgetter(0))).encode()).hexdigest()[:16]
 
 
 def _check_unedited(folder: RunFolder, recipe: Recipe) -> None:

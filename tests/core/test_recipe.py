@@ -11,6 +11,7 @@ from ssmtl.recipe import yaml_file
 from ssmtl.recipe.components import Ramp, StrategyEntry
 from ssmtl.recipe.load import RecipeText, read
 from ssmtl.registry.plugins import load_plugins
+from ssmtl.runs.resume import fixed_digest, lasting_digest
 
 PLUGINS = load_plugins()
 SHIPPED = PLUGINS["recipe"]
@@ -424,3 +425,17 @@ def test_validation_needs_a_metric_that_can_select(metrics, said):
     with pytest.raises(RecipeError, match=f"train.select_by: {said}"):
         assemble(RecipeText(small(**changes), "f").validated(), PLUGINS)
     assemble(RecipeText(small(**changes, train__select_by="last"), "f").validated(), PLUGINS)
+
+
+def test_a_hash_of_a_recipe_does_not_depend_on_the_order_of_its_keys():
+    """As in a recipe.yaml that was saved again by another program."""
+
+    def turned(content):
+        if isinstance(content, dict):
+            return {key: turned(content[key]) for key in reversed(content)}
+        return [turned(one) for one in content] if isinstance(content, list) else content
+
+    one, other = (RecipeText(content, "f").validated() for content in (small(), turned(small())))
+    assert lasting_digest(one) == lasting_digest(other)
+    assert fixed_digest(one) == fixed_digest(other)
+    assert one.digest() == other.digest()
