@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -188,7 +188,7 @@ MOVED = ("split.json:namespaces", "results.json:weights", "header")
 
 
 def link_the_root(world: World, rng: Random) -> Change:
-    """A data set moves, and a link is left in its place. A new run says where its folder is; its tensors are compared."""
+    """A data set moves, and a link is left in its place. A run names its folder, so its tensors are compared."""
     root = rng.choice(world.roots)
     (world.place / root).rename(world.place / "moved")
     (world.place / root).symlink_to(rng.choice(["moved", str(world.place / "moved")]))

@@ -46,7 +46,7 @@ class ImageFile:
     def fingerprint(self) -> str:
         """Hash (BLAKE2b) of the file's bytes.
 
-        :raises DataError: if the file cannot be read.
+        :raises DataError: if the file cannot be read, or is empty: empty files are not copies of an image.
         """
         try:
             status = self.path.stat()
@@ -73,8 +73,6 @@ class ImageFile:
 
     def _decoded(self, reserve: Callable[[int], None]) -> OpenImage:
         content = self._bytes()
-        if not content:
-            raise DataError(f"{self.path} is empty (0 bytes)")
         dicom = self.path.suffix.lower() in DICOM_SUFFIXES or content[128:132] == b"DICM"
         try:
             return OpenImage(decode_dicom(content, reserve)) if dicom else decode_pillow(content, reserve)
@@ -88,9 +86,12 @@ class ImageFile:
 
     def _bytes(self) -> bytes:
         try:
-            return read_bytes(self.path)
+            content = read_bytes(self.path)
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        if not content:
+            raise DataError(f"{self.path} is empty (0 bytes)")
+        return content
 
 
 @cache

@@ -11,7 +11,8 @@ from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
 from ssmtl.data.doubts import doubts_of
 from ssmtl.data.given_split import read_split
-from ssmtl.data.identity import ImageIdentity, identities_of
+from ssmtl.data.identity import ImageIdentity, People, identities_of
+from ssmtl.data.images import ImageFile
 from ssmtl.data.pool import SourceFiles, examples_of, list_sources
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images, write_split_file
@@ -39,6 +40,18 @@ class Gone:
 
     def fingerprint(self):
         raise DataError("gone cannot be read")
+
+
+def test_empty_files_are_not_copies_of_an_image(tmp_path):
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    for file in files:
+        file.touch()
+    images = [Example(file.stem, file.stem, ImageFile(file), labels=frozenset({"x"})) for file in files]
+    with pytest.raises(DataError, match=r"a\.png is empty \(0 bytes\)"):
+        identities_of(images)
+    empty = identities_of(images, skip=True)
+    people = People({"s": empty}, {"s": "s"})
+    assert people.person("s", empty[0]) != people.person("s", empty[1])
 
 
 def test_roots_that_lead_to_one_folder_name_patients_alike(tmp_path, monkeypatch):
