@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,8 +38,8 @@ def _same_run(world: World, run: Path, change: Change) -> str:
             continue
         ignored = [key.split(":")[1] for key in change.free if key.startswith(f"{name}:")]
         other = found.get(name)
-        if ignored and isinstance(other, Mapping):
-            content, other = ({k: v for k, v in one.items() if k not in ignored} for one in (content, other))
+        if ignored and other is not None:
+            content, other = (_without(one, ignored) for one in (content, other))
         if name.endswith(".safetensors") and "header" in change.free:
             same = isinstance(other, bytes) and _same_tensors(content, other)
         else:
@@ -47,6 +47,12 @@ def _same_run(world: World, run: Path, change: Change) -> str:
         if not same:
             return name
     return ""
+
+
+def _without(content: Mapping[str, Any] | bytes, keys: Sequence[str]) -> dict[str, Any]:
+    """:param content: of a JSON file."""
+    whole = json.loads(content) if isinstance(content, bytes) else content
+    return {key: value for key, value in whole.items() if key not in keys}
 
 
 def _same_tensors(one: bytes, other: bytes) -> bool:

@@ -57,7 +57,7 @@ def fixed_digest(recipe: Recipe) -> str:
 
 def _digest(leaves: Iterable[tuple[str, Any]]) -> str:
     kept = [pair for pair in leaves if not FREE.fullmatch(pair[0])]
-    return hashlib.sha256(json.dumps(sorted(kept, key=itemgetter(0))).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(sorted(kept, key=itemgetter(0)), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _check_unedited(folder: RunFolder, recipe: Recipe) -> None:
