@@ -13,15 +13,17 @@ __version__ = "0.1.0"
 _HOME = {
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
-    "contracts.balancer": ("Balancer",),
-    "contracts.bridge": ("Bridge", "FrozenPredictor"),
+    "contracts.balancer": ("Balancer", "GradientBalancer"),
+    "contracts.bridge": ("Bridge", "FrozenPredictor", "Guide"),
     "contracts.folders": ("Folders",),
     "contracts.head": ("Head", "Kind", "Output"),
     "contracts.metric": ("Metric",),
+    "contracts.outputs": ("Outputs",),
     "contracts.random_stream": ("RandomStream", "key", "permutation"),
     "contracts.shapes": ("Features", "Images", "Labels", "Logits", "Masks"),
     "contracts.source": ("Example", "Pixels", "Source"),
     "contracts.strategy": ("Strategy", "TaskPredictor"),
+    "contracts.task_facts": ("TaskFacts",),
     "contracts.view": ("Batch", "View"),
     "data.images": ("ImageFile",),
     "errors": ("DataError", "SsmtlError"),
@@ -37,15 +39,17 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 if TYPE_CHECKING:
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
-    from ssmtl.contracts.balancer import Balancer
-    from ssmtl.contracts.bridge import Bridge, FrozenPredictor
+    from ssmtl.contracts.balancer import Balancer, GradientBalancer
+    from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
     from ssmtl.contracts.folders import Folders
     from ssmtl.contracts.head import Head, Kind, Output
     from ssmtl.contracts.metric import Metric
+    from ssmtl.contracts.outputs import Outputs
     from ssmtl.contracts.random_stream import RandomStream, key, permutation
     from ssmtl.contracts.shapes import Features, Images, Labels, Logits, Masks
     from ssmtl.contracts.source import Example, Pixels, Source
     from ssmtl.contracts.strategy import Strategy, TaskPredictor
+    from ssmtl.contracts.task_facts import TaskFacts
     from ssmtl.contracts.view import Batch, View
     from ssmtl.data.images import ImageFile
     from ssmtl.errors import DataError, SsmtlError
@@ -67,6 +71,8 @@ __all__ = [
     "Features",
     "Folders",
     "FrozenPredictor",
+    "GradientBalancer",
+    "Guide",
     "Head",
     "ImageFile",
     "Images",
@@ -76,6 +82,7 @@ __all__ = [
     "Masks",
     "Metric",
     "Output",
+    "Outputs",
     "Pixels",
     "Pyramid",
     "RandomStream",
@@ -85,6 +92,7 @@ __all__ = [
     "SsmtlError",
     "StepEnded",
     "Strategy",
+    "TaskFacts",
     "TaskPredictor",
     "View",
     "hookimpl",

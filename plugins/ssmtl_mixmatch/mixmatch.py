@@ -78,6 +78,9 @@ class MixMatch(Strategy):
             {view: batch.streams[view] for view in order},
         )
 
+    def by_rows(self, batch: Batch) -> bool:
+        return True
+
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         logits, targets = outputs[self.labeled], batch.targets[self.labeled]
         if self.output.kind == "multiclass":

@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid
-from ssmtl_multimix.join import averaged, join, level_of
+from ssmtl_multimix.join import averaged, join
 
 
 class RandomMapBridge(Bridge):
@@ -21,7 +21,7 @@ class RandomMapBridge(Bridge):
 
     def __init__(self, pyramid: Pyramid, /, *, stride: PositiveInt = 8) -> None:
         super().__init__()
-        self.level = level_of(pyramid, stride)
+        self.level = pyramid.level_of(stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
 
     def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
@@ -41,7 +41,7 @@ class ImageOnlyBridge(Bridge):
 
     def __init__(self, pyramid: Pyramid, /, *, stride: PositiveInt = 8) -> None:
         super().__init__()
-        self.level = level_of(pyramid, stride)
+        self.level = pyramid.level_of(stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels)
 
     def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:

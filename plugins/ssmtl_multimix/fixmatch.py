@@ -51,6 +51,9 @@ class FixMatch(Strategy):
         logits = predict(batch.images[self.weak], weights=self.teacher, training=not self.frozen)
         return batch.keep({self.strong}, {self.strong: self.output.probabilities(logits)})
 
+    def by_rows(self, batch: Batch) -> bool:
+        return True
+
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         pseudo, confident = self._pseudo_labels(batch.targets[self.strong])
         if self.output.kind == "multiclass":

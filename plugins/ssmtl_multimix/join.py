@@ -6,16 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Features, Pyramid
-
-
-def level_of(pyramid: Pyramid, stride: int) -> int:
-    """:raises ValueError: if the pyramid has no level of that stride."""
-    if stride not in pyramid.strides:
-        raise ValueError(
-            f"no level of stride {stride}; this backbone has strides {', '.join(map(str, pyramid.strides))}"
-        )
-    return pyramid.strides.index(stride)
+from ssmtl import Features
 
 
 def averaged(maps: Tensor, level: Tensor) -> Tensor:

@@ -42,6 +42,11 @@ class KLConsistency(Strategy):
         self.pairing = pairing
         self.distribution = distribution
 
+    def by_rows(self, batch: Batch) -> bool:
+        """Rows are compared pairwise, if there are as many of one kind as of the other."""
+        paired = self.pairing == "as_printed" or self.distribution == "softmax"
+        return paired and len(batch.images[self.labeled]) == len(batch.images[self.unlabeled])
+
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         labeled, unlabeled = outputs[self.labeled], outputs[self.unlabeled]
         rows = min(len(labeled), len(unlabeled))

@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid, input_gradient
-from ssmtl_multimix.join import averaged, join, level_of
+from ssmtl_multimix.join import averaged, join
 
 EPSILON = 1e-8
 """Keeps the division by the largest gradient finite if every gradient is zero."""
@@ -38,7 +38,7 @@ class SaliencyBridge(Bridge):
         target: str = "predicted",
     ) -> None:
         super().__init__()
-        self.level = level_of(pyramid, stride)
+        self.level = pyramid.level_of(stride)
         self.pyramid = pyramid.widened(self.level, pyramid.image_channels + 1)
         self.reads = frozenset({guided_by})
         self.guided_by = guided_by

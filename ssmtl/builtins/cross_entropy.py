@@ -34,6 +34,9 @@ class CrossEntropy(Strategy):
         self.view = View("labeled", augment)
         self.views = frozenset({self.view})
 
+    def by_rows(self, batch: Batch) -> bool:
+        return True
+
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         logits, labels = outputs[self.view], batch.targets[self.view]
         if self.output.kind == "multiclass":

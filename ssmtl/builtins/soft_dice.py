@@ -42,6 +42,9 @@ class SoftDice(Strategy):
         self.smooth = smooth
         self.axes = (2, 3) if over == "image" else (0, 2, 3)
 
+    def by_rows(self, batch: Batch) -> bool:
+        return self.axes == (2, 3)
+
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         masks = batch.targets[self.view]
         unknown = masks.isnan()

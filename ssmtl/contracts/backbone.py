@@ -21,6 +21,17 @@ class Pyramid:
     strides: tuple[int, ...]
     image_channels: int = 1
 
+    def level_of(self, stride: int) -> int:
+        """The place of the level of that stride.
+
+        :raises ValueError: if there is none.
+        """
+        if stride not in self.strides:
+            raise ValueError(
+                f"no level of stride {stride}; this backbone has strides {', '.join(map(str, self.strides))}"
+            )
+        return self.strides.index(stride)
+
     def widened(self, level: int, by: int) -> "Pyramid":
         """The same pyramid with `by` more channels at `level`."""
         channels = list(self.channels)

@@ -12,7 +12,10 @@ from ssmtl.contracts.shapes import Features, Images, Logits
 
 
 class FrozenPredictor(Protocol):
-    """Another task's frozen predictor: dropout off, float32, differentiable in the images."""
+    """Another task's frozen predictor: dropout off, float32, differentiable in images and features.
+
+    No gradient reaches a parameter, whatever a bridge does with what it gets here.
+    """
 
     @property
     def output(self) -> Output:
@@ -21,25 +24,51 @@ class FrozenPredictor(Protocol):
     def __call__(self, images: Images) -> Logits:
         """Images in [0, 1] to logits."""
 
+    def features(self, images: Images) -> Features:
+        """Images in [0, 1] to the feature pyramid that the task's head reads."""
+
+    def decode(self, features: Features) -> Logits:
+        """Such features to logits, by the task's head alone."""
+
+
+class Guide(FrozenPredictor, Protocol):
+    """Another task as a bridge sees it."""
+
+    def own_features(self) -> Features:
+        """What the task's bridge makes of the features of this bridge's rows: `Bridge.own_features`, with gradient.
+
+        :raises ValueError: if this bridge does not name the task in `learns_from`.
+        """
+
 
 class Bridge(nn.Module, ABC):
     """Bridge(pyramid, /, *, options): maps one task's features before its head reads them.
 
-    `pyramid` describes what `forward` returns. `reads` names the tasks whose predictor it consults; the graph of
-    reads must be acyclic. A bridge never changes a parameter gradient, statistic or training flag of another task.
+    `pyramid` describes what `forward` returns. `reads` names the tasks whose frozen predictor it consults; the graph of
+    reads must be acyclic, and through it a bridge never changes a parameter gradient, statistic or training flag of
+    another task. `learns_from` names the tasks whose own features it gets with gradient; two bridges may learn from
+    each other, since `own_features` depends on no other task.
     """
 
     pyramid: Pyramid
     reads: frozenset[str] = frozenset()
+    learns_from: frozenset[str] = frozenset()
+
+    def own_features(self, images: Images, features: Features) -> Features:
+        """The task's features before anything is exchanged, also for the rows of tasks that learn from this one.
+
+        :param features: the backbone's, of rows of any task.
+        """
+        return features
 
     @abstractmethod
-    def forward(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Features:
+    def forward(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Features:
         """Features of the shapes that `pyramid` promises.
 
-        :param images: in [0, 1]. :param guides: one entry for each task in `reads`.
+        :param images: in [0, 1]. :param guides: one entry for each task in `reads` or `learns_from`.
         """
 
-    def maps(self, images: Images, features: Features, guides: Mapping[str, FrozenPredictor]) -> Mapping[str, Tensor]:
+    def maps(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Mapping[str, Tensor]:
         """By name, the maps that `forward` adds to these features, from the same arguments; empty if it adds none.
 
         Each has shape (rows, channels, height, width) and is exactly what the head reads: the same values, in

@@ -2,11 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor, nn
 
 from ssmtl.contracts.shapes import Features, Logits
+
+if TYPE_CHECKING:
+    from ssmtl.contracts.task_facts import TaskFacts
 
 Kind = Literal["multiclass", "multilabel", "masks"]
 
@@ -35,6 +38,9 @@ class Head(nn.Module, ABC):
     """
 
     output: Output
+
+    def begin(self, facts: "TaskFacts") -> None:
+        """Make what depends on the data, such as a bias from the classes' frequencies. Called once before training."""
 
     @abstractmethod
     def forward(self, features: Features) -> Logits:

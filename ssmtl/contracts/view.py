@@ -1,9 +1,10 @@
 """Views: which augmented images of which pool a strategy requests."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from jaxtyping import Int
 from torch import Tensor
 
 from ssmtl.contracts.random_stream import RandomStream
@@ -39,11 +40,33 @@ class Batch:
         (pseudo-labels).
     :param streams: random numbers for each view's rows, a pure function of (seed, task, sample, repetition,
         step, view), where the repetition counts how often the sample came before in the step.
+    :param samples: by view, which image of the pool each row shows: 0 to `TaskFacts.images[pool]` − 1.
     """
 
     images: Mapping[View, Images]
     targets: Mapping[View, Tensor]
     streams: Mapping[View, RandomStream]
+    samples: Mapping[View, Int[Tensor, " rows"]] = field(default_factory=dict)
+
+    def part(self, number: int, of: int) -> "Batch":
+        """Number `number` (from 0) of so many equal, contiguous parts of the rows of every view.
+
+        :param of: divides all of `sizes`.
+        """
+
+        def some(rows: Any) -> Any:
+            each = len(rows) // of
+            return rows[number * each : (number + 1) * each]
+
+        return Batch(*({view: some(rows) for view, rows in kind.items()} for kind in self._kinds))
+
+    def sizes(self) -> set[int]:
+        """How many rows its views have."""
+        return {len(rows) for kind in self._kinds for rows in kind.values()}
+
+    @property
+    def _kinds(self) -> tuple[Mapping[View, Any], ...]:
+        return self.images, self.targets, self.streams, self.samples
 
     def keep(self, views: Iterable[View], targets: Mapping[View, Tensor] | None = None) -> "Batch":
         """The same batch with these views only, and with `targets` set or replaced."""
@@ -53,4 +76,5 @@ class Batch:
             {view: rows for view, rows in self.images.items() if view in chosen},
             {view: target for view, target in known.items() if view in chosen},
             {view: stream for view, stream in self.streams.items() if view in chosen},
+            {view: samples for view, samples in self.samples.items() if view in chosen},
         )

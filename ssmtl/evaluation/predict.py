@@ -9,7 +9,8 @@ from torch import Tensor
 from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.rows import Rows
 from ssmtl.experiment.task import Task
-from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
+from ssmtl.model.mode import mode
+from ssmtl.model.multi_task_model import MultiTaskModel
 
 BATCH = 64
 """Rows of one forward pass in evaluation; it affects speed and memory, not the results."""
@@ -33,7 +34,7 @@ class Predictions:
 def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Predictions:
     """Probabilities and references on the CPU. `no_grad`, not `inference_mode`: a bridge may differentiate."""
     probabilities, targets = [], []
-    with evaluation_mode(model):
+    with mode(model, training=False):
         for start in range(0, len(rows), BATCH):
             part = np.arange(start, min(start + BATCH, len(rows)))
             images = rows.images(part).to(device).float() / 255

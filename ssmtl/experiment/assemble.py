@@ -15,6 +15,7 @@ from ssmtl.contracts.metric import selecting_metric, wrong_facts
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.experiment.another import another_head, another_network
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
@@ -87,8 +88,8 @@ class _Assembly:
         self.bridges: dict[str, Bridge] = {}
         self.tasks: list[Task] = []
         image = recipe.image
-        engine = (image.channels, image.size)[: _positional(plugins["backbone"][recipe.backbone.use].make)]
-        backbone = self._build("backbone", recipe.backbone, "backbone", *engine)
+        self.engine = (image.channels, image.size)[: _positional(plugins["backbone"][recipe.backbone.use].make)]
+        backbone = self._build("backbone", recipe.backbone, "backbone", *self.engine)
         balancer = self._build("balancer", recipe.balancer, "balancer", tuple(recipe.tasks))
         if backbone is not None and balancer is not None:
             self.backbone: Backbone = backbone
@@ -161,7 +162,11 @@ class _Assembly:
                 metrics[metric.use] = self._build("metric", metric, f"{where}.{part}", head.output)
         terms = self._terms(where, spec, head)
         views = sorted({view for term in terms for view in term.strategy.views})
-        self.tasks.append(Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views)))
+        again = another_head(self._build, name, spec, pyramid)
+        network = another_network(self._build, self.recipe, name, spec, self.engine)
+        self.tasks.append(
+            Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views), pyramid, again, network)
+        )
 
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
         terms: list[Term] = []

@@ -14,7 +14,9 @@ from ssmtl.contracts.shapes import Images, Logits
 from ssmtl.contracts.view import Batch
 from ssmtl.errors import Problem
 from ssmtl.experiment.attribution import failed_part, parts_of
+from ssmtl.experiment.begin import facts_of, tell
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.experiment.task import Task
 from ssmtl.recipe.models import ImageSpec
 from ssmtl.registry.blame import FAILURES, place, said
@@ -37,7 +39,7 @@ def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
     losses: dict[str, Tensor] = {}
     with torch.random.fork_rng(devices=[]):
         for task in trial.tasks:
-            mistakes = _head(trial, task) or _bridge_maps(trial, task)
+            mistakes = _begin(trial, task) or _head(trial, task) or _bridge_maps(trial, task)
             if not mistakes:
                 mistakes, encoded, losses[task.name] = _strategies(trial, task)
                 rows += encoded
@@ -65,6 +67,18 @@ def _uncopied(experiment: Experiment, error: BaseException) -> Problem:
             hint = f"copy.deepcopy must work on a component; {place(own, part.component, part.origin)}"
             return Problem(where, f"{part.words} cannot be copied: {said(own)}", hint)
     return Problem("recipe", f"the components cannot be copied: {said(error)}")
+
+
+def _begin(trial: Experiment, task: Task) -> list[Problem]:
+    """Tell the task's components facts of as many images as the dry run has."""
+    classes = len(task.output.classes)
+    counts = None if task.output.kind == "masks" else torch.full((classes,), ROWS)
+    facts = {task.name: facts_of(trial, task, {"labeled": ROWS, "unlabeled": ROWS}, counts)}
+    try:
+        tell(task, trial, facts)
+    except FAILURES as error:
+        return [_problem(trial, f"tasks.{task.name}", error, trial.model.heads[task.name])]
+    return []
 
 
 @torch.no_grad()
@@ -106,16 +120,17 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tens
     """Each strategy prepares a batch and computes a loss: the rows left to encode, and the weighted loss."""
     model, ema = trial.model, trial.recipe.train.ema is not None
 
-    @torch.no_grad()
     def predict(
         images: Images,
         *,
         weights: Literal["student", "ema"] = "student",
         training: bool = False,  # noqa: ARG001 - shapes are the same
+        differentiable: bool = False,
     ) -> Logits:
-        if weights == "ema" and not ema:
+        if weights == "ema" and not ema and term.strategy.teacher_decay is None:
             raise ValueError("asks for the averaged weights as teacher, but the recipe has no train.ema")
-        return model.logits(task.name, images)
+        with torch.set_grad_enabled(differentiable):
+            return model.logits(task.name, images)
 
     problems, encoded, total = [], {}, torch.zeros(())
     batch = _grey_batch(task, trial.recipe.image)
@@ -124,7 +139,8 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tens
         try:
             with torch.no_grad():
                 own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
-            outputs = {view: model.logits(task.name, images) for view, images in own.images.items()}
+            (whole,) = passes([StrategyBatch(task, term, own)], None)
+            outputs = whole.outputs_of(whole.parts[0], model.decoded(whole.rows), model)
             loss = term.strategy.loss(own, outputs, 0.0)
             shape = tuple(loss.shape)
         except FAILURES as error:
@@ -151,7 +167,8 @@ def _grey_batch(task: Task, image: ImageSpec) -> Batch:
     images: Mapping = {view: torch.full(shape, 0.5) for view in task.views}
     targets = {view: _targets(task, image.size) for view in task.views if view.pool == "labeled"}
     streams = {view: RandomStream.of(np.arange(ROWS, dtype=np.uint64), str(view)) for view in task.views}
-    return Batch(images, targets, streams)
+    samples = {view: torch.arange(ROWS) for view in task.views}
+    return Batch(images, targets, streams, samples)
 
 
 def _targets(task: Task, size: int) -> Tensor:

@@ -1,19 +1,13 @@
 """What a run is going to do, as data: printed by `ssmtl check` and `ssmtl run`, saved in the run folder."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from ssmtl.data.rows import TaskData
-from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.memory import bytes_per_row
 from ssmtl.experiment.task import Task
 from ssmtl.recipe.components import Ramp
-
-BYTES_PER_FLOAT = 4
-"""Size of a float32."""
 
 
 def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) -> dict[str, Any]:
@@ -32,7 +26,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "parameters": parameters,
         "steps": recipe.train.steps,
         "rows_per_pass": rows,
-        "megabytes": round(_bytes_of_a_pass(experiment, rows) / 1e6),
+        "megabytes": round(bytes_per_row(experiment) * rows / 1e6),
         "optimizer": f"{recipe.optimizer.use}, learning rate {recipe.optimizer.lr:g}, schedule {recipe.schedule.use}",
         "select_by": recipe.train.select_by,
         "ema": recipe.train.ema,
@@ -74,22 +68,3 @@ def labeled_classes(task: Task, data: TaskData) -> dict[str, int]:
 
 def _weight(weight: float | Ramp) -> str:
     return f"0 → {weight.to:g} over {weight.until:.0%}" if isinstance(weight, Ramp) else f"{weight:g}"
-
-
-def _bytes_of_a_pass(experiment: Experiment, rows: int) -> int:
-    """A rough estimate: outputs of every leaf module for one image, times rows, kept for the backward pass."""
-    elements = 0
-
-    def count(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-        nonlocal elements
-        if isinstance(output, torch.Tensor):
-            elements += output.numel()
-
-    image = experiment.recipe.image
-    model = copy.deepcopy(experiment.model).eval()
-    for module in model.modules():
-        if not list(module.children()):
-            module.register_forward_hook(count)
-    with torch.no_grad(), attributed(experiment, "while its memory was estimated", model):
-        model({task.name: torch.full((1, image.channels, image.size, image.size), 0.5) for task in experiment.tasks})
-    return elements * BYTES_PER_FLOAT * rows // max(1, len(experiment.tasks))

@@ -1,10 +1,13 @@
 """A task of an assembled experiment: a frozen record, no behaviour."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
 from ssmtl.contracts.augmentation import Augmentation
-from ssmtl.contracts.head import Output
+from ssmtl.contracts.backbone import Pyramid
+from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.metric import Metric
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.contracts.view import View
@@ -23,7 +26,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Task:
-    """:param views: the union of what the strategies asked for, in order."""
+    """:param views: the union of what the strategies asked for, in order.
+
+    :param pyramid: of the features that the head reads.
+    :param make_head, make_network: another head, another network for this task alone, by a number.
+    """
 
     name: str
     spec: TaskSpec
@@ -32,6 +39,9 @@ class Task:
     terms: tuple[Term, ...]
     metrics: Mapping[str, Metric]
     views: tuple[View, ...]
+    pyramid: Pyramid
+    make_head: Callable[[int], Head]
+    make_network: Callable[[int], nn.Module]
 
     def rows(self, pool: str) -> int:
         """Rows taken from a pool in one step."""

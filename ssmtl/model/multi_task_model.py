@@ -6,25 +6,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ssmtl.contracts.backbone import Backbone
-from ssmtl.contracts.bridge import Bridge, FrozenPredictor
+from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
+from ssmtl.model.frozen_task import FrozenTask, TaskGuide
+from ssmtl.model.mode import mode
 from ssmtl.model.task_modules import TaskModules
-
-
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Dropout off and statistics fixed; each submodule's previous training flag is restored, even after an error."""
-    flags = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in flags:
-            part.training = training
 
 
 class MultiTaskModel(nn.Module):
@@ -51,17 +40,30 @@ class MultiTaskModel(nn.Module):
 
     def forward(self, images: Mapping[str, Images]) -> dict[str, Logits]:
         """Logits by task for the rows of each task; the rows of all tasks are encoded in one pass."""
+        return {task: decoded.logits for task, decoded in self.decoded(images).items()}
+
+    def decoded(self, images: Mapping[str, Images]) -> "dict[str, DecodedRows]":
+        """As `forward`, with the features of each task's rows."""
         encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
-        logits, start = {}, 0
+        result, start = {}, 0
         for task, rows in images.items():
             own = slice(start, start + len(rows))
-            logits[task] = self._decode(task, rows, tuple(level[own] for level in encoded))
+            result[task] = self.decode(task, rows, tuple(level[own] for level in encoded))
             start = own.stop
-        return logits
+        return result
+
+    @contextmanager
+    def with_dropout(self) -> Iterator[None]:
+        """Training mode for a while; statistics such as those of batch normalisation are put back afterwards."""
+        buffers = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        with mode(self, training=True):
+            yield
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
     def logits(self, task: str, images: Images) -> Logits:
         """Logits of one task for its own images, in the modules' current mode."""
-        return self._logits(task, images, images_of=task)
+        return self.head(task, self.features_of(task, images, images_of=task))
 
     def predictor(self, task: str, images_of: str | None = None) -> FrozenPredictor:
         """The task's frozen predictor: evaluation mode, float32, differentiable in the images.
@@ -70,23 +72,27 @@ class MultiTaskModel(nn.Module):
 
         :param images_of: the task whose images it is shown, if not its own: normalisation goes with the images.
         """
-        return _FrozenPredictor(self, task, images_of or task)
+        return FrozenTask(self, task, images_of or task)
 
     def bridge_maps(self, task: str, images: Images) -> Mapping[str, Tensor]:
         """By name, the maps that the task's bridge adds to the features of these images; empty without a bridge."""
         if task not in self.bridges:
             return {}
-        bridge = self._bridge(task)
-        return bridge.maps(images, self._encode(self._normalized(task, images)), self._guides(task, bridge))
+        bridge, encoded = self._bridge(task), self._encode(self._normalized(task, images))
+        return bridge.maps(images, encoded, self._guides(task, images, encoded))
 
     def output(self, task: str) -> Output:
         """What the task's logits mean."""
-        head = self.heads[task]
-        assert isinstance(head, Head)
-        return head.output
+        return self.head_of(task).output
 
-    def _logits(self, task: str, images: Images, images_of: str) -> Logits:
-        return self._decode(task, images, self._encode(self._normalized(images_of, images)))
+    def features_of(self, task: str, images: Images, images_of: str) -> Features:
+        """The features that one task's head reads. :param images_of: the task whose images they are."""
+        return self._bridged(task, images, self._encode(self._normalized(images_of, images)))
+
+    @property
+    def device_type(self) -> str:
+        """Such as 'cpu'."""
+        return next(self.parameters()).device.type
 
     def _normalized(self, task: str, images: Images) -> Images:
         return (images - self.get_buffer(f"mean_{task}")) / self.get_buffer(f"std_{task}")
@@ -95,11 +101,25 @@ class MultiTaskModel(nn.Module):
         features: Features = self.backbone(images)
         return features
 
-    def _decode(self, task: str, images: Images, features: Features) -> Logits:
+    def decode(self, task: str, images: Images, encoded: Features) -> "DecodedRows":
+        """One task's bridge and head, on features of some rows. :param images: of the rows, in [0, 1]."""
+        bridged = self._bridged(task, images, encoded)
+        return DecodedRows(encoded, bridged, self.head(task, bridged))
+
+    def _bridged(self, task: str, images: Images, encoded: Features) -> Features:
         if task in self.bridges:
-            bridge = self._bridge(task)
-            features = bridge(images, features, self._guides(task, bridge))
-        logits: Tensor = self.heads[task](features)
+            encoded = self._bridge(task)(images, encoded, self._guides(task, images, encoded))
+        return encoded
+
+    def head_of(self, task: str) -> Head:
+        """The module itself."""
+        head = self.heads[task]
+        assert isinstance(head, Head)
+        return head
+
+    def head(self, task: str, features: Features) -> Logits:
+        """One task's head alone. :param features: as its bridge, if there is one, gives them."""
+        logits: Logits = self.heads[task](features)
         return logits
 
     def _bridge(self, task: str) -> Bridge:
@@ -107,34 +127,18 @@ class MultiTaskModel(nn.Module):
         assert isinstance(bridge, Bridge)
         return bridge
 
-    def _guides(self, task: str, bridge: Bridge) -> dict[str, FrozenPredictor]:
-        return {name: self.predictor(name, images_of=task) for name in bridge.reads}
+    def _guides(self, task: str, images: Images, encoded: Features) -> dict[str, Guide]:
+        bridge = self._bridge(task)
+        return {name: TaskGuide(self, name, task, images, encoded) for name in bridge.reads | bridge.learns_from}
 
 
 @dataclass(frozen=True)
-class _FrozenPredictor:
-    model: MultiTaskModel
-    task: str
-    images_of: str
+class DecodedRows:
+    """What the network says of some rows of one task.
 
-    @property
-    def output(self) -> Output:
-        return self.model.output(self.task)
+    :param encoded: the backbone's features. :param bridged: those that the head reads. :param logits: the head's.
+    """
 
-    def __call__(self, images: Images) -> Logits:
-        constants = {f"model.{name}": weight.detach() for name, weight in self.model.named_parameters()}
-        with evaluation_mode(self.model), torch.autocast(images.device.type, enabled=False):
-            inputs = (self.task, images.float(), self.images_of)
-            logits: Tensor = functional_call(_Logits(self.model), constants, inputs)
-        return logits
-
-
-class _Logits(nn.Module):
-    """One task's logits as a module's forward pass, as `functional_call` needs it."""
-
-    def __init__(self, model: MultiTaskModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, task: str, images: Images, images_of: str) -> Logits:
-        return self.model._logits(task, images, images_of)
+    encoded: Features
+    bridged: Features
+    logits: Logits

@@ -44,6 +44,8 @@ class Train(RecipePart):
 
     :param ema: decay of the exponential moving average of the weights, evaluated instead of the raw ones.
     :param clip: maximum norm of the gradient.
+    :param micro_batch: how many rows pass through the network at a time: `auto` chooses by the size of images, on a
+        GPU by its memory; a number; or `off`, all rows of all tasks in one pass.
     :param select_by: `validation`: the weights with the best mean validation score over the tasks; `last`: the final
         ones. The test part is never used.
     :param gradient_cosine_every: how many steps apart the cosine between the tasks' gradients is logged, in 32-bit
@@ -61,6 +63,7 @@ class Train(RecipePart):
     select_by: Literal["validation", "last"] = "validation"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip: PositiveFloat | None = None
+    micro_batch: PositiveInt | Literal["auto", "off"] = "auto"
     gradient_cosine_every: PositiveInt | None = 50
     checkpoint_every: Duration | Minutes = "10 minutes"
     keep_checkpoints: PositiveInt = 2

@@ -1,6 +1,7 @@
 """The contract check for a bridge."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Kind
 from ssmtl.contracts.shapes import Features, Images
+from ssmtl.model.frozen_task import FrozenTask
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.testing import samples
 from ssmtl.testing.backbone import check_features, check_pyramid
@@ -33,7 +35,7 @@ def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> No
             f"{name}.reads is {bridge.reads!r}, expected a frozenset of task names"
         )
         check_pyramid(bridge.pyramid, name)
-        model = samples.sample_model({"another task", *bridge.reads}, kind, channels)
+        model = samples.sample_model({"another task", *bridge.reads, *bridge.learns_from}, kind, channels)
         for size in SIZES:
             images = samples.images(ROWS, size, channels)
             check_features(_through(bridge, model, images), bridge.pyramid, ROWS, size, name)
@@ -68,7 +70,7 @@ def _arguments(bridge: Any, model: MultiTaskModel, images: Images) -> tuple[Any,
     encoded: Features = model.backbone(images)
     for part, training in zip(model.modules(), flags, strict=True):
         part.training = training
-    return images, encoded, {task: model.predictor(task) for task in bridge.reads}
+    return images, encoded, _guides(bridge, model, encoded)
 
 
 def _check_maps(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:
@@ -95,6 +97,20 @@ def _holds(level: Tensor, added: Tensor) -> bool:
     return any(close(level[:, at : at + wide], added) for at in range(level.shape[1] - wide + 1))
 
 
+@dataclass(frozen=True)
+class _Guide(FrozenTask):
+    """Another task without a bridge: its own features are the backbone's."""
+
+    encoded: Features
+
+    def own_features(self) -> Features:
+        return self.encoded
+
+
+def _guides(bridge: Bridge, model: MultiTaskModel, encoded: Features) -> dict[str, _Guide]:
+    return {task: _Guide(model, task, task, encoded) for task in bridge.reads | bridge.learns_from}
+
+
 def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:
     """The model's existing gradients, buffers and mixed training flags are unchanged afterwards; so is the input."""
     model.train()
@@ -106,7 +122,7 @@ def _check_undisturbed(bridge: Bridge, model: MultiTaskModel, images: Images, na
     copies = [tensor.detach().clone() for tensor in inputs]
     for training in (True, False):
         before, flags = _state(model), [part.training for part in model.modules()]
-        bridge.train(training)(images, encoded, {task: model.predictor(task) for task in bridge.reads})
+        bridge.train(training)(images, encoded, _guides(bridge, model, encoded))
         after = _state(model)
         changed = [key for key in before if not _same(before[key], after[key])]
         assert not changed, f"{name} changes {', '.join(changed[:3])} of the model it consults"

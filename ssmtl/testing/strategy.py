@@ -33,6 +33,7 @@ def check_strategy(make: Make, /, **options: Any) -> None:
             assert isinstance(strategy, Strategy), f"{name} is not an ssmtl.Strategy"
             _check_views(strategy, name)
             what = f"{name} of {output.kind} {output.classes}, rows {rows}"
+            strategy.begin(samples.facts(output, {"labeled": 100, "unlabeled": 200}))
             _check(strategy.train(), output, rows, what)
 
 
@@ -50,6 +51,12 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
     _check_loss(strategy, prepared, saturated, PROGRESS[-1], f"{name}, logits of ±{SATURATED:g}")
     if rows["labeled"] == rows["unlabeled"]:
         _check_mean(strategy, prepared, outputs, name)
+    if strategy.by_rows(prepared):
+        _check_parts(strategy, prepared, outputs, name)
+    gathered = Batch({}, prepared.targets, {}, prepared.samples)
+    with torch.no_grad():
+        strategy.after_step(gathered, outputs, PROGRESS[1])
+    _check_loss(strategy, prepared, outputs, PROGRESS[1], f"{name}, after a step")
     for truth in (samples.truth(output, batch.images, rows), {}):
         with torch.no_grad():
             numbers = strategy.diagnose(prepared, outputs, truth)
@@ -58,6 +65,10 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
                 f"{name}: diagnose gives '{key}' as {type(value).__name__}, expected a scalar tensor"
             )
             assert value.ndim == 0, f"{name}: diagnose gives '{key}' of shape {tuple(value.shape)}, expected a scalar"
+
+
+def _loss(strategy: Strategy, batch: Batch, logits: Mapping[View, Logits], progress: float) -> Tensor:
+    return strategy.loss(batch, samples.SampleOutputs(logits), progress)
 
 
 def _check_views(strategy: Strategy, name: str) -> None:
@@ -79,6 +90,7 @@ def _batch(strategy: Strategy, output: Output, rows: Mapping[str, int]) -> Batch
         {view: samples.images(rows[view.pool], SIZE, seed=seeds[view]) for view in views},
         {view: samples.targets(output, rows[view.pool], SIZE) for view in views if view.pool == "labeled"},
         {view: samples.stream(rows[view.pool], str(view), first[view.pool]) for view in views},
+        {view: first[view.pool] + torch.arange(rows[view.pool]) for view in views},
     )
 
 
@@ -117,7 +129,8 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
     """The size of the gradient."""
     leaves = {view: logits.clone().requires_grad_() for view, logits in outputs.items()}
     before = _copied(batch)
-    loss = strategy.loss(batch, leaves, progress)
+    given = samples.SampleOutputs(leaves)
+    loss = strategy.loss(batch, given, progress)
     what = f"{name}, progress {progress}"
     assert isinstance(loss, Tensor), f"{what}: the loss is {type(loss).__name__}, expected a scalar tensor"
     assert loss.ndim == 0, f"{what}: the loss has shape {tuple(loss.shape)}, expected a scalar"
@@ -129,9 +142,10 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
     assert loss.requires_grad, f"{what}: the loss has no gradient"
     gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     for view, gradient in zip(leaves, gradients, strict=True):
-        assert gradient is not None, f"{what}: the loss does not use the view {view}; let prepare drop it"
-        assert gradient.isfinite().all(), f"{what}: the gradient for the view {view} is not finite"
-    return sum(gradient.abs().sum().item() for gradient in gradients)
+        used = gradient is not None or view in given.asked
+        assert used, f"{what}: the loss does not use the view {view}; let prepare drop it"
+        assert gradient is None or gradient.isfinite().all(), f"{what}: the gradient for the view {view} is not finite"
+    return sum(gradient.abs().sum().item() for gradient in gradients if gradient is not None)
 
 
 def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
@@ -140,11 +154,25 @@ def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
         {view: torch.cat([images, images]) for view, images in batch.images.items()},
         {view: torch.cat([target, target]) for view, target in batch.targets.items()},
         {view: stream[torch.arange(len(stream)).repeat(2)] for view, stream in batch.streams.items()},
+        {view: torch.cat([rows, rows]) for view, rows in batch.samples.items()},
     )
-    once = strategy.loss(batch, outputs, PROGRESS[-1])
-    both = strategy.loss(twice, {view: torch.cat([logits, logits]) for view, logits in outputs.items()}, PROGRESS[-1])
+    once = _loss(strategy, batch, outputs, PROGRESS[-1])
+    both = _loss(strategy, twice, {view: torch.cat([logits, logits]) for view, logits in outputs.items()}, PROGRESS[-1])
     assert torch.isclose(once, both, rtol=0.1, atol=1e-3), (
         f"{name}: the loss is not a mean over rows: {once.item()}, every row twice {both.item()}"
+    )
+
+
+def _check_parts(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
+    """What `by_rows` promises: the loss is the mean of those of two equal parts of the rows."""
+    if any(size % 2 for size in batch.sizes()):
+        return
+    given = samples.SampleOutputs(outputs)
+    whole = strategy.loss(batch, given, PROGRESS[-1])
+    parts = [strategy.loss(batch.part(number, 2), given.part(number, 2), PROGRESS[-1]) for number in range(2)]
+    assert torch.isclose(whole, torch.stack(parts).mean(), rtol=1e-4, atol=1e-6), (
+        f"{name}: by_rows says that the loss is the mean of those of its parts, but {whole.item()} is not the mean of "
+        f"{[part.item() for part in parts]}"
     )
 
 
@@ -152,7 +180,7 @@ def _copied(batch: Batch) -> Batch:
     def copies(tensors: Mapping[View, Tensor]) -> dict[View, Tensor]:
         return {view: tensor.clone() for view, tensor in tensors.items()}
 
-    return Batch(copies(batch.images), copies(batch.targets), dict(batch.streams))
+    return Batch(copies(batch.images), copies(batch.targets), dict(batch.streams), copies(batch.samples))
 
 
 def _same(first: Batch, second: Batch) -> bool:

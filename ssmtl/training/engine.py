@@ -10,14 +10,16 @@ from torch import Tensor
 from ssmtl.contracts.random_stream import key
 from ssmtl.events import StepEnded
 from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.passes import passes, prepared
+from ssmtl.training.after_step import remember
 from ssmtl.training.callback import Callback
 from ssmtl.training.finite import NotFiniteError, check_gradients, check_losses
-from ssmtl.training.fused import gather, outputs_of, prepared
-from ssmtl.training.gradients import gradient_cosines
 from ssmtl.training.render import render
 from ssmtl.training.schedule import rate_at
+from ssmtl.training.seen import Seen
+from ssmtl.training.task_gradients import TaskGradients
 from ssmtl.training.teacher import predictor_of
-from ssmtl.training.train_state import TrainState, average_outside, steps_per_epoch
+from ssmtl.training.train_state import TrainState, average_gradients, steps_per_epoch
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
     """
     recipe = state.experiment.recipe
     train, epoch = recipe.train, steps_per_epoch(state)
-    averaged = () if state.ema is None else (state.ema.model,)
+    averaged = tuple(average.model for average in state.averages())
     started = time.perf_counter()
     trained = 0.0
     for step in range(done, train.steps):
@@ -49,7 +51,7 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
         rate = rate_at(step, recipe.schedule, train.steps, epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = recipe.optimizer.lr * rate
-        every = train.gradient_cosine_every if train.precision == "32" else None  # else Fabric forbids our own backward
+        every = train.gradient_cosine_every
         compare = every is not None and (step + 1) % every == 0
         logged = (step + 1) % train.log_every == 0 or step == 0 or compare
         try:
@@ -82,44 +84,39 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
     experiment, seed = state.experiment, state.experiment.recipe.seed
     progress = step / experiment.recipe.train.steps
     torch.manual_seed(key(seed, "dropout", step, state.shard.rank) % 2**63)
-    state.model.train()
+    experiment.model.train()
 
     parts, truths = [], {}
     for task in experiment.tasks:
         batch, truths[task.name] = render(task, state.data[task.name], seed, step, state.fabric.device, state.shard)
-        predict = predictor_of(state, task.name)
-        parts += [prepared(task, term, batch, predict) for term in task.terms]
+        parts += [prepared(task, term, batch, predictor_of(state, task.name, term.strategy)) for term in task.terms]
 
-    rows, layout = gather(parts)
-    logits = state.model(rows)
+    gradients, seen = TaskGradients(state), Seen(parts)
+    for one in passes(parts, state.rows):
+        with state.fabric.autocast():
+            decoded = experiment.model.decoded(one.rows)
+        weighted: dict[str, Tensor] = {}
+        for part in one.parts:
+            outputs, owner = one.outputs_of(part, decoded, experiment.model, state.fabric.autocast), part.task.name
+            loss = one.share * part.term.strategy.loss(part.batch, outputs, progress)
+            weighted[owner] = weighted.get(owner, 0) + part.term.entry.weight_at(progress) * loss
+            seen.add(part.name, loss, outputs)
+        gradients.add(weighted)
 
-    losses: dict[str, Tensor] = {}
-    diagnostics: dict[str, Tensor] = {}
-    weighted: dict[str, Tensor] = {}
-    for part in parts:
-        outputs, owner = outputs_of(part, logits, layout), part.task.name
-        loss = part.term.strategy.loss(part.batch, outputs, progress)
-        losses[part.name] = loss.detach()
-        weighted[owner] = weighted.get(owner, 0) + part.term.entry.weight_at(progress) * loss
-        if diagnose:
-            with torch.no_grad():
-                numbers = part.term.strategy.diagnose(part.batch, outputs, truths[owner])
-            diagnostics.update({f"{part.name}.{name}": value for name, value in numbers.items()})
-    total = experiment.balancer(weighted)
-    check_losses(state, total, losses)
+    diagnostics = seen.diagnostics(truths) if diagnose else {}
     if compare:
-        diagnostics.update(gradient_cosines(weighted, tuple(experiment.model.backbone.parameters())))
-
-    state.optimizer.zero_grad()
-    state.fabric.backward(total)
-    average_outside(state)
+        diagnostics.update(gradients.cosines())
+    total = gradients.combine(experiment.balancer, step)
+    check_losses(state, total, seen.losses)
+    average_gradients(state)
     check_gradients(state)
     if experiment.recipe.train.clip is not None:
-        state.fabric.clip_gradients(state.model, state.optimizer, max_norm=experiment.recipe.train.clip)
+        state.fabric.clip_gradients(experiment.model, state.optimizer, max_norm=experiment.recipe.train.clip)
     state.optimizer.step()
-    if state.ema is not None:
-        state.ema.update(experiment.model, step)
-    return StepResult(total.detach(), losses, diagnostics, sum(len(images) for images in rows.values()))
+    for average in state.averages():
+        average.update(experiment.model, step)
+    remember(state, seen, gradients.losses, progress)
+    return StepResult(total, seen.losses, diagnostics, seen.rows)
 
 
 def _event(state: TrainState, step: int, result: StepResult, speed: float, seconds: float) -> StepEnded:

@@ -40,15 +40,17 @@ def render(
 
     Which rows, and how each is augmented, is a pure function of (seed, task, sample, repetition, step, view).
     """
-    images, targets, streams, truth = {}, {}, {}, {}
+    images, targets, streams, samples, truth = {}, {}, {}, {}, {}
     for pool in sorted({view.pool for view in task.views}):
         rows: Rows = getattr(data, pool)
         whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
         chosen, keys = shard.of(whole), shard.of(sample_keys(whole, rows.keys))
+        places = torch.from_numpy(chosen).to(device)
         originals = rows.images(chosen).to(device).float() / 255
         masked = task.output.kind == "masks"
         known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
         for view in (view for view in task.views if view.pool == pool):
+            samples[view] = places
             streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
             masks = _channels(known) if masked and known is not None else None
             images[view], warped = task.augment[view.augment](originals, masks, streams[view])
@@ -61,7 +63,7 @@ def render(
             else:
                 assert known is not None
                 targets[view] = known
-    return Batch(images, targets, streams), truth
+    return Batch(images, targets, streams, samples), truth
 
 
 def _channels(masks: Tensor) -> Tensor:

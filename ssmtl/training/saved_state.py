@@ -55,6 +55,7 @@ def restore(state: TrainState, tensors: Mapping[str, Tensor], numbers: Mapping[s
 
 def _parts(state: TrainState) -> dict[str, nn.Module]:
     parts: dict[str, nn.Module] = {"model": state.experiment.model, "outside": state.outside}
+    parts |= {f"teacher {decay}": teacher.model for decay, teacher in state.teachers.items()}
     return parts if state.ema is None else {**parts, "ema": state.ema.model}
 
 

@@ -1,26 +1,44 @@
-"""What a strategy may ask of its own task before the step: logits without gradient."""
+"""What a strategy may ask of its own task before the step: logits that give no parameter a gradient."""
 
 from typing import Literal
 
+import torch
+
 from ssmtl.contracts.shapes import Images, Logits
-from ssmtl.contracts.strategy import TaskPredictor
+from ssmtl.contracts.strategy import Strategy, TaskPredictor
 from ssmtl.errors import RunError
+from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.training.train_state import TrainState
 
 
-def predictor_of(state: TrainState, task: str) -> TaskPredictor:
-    """Predicts the task's logits for its strategies, with the trained or the averaged weights."""
+def predictor_of(state: TrainState, task: str, strategy: Strategy) -> TaskPredictor:
+    """Predicts the task's logits for one of its strategies, with the trained or the averaged weights."""
 
-    def predict(images: Images, *, weights: Literal["student", "ema"] = "student", training: bool = False) -> Logits:
-        if weights == "ema":
-            if state.ema is None:
-                raise RunError(
-                    f"task '{task}' asks for the averaged weights as teacher, but the recipe has no train.ema"
-                )
-            return state.ema.model.predictor(task)(images)
+    def model_of(weights: Literal["student", "ema"]) -> MultiTaskModel:
+        if weights == "student":
+            return state.experiment.model
+        average = state.teacher(strategy.teacher_decay)
+        if average is None:
+            raise RunError(f"task '{task}' asks for the averaged weights as teacher, but the recipe has no train.ema")
+        return average.model
+
+    def predict(
+        images: Images,
+        *,
+        weights: Literal["student", "ema"] = "student",
+        training: bool = False,
+        differentiable: bool = False,
+    ) -> Logits:
+        model = model_of(weights)
+        if differentiable:
+            with torch.enable_grad():
+                return model.predictor(task)(images)
         if not training:
-            return state.experiment.model.predictor(task)(images)
-        with state.fabric.autocast():
-            return state.experiment.model.logits(task, images).float()
+            return model.predictor(task)(images)
+        with state.fabric.autocast(), torch.no_grad():
+            if weights == "student":
+                return model.logits(task, images).float()
+            with model.with_dropout():
+                return model.logits(task, images).float()
 
     return predict

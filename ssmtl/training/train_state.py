@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ssmtl.data.rows import TaskData
+from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.begin import begin
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.model.ema import Ema
+from ssmtl.training.micro_batch import rows_of_a_pass
 from ssmtl.training.render import Shard
 from ssmtl.training.schedule import make_optimizer
 
@@ -18,20 +22,42 @@ from ssmtl.training.schedule import make_optimizer
 class TrainState:
     """What changes while training.
 
-    :param model: wrapped by Fabric; `experiment.model` is the module inside.
+    :param ema: the average that is evaluated. :param teachers: by decay, further ones that strategies ask for.
     :param outside: what may hold parameters or buffers outside the model: balancer and strategies.
+    :param rows: the most rows that pass through the network together, if they can be taken apart; None: all at once.
     :param skipped: steps so far that changed nothing because something was not finite.
     """
 
     fabric: Fabric
     experiment: Experiment
     data: Mapping[str, TaskData]
-    model: nn.Module
     optimizer: torch.optim.Optimizer
     ema: Ema | None
+    teachers: Mapping[float, Ema]
     outside: nn.ModuleList
     shard: Shard
+    rows: int | None = None
     skipped: int = 0
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All that are trained."""
+        return [*self.experiment.model.parameters(), *self.outside.parameters()]
+
+    def averaged(self, values: Tensor) -> Tensor:
+        """The mean over the processes; all get the same."""
+        if self.shard.world == 1:
+            return values
+        reduced = self.fabric.all_reduce(values, reduce_op="mean")
+        assert isinstance(reduced, Tensor)
+        return reduced
+
+    def averages(self) -> list[Ema]:
+        """All moving averages of the network."""
+        return [*([] if self.ema is None else [self.ema]), *self.teachers.values()]
+
+    def teacher(self, decay: float | None) -> Ema | None:
+        """The moving average with this decay. :param decay: None: the recipe's."""
+        return self.ema if decay is None or (self.ema and self.ema.decay == decay) else self.teachers[decay]
 
     def agreed(self, answer: bool) -> bool:
         """Whether `answer` is true in any process; all processes get the same result."""
@@ -46,23 +72,33 @@ def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, 
     """Moves the experiment to Fabric's device and wraps it."""
     shard = Shard(fabric.global_rank, fabric.world_size)
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
+    with attributed(experiment, "before the training"):
+        begin(experiment, data)
     fabric.to_device(outside)
     train = experiment.recipe.train
     parameters = [*experiment.model.parameters(), *outside.parameters()]
     optimizer = make_optimizer(parameters, experiment.recipe.optimizer, fused=train.precision != "16-mixed")
     fabric.to_device(experiment.model)
     ema = Ema(experiment.model, train.ema) if train.ema is not None else None
-    model, optimizer = fabric.setup(experiment.model, optimizer)
-    return TrainState(fabric, experiment, data, model, optimizer, ema, outside, shard)
+    decays = {term.strategy.teacher_decay for task in experiment.tasks for term in task.terms} - {None, train.ema}
+    teachers = {decay: Ema(experiment.model, decay) for decay in sorted(one for one in decays if one is not None)}
+    optimizer = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
+    rows = rows_of_a_pass(experiment, fabric.device)
+    return TrainState(fabric, experiment, data, optimizer, ema, teachers, outside, shard, rows)
 
 
-def average_outside(state: TrainState) -> None:
-    """Average the gradients outside the model, which DDP does not handle, over the processes."""
-    for parameter in state.outside.parameters() if state.shard.world > 1 else ():
-        if parameter.grad is not None:
-            reduced = state.fabric.all_reduce(parameter.grad, reduce_op="mean")
-            assert isinstance(reduced, Tensor)
-            parameter.grad = reduced
+def average_gradients(state: TrainState) -> None:
+    """Average the gradients over the processes, in one message. Where no process has one, there is none."""
+    if state.shard.world == 1:
+        return
+    parameters = state.parameters()
+    own = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+    given = torch.tensor([float(one.grad is not None) for one in parameters], device=state.fabric.device)
+    reduced = state.fabric.all_reduce(torch.cat([given, *(one.flatten() for one in own)]), reduce_op="mean")
+    assert isinstance(reduced, Tensor)
+    given, *averages = torch.split(reduced, [len(own), *(one.numel() for one in own)])
+    for parameter, average, there in zip(parameters, averages, (given > 0).tolist(), strict=True):
+        parameter.grad = average.view_as(parameter) if there else None
 
 
 def steps_per_epoch(state: TrainState) -> int:

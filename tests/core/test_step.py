@@ -17,10 +17,11 @@ from ssmtl.data.cache import decode
 from ssmtl.data.rows import task_data
 from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.experiment.assemble import assemble
-from ssmtl.model.multi_task_model import evaluation_mode
+from ssmtl.experiment.passes import StrategyBatch, passes
+from ssmtl.model.mode import mode
+from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
 from ssmtl.recipe.load import RecipeText
 from ssmtl.registry.plugins import load_plugins
-from ssmtl.training.fused import StrategyBatch, gather, outputs_of
 from ssmtl.training.render import Shard, render
 
 WEAK, STRONG = View("labeled", "weak"), View("labeled", "strong")
@@ -117,23 +118,60 @@ def test_masks_follow_labelled_images_only(data):
     assert not truth
 
 
-def part(name, images, strategy="s"):
-    return StrategyBatch(SimpleNamespace(name=name), SimpleNamespace(name=strategy), Batch(images, {}, {}))
+def part(name, images, strategy="s", by_rows=True):
+    term = SimpleNamespace(name=strategy, strategy=SimpleNamespace(by_rows=lambda _batch: by_rows))
+    return StrategyBatch(SimpleNamespace(name=name), term, Batch(images, {}, {}))
+
+
+def outputs_of(one, part, logits):
+    """As the engine asks for them; no network is needed for logits."""
+    decoded = {task: DecodedRows((), (), rows) for task, rows in logits.items()}
+    return one.outputs_of(part, decoded, MultiTaskModel.__new__(MultiTaskModel))
 
 
 def test_strategies_share_the_rows_of_a_view_that_they_leave_alone():
     shared, mixed = torch.rand(4, 1, 2, 2), torch.rand(4, 1, 2, 2)
     first, second = part("t", {WEAK: shared}, "ce"), part("t", {WEAK: shared, STRONG: mixed}, "fm")
     changed, other = part("t", {WEAK: mixed + 1}, "mm"), part("u", {WEAK: shared}, "ce")
-    rows, layout = gather([first, second, changed, other])
-    assert {name: len(found) for name, found in rows.items()} == {"t": 12, "u": 4}
-    assert layout["t.ce", WEAK] == layout["t.fm", WEAK]
-    assert layout["t.mm", WEAK] != layout["t.ce", WEAK]
-    logits = {name: found.double() for name, found in rows.items()}
+    (whole,) = passes([first, second, changed, other], None)
+    assert {name: len(found) for name, found in whole.rows.items()} == {"t": 12, "u": 4}
+    assert whole.layout["t.ce", WEAK] == whole.layout["t.fm", WEAK]
+    assert whole.layout["t.mm", WEAK] != whole.layout["t.ce", WEAK]
+    logits = {name: found.double() for name, found in whole.rows.items()}
     for found in (first, second, changed, other):
-        for view, output in outputs_of(found, logits, layout).items():
+        for view, output in outputs_of(whole, found, logits).items():
             assert torch.equal(output, found.batch.images[view]), "each strategy gets back its own rows"
             assert output.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows"), [(99, [12, 4]), (11, [6, 6, 4]), (3, [3, 3, 3, 3, 2, 2]), (1, [3] * 4 + [1] * 4)]
+)
+def test_rows_of_one_task_pass_in_equal_parts(limit, rows):
+    shared, mixed = torch.rand(4, 1, 2, 2), torch.rand(4, 1, 2, 2)
+    parts = [
+        part("t", {WEAK: shared}, "ce"),
+        part("t", {WEAK: mixed, STRONG: mixed + 1}, "fm"),
+        part("u", {WEAK: shared}, "ce"),
+    ]
+    found = list(passes(parts, limit))
+    assert [sum(map(len, one.rows.values())) for one in found] == rows
+    back = {}
+    for one in found:
+        for own in one.parts:
+            for view, output in outputs_of(one, own, one.rows).items():
+                assert torch.equal(output, own.batch.images[view])
+                back.setdefault((own.name, view), []).append(output)
+    for own in parts:
+        for view, images in own.batch.images.items():
+            assert torch.equal(torch.cat(back[own.name, view]), images)
+
+
+def test_rows_that_a_strategy_couples_or_that_cannot_be_divided_pass_together():
+    rows = torch.rand(4, 1, 2, 2)
+    coupled = [part("t", {WEAK: rows}, "ce"), part("t", {WEAK: rows}, "dice", by_rows=False)]
+    odd = [part("u", {WEAK: rows, UNLABELED: torch.rand(5, 1, 2, 2)}, "ce")]
+    assert [one.share for one in passes(coupled + odd, 1)] == [1, 1]
 
 
 def model():
@@ -178,7 +216,7 @@ def test_a_frozen_predictor_restores_mixed_flags_also_after_an_error():
     first, second = (net.predictor("diagnosis")(torch.full((2, 1, 16, 16), 0.5)) for _ in range(2))
     assert torch.equal(first, second), "no dropout"
     assert [found.training for found in net.modules()] == flags
-    with pytest.raises(RuntimeError), evaluation_mode(net):
+    with pytest.raises(RuntimeError), mode(net, training=False):
         raise RuntimeError
     assert [found.training for found in net.modules()] == flags
     assert net.predictor("lungs").output == LUNG
@@ -231,7 +269,7 @@ def test_a_guide_is_differentiable_in_the_images():
     net = model().train()
     images = torch.rand(1, 1, 32, 32).requires_grad_()
     (gradient,) = torch.autograd.grad(net.predictor("diagnosis")(images)[:, 0].sum(), images)
-    with evaluation_mode(net):
+    with mode(net, training=False):
         (expected,) = torch.autograd.grad(net.logits("diagnosis", images)[:, 0].sum(), images)
     assert torch.equal(gradient, expected)
     assert gradient.abs().sum() > 0

@@ -187,7 +187,7 @@ def test_the_step_moves_the_weights_as_adam_does():
 
 
 def test_one_encoder_pass_over_the_rows_that_need_a_gradient():
-    state = state_of(*NO_DROPOUT, CONFIDENT)
+    state = state_of(*NO_DROPOUT, CONFIDENT, "train.micro_batch=off")
     passes = []
 
     def record(module, inputs, _output):

@@ -4,7 +4,7 @@ import torch
 from small_multimix import prepared_of, state_of, train, weights_of
 
 from ssmtl.evaluation.predict import predict
-from ssmtl.model.multi_task_model import evaluation_mode
+from ssmtl.model.mode import mode
 
 CPU = torch.device("cpu")
 
@@ -47,7 +47,7 @@ def test_each_task_keeps_its_own_normalization_whichever_task_reads_the_images()
     seen = []
     model.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     images = torch.full((2, 1, 32, 32), 0.75)
-    with evaluation_mode(model), torch.no_grad():
+    with mode(model, training=False), torch.no_grad():
         model.logits("diagnosis", images)
         model.logits("lungs", images)
         model.predictor("diagnosis", images_of="lungs")(images)

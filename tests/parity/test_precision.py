@@ -28,7 +28,7 @@ def test_bf16_trains_finite_float32_weights_that_stay_near_those_of_float32():
 
 
 def test_bf16_encodes_in_bfloat16_except_for_the_saliency():
-    state = state_of("train.precision=bf16-mixed")
+    state = state_of("train.precision=bf16-mixed", "train.micro_batch=off")
     kinds = []
     state.experiment.model.backbone.blocks[0][0].register_forward_hook(lambda *found: kinds.append(found[2].dtype))
     train(state, 1)

@@ -1,0 +1,47 @@
+"""TorchJD's aggregators, by name."""
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ssmtl import GradientBalancer, SsmtlError
+
+Name = Literal["UPGrad", "MGDA", "PCGrad", "CAGrad", "IMTLG", "AlignedMTL", "DualProj", "ConFIG", "Mean", "Sum"]
+
+
+class Aggregated(GradientBalancer):
+    """One of TorchJD's aggregators combines the tasks' gradients on the backbone.
+
+    Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, for UPGrad; https://torchjd.org says
+    which paper each of the others is from. What an aggregator draws at random is a function of the step.
+
+    :param aggregator: its name. :param options: of its constructor, such as {c: 0.5} for CAGrad.
+    :raises SsmtlError: if torchjd is not installed. :raises ValueError: if the options do not fit.
+    """
+
+    def __init__(
+        self, _tasks: tuple[str, ...], /, *, aggregator: Name = "UPGrad", options: dict[str, float] | None = None
+    ) -> None:
+        super().__init__()
+        self.aggregator: Any = _made(aggregator, options or {})
+
+    def combine(
+        self, gradients: Float[Tensor, "tasks parameters"], losses: Float[Tensor, " tasks"], step: int
+    ) -> Float[Tensor, " parameters"]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(step)
+            combined: Tensor = self.aggregator(gradients)
+        return combined
+
+
+def _made(name: str, options: dict[str, float]) -> Any:
+    try:
+        from torchjd import aggregation
+    except ImportError as error:
+        raise SsmtlError("the balancer torchjd needs the extra 'torchjd': pip install 'ssmtl[torchjd]'") from error
+    try:
+        return getattr(aggregation, name)(**options)
+    except TypeError as error:
+        raise ValueError(f"aggregator {name}: {error}") from error

@@ -1,0 +1,35 @@
+"""What is known of a task before it is trained."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from ssmtl.contracts.backbone import Pyramid
+from ssmtl.contracts.head import Head, Output
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """Given once, after the data are split and before the optimiser is made.
+
+    :param task: its name. :param tasks: the names of all tasks, in the recipe's order.
+    :param pyramid: of the features that the task's head reads.
+    :param images: training images in each pool, `labeled` and `unlabeled`.
+    :param class_counts: labelled images of each class, shape (classes,); None for masks.
+    :param steps: of the whole training.
+    :param make_head: another head like the task's, initialised anew: a pure function of the seed and of how often it
+        was called before.
+    :param make_network: likewise another network for the task alone, without a bridge: images in [0, 1] to logits.
+    """
+
+    task: str
+    tasks: tuple[str, ...]
+    output: Output
+    pyramid: Pyramid
+    images: Mapping[str, int]
+    class_counts: Int[Tensor, " classes"] | None
+    steps: int
+    make_head: Callable[[], Head]
+    make_network: Callable[[], nn.Module]

@@ -1,0 +1,50 @@
+"""Tells strategies, heads and the balancer what is known of each task, before anything is trained."""
+
+from collections.abc import Mapping
+from itertools import count
+
+from torch import Tensor
+
+from ssmtl.contracts.task_facts import TaskFacts
+from ssmtl.data.rows import TaskData
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.task import Task
+
+
+def begin(experiment: Experiment, data: Mapping[str, TaskData]) -> None:
+    """Each component is told once. :param data: by task."""
+    facts = {task.name: _facts_of(experiment, task, data[task.name]) for task in experiment.tasks}
+    for task in experiment.tasks:
+        tell(task, experiment, facts)
+    experiment.balancer.begin(facts)
+
+
+def tell(task: Task, experiment: Experiment, facts: Mapping[str, TaskFacts]) -> None:
+    """Tell one task's head and strategies. :param facts: by task."""
+    experiment.model.head_of(task.name).begin(facts[task.name])
+    for term in task.terms:
+        term.strategy.begin(facts[task.name])
+
+
+def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], counts: Tensor | None) -> TaskFacts:
+    """:param images: by pool. :param counts: labelled images of each class; None for masks."""
+    numbers = count(1)
+    return TaskFacts(
+        task=task.name,
+        tasks=tuple(one.name for one in experiment.tasks),
+        output=task.output,
+        pyramid=task.pyramid,
+        images=images,
+        class_counts=counts,
+        steps=experiment.recipe.train.steps,
+        make_head=lambda: task.make_head(next(numbers)),
+        make_network=lambda: task.make_network(next(numbers)),
+    )
+
+
+def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:
+    targets, counts = data.labeled.targets, None
+    if task.output.kind != "masks" and targets is not None:
+        classes = len(task.output.classes)
+        counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.sum(0).long()
+    return facts_of(experiment, task, {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}, counts)

@@ -1,0 +1,66 @@
+"""The engine's side of `Outputs`: slices of one pass, and what is computed from them on request."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from torch import Tensor
+
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.outputs import Outputs
+from ssmtl.contracts.shapes import Features, Images, Logits
+from ssmtl.contracts.view import View
+from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
+
+Autocast = Callable[[], AbstractContextManager[Any]]
+
+
+class StrategyOutputs(Outputs):
+    """:param images: of all rows of the task in this pass. :param places: of the strategy's views among them.
+
+    :param autocast: the context in which the network computes.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        task: str,
+        images: Images,
+        decoded: DecodedRows,
+        places: Mapping[View, slice],
+        autocast: Autocast,
+    ) -> None:
+        self._model, self._task, self._images, self._decoded, self._places = model, task, images, decoded, places
+        self._autocast = autocast
+        self._logits: dict[View, Tensor] = {}
+
+    def __getitem__(self, view: View) -> Logits:
+        if view not in self._logits:
+            self._logits[view] = self._decoded.logits[self._places[view]].float()
+        return self._logits[view]
+
+    def __iter__(self) -> Iterator[View]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def features(self, view: View, *, bridged: bool = True) -> Features:
+        """As in the contract."""
+        levels = self._decoded.bridged if bridged else self._decoded.encoded
+        return tuple(level[self._places[view]] for level in levels)
+
+    def decode(self, features: Features) -> Logits:
+        """As in the contract."""
+        with self._autocast():
+            return self._model.head(self._task, features).float()
+
+    def of(self, task: str, view: View) -> Logits:
+        """As in the contract."""
+        encoded = self.features(view, bridged=False)
+        with self._autocast():
+            return self._model.decode(task, self._images[self._places[view]], encoded).logits.float()
+
+    def output_of(self, task: str) -> Output:
+        """As in the contract."""
+        return self._model.output(task)

@@ -1,0 +1,32 @@
+"""How many rows pass through the network at a time."""
+
+import torch
+from torch import nn
+
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.memory import bytes_per_row
+
+PIXELS = 2**18
+"""Pixels of one pass on a CPU: 64 rows of 64 × 64, 4 of 256 × 256. More leave the cache and are paged in anew."""
+
+PART_OF_DEVICE = 0.5
+"""Of a GPU's memory, for the activations of one pass."""
+
+
+def rows_of_a_pass(experiment: Experiment, device: torch.device) -> int | None:
+    """The most rows of one pass, by the recipe's `train.micro_batch`; None: all rows of all tasks in one."""
+    wanted = experiment.recipe.train.micro_batch
+    if wanted == "off" or (wanted == "auto" and couples_rows(experiment.model)):
+        return None
+    if isinstance(wanted, int):
+        return wanted
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory * PART_OF_DEVICE
+        rows = max(1, int(memory // bytes_per_row(experiment)))
+        return None if rows >= experiment.rows else rows
+    return max(1, PIXELS // experiment.recipe.image.size**2)
+
+
+def couples_rows(model: nn.Module) -> bool:
+    """Whether what the network says of a row depends on the rows beside it: batch normalisation in training."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())

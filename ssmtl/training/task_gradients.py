@@ -1,0 +1,121 @@
+"""The gradient of each task's loss, kept apart until the balancer has seen all losses."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from ssmtl.contracts.balancer import Balancer, GradientBalancer
+from ssmtl.training.gradients import cosines, gradients_of
+from ssmtl.training.train_state import TrainState
+
+
+class TaskGradients:
+    """Accumulates the gradient of each task's loss over passes, then combines them as the balancer says.
+
+    With total = B(L_1, …, L_T), the gradient of the total is Σ ∂B/∂L_t · dL_t/dθ, so each task's can be computed before
+    the other losses are known.
+
+    If all tasks come in one pass, and only the gradient of the total is wanted, one backward pass does.
+    """
+
+    def __init__(self, state: TrainState) -> None:
+        self.state = state
+        self.whole = state.rows is None and not isinstance(state.experiment.balancer, GradientBalancer)
+        self.parameters = state.parameters()
+        self.losses: dict[str, Tensor] = {}
+        self.kept: dict[str, list[Tensor | None]] = {}
+        self.task: str | None = None
+        backbone = {id(parameter) for parameter in state.experiment.model.backbone.parameters()}
+        self._shared = {place for place, one in enumerate(self.parameters) if id(one) in backbone}
+        state.optimizer.zero_grad()
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """:param losses: by task, of one pass: the share of the whole loss that comes from its rows."""
+        if self.whole:
+            self.losses = dict(losses)
+            return
+        for left, (task, loss) in enumerate(losses.items(), start=1 - len(losses)):
+            self._begin(task)
+            before = self.losses.get(task)
+            self.losses[task] = loss.detach() if before is None else before + loss.detach()
+            if loss.requires_grad:
+                self.state.fabric.backward(loss, retain_graph=left < 0)
+
+    def combine(self, balancer: Balancer, step: int) -> Tensor:
+        """Set every parameter's `.grad` as the balancer says; returns the total loss, detached."""
+        if self.whole:
+            total = cast(Tensor, balancer(self.losses))
+            if torch.isfinite(total):
+                self.state.fabric.backward(total)
+            return total.detach()
+        self._begin(None)
+        if isinstance(balancer, GradientBalancer):
+            return self._combined(balancer, step)
+        leaves = {task: loss.detach().requires_grad_() for task, loss in self.losses.items()}
+        total = cast(Tensor, balancer(leaves))
+        weights = torch.autograd.grad(total, list(leaves.values()), retain_graph=True, allow_unused=True)
+        if any(parameter.requires_grad for parameter in balancer.parameters()):
+            self.state.fabric.backward(total)
+        for task, weight in zip(leaves, weights, strict=True):
+            if weight is not None:
+                self._put(self.kept[task], weight)
+        return total.detach()
+
+    def _combined(self, balancer: GradientBalancer, step: int) -> Tensor:
+        """The shared parameters get what the balancer makes of the tasks' gradients, the others their own."""
+        shared = [place for place in self._shared if any(kept[place] is not None for kept in self.kept.values())]
+        for kept in self.kept.values():
+            self._put([None if place in self._shared else one for place, one in enumerate(kept)], None)
+        losses = torch.stack([*self.losses.values()]).float()
+        scale = loss_scale(self.state)
+        rows = [
+            torch.cat([self._filled(kept, place).flatten().float() for place in shared]) / scale
+            for kept in self.kept.values()
+        ]
+        matrix = self.state.averaged(torch.stack(rows))
+        with torch.no_grad():
+            combined = balancer.combine(matrix, self.state.averaged(losses), step) * scale
+        sizes = [self.parameters[place].numel() for place in shared]
+        for place, part in zip(shared, torch.split(combined, sizes), strict=True):
+            parameter = self.parameters[place]
+            parameter.grad = part.view_as(parameter).to(parameter.dtype)
+        total: Tensor = balancer(self.losses)
+        return total.detach()
+
+    def _filled(self, gradients: list[Tensor | None], place: int) -> Tensor:
+        gradient = gradients[place]
+        return torch.zeros_like(self.parameters[place]) if gradient is None else gradient
+
+    def cosines(self) -> dict[str, Tensor]:
+        """Between the gradients of every two tasks on the backbone."""
+        if self.whole:
+            return cosines(gradients_of(self.losses, list(self.state.experiment.model.backbone.parameters())))
+        self._begin(None)
+        places = sorted(self._shared)
+        return cosines({task: [kept[place] for place in places] for task, kept in self.kept.items()})
+
+    def _begin(self, task: str | None) -> None:
+        """Gradients that are in `.grad` belong to the task so far; further ones to `task`."""
+        if task == self.task:
+            return
+        if self.task is not None:
+            kept = self.kept.setdefault(self.task, [None] * len(self.parameters))
+            for place, parameter in enumerate(self.parameters):
+                before, new = kept[place], parameter.grad
+                kept[place] = new if before is None else before if new is None else before.add_(new)
+                parameter.grad = None
+        self.task = task
+
+    def _put(self, gradients: list[Tensor | None], weight: Tensor | None) -> None:
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            if gradient is not None:
+                part = gradient if weight is None else gradient * weight
+                parameter.grad = part if parameter.grad is None else parameter.grad.add_(part)
+
+
+def loss_scale(state: TrainState) -> float:
+    """By which 16-bit precision scales losses, and so gradients; else 1."""
+    scaler = getattr(state.fabric.strategy.precision, "scaler", None)
+    return 1.0 if scaler is None else float(scaler.get_scale())

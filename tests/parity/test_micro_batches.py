@@ -1,0 +1,62 @@
+"""Rows that pass through the network in parts give the step that they give together."""
+
+import pytest
+import torch
+from small_multimix import NO_DROPOUT, SMALL, state_of, train, weights_of
+
+from ssmtl import Folders
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import prepare
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.training.engine import training_step
+from ssmtl.training.train_state import make_train_state
+
+PLUGINS = load_plugins()
+SHIPPED = sorted(name for name in PLUGINS["recipe"] if not name.startswith("paper/"))
+
+
+def gradients_of(recipe, micro_batch, *more):
+    """Of the first step of a shipped recipe, with dropout off, by parameter."""
+    wanted = [one for one in SMALL if applies(one, recipe)]
+    off = [one for one in NO_DROPOUT if applies(one, recipe)]
+    overrides = [*wanted, *off, *more, f"train.micro_batch={micro_batch}"]
+    text = read(recipe, PLUGINS["recipe"], overrides=overrides)
+    experiment = assemble(text.validated(), PLUGINS)
+    import lightning_fabric
+
+    fabric = lightning_fabric.Fabric(accelerator="cpu", devices=1)
+    state = make_train_state(fabric, experiment, prepare(experiment, PLUGINS, Folders()).tasks)
+    result = training_step(state, 0, diagnose=True, compare=True)
+    named = [*experiment.model.named_parameters(), *state.outside.named_parameters()]
+    return result, {name: parameter.grad.clone() for name, parameter in named if parameter.grad is not None}
+
+
+def applies(setting, recipe):
+    tasks = read(recipe, PLUGINS["recipe"]).content["tasks"]
+    return not setting.startswith("tasks.") or setting.split(".")[1] in tasks
+
+
+@pytest.mark.parametrize("recipe", SHIPPED)
+def test_every_shipped_recipe(recipe):
+    whole, expected = gradients_of(recipe, "off")
+    parts, found = gradients_of(recipe, 2)
+    assert found.keys() == expected.keys()
+    largest = max(gradient.abs().max() for gradient in expected.values())
+    for name, gradient in expected.items():
+        assert (found[name] - gradient).abs().max() <= 1e-5 * largest, name
+    torch.testing.assert_close(parts.total, whole.total, rtol=1e-5, atol=1e-6)
+    assert parts.diagnostics.keys() == whole.diagnostics.keys()
+    for name, value in whole.diagnostics.items():
+        torch.testing.assert_close(parts.diagnostics[name], value, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("more", [(), ("balancer.use=uncertainty",), ("train.clip=0.1",), ("train.ema=0.9",)])
+def test_weights_after_steps(more):
+    settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", *more)
+    states = [state_of(*settings, f"train.micro_batch={rows}") for rows in ("off", 1)]
+    for state in states:
+        train(state, 3)
+    expected, found = map(weights_of, states)
+    for name, weights in expected.items():
+        torch.testing.assert_close(found[name], weights, rtol=1e-5, atol=1e-5)
