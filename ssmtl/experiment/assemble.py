@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
@@ -21,6 +22,7 @@ from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.image_size import check_image_size
 from ssmtl.experiment.task import Task, Term
+from ssmtl.model.coupled_rows import couples_rows
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.defaults import resolved
@@ -37,7 +39,7 @@ CLASSES: dict[str, type] = {
 
 ATTRIBUTES = {
     "backbone": ("pyramid",),
-    "bridge": ("pyramid", "reads"),
+    "bridge": ("pyramid", "reads", "learns_from"),
     "head": ("output",),
     "strategy": ("accepts", "views"),
     "metric": ("higher_is_better", "unit", "selects"),
@@ -90,7 +92,7 @@ class _Assembly:
         image = recipe.image
         self.engine = (image.channels, image.size)[: _positional(plugins["backbone"][recipe.backbone.use].make)]
         backbone = self._build("backbone", recipe.backbone, "backbone", *self.engine)
-        balancer = self._build("balancer", recipe.balancer, "balancer", tuple(recipe.tasks))
+        balancer = self._build("balancer", recipe.balancer, "balancer", recipe.balanced_names())
         if backbone is not None and balancer is not None:
             self.backbone: Backbone = backbone
             self.balancer: Balancer = balancer
@@ -100,6 +102,7 @@ class _Assembly:
             self._check_reads()
             self._check_selection()
             self._check_devices()
+            self._check_passes()
 
     def model(self) -> MultiTaskModel:
         recipe = self.recipe
@@ -170,7 +173,7 @@ class _Assembly:
 
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
         terms: list[Term] = []
-        for number, entry in enumerate(spec.strategies):
+        for number, (name, entry) in enumerate(zip(spec.strategy_names(), spec.strategies, strict=True)):
             part = f"{where}.strategies.{number}"
             strategy = self._build("strategy", entry, part, head.output)
             if strategy is None:
@@ -190,8 +193,7 @@ class _Assembly:
                             hint,
                         )
                     )
-            used = sum(term.name.split("#")[0] == entry.use for term in terms)
-            terms.append(Term(entry.use if not used else f"{entry.use}#{used + 1}", strategy, entry))
+            terms.append(Term(name, strategy, entry))
         return terms
 
     def _check_selection(self) -> None:
@@ -211,15 +213,22 @@ class _Assembly:
                     hint = f"set tasks.{task.name}.batch or unlabeled_batch to a multiple of {devices}"
                     self.problems.append(Problem("train.devices", f"{what} devices", hint))
 
+    def _check_passes(self) -> None:
+        """With batch normalisation, what the network says of a row depends on the rows that pass with it."""
+        coupled = couples_rows(nn.ModuleList([self.backbone, *self.heads.values(), *self.bridges.values()]))
+        if isinstance(self.recipe.train.micro_batch, int) and coupled:
+            what = "the network has batch normalisation, so that passes of fewer rows would give other results"
+            self.problems.append(Problem("train.micro_batch", what, "set micro_batch: auto, or off"))
+
     def _check_reads(self) -> None:
         for name, bridge in self.bridges.items():
             where = f"tasks.{name}.bridge"
-            for read in sorted(bridge.reads):
+            for read in sorted(bridge.reads | bridge.learns_from):
                 if read not in self.recipe.tasks:
                     self.problems.append(
                         Problem(
                             where,
-                            f"is guided by the task '{read}', which is not in the recipe",
+                            f"reads the task '{read}', which is not in the recipe",
                             nearest(read, self.recipe.tasks),
                         )
                     )

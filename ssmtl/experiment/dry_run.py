@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssmtl.contracts.balancer import GradientBalancer
 from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.shapes import Images, Logits
-from ssmtl.contracts.view import Batch
+from ssmtl.contracts.view import Batch, View
 from ssmtl.errors import Problem
 from ssmtl.experiment.attribution import failed_part, parts_of
 from ssmtl.experiment.begin import facts_of, tell
@@ -41,7 +42,10 @@ def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
         for task in trial.tasks:
             mistakes = _begin(trial, task) or _head(trial, task) or _bridge_maps(trial, task)
             if not mistakes:
-                mistakes, encoded, losses[task.name] = _strategies(trial, task)
+                mistakes, encoded, own = _strategies(trial, task)
+                for name, loss in own.items():
+                    balanced = trial.recipe.balanced(task.name, name)
+                    losses[balanced] = losses.get(balanced, torch.zeros(())) + loss
                 rows += encoded
             problems += mistakes
         if not problems:
@@ -116,8 +120,8 @@ def _bridge_maps(trial: Experiment, task: Task) -> list[Problem]:
     ]
 
 
-def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tensor]:
-    """Each strategy prepares a batch and computes a loss: the rows left to encode, and the weighted loss."""
+def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, dict[str, Tensor]]:
+    """Each strategy prepares a batch and computes a loss: the rows left to encode, and the weighted losses."""
     model, ema = trial.model, trial.recipe.train.ema is not None
 
     def predict(
@@ -132,7 +136,9 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tens
         with torch.set_grad_enabled(differentiable):
             return model.logits(task.name, images)
 
-    problems, encoded, total = [], {}, torch.zeros(())
+    problems: list[Problem] = []
+    encoded: dict[tuple[View, int], int] = {}
+    losses: dict[str, Tensor] = {}
     batch = _grey_batch(task, trial.recipe.image)
     for number, term in enumerate(task.terms):
         where = f"tasks.{task.name}.strategies.{number}"
@@ -150,13 +156,19 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, Tens
         if shape:
             problems.append(Problem(where, f"gives a loss of shape {shape}, expected one number"))
         else:
-            total = total + term.entry.weight_at(0.0) * loss
-    return problems, sum(encoded.values()), total
+            losses[term.name] = term.entry.weight_at(0.0) * loss
+    return problems, sum(encoded.values()), losses
 
 
 def _balancer(trial: Experiment, losses: Mapping[str, Tensor]) -> list[Problem]:
     try:
         shape = tuple(trial.balancer(losses).shape)
+        if isinstance(trial.balancer, GradientBalancer):
+            gradients = torch.eye(len(losses))
+            combined = tuple(trial.balancer.combine(gradients, torch.stack([*losses.values()]).detach(), 0).shape)
+            if combined != (len(losses),):
+                what = f"combines gradients of shape {tuple(gradients.shape)} into one of shape {combined}"
+                return [Problem("balancer", f"{what}, expected ({len(losses)},)")]
     except FAILURES as error:
         return [_problem(trial, "balancer", error, trial.balancer)]
     return [Problem("balancer", f"gives a loss of shape {shape}, expected one number")] if shape else []

@@ -1,6 +1,6 @@
 """A component in a recipe: by name, with its options."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
 
@@ -47,3 +47,13 @@ class StrategyEntry(Component):
     def weight_at(self, progress: float) -> float:
         """The weight when the fraction `progress` of training is done."""
         return self.weight.at(progress) if isinstance(self.weight, Ramp) else self.weight
+
+
+class BalancerEntry(Component):
+    """A balancer and what it balances.
+
+    :param over: `tasks`: one loss per task, the weighted sum of its strategies' losses; `strategies`: each strategy's
+        weighted loss by itself.
+    """
+
+    over: Literal["tasks", "strategies"] = "tasks"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ssmtl.recipe.components import Component, StrategyEntry
+from ssmtl.recipe.components import BalancerEntry, Component, StrategyEntry
 from ssmtl.recipe.models import Recipe, SourceEntry
 from ssmtl.registry.docstring import described
 from ssmtl.registry.options import options_model
@@ -22,7 +22,7 @@ PLACES: dict[str, str] = {
 }
 """Where components of each kind appear in a recipe."""
 
-CORE: dict[str, type[Component]] = {"strategy": StrategyEntry, "source": SourceEntry}
+CORE: dict[str, type[Component]] = {"balancer": BalancerEntry, "strategy": StrategyEntry, "source": SourceEntry}
 """Kinds whose entries have keys for the core besides `use`."""
 
 

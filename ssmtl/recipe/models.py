@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from ssmtl.recipe.components import Component, RecipePart, StrategyEntry, as_component
+from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
 from ssmtl.recipe.training import Optimizer, Schedule, Train
 
 PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
@@ -110,6 +110,12 @@ class TaskSpec(RecipePart):
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
     metrics: list[str | Component] = []
 
+    def strategy_names(self) -> list[str]:
+        """Of each strategy, numbered from the second on if the task has several of one kind: mixmatch, mixmatch#2."""
+        used = [entry.use for entry in self.strategies]
+        counts = [used[: place + 1].count(name) for place, name in enumerate(used)]
+        return [name if count == 1 else f"{name}#{count}" for name, count in zip(used, counts, strict=True)]
+
     def components(self) -> Iterator[tuple[str, str, Component]]:
         """Every component of the task: its place, its kind, and itself."""
         yield "head", "head", self.head
@@ -151,7 +157,7 @@ class Recipe(RecipePart):
     plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
-    balancer: Component = Component(use="fixed")
+    balancer: BalancerEntry = BalancerEntry(use="fixed")
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     train: Train = Train()
@@ -168,6 +174,15 @@ class Recipe(RecipePart):
     @classmethod
     def _names(cls, named: dict[str, Any]) -> dict[str, Any]:
         return checked_names(named)
+
+    def balanced(self, task: str, strategy: str) -> str:
+        """Under which name the balancer gets a strategy's loss: that of its task, or 'task.strategy'."""
+        return task if self.balancer.over == "tasks" else f"{task}.{strategy}"
+
+    def balanced_names(self) -> tuple[str, ...]:
+        """The names of all losses that the balancer gets, in order."""
+        names = ((task, name) for task, spec in self.tasks.items() for name in spec.strategy_names())
+        return tuple(dict.fromkeys(self.balanced(task, name) for task, name in names))
 
     def components(self) -> Iterator[tuple[str, str, Component]]:
         """Every component: its place, its kind, and itself."""

@@ -40,7 +40,8 @@ def _again(state: TrainState, seen: Seen, progress: float) -> dict[str, Tensor]:
         with state.fabric.autocast():
             decoded = model.decoded(one.rows)
         for part in one.parts:
-            outputs, owner = one.outputs_of(part, decoded, model, state.fabric.autocast), part.task.name
+            outputs = one.outputs_of(part, decoded, model, state.fabric.autocast)
+            owner = state.experiment.recipe.balanced(part.task.name, part.term.name)
             loss = (
                 one.share * part.term.entry.weight_at(progress) * part.term.strategy.loss(part.batch, outputs, progress)
             )

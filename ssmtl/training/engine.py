@@ -97,7 +97,8 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
             decoded = experiment.model.decoded(one.rows)
         weighted: dict[str, Tensor] = {}
         for part in one.parts:
-            outputs, owner = one.outputs_of(part, decoded, experiment.model, state.fabric.autocast), part.task.name
+            outputs = one.outputs_of(part, decoded, experiment.model, state.fabric.autocast)
+            owner = experiment.recipe.balanced(part.task.name, part.term.name)
             loss = one.share * part.term.strategy.loss(part.batch, outputs, progress)
             weighted[owner] = weighted.get(owner, 0) + part.term.entry.weight_at(progress) * loss
             seen.add(part.name, loss, outputs)

@@ -1,10 +1,10 @@
 """How many rows pass through the network at a time."""
 
 import torch
-from torch import nn
 
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.memory import bytes_per_row
+from ssmtl.model.coupled_rows import couples_rows
 
 PIXELS = 2**18
 """Pixels of one pass on a CPU: 64 rows of 64 × 64, 4 of 256 × 256. More leave the cache and are paged in anew."""
@@ -25,8 +25,3 @@ def rows_of_a_pass(experiment: Experiment, device: torch.device) -> int | None:
         rows = max(1, int(memory // bytes_per_row(experiment)))
         return None if rows >= experiment.rows else rows
     return max(1, PIXELS // experiment.recipe.image.size**2)
-
-
-def couples_rows(model: nn.Module) -> bool:
-    """Whether what the network says of a row depends on the rows beside it: batch normalisation in training."""
-    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())

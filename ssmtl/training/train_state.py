@@ -12,6 +12,7 @@ from ssmtl.data.rows import TaskData
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.begin import begin
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.model.coupled_rows import running_statistics
 from ssmtl.model.ema import Ema
 from ssmtl.training.micro_batch import rows_of_a_pass
 from ssmtl.training.render import Shard
@@ -88,17 +89,23 @@ def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, 
 
 
 def average_gradients(state: TrainState) -> None:
-    """Average the gradients over the processes, in one message. Where no process has one, there is none."""
+    """Average gradients and running statistics over the processes, in one message.
+
+    Where no process has a gradient, there is none.
+    """
     if state.shard.world == 1:
         return
-    parameters = state.parameters()
-    own = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+    parameters, statistics = state.parameters(), [*running_statistics(state.experiment.model)]
+    gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
     given = torch.tensor([float(one.grad is not None) for one in parameters], device=state.fabric.device)
-    reduced = state.fabric.all_reduce(torch.cat([given, *(one.flatten() for one in own)]), reduce_op="mean")
+    values = [given, *gradients, *statistics]
+    reduced = state.fabric.all_reduce(torch.cat([one.flatten() for one in values]), reduce_op="mean")
     assert isinstance(reduced, Tensor)
-    given, *averages = torch.split(reduced, [len(own), *(one.numel() for one in own)])
-    for parameter, average, there in zip(parameters, averages, (given > 0).tolist(), strict=True):
+    given, *averages = torch.split(reduced, [one.numel() for one in values])
+    for parameter, average, there in zip(parameters, averages, (given > 0).tolist(), strict=False):
         parameter.grad = average.view_as(parameter) if there else None
+    for statistic, average in zip(statistics, averages[len(parameters) :], strict=True):
+        statistic.copy_(average.view_as(statistic))
 
 
 def steps_per_epoch(state: TrainState) -> int:
