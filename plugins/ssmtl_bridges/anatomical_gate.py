@@ -5,6 +5,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional as F
 
 from ssmtl import Bridge, Features, Guide, Images, Pyramid
@@ -31,4 +32,9 @@ class AnatomicalGate(Bridge):
         with torch.no_grad():
             inside = guides[self.guided_by](images).sigmoid().amax(1, keepdim=True)
             gate = self.outside + (1 - self.outside) * inside
-        return tuple(level * F.adaptive_avg_pool2d(gate, level.shape[-2:]).to(level.dtype) for level in features)
+        return tuple(level * _resized(gate, level).to(level.dtype) for level in features)
+
+
+def _resized(gate: Tensor, level: Tensor) -> Tensor:
+    height, width = level.shape[-2:]
+    return F.adaptive_avg_pool2d(gate, (height, width))

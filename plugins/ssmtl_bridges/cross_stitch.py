@@ -25,10 +25,10 @@ class CrossStitch(Bridge):
         self.pyramid = pyramid
         self.learns_from = frozenset({partner})
         self.partner = partner
-        self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 1) for channels in pyramid.channels)
-        for layer in self.layers:
+        layers = [nn.Conv2d(channels, channels, 1, bias=False) for channels in pyramid.channels]
+        for layer in layers:
             nn.init.dirac_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.layers = nn.ModuleList(layers)
         weights = [torch.tensor([own, 1 - own])[:, None].repeat(1, channels) for channels in pyramid.channels]
         self.mixtures = nn.ParameterList(nn.Parameter(pair) for pair in weights)
 

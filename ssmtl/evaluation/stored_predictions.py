@@ -19,7 +19,8 @@ from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.worst import severity, worst_places
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
-from ssmtl.model.multi_task_model import MultiTaskModel, evaluation_mode
+from ssmtl.model.mode import mode
+from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.regular_file import open_file
 
 PER_IMAGE = {
@@ -118,7 +119,7 @@ def write_predictions(
         arrays["probabilities"] = predictions.probabilities.numpy()
         arrays["targets"] = predictions.targets.numpy()
     inputs = images.to(device).float() / 255
-    with torch.no_grad(), evaluation_mode(model):
+    with torch.no_grad(), mode(model, training=False):
         maps = model.bridge_maps(task.name, inputs)
     if maps:
         arrays["bridge_map_names"] = np.array(list(maps))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmtl import pseudo_label_quality
-from ssmtl.training.gradients import gradient_cosines
+from ssmtl.training.gradients import cosines, gradients_of
 
 NAMES = ("normal", "pneumonia")
 
@@ -19,7 +19,7 @@ def linear(*weights):
 def test_the_cosine_of_two_gradients():
     shared = linear(1.0, 2.0)
     losses = {"a": (shared[0] * torch.tensor([3.0, 4.0])).sum(), "b": shared[0][0] * 2, "c": -shared[0][0]}
-    found = gradient_cosines(losses, shared)
+    found = cosines(gradients_of(losses, shared))
     assert list(found) == ["gradient_cosine.a.b", "gradient_cosine.a.c", "gradient_cosine.b.c"]
     assert [value.item() for value in found.values()] == pytest.approx([0.6, -0.6, -1.0])
 
@@ -27,7 +27,7 @@ def test_the_cosine_of_two_gradients():
 def test_gradients_and_graph_are_left_alone():
     shared = linear(1.0, 2.0)
     losses = {"a": (shared[0] ** 2).sum(), "b": shared[0][0]}
-    gradient_cosines(losses, shared)
+    cosines(gradients_of(losses, shared))
     assert shared[0].grad is None
     (losses["a"] + losses["b"]).backward()
     assert shared[0].grad.tolist() == [3.0, 4.0]
@@ -36,8 +36,8 @@ def test_gradients_and_graph_are_left_alone():
 def test_a_loss_that_does_not_reach_the_backbone_is_left_out():
     shared, own = linear(1.0), linear(1.0)
     losses = {"a": shared[0].sum(), "b": own[0].sum(), "c": torch.tensor(1.0)}
-    assert gradient_cosines(losses, shared) == {}
-    assert gradient_cosines({"a": shared[0].sum()}, shared) == {}
+    assert cosines(gradients_of(losses, shared)) == {}
+    assert cosines(gradients_of({"a": shared[0].sum()}, shared)) == {}
 
 
 rows = st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.integers(-1, 1)), min_size=1, max_size=12)
