@@ -1,14 +1,14 @@
 """A segmentation task shows a classifier where the anatomy is."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Bridge, Features, Guide, Images, Pyramid
+from ssmtl import Bridge, Features, Guide, Images, Kind, Pyramid
 
 
 class AnatomicalGate(Bridge):
@@ -19,6 +19,8 @@ class AnatomicalGate(Bridge):
 
     :param guided_by: the segmentation task. :param outside: what remains of a feature where there is no structure.
     """
+
+    guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"masks"})
 
     def __init__(
         self, pyramid: Pyramid, /, *, guided_by: str, outside: Annotated[float, Field(ge=0, le=1)] = 0.1

@@ -1,6 +1,7 @@
 """Where a classifier looks, as a map beside the features."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -8,7 +9,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Bridge, Features, Guide, Images, Pyramid
+from ssmtl import Bridge, Features, Guide, Images, Kind, Pyramid
 
 EPSILON = 1e-8
 
@@ -21,6 +22,8 @@ class GradCam(Bridge):
 
     :param guided_by: the classification task. :param stride: of the level that is widened.
     """
+
+    guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
 
     def __init__(self, pyramid: Pyramid, /, *, guided_by: str, stride: PositiveInt = 8) -> None:
         super().__init__()

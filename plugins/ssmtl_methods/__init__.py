@@ -1,4 +1,4 @@
-"""Semi-supervised strategies from the literature: FlexMatch, UniMatch, cross pseudo supervision."""
+"""Strategies from the literature: FlexMatch, UniMatch, cross pseudo supervision, partially supervised tasks."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
     from ssmtl_methods.cps import CrossPseudoSupervision
     from ssmtl_methods.flexmatch import FlexMatch
+    from ssmtl_methods.mtpsl import PartiallySupervised
     from ssmtl_methods.unimatch import UniMatch
 
-    return {"cps": CrossPseudoSupervision, "flexmatch": FlexMatch, "unimatch": UniMatch}
+    return {
+        "cps": CrossPseudoSupervision,
+        "flexmatch": FlexMatch,
+        "mtpsl": PartiallySupervised,
+        "unimatch": UniMatch,
+    }

@@ -1,12 +1,12 @@
 """MultiMix's saliency bridge."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import Tensor
 
-from ssmtl import Bridge, Features, FrozenPredictor, Images, Pyramid, input_gradient
+from ssmtl import Bridge, Features, FrozenPredictor, Images, Kind, Pyramid, input_gradient
 from ssmtl_multimix.join import averaged, join
 
 EPSILON = 1e-8
@@ -26,6 +26,8 @@ class SaliencyBridge(Bridge):
         classifier's confidence; `none` leaves it unchanged, as published.
     :param target: `predicted` differentiates the largest logit of each image; a class name, the logit of that class.
     """
+
+    guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
 
     def __init__(
         self,

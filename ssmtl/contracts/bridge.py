@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
 from ssmtl.contracts.backbone import Pyramid
-from ssmtl.contracts.head import Output
+from ssmtl.contracts.head import Kind, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
 
 
@@ -46,13 +46,15 @@ class Bridge(nn.Module, ABC):
 
     `pyramid` describes what `forward` returns. `reads` names the tasks whose frozen predictor it consults; the graph of
     reads must be acyclic, and through it a bridge never changes a parameter gradient, statistic or training flag of
-    another task. `learns_from` names the tasks whose own features it gets with gradient; two bridges may learn from
-    each other, since `own_features` depends on no other task.
+    another task. `guide_kinds` says which kinds of task it can consult. `learns_from` names the tasks whose own
+    features it gets with gradient; two bridges may learn from each other, since `own_features` depends on no other
+    task.
     """
 
     pyramid: Pyramid
     reads: frozenset[str] = frozenset()
     learns_from: frozenset[str] = frozenset()
+    guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks"})
 
     def own_features(self, images: Images, features: Features) -> Features:
         """The task's features before anything is exchanged, also for the rows of tasks that learn from this one.

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 
-from ssmtl.contracts.head import Output
 from ssmtl.contracts.shapes import Features, Logits
 from ssmtl.contracts.view import View
 
@@ -31,7 +30,3 @@ class Outputs(Mapping[View, Logits]):
     @abstractmethod
     def of(self, task: str, view: View) -> Logits:
         """What another task's head, with its bridge, says of the view's rows, with gradient, float32."""
-
-    @abstractmethod
-    def output_of(self, task: str) -> Output:
-        """What another task's logits mean."""

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from ssmtl.contracts.backbone import Pyramid
 from ssmtl.contracts.head import Head, Output
+from ssmtl.errors import nearest
 
 
 @dataclass(frozen=True)
 class TaskFacts:
     """Given once, after the data are split and before the optimiser is made.
 
-    :param task: its name. :param tasks: the names of all tasks, in the recipe's order.
+    :param task: its name. :param outputs: what each task's logits mean, in the recipe's order, its own included.
     :param pyramid: of the features that the task's head reads.
     :param images: training images in each pool, `labeled` and `unlabeled`.
     :param class_counts: labelled images of each class, shape (classes,); None for masks.
@@ -25,11 +26,26 @@ class TaskFacts:
     """
 
     task: str
-    tasks: tuple[str, ...]
-    output: Output
+    outputs: Mapping[str, Output]
     pyramid: Pyramid
     images: Mapping[str, int]
     class_counts: Int[Tensor, " classes"] | None
     steps: int
     make_head: Callable[[], Head]
     make_network: Callable[[], nn.Module]
+
+    @property
+    def output(self) -> Output:
+        """What the task's own logits mean."""
+        return self.outputs[self.task]
+
+    def output_of(self, task: str) -> Output:
+        """What another task's logits mean.
+
+        :raises ValueError: if there is no such task.
+        """
+        try:
+            return self.outputs[task]
+        except KeyError:
+            hint = nearest(task, [name for name in self.outputs if name != self.task])
+            raise ValueError(f"there is no task '{task}' ({hint})") from None

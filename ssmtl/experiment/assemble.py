@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Head
-from ssmtl.contracts.metric import selecting_metric, wrong_facts
+from ssmtl.contracts.metric import wrong_facts
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.errors import Problem, RecipeError, nearest
@@ -20,9 +19,9 @@ from ssmtl.experiment.another import another_head, another_network
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.fitting import Parts, misfits
 from ssmtl.experiment.image_size import check_image_size
 from ssmtl.experiment.task import Task, Term
-from ssmtl.model.coupled_rows import couples_rows
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.defaults import resolved
@@ -99,10 +98,7 @@ class _Assembly:
             self.problems += check_image_size(recipe.backbone.use, backbone.pyramid.strides, image.size)
             for name, spec in recipe.tasks.items():
                 self._task(name, spec)
-            self._check_reads()
-            self._check_selection()
-            self._check_devices()
-            self._check_passes()
+            self.problems += misfits(recipe, Parts(backbone, self.heads, self.bridges, self.tasks))
 
     def model(self) -> MultiTaskModel:
         recipe = self.recipe
@@ -195,59 +191,3 @@ class _Assembly:
                     )
             terms.append(Term(name, strategy, entry))
         return terms
-
-    def _check_selection(self) -> None:
-        metrics = [metric for task in self.tasks for metric in task.metrics.values()]
-        usable = len(self.tasks) == len(self.recipe.tasks) and None not in metrics
-        if self.recipe.train.select_by == "validation" and usable and selecting_metric(metrics) is None:
-            what, hint = "no task has a metric that can select weights", "name one such as dice, or set select_by: last"
-            self.problems.append(Problem("train.select_by", what, hint))
-
-    def _check_devices(self) -> None:
-        """Every process takes an equal part of each batch."""
-        devices = self.recipe.train.devices
-        for task in self.tasks:
-            for pool in sorted({view.pool for view in task.views}):
-                if task.rows(pool) % devices:
-                    what = f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide among {devices}"
-                    hint = f"set tasks.{task.name}.batch or unlabeled_batch to a multiple of {devices}"
-                    self.problems.append(Problem("train.devices", f"{what} devices", hint))
-
-    def _check_passes(self) -> None:
-        """With batch normalisation, what the network says of a row depends on the rows that pass with it."""
-        coupled = couples_rows(nn.ModuleList([self.backbone, *self.heads.values(), *self.bridges.values()]))
-        if isinstance(self.recipe.train.micro_batch, int) and coupled:
-            what = "the network has batch normalisation, so that passes of fewer rows would give other results"
-            self.problems.append(Problem("train.micro_batch", what, "set micro_batch: auto, or off"))
-
-    def _check_reads(self) -> None:
-        for name, bridge in self.bridges.items():
-            where = f"tasks.{name}.bridge"
-            for read in sorted(bridge.reads | bridge.learns_from):
-                if read not in self.recipe.tasks:
-                    self.problems.append(
-                        Problem(
-                            where,
-                            f"reads the task '{read}', which is not in the recipe",
-                            nearest(read, self.recipe.tasks),
-                        )
-                    )
-            path = self._cycle(name, (name,))
-            if path and name == min(path, key=list(self.bridges).index):  # reported once, at its first task
-                self.problems.append(
-                    Problem(
-                        where,
-                        f"the bridges form a cycle: {' → '.join(path)}",
-                        "one of them must not be guided by the other",
-                    )
-                )
-
-    def _cycle(self, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
-        for read in sorted(self.bridges[name].reads) if name in self.bridges else ():
-            if read == path[0]:
-                return (*path, read)
-            if read not in path:
-                cycle = self._cycle(read, (*path, read))
-                if cycle:
-                    return cycle
-        return ()

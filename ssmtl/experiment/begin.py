@@ -31,8 +31,7 @@ def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], coun
     numbers = count(1)
     return TaskFacts(
         task=task.name,
-        tasks=tuple(one.name for one in experiment.tasks),
-        output=task.output,
+        outputs={one.name: one.output for one in experiment.tasks},
         pyramid=task.pyramid,
         images=images,
         class_counts=counts,

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ssmtl.contracts.head import Output
 from ssmtl.contracts.outputs import Outputs
 from ssmtl.contracts.shapes import Features, Images, Logits
 from ssmtl.contracts.view import View
@@ -60,7 +59,3 @@ class StrategyOutputs(Outputs):
         encoded = self.features(view, bridged=False)
         with self._autocast():
             return self._model.decode(task, self._images[self._places[view]], encoded).logits.float()
-
-    def output_of(self, task: str) -> Output:
-        """As in the contract."""
-        return self._model.output(task)

@@ -5,14 +5,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmtl.contracts.balancer import Balancer
+from ssmtl.contracts.balancer import Balancer, GradientBalancer
 from ssmtl.testing.constructor import Make, made, name_of
+from ssmtl.testing.samples import generator
 
 VALUES = (0.7, 2.5, 0.01)
+PARAMETERS = 7
 
 
 def check_balancer(make: Make, /, **options: Any) -> None:
-    """One finite scalar from some losses in any order; gradient to each loss and to each of its own parameters."""
+    """One finite scalar from some losses in any order; gradient to each loss and to each of its own parameters.
+
+    Of one that combines gradients: a finite gradient of the right shape, the same whenever the same step is asked for.
+    """
     name = name_of(make)
     for tasks in (("first",), ("first", "second", "third")):
         balancer = made(make, options, tasks)
@@ -31,5 +36,31 @@ def check_balancer(make: Make, /, **options: Any) -> None:
             assert weight.grad is not None, f"the parameter '{key}' of {name} gets no gradient"
         reverse = {task: loss.detach() for task, loss in reversed(losses.items())}
         assert torch.allclose(balancer(reverse), total), f"{name} depends on the order of the tasks"
+        if isinstance(balancer, GradientBalancer):
+            _check_combine(balancer, len(tasks), name)
+        with torch.no_grad():
+            balancer.after_step({task: torch.tensor(value) for task, value in zip(tasks, VALUES, strict=False)})
         zero = balancer({task: torch.zeros(()) for task in tasks})
         assert zero.isfinite(), f"{name} turns losses of zero into {zero.item()}"
+
+
+def _check_combine(balancer: GradientBalancer, tasks: int, name: str) -> None:
+    random = torch.randn(tasks, PARAMETERS, generator=generator(0))
+    one_idle = random.clone()
+    one_idle[-1] = 0
+    losses = torch.tensor(VALUES[:tasks])
+    for what, gradients in (("random gradients", random), ("a task that reaches no parameter", one_idle)):
+        before = gradients.clone()
+        with torch.no_grad():
+            torch.manual_seed(1)
+            combined = balancer.combine(gradients, losses, 3)
+            torch.manual_seed(2)
+            again = balancer.combine(gradients, losses, 3)
+        assert isinstance(combined, Tensor), f"{name}: combine returns {type(combined).__name__}, expected a tensor"
+        assert tuple(combined.shape) == (PARAMETERS,), (
+            f"{name}: combine turns gradients of shape {tuple(gradients.shape)} into shape {tuple(combined.shape)}, "
+            f"expected ({PARAMETERS},)"
+        )
+        assert combined.isfinite().all(), f"{name}: combine gives numbers that are not finite for {what}"
+        assert torch.equal(gradients, before), f"{name}: combine changes the gradients that it is given"
+        assert torch.equal(combined, again), f"{name}: combine takes randomness from elsewhere than the step"

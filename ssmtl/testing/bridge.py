@@ -16,26 +16,31 @@ from ssmtl.testing import samples
 from ssmtl.testing.backbone import check_features, check_pyramid
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of
+from ssmtl.testing.sample_model import SampleBackbone, sample_model
 
 ROWS = 3
 SIZES = (16, 32, 48)
 
 
-def check_bridge(make: Make, kind: Kind = "multiclass", /, **options: Any) -> None:
-    """The promised pyramid at several sizes; the consulted model is left as it was; evaluation; mixed precision.
-
-    :param kind: of the tasks that the bridge reads.
+def check_bridge(make: Make, /, **options: Any) -> None:
+    """For every kind of task that it can read: the promised pyramid at several sizes; the consulted model is left as it
+    was; evaluation; mixed precision.
     """
+    for kind in sorted(made(make, options, SampleBackbone().pyramid).guide_kinds):
+        _check(make, kind, options)
+
+
+def _check(make: Make, kind: Kind, options: dict[str, Any]) -> None:
     name = name_of(make)
     for channels in (1, 3):
-        pyramid = samples.SampleBackbone(channels).pyramid
+        pyramid = SampleBackbone(channels).pyramid
         bridge = made(make, options, pyramid)
         assert isinstance(bridge, Bridge), f"{name} is not an ssmtl.Bridge"
         assert isinstance(bridge.reads, frozenset), (
             f"{name}.reads is {bridge.reads!r}, expected a frozenset of task names"
         )
         check_pyramid(bridge.pyramid, name)
-        model = samples.sample_model({"another task", *bridge.reads, *bridge.learns_from}, kind, channels)
+        model = sample_model({"another task", *bridge.reads, *bridge.learns_from}, kind, channels)
         for size in SIZES:
             images = samples.images(ROWS, size, channels)
             check_features(_through(bridge, model, images), bridge.pyramid, ROWS, size, name)

@@ -27,6 +27,22 @@ def rows_of(features: Tensor | Features, start: int, stop: int) -> tuple[Tensor,
     return tuple(level[start:stop] for level in _as_tuple(features))
 
 
+def state_of(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of every parameter and buffer."""
+    return {key: value.clone() for key, value in module.state_dict().items()}
+
+
+def changed(module: nn.Module, before: dict[str, Tensor]) -> str:
+    """The first parameter or buffer that is not as it was, quoted; empty if all are."""
+    now = module.state_dict()
+    different = [key for key in {**before, **now} if key not in now or not _alike(before.get(key), now[key])]
+    return f"'{different[0]}'" if different else ""
+
+
+def _alike(one: Tensor | None, other: Tensor) -> bool:
+    return one is not None and torch.equal(one, other)
+
+
 def check_gradients(module: nn.Module, forward: Forward, name: str) -> None:
     """A backward pass through `forward` gives every trained parameter a finite gradient."""
     module.zero_grad()

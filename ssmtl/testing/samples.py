@@ -1,23 +1,17 @@
-"""Small images, targets, random streams and models to try components with; the same in every call."""
+"""Small images, targets and random streams to try components with; the same in every call."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl.builtins.pooled_linear import PooledLinear
-from ssmtl.contracts.backbone import Backbone, Pyramid
-from ssmtl.contracts.head import Head, Kind, Output
-from ssmtl.contracts.outputs import Outputs
+from ssmtl.contracts.head import Kind, Output
 from ssmtl.contracts.random_stream import RandomStream
-from ssmtl.contracts.shapes import Features, Images, Logits, Masks
-from ssmtl.contracts.task_facts import TaskFacts
+from ssmtl.contracts.shapes import Images, Logits, Masks
 from ssmtl.contracts.view import View
-from ssmtl.model.multi_task_model import MultiTaskModel
-from ssmtl.model.single_task_network import SingleTaskNetwork
 
 KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks")
 
@@ -109,136 +103,3 @@ class SamplePredictor:
         channels = [self.scale * centre * (-1) ** index * (index + 1) for index in range(len(self.output.classes))]
         pixels = torch.stack(channels, dim=1)
         return pixels if self.output.kind == "masks" else 10 * pixels.mean((2, 3))
-
-
-class SampleOutputs(Outputs):
-    """`Outputs` with the given logits; features are leaves, and the head on them is a fixed projection."""
-
-    def __init__(self, logits: Mapping[View, Logits]) -> None:
-        self._logits = logits
-        example = next(iter(logits.values()))
-        names = tuple("abcdefgh"[: example.shape[1]])
-        self._output = Output("masks" if example.ndim == 4 else "multilabel", names)
-        self._features: dict[tuple[View, bool], Features] = {}
-        self.asked: set[View] = set()
-
-    def __getitem__(self, view: View) -> Logits:
-        return self._logits[view]
-
-    def __iter__(self) -> Iterator[View]:
-        return iter(self._logits)
-
-    def __len__(self) -> int:
-        return len(self._logits)
-
-    def features(self, view: View, *, bridged: bool = True) -> Features:
-        """Two levels of random numbers, the first at the logits' size."""
-        self.asked.add(view)
-        rows, size = len(self._logits[view]), self._logits[view].shape[-1] if self._output.kind == "masks" else 16
-        shapes = [(rows, 4, size, size), (rows, 6, size // 2, size // 2)]
-        if (view, bridged) not in self._features:
-            levels = (torch.randn(*shape, generator=generator(seed)) for seed, shape in enumerate(shapes))
-            self._features[view, bridged] = tuple(level.requires_grad_() for level in levels)
-        return self._features[view, bridged]
-
-    def part(self, number: int, of: int) -> "SampleOutputs":
-        """Those of some of the rows."""
-
-        def some(rows: Tensor) -> Tensor:
-            return rows[number * len(rows) // of : (number + 1) * len(rows) // of]
-
-        own = SampleOutputs({view: some(logits) for view, logits in self._logits.items()})
-        for place, levels in self._features.items():
-            own._features[place] = tuple(some(level) for level in levels)
-        return own
-
-    def decode(self, features: Features) -> Logits:
-        """A fixed projection of the finest level."""
-        return self._projected(features[0], self._output)
-
-    def of(self, task: str, view: View) -> Logits:
-        """Likewise."""
-        return self._projected(self.features(view, bridged=False)[0], self.output_of(task))
-
-    def output_of(self, task: str) -> Output:
-        """Every other task has three exclusive classes."""
-        return Output("multiclass", ("a", "b", "c"))
-
-    @staticmethod
-    def _projected(level: Tensor, output: Output) -> Logits:
-        classes = len(output.classes)
-        weights = torch.randn(classes, level.shape[1], generator=generator(7))
-        pixels = torch.einsum("kc,rchw->rkhw", weights, level)
-        return pixels if output.kind == "masks" else pixels.mean((2, 3))
-
-
-def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
-    """Of a task with so many images in each pool. :param images: by pool."""
-    kind = output.kind
-    pyramid = SampleBackbone().pyramid
-    counts = None if kind == "masks" else torch.full((len(output.classes),), images["labeled"])
-
-    def network() -> nn.Module:
-        head, backbone = _sample_head(kind, pyramid, output.classes), SampleBackbone(plain=True)
-        return SingleTaskNetwork(MultiTaskModel(backbone, {"task": head}, {}, {"task": ([0.5], [0.25])}), "task")
-
-    return TaskFacts(
-        "task", ("task", "another task"), output, pyramid, images, counts, 100,
-        lambda: _sample_head(kind, pyramid, output.classes), network,
-    )  # fmt: skip
-
-
-class SampleBackbone(Backbone):
-    """Five narrow levels with batch norm and dropout, so that disturbing its statistics or flags is noticed.
-
-    :param plain: without both.
-    """
-
-    def __init__(self, image_channels: int = 1, *, plain: bool = False) -> None:
-        super().__init__()
-        self.pyramid = Pyramid((4, 4, 6, 6, 8), (1, 2, 4, 8, 16), image_channels)
-        inputs = (image_channels, *self.pyramid.channels[:-1])
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(before, after, 3, padding=1),
-                nn.Identity() if plain else nn.BatchNorm2d(after),
-                nn.GELU(),
-                nn.Dropout(0.0 if plain else 0.2),
-            )
-            for before, after in zip(inputs, self.pyramid.channels, strict=True)
-        )
-
-    def forward(self, images: Images) -> Features:
-        levels, features = [], images
-        for number, block in enumerate(self.blocks):
-            features = block(F.avg_pool2d(features, 2) if number else features)
-            levels.append(features)
-        return tuple(levels)
-
-
-class SampleMasks(Head):
-    """A convolution on the finest level."""
-
-    def __init__(self, pyramid: Pyramid, classes: tuple[str, ...] = ("a",)) -> None:
-        super().__init__()
-        self.output = Output("masks", classes)
-        self.last = nn.Conv2d(pyramid.channels[0], len(classes), 1)
-
-    def forward(self, features: Features) -> Logits:
-        pixels: Tensor = self.last(features[0])
-        return pixels
-
-
-def sample_model(tasks: Iterable[str], kind: Kind, image_channels: int = 1) -> MultiTaskModel:
-    """A model with one head of `kind` per task, and no bridges."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        backbone = SampleBackbone(image_channels)
-        heads = {task: _sample_head(kind, backbone.pyramid) for task in tasks}
-    return MultiTaskModel(backbone, heads, {}, {task: ([0.5], [0.25]) for task in heads})
-
-
-def _sample_head(kind: Kind, pyramid: Pyramid, classes: tuple[str, ...] | None = None) -> Head:
-    if kind == "masks":
-        return SampleMasks(pyramid, classes or ("a",))
-    return PooledLinear(pyramid, classes=classes or ("a", "b", "c"), multilabel=kind == "multilabel")

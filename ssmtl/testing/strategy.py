@@ -12,6 +12,8 @@ from ssmtl.contracts.strategy import Strategy
 from ssmtl.contracts.view import Batch, View
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
+from ssmtl.testing.modules import changed, state_of
+from ssmtl.testing.sample_outputs import SampleOutputs, facts
 
 PROGRESS = (0.0, 0.5, 0.999)
 SIZE = 16
@@ -33,7 +35,7 @@ def check_strategy(make: Make, /, **options: Any) -> None:
             assert isinstance(strategy, Strategy), f"{name} is not an ssmtl.Strategy"
             _check_views(strategy, name)
             what = f"{name} of {output.kind} {output.classes}, rows {rows}"
-            strategy.begin(samples.facts(output, {"labeled": 100, "unlabeled": 200}))
+            strategy.begin(facts(output, {"labeled": 100, "unlabeled": 200}))
             _check(strategy.train(), output, rows, what)
 
 
@@ -47,6 +49,7 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
     }
     strength = sum(_check_loss(strategy, prepared, outputs, progress, name) for progress in PROGRESS)
     assert strength > 0, f"{name}: the gradient is zero at every progress"
+    _check_parameters(strategy, prepared, outputs, name)
     saturated = {view: logits.sign() * SATURATED for view, logits in outputs.items()}
     _check_loss(strategy, prepared, saturated, PROGRESS[-1], f"{name}, logits of ±{SATURATED:g}")
     if rows["labeled"] == rows["unlabeled"]:
@@ -68,7 +71,7 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
 
 
 def _loss(strategy: Strategy, batch: Batch, logits: Mapping[View, Logits], progress: float) -> Tensor:
-    return strategy.loss(batch, samples.SampleOutputs(logits), progress)
+    return strategy.loss(batch, SampleOutputs(logits), progress)
 
 
 def _check_views(strategy: Strategy, name: str) -> None:
@@ -95,7 +98,7 @@ def _batch(strategy: Strategy, output: Output, rows: Mapping[str, int]) -> Batch
 
 
 def _check_prepare(strategy: Strategy, batch: Batch, predict: samples.SamplePredictor, name: str) -> Batch:
-    before = _copied(batch)
+    before, state = _copied(batch), state_of(strategy)
     with torch.no_grad():
         torch.manual_seed(1)
         prepared = strategy.prepare(batch, predict)
@@ -103,6 +106,9 @@ def _check_prepare(strategy: Strategy, batch: Batch, predict: samples.SamplePred
             f"{name}: prepare returns {type(prepared).__name__}, expected an ssmtl.Batch"
         )
         copy = _copied(prepared)
+        assert not changed(strategy, state), (
+            f"{name}: prepare changes {changed(strategy, state)}; what a strategy remembers changes in after_step"
+        )
         torch.manual_seed(2)
         again = strategy.prepare(batch, predict)
     assert _same(batch, before), f"{name}: prepare changes the batch that it is given; make a new one"
@@ -129,9 +135,10 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
     """The size of the gradient."""
     leaves = {view: logits.clone().requires_grad_() for view, logits in outputs.items()}
     before = _copied(batch)
-    given = samples.SampleOutputs(leaves)
+    given, state = SampleOutputs(leaves), state_of(strategy)
     loss = strategy.loss(batch, given, progress)
     what = f"{name}, progress {progress}"
+    assert not changed(strategy, state), f"{what}: the loss changes {changed(strategy, state)}; do it in after_step"
     assert isinstance(loss, Tensor), f"{what}: the loss is {type(loss).__name__}, expected a scalar tensor"
     assert loss.ndim == 0, f"{what}: the loss has shape {tuple(loss.shape)}, expected a scalar"
     assert loss.isfinite(), f"{what}: the loss is {loss.item()}"
@@ -140,12 +147,29 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
         f"{what}: the loss changes the logits in place"
     )
     assert loss.requires_grad, f"{what}: the loss has no gradient"
-    gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-    for view, gradient in zip(leaves, gradients, strict=True):
-        used = gradient is not None or view in given.asked
+    inputs = {view: [logits, *given.given.get(view, ())] for view, logits in leaves.items()}
+    total = 0.0
+    for view, tensors in inputs.items():
+        found = torch.autograd.grad(loss, tensors, retain_graph=True, allow_unused=True)
+        used = found[0] is not None or len(tensors) > 1
         assert used, f"{what}: the loss does not use the view {view}; let prepare drop it"
-        assert gradient is None or gradient.isfinite().all(), f"{what}: the gradient for the view {view} is not finite"
-    return sum(gradient.abs().sum().item() for gradient in gradients if gradient is not None)
+        for gradient in found:
+            assert gradient is None or gradient.isfinite().all(), (
+                f"{what}: the gradient for the view {view} is not finite"
+            )
+            total += 0.0 if gradient is None else gradient.abs().sum().item()
+    return total
+
+
+def _check_parameters(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
+    """Each part of the strategy that has parameters gets a gradient."""
+    loss = _loss(strategy, batch, outputs, PROGRESS[-1])
+    for part, module in strategy.named_children():
+        trained = [weight for weight in module.parameters() if weight.requires_grad]
+        gradients = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True) if trained else ()
+        assert not trained or any(gradient is not None for gradient in gradients), (
+            f"'{part}' of {name} gets no gradient: use it, or freeze it"
+        )
 
 
 def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
@@ -167,7 +191,7 @@ def _check_parts(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits
     """What `by_rows` promises: the loss is the mean of those of two equal parts of the rows."""
     if any(size % 2 for size in batch.sizes()):
         return
-    given = samples.SampleOutputs(outputs)
+    given = SampleOutputs(outputs)
     whole = strategy.loss(batch, given, PROGRESS[-1])
     parts = [strategy.loss(batch.part(number, 2), given.part(number, 2), PROGRESS[-1]) for number in range(2)]
     assert torch.isclose(whole, torch.stack(parts).mean(), rtol=1e-4, atol=1e-6), (

@@ -65,7 +65,7 @@ class TaskGradients:
 
     def _combined(self, balancer: GradientBalancer, step: int) -> Tensor:
         """The shared parameters get what the balancer makes of the tasks' gradients, the others their own."""
-        shared = [place for place in self._shared if any(kept[place] is not None for kept in self.kept.values())]
+        shared = self._reached()
         for kept in self.kept.values():
             self._put([None if place in self._shared else one for place, one in enumerate(kept)], None)
         losses = torch.stack([*self.losses.values()]).float()
@@ -83,6 +83,13 @@ class TaskGradients:
             parameter.grad = part.view_as(parameter).to(parameter.dtype)
         total: Tensor = balancer(self.losses)
         return total.detach()
+
+    def _reached(self) -> list[int]:
+        """The shared parameters that some task's loss reaches, in any process."""
+        places = sorted(self._shared)
+        own = [float(any(kept[place] is not None for kept in self.kept.values())) for place in places]
+        anywhere = self.state.averaged(torch.tensor(own, device=self.state.fabric.device))
+        return [place for place, share in zip(places, anywhere.tolist(), strict=True) if share > 0]
 
     def _filled(self, gradients: list[Tensor | None], place: int) -> Tensor:
         gradient = gradients[place]

@@ -12,7 +12,7 @@ from ssmtl.builtins.cross_entropy import CrossEntropy
 from ssmtl.builtins.fixed import Fixed
 from ssmtl.builtins.identity import Identity
 from ssmtl.builtins.pooled_linear import PooledLinear
-from ssmtl.testing.samples import SampleBackbone
+from ssmtl.testing.sample_model import SampleBackbone
 
 
 class Good(Backbone):

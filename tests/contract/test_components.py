@@ -38,9 +38,8 @@ def test_head(name, options):
 
 
 @of_kind("bridge")
-@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
-def test_bridge(name, options, kind):
-    testing.check_bridge(PLUGINS["bridge"][name].make, kind, **options)
+def test_bridge(name, options):
+    testing.check_bridge(PLUGINS["bridge"][name].make, **options)
 
 
 @of_kind("strategy")

@@ -192,8 +192,7 @@ def test_names_are_plain():
         ),
         (
             {"tasks__lungs__bridge__guided_by": "diagnoses"},
-            "tasks.lungs.bridge: reads the task 'diagnoses', which is not in the recipe (did you "
-            "mean 'diagnosis'?)",
+            "tasks.lungs.bridge: reads the task 'diagnoses', which is not in the recipe (did you mean 'diagnosis'?)",
         ),
         (
             {"tasks__lungs__bridge__guided_by": "lungs"},

@@ -31,12 +31,36 @@ SMALL = (
     "train.device=cpu",
     "optimizer.lr=0.01",
 )
+MASKS = "tasks.lungs.strategies"
+PIXELWISE = (
+    "tasks.lungs.augment.strong={use: kornia_strong, pad: 0, horizontal_flip: false, "
+    "only: [autocontrast, brightness, contrast, equalize, posterize, solarize]}"
+)
 
 NO_DROPOUT = ("backbone.dropout=0", "tasks.lungs.head.dropout=0")
 """Settings that make a step a pure function of its rows."""
 
 CONFIDENT = "tasks.diagnosis.strategies.fixmatch.threshold=0.5"
 """With two classes every pseudo-label then counts, even before anything is learnt."""
+
+FIRST_USERS = {
+    "grad_cam": ("tasks.lungs.bridge={use: grad_cam, guided_by: diagnosis}",),
+    "cross_stitch": (
+        "tasks.lungs.bridge={use: cross_stitch, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: cross_stitch, partner: lungs}",
+    ),
+    "anatomical_gate": (
+        "tasks.lungs.bridge=null",
+        "tasks.diagnosis.bridge={use: anatomical_gate, guided_by: lungs}",
+    ),
+    "flexmatch": ("tasks.diagnosis.strategies.1={use: flexmatch, threshold: 0.5}",),
+    "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
+    "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
+    "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
+    "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
+    "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
+}
+"""The first users of each extension of the contracts, as settings of the recipe."""
 
 
 def recipe_of(*overrides, seed=None):
@@ -59,9 +83,9 @@ def state_of(*overrides, seed=None, fabric=None):
 
 
 def weights_of(state):
-    """All trained parameters: of the model, the balancer and the strategies."""
+    """All that changes but moments and averages: parameters and buffers of model, balancer and strategies."""
     found = {name: tensor.detach().clone() for name, tensor in state.experiment.model.state_dict().items()}
-    return found | {f"extra.{place}": extra.detach().clone() for place, extra in enumerate(state.outside.parameters())}
+    return found | {f"extra.{name}": extra.detach().clone() for name, extra in state.outside.state_dict().items()}
 
 
 def train(state, steps, start=0):

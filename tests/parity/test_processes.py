@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from small_multimix import (
     CONFIDENT,
+    FIRST_USERS,
     NO_DROPOUT,
     SMALL,
     prepared_of,
@@ -25,10 +26,19 @@ from ssmtl.errors import RecipeError, RunError
 from ssmtl.runs.execute import make_fabric
 
 WHOLE = (CONFIDENT, "balancer.use=uncertainty", "train.ema=0.9", "train.clip=1.0", "tasks.diagnosis.unlabeled_batch=6")
-PLAIN = (*NO_DROPOUT, CONFIDENT, "optimizer={use: sgd, lr: 0.05}")
+SGD = "optimizer={use: sgd, lr: 0.05}"
+PLAIN = (*NO_DROPOUT, CONFIDENT, SGD)
 AVERAGED = (*PLAIN, "balancer.use=uncertainty")
 # Against a single process five steps are compared: later a borderline pseudo-label may flip by a rounding difference.
-RUNS = (("whole", WHOLE, 10), ("plain", PLAIN, 5), ("averaged", AVERAGED, 5))
+NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
+NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
+NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
+RUNS = (
+    ("whole", WHOLE, 10),
+    ("plain", PLAIN, 5),
+    ("averaged", AVERAGED, 5),
+    *((name, sets, 3) for name, sets in NEW.items()),
+)
 SETTINGS = {name: sets for name, sets, _ in RUNS}
 STEPS = {name: steps for name, _, steps in RUNS}
 

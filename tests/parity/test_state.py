@@ -4,7 +4,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
-from small_multimix import state_of, train, weights_of
+from small_multimix import FIRST_USERS, state_of, train, weights_of
 
 from ssmtl.errors import RunError
 from ssmtl.training.saved_state import numbers_of, restore, tensors_of
@@ -17,6 +17,7 @@ KINDS = {
     "uncertainty": ("balancer={use: uncertainty}",),
     "mixmatch": (f"{STRATEGIES}=[{{use: mixmatch}}]",),
     "clip": ("train.clip=0.1",),
+    **FIRST_USERS,
 }
 
 

@@ -1,0 +1,87 @@
+"""Whether components that are right by themselves fit together: guides, selection, processes, passes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from ssmtl.contracts.backbone import Backbone
+from ssmtl.contracts.bridge import Bridge
+from ssmtl.contracts.head import Head
+from ssmtl.contracts.metric import selecting_metric
+from ssmtl.errors import Problem, nearest
+from ssmtl.experiment.task import Task
+from ssmtl.model.coupled_rows import couples_rows
+from ssmtl.recipe.models import Recipe
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was built so far. :param tasks: those all of whose components could be built."""
+
+    backbone: Backbone
+    heads: Mapping[str, Head]
+    bridges: Mapping[str, Bridge]
+    tasks: Sequence[Task]
+
+
+def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
+    """Every mistake in how the components are put together."""
+    found = (_guides(recipe, parts), _selection(recipe, parts), _devices(recipe, parts), _passes(recipe, parts))
+    return [problem for problems in found for problem in problems]
+
+
+def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    for name, bridge in parts.bridges.items():
+        where = f"tasks.{name}.bridge"
+        for read in sorted(bridge.reads | bridge.learns_from):
+            if read not in recipe.tasks:
+                what = f"reads the task '{read}', which is not in the recipe"
+                yield Problem(where, what, nearest(read, recipe.tasks))
+        for read in sorted(bridge.reads & parts.heads.keys() - {name}):
+            kind = parts.heads[read].output.kind
+            if kind not in bridge.guide_kinds:
+                hint = f"it consults tasks of kind {', '.join(sorted(bridge.guide_kinds))}"
+                yield Problem(where, f"cannot be guided by '{read}', a task of kind {kind}", hint)
+        path = _cycle(parts.bridges, name, (name,))
+        if path and name == min(path, key=list(parts.bridges).index):  # reported once, at its first task
+            what, hint = f"the bridges form a cycle: {' → '.join(path)}", "one of them must not be guided by the other"
+            yield Problem(where, what, hint)
+
+
+def _cycle(bridges: Mapping[str, Bridge], name: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    for read in sorted(bridges[name].reads) if name in bridges else ():
+        if read == path[0]:
+            return (*path, read)
+        if read not in path:
+            cycle = _cycle(bridges, read, (*path, read))
+            if cycle:
+                return cycle
+    return ()
+
+
+def _selection(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    metrics = [metric for task in parts.tasks for metric in task.metrics.values()]
+    usable = len(parts.tasks) == len(recipe.tasks) and None not in metrics
+    if recipe.train.select_by == "validation" and usable and selecting_metric(metrics) is None:
+        what, hint = "no task has a metric that can select weights", "name one such as dice, or set select_by: last"
+        yield Problem("train.select_by", what, hint)
+
+
+def _devices(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """Every process takes an equal part of each batch."""
+    devices = recipe.train.devices
+    for task in parts.tasks:
+        for pool in sorted({view.pool for view in task.views}):
+            if task.rows(pool) % devices:
+                what = f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide among {devices}"
+                hint = f"set tasks.{task.name}.batch or unlabeled_batch to a multiple of {devices}"
+                yield Problem("train.devices", f"{what} devices", hint)
+
+
+def _passes(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """With batch normalisation, what the network says of a row depends on the rows that pass with it."""
+    coupled = couples_rows(nn.ModuleList([parts.backbone, *parts.heads.values(), *parts.bridges.values()]))
+    if isinstance(recipe.train.micro_batch, int) and coupled:
+        what = "the network has batch normalisation, so that passes of fewer rows would give other results"
+        yield Problem("train.micro_batch", what, "set micro_batch: auto, or off")
