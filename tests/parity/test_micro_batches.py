@@ -60,3 +60,16 @@ def test_weights_after_steps(more):
     expected, found = map(weights_of, states)
     for name, weights in expected.items():
         torch.testing.assert_close(found[name], weights, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("over", ["tasks", "strategies"])
+def test_a_sum_of_gradients_is_the_gradient_of_the_sum(over):
+    """TorchJD's Sum goes the way of all balancers of gradients; the weights are those of adding losses."""
+    settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}")
+    plain = state_of(*settings, "train.micro_batch=off")
+    combined = state_of(*settings, f"balancer={{use: torchjd, aggregator: Sum, over: {over}}}")
+    for state in (plain, combined):
+        train(state, 3)
+    found = weights_of(combined)
+    for name, weights in weights_of(plain).items():
+        torch.testing.assert_close(found[name], weights, rtol=1e-5, atol=1e-5)
