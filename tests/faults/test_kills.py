@@ -4,6 +4,7 @@ import random
 
 import pytest
 from children import assert_same, command, killed_at, random_moment, tiny
+from first_users import FIRST_USERS
 
 from ssmtl.registry.plugins import load_plugins
 
@@ -51,6 +52,13 @@ def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tm
     again = command([*tiny(recipe), "--out", cut, "--resume", "auto"], log)
     assert again.code == 0, again.out
     assert_same(whole(recipe)[0], cut)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIRST_USERS)
+def test_other_methods_killed_and_resumed(name, whole, tmp_path):
+    cut = killed_and_resumed(tiny("multimix", *FIRST_USERS[name]), tmp_path, killed_at("checkpoints", 14))
+    assert_same(whole("multimix", *FIRST_USERS[name])[0], cut)
 
 
 FEW = [("checkpoints", 6), ("results.json", 1)]

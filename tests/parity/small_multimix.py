@@ -31,36 +31,11 @@ SMALL = (
     "train.device=cpu",
     "optimizer.lr=0.01",
 )
-MASKS = "tasks.lungs.strategies"
-PIXELWISE = (
-    "tasks.lungs.augment.strong={use: kornia_strong, pad: 0, horizontal_flip: false, "
-    "only: [autocontrast, brightness, contrast, equalize, posterize, solarize]}"
-)
-
 NO_DROPOUT = ("backbone.dropout=0", "tasks.lungs.head.dropout=0")
 """Settings that make a step a pure function of its rows."""
 
 CONFIDENT = "tasks.diagnosis.strategies.fixmatch.threshold=0.5"
 """With two classes every pseudo-label then counts, even before anything is learnt."""
-
-FIRST_USERS = {
-    "grad_cam": ("tasks.lungs.bridge={use: grad_cam, guided_by: diagnosis}",),
-    "cross_stitch": (
-        "tasks.lungs.bridge={use: cross_stitch, partner: diagnosis}",
-        "tasks.diagnosis.bridge={use: cross_stitch, partner: lungs}",
-    ),
-    "anatomical_gate": (
-        "tasks.lungs.bridge=null",
-        "tasks.diagnosis.bridge={use: anatomical_gate, guided_by: lungs}",
-    ),
-    "flexmatch": ("tasks.diagnosis.strategies.1={use: flexmatch, threshold: 0.5}",),
-    "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
-    "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
-    "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
-    "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
-    "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
-}
-"""The first users of each extension of the contracts, as settings of the recipe."""
 
 
 def recipe_of(*overrides, seed=None):

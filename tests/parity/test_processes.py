@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from first_users import FIRST_USERS
 from lightning_fabric import Fabric
 from small_multimix import (
     CONFIDENT,
-    FIRST_USERS,
     NO_DROPOUT,
     SMALL,
     prepared_of,

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from first_users import FIRST_USERS
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
-from small_multimix import FIRST_USERS, state_of, train, weights_of
+from small_multimix import state_of, train, weights_of
 
 from ssmtl.errors import RunError
 from ssmtl.training.saved_state import numbers_of, restore, tensors_of
