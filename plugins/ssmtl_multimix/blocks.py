@@ -19,7 +19,7 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.dropped = round(rate * 256)
+        self.rate, self.dropped = rate, round(rate * 256)
 
     def forward(self, inputs: Tensor) -> Tensor:
         if not self.training or self.dropped == 0:

@@ -78,7 +78,7 @@ class MultiTaskModel(nn.Module):
         """By name, the maps that the task's bridge adds to the features of these images; empty without a bridge."""
         if task not in self.bridges:
             return {}
-        bridge, encoded = self._bridge(task), self._encode(self._normalized(task, images))
+        bridge, encoded = self._bridge(task), self.encode(task, images)
         return bridge.maps(images, encoded, self._guides(task, images, encoded))
 
     def output(self, task: str) -> Output:
@@ -87,7 +87,11 @@ class MultiTaskModel(nn.Module):
 
     def features_of(self, task: str, images: Images, images_of: str) -> Features:
         """The features that one task's head reads. :param images_of: the task whose images they are."""
-        return self._bridged(task, images, self._encode(self._normalized(images_of, images)))
+        return self._bridged(task, images, self.encode(images_of, images))
+
+    def encode(self, task: str, images: Images) -> Features:
+        """The backbone's features of one task's images."""
+        return self._encode(self._normalized(task, images))
 
     @property
     def device_type(self) -> str:

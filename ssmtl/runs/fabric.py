@@ -7,10 +7,15 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from ssmtl.errors import RunError
 from ssmtl.recipe.models import Recipe
+from ssmtl.runs.allocator import keep_pages
 
 
 def make_fabric(recipe: Recipe) -> Fabric:
-    """:raises RunError: if this machine lacks the device, or the device the precision."""
+    """Where the process trains; from here on it keeps its memory.
+
+    :raises RunError: if this machine lacks the device, or the device the precision.
+    """
+    keep_pages()
     train = recipe.train
     several = DDPStrategy(start_method="spawn", timeout=timedelta(seconds=train.timeout))
     strategy = "auto" if train.devices == 1 else several

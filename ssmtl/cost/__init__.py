@@ -1,0 +1,1 @@
+"""What training costs: the step against a plain reference, its memory, its floating-point operations."""

@@ -1,0 +1,115 @@
+"""A process that trains step by step as it is told, so that several can take turns: python -m ssmtl.cost.stepper JSON."""
+
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from ssmtl.contracts.folders import Folders
+from ssmtl.cost.reference_step import reference_step, with_plain_layers
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import prepare
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.runs.allocator import keep_pages
+from ssmtl.training.engine import training_step
+from ssmtl.training.train_state import TrainState, make_train_state
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """One way of training.
+
+    :param reference: whether it takes the reference step. :param keep: whether freed memory is kept for reuse.
+    """
+
+    recipe: str
+    overrides: tuple[str, ...]
+    reference: bool
+    keep: bool
+    threads: int
+
+    def argument(self) -> str:
+        """For the command line."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """Seconds by the clock, seconds of the processor, and pages that were fetched, during one step."""
+
+    seconds: float
+    cpu: float
+    faults: int
+
+
+class _Operations(TorchDispatchMode):
+    """Counts the floating-point operations of convolutions and products; the rest of a network is small beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = operation(*args, **(kwargs or {}))
+        count = flop_registry.get(operation.overloadpacket)
+        if count is not None:
+            self.total += count(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def main() -> None:
+    """Says that it is ready; then takes a step for each line `step`, and counts operations for `flops`."""
+    asked = Stepper(**json.loads(sys.argv[1]))
+    if asked.keep:
+        keep_pages()
+    torch.set_num_threads(asked.threads)
+    state = _state_of(asked)
+    before, taken = _resident(), 0
+    take = reference_step if asked.reference else training_step
+    _answer({"ready": True})
+    for line in sys.stdin:
+        if line.strip() == "flops":
+            with _Operations() as counted:
+                take(state, taken)
+            _answer({"flops": counted.total})
+        elif line.strip() == "memory":
+            _answer({"before": before, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+        else:
+            began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+            take(state, taken)
+            after = resource.getrusage(resource.RUSAGE_SELF)
+            cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+            _answer(asdict(StepTaken(time.perf_counter() - began, cpu, after.ru_minflt - used.ru_minflt)))
+        taken += 1
+
+
+def _state_of(asked: Stepper) -> TrainState:
+    plugins = load_plugins()
+    text = read(asked.recipe, plugins["recipe"], overrides=list(asked.overrides))
+    experiment = assemble(text.validated(), plugins)
+    data = prepare(experiment, plugins, Folders())
+    if asked.reference:
+        with_plain_layers(experiment.model)
+    return make_train_state(Fabric(accelerator="cpu", devices=1), experiment, data.tasks)
+
+
+def _resident() -> float:
+    """Megabytes at their highest so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _answer(content: object) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
