@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ssmtl import Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
 
@@ -61,7 +60,7 @@ class PartiallySupervised(Strategy):
 
     def _as_channels(self, target: Tensor) -> Tensor:
         if self.output.kind == "multiclass":
-            return F.one_hot(target, len(self.output.classes)).float()
+            return torch.eye(len(self.output.classes), device=target.device)[target]
         return target.nan_to_num(0.5)
 
 

@@ -119,5 +119,5 @@ class MixMatch(Strategy):
     def _distribution(self, labels: Tensor) -> Float[Tensor, "rows classes"]:
         """Labels as targets: one-hot, or multi-hot as they are."""
         if self.output.kind == "multiclass":
-            return F.one_hot(labels, len(self.output.classes)).float()
+            return torch.eye(len(self.output.classes), device=labels.device)[labels]
         return labels.float()

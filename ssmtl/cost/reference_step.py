@@ -1,8 +1,9 @@
 """A training step without any of the engine's savings, to measure these against, and to check its mathematics.
 
 It follows the schedule of the public script of MultiMix's authors: each view of each task passes through the whole
-network by itself, the encoder and every task's bridge and head, whether or not a loss reads what comes out; pseudo-labels
-take a further such pass; one backward pass follows. Its network is the recipe's own, with the layers that PyTorch has.
+network by itself, the encoder and every task's bridge and head, whether or not a loss reads what comes out;
+pseudo-labels take a further such pass; one backward pass follows. Its network is the recipe's own, with the layers that
+PyTorch has.
 """
 
 from collections.abc import Mapping
@@ -71,8 +72,8 @@ def with_plain_layers(module: nn.Module) -> nn.Module:
     for name, child in module.named_children():
         if isinstance(child, nn.GroupNorm) and child.num_groups == child.num_channels and not child.affine:
             setattr(module, name, nn.InstanceNorm2d(child.num_channels))
-        elif type(child).__name__ == "Dropout" and not isinstance(child, nn.Dropout):
-            setattr(module, name, nn.Dropout(float(child.rate)))
+        elif type(child).__name__ == "Dropout" and isinstance(rate := getattr(child, "rate", None), float):
+            setattr(module, name, nn.Dropout(rate))
         else:
             with_plain_layers(child)
     return module

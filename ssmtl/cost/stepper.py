@@ -1,11 +1,12 @@
-"""A process that trains step by step as it is told, so that several can take turns: python -m ssmtl.cost.stepper JSON."""
+"""A process that takes a training step whenever it is told to: python -m ssmtl.cost.stepper JSON."""
 
 import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -13,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ssmtl.contracts.folders import Folders
+from ssmtl.cost.bare_step import bare_step
 from ssmtl.cost.reference_step import reference_step, with_plain_layers
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import prepare
@@ -22,17 +24,19 @@ from ssmtl.runs.allocator import keep_pages
 from ssmtl.training.engine import training_step
 from ssmtl.training.train_state import TrainState, make_train_state
 
+Step = Literal["engine", "bare", "reference"]
+
 
 @dataclass(frozen=True)
 class Stepper:
     """One way of training.
 
-    :param reference: whether it takes the reference step. :param keep: whether freed memory is kept for reuse.
+    :param keep: whether freed memory is kept for reuse.
     """
 
     recipe: str
     overrides: tuple[str, ...]
-    reference: bool
+    step: Step
     keep: bool
     threads: int
 
@@ -50,11 +54,11 @@ class StepTaken:
     faults: int
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the floating-point operations of convolutions and products; the rest of a network is small beside them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -72,23 +76,24 @@ def main() -> None:
         keep_pages()
     torch.set_num_threads(asked.threads)
     state = _state_of(asked)
-    before, taken = _resident(), 0
-    take = reference_step if asked.reference else training_step
+    before = _resident()
+    ways: dict[Step, Callable[[TrainState, int], object]]
+    ways = {"engine": training_step, "bare": bare_step(state), "reference": reference_step}
+    take = ways[asked.step]
     _answer({"ready": True})
-    for line in sys.stdin:
+    for taken, line in enumerate(sys.stdin):
         if line.strip() == "flops":
             with _Operations() as counted:
                 take(state, taken)
             _answer({"flops": counted.total})
         elif line.strip() == "memory":
-            _answer({"before": before, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+            _answer({"before": before, "peak": _resident()})
         else:
             began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
             take(state, taken)
             after = resource.getrusage(resource.RUSAGE_SELF)
             cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
             _answer(asdict(StepTaken(time.perf_counter() - began, cpu, after.ru_minflt - used.ru_minflt)))
-        taken += 1
 
 
 def _state_of(asked: Stepper) -> TrainState:
@@ -96,7 +101,7 @@ def _state_of(asked: Stepper) -> TrainState:
     text = read(asked.recipe, plugins["recipe"], overrides=list(asked.overrides))
     experiment = assemble(text.validated(), plugins)
     data = prepare(experiment, plugins, Folders())
-    if asked.reference:
+    if asked.step == "reference":
         with_plain_layers(experiment.model)
     return make_train_state(Fabric(accelerator="cpu", devices=1), experiment, data.tasks)
 

@@ -1,10 +1,13 @@
 """Tells strategies, heads and the balancer what is known of each task, before anything is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 
+import torch
 from torch import Tensor
 
+from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.task_facts import TaskFacts
 from ssmtl.data.rows import TaskData
 from ssmtl.experiment.experiment import Experiment
@@ -16,14 +19,25 @@ def begin(experiment: Experiment, data: Mapping[str, TaskData]) -> None:
     facts = {task.name: _facts_of(experiment, task, data[task.name]) for task in experiment.tasks}
     for task in experiment.tasks:
         tell(task, experiment, facts)
-    experiment.balancer.begin(facts)
+    with _seeded(experiment, "balancer"):
+        experiment.balancer.begin(facts)
 
 
 def tell(task: Task, experiment: Experiment, facts: Mapping[str, TaskFacts]) -> None:
     """Tell one task's head and strategies. :param facts: by task."""
-    experiment.model.head_of(task.name).begin(facts[task.name])
-    for term in task.terms:
-        term.strategy.begin(facts[task.name])
+    with _seeded(experiment, f"tasks.{task.name}.head"):
+        experiment.model.head_of(task.name).begin(facts[task.name])
+    for number, term in enumerate(task.terms):
+        with _seeded(experiment, f"tasks.{task.name}.strategies.{number}"):
+            term.strategy.begin(facts[task.name])
+
+
+@contextmanager
+def _seeded(experiment: Experiment, place: str) -> Iterator[None]:
+    """Initial weights are a pure function of the seed and of the component's place in the recipe."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(experiment.recipe.seed, "begin", place) % 2**63)
+        yield
 
 
 def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], counts: Tensor | None) -> TaskFacts:

@@ -13,13 +13,13 @@ from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.passes import passes, prepared
 from ssmtl.training.after_step import remember
 from ssmtl.training.callback import Callback
-from ssmtl.training.finite import NotFiniteError, check_gradients, check_losses
+from ssmtl.training.finite import NotFiniteError, check_finite
 from ssmtl.training.render import render
 from ssmtl.training.schedule import rate_at
 from ssmtl.training.seen import Seen
 from ssmtl.training.task_gradients import TaskGradients
 from ssmtl.training.teacher import predictor_of
-from ssmtl.training.train_state import TrainState, average_gradients, steps_per_epoch
+from ssmtl.training.train_state import TrainState, average_over_processes, steps_per_epoch
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,7 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
     if compare:
         diagnostics.update(gradients.cosines())
     total = gradients.combine(experiment.balancer, step)
-    check_losses(state, total, seen.losses)
-    average_gradients(state)
-    check_gradients(state)
+    check_finite(state, average_over_processes(state, total), seen.losses)
     if experiment.recipe.train.clip is not None:
         state.fabric.clip_gradients(experiment.model, state.optimizer, max_norm=experiment.recipe.train.clip)
     state.optimizer.step()

@@ -26,34 +26,26 @@ class NotFiniteError(SsmtlError):
         self.what = what
 
 
-def check_losses(state: TrainState, total: Tensor, losses: Mapping[str, Tensor]) -> None:
-    """Check the strategies' losses, by 'task.strategy', and the balancer's total.
+def check_finite(state: TrainState, total: Tensor, losses: Mapping[str, Tensor]) -> None:
+    """Check the total loss and the gradients, by now equal in all processes, with one read from the device.
 
-    :raises NotFiniteError: in every process, if the total in any is NaN or infinite.
+    Under 16-bit precision the loss scaler handles gradients.
+
+    :param total: the mean over the processes. :param losses: of the strategies, by 'task.strategy'.
+    :raises NotFiniteError: in every process, if anything is NaN or infinite: naming losses, or the first parameters
+        whose gradient is.
     """
-    what: tuple[str, ...] = ()
-    if not torch.isfinite(total):
-        named = tuple(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
-        what = named or (f"the balancer's total = {total.item()}",)
-    if state.agreed(bool(what)):
-        raise NotFiniteError(what or ("a loss in another process",))
-
-
-def check_gradients(state: TrainState) -> None:
-    """Check the gradients, by now equal in all processes. Under 16-bit precision the loss scaler handles them.
-
-    :raises NotFiniteError: naming the first parameters whose gradient is NaN or infinite.
-    """
-    if state.experiment.recipe.train.precision == "16-mixed":
-        return
-    modules = (state.experiment.model, state.outside)
-    parameters = [pair for module in modules for pair in module.named_parameters()]
-    gradients = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
+    scaled = state.experiment.recipe.train.precision == "16-mixed"
+    gradients = {} if scaled else {name: one.grad for name, one in state.named_parameters() if one.grad is not None}
     norms = torch._foreach_norm(list(gradients.values())) if gradients else ()
-    if not norms or torch.isfinite(torch.stack([norm.float() for norm in norms]).sum()):
+    if torch.isfinite(torch.stack([total.float(), *(norm.float() for norm in norms)]).sum()):
         return
+    what = tuple(f"{name} = {loss.item()}" for name, loss in losses.items() if not torch.isfinite(loss))
+    if not what and not torch.isfinite(total):
+        what = ("a loss in another process" if state.shard.world > 1 else f"the balancer's total = {total.item()}",)
     broken = (name for name, norm in zip(gradients, norms, strict=True) if not torch.isfinite(norm))
-    if what := tuple(f"the gradient of {name}" for name in islice(broken, 3)):
+    what = what or tuple(f"the gradient of {name}" for name in islice(broken, 3))
+    if what:
         raise NotFiniteError(what)
 
 

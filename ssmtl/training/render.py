@@ -48,11 +48,12 @@ def render(
         places = torch.from_numpy(chosen).to(device)
         originals = rows.images(chosen).to(device).float() / 255
         masked = task.output.kind == "masks"
-        known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
+        known = rows.target(chosen) if pool == "labeled" or not masked else None
+        masks = _channels(known).to(device) if masked and known is not None else None
+        known = None if known is None else known.to(device)
         for view in (view for view in task.views if view.pool == pool):
             samples[view] = places
             streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
-            masks = _channels(known) if masked and known is not None else None
             images[view], warped = task.augment[view.augment](originals, masks, streams[view])
             if pool == "unlabeled":
                 if known is not None:
@@ -69,7 +70,7 @@ def render(
 def _channels(masks: Tensor) -> Tensor:
     """Masks of 0 and 1 as floats; if something is unknown, a channel more for each structure: 1 where it is unknown."""
     unknown = masks == UNKNOWN
-    return torch.cat([masks.masked_fill(unknown, 0), unknown], 1).float() if unknown.any() else masks.float()
+    return torch.cat([masks.masked_fill(unknown, 0), unknown], 1).float() if unknown.numpy().any() else masks.float()
 
 
 def _references(warped: Tensor, structures: int) -> Tensor:

@@ -47,8 +47,7 @@ class TaskGradients:
         """Set every parameter's `.grad` as the balancer says; returns the total loss, detached."""
         if self.whole:
             total = cast(Tensor, balancer(self.losses))
-            if torch.isfinite(total):
-                self.state.fabric.backward(total)
+            self.state.fabric.backward(total)
             return total.detach()
         self._begin(None)
         if isinstance(balancer, GradientBalancer):
@@ -75,8 +74,10 @@ class TaskGradients:
             for kept in self.kept.values()
         ]
         matrix = self.state.averaged(torch.stack(rows))
+        losses = self.state.averaged(losses)
         with torch.no_grad():
-            combined = balancer.combine(matrix, self.state.averaged(losses), step) * scale
+            finite = bool(torch.isfinite(matrix.sum() + losses.sum()))  # else the step ends with an error
+            combined = balancer.combine(matrix, losses, step) * scale if finite else matrix.sum(0)
         sizes = [self.parameters[place].numel() for place in shared]
         for place, part in zip(shared, torch.split(combined, sizes), strict=True):
             parameter = self.parameters[place]
@@ -88,6 +89,8 @@ class TaskGradients:
         """The shared parameters that some task's loss reaches, in any process."""
         places = sorted(self._shared)
         own = [float(any(kept[place] is not None for kept in self.kept.values())) for place in places]
+        if self.state.shard.world == 1:
+            return [place for place, share in zip(places, own, strict=True) if share]
         anywhere = self.state.averaged(torch.tensor(own, device=self.state.fabric.device))
         return [place for place, share in zip(places, anywhere.tolist(), strict=True) if share > 0]
 

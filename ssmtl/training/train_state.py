@@ -40,9 +40,13 @@ class TrainState:
     rows: int | None = None
     skipped: int = 0
 
+    def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """All that are trained."""
+        return [*self.experiment.model.named_parameters(), *self.outside.named_parameters()]
+
     def parameters(self) -> list[nn.Parameter]:
         """All that are trained."""
-        return [*self.experiment.model.parameters(), *self.outside.parameters()]
+        return [parameter for _, parameter in self.named_parameters()]
 
     def averaged(self, values: Tensor) -> Tensor:
         """The mean over the processes; all get the same."""
@@ -88,24 +92,24 @@ def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, 
     return TrainState(fabric, experiment, data, optimizer, ema, teachers, outside, shard, rows)
 
 
-def average_gradients(state: TrainState) -> None:
-    """Average gradients and running statistics over the processes, in one message.
+def average_over_processes(state: TrainState, total: Tensor) -> Tensor:
+    """Average gradients and running statistics over the processes, in one message; returns the mean total loss.
 
     Where no process has a gradient, there is none.
     """
     if state.shard.world == 1:
-        return
+        return total
     parameters, statistics = state.parameters(), [*running_statistics(state.experiment.model)]
     gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
     given = torch.tensor([float(one.grad is not None) for one in parameters], device=state.fabric.device)
-    values = [given, *gradients, *statistics]
-    reduced = state.fabric.all_reduce(torch.cat([one.flatten() for one in values]), reduce_op="mean")
-    assert isinstance(reduced, Tensor)
-    given, *averages = torch.split(reduced, [one.numel() for one in values])
+    values = [total, given, *gradients, *statistics]
+    reduced = state.averaged(torch.cat([one.flatten() for one in values]))
+    total, given, *averages = torch.split(reduced, [one.numel() for one in values])
     for parameter, average, there in zip(parameters, averages, (given > 0).tolist(), strict=False):
         parameter.grad = average.view_as(parameter) if there else None
     for statistic, average in zip(statistics, averages[len(parameters) :], strict=True):
         statistic.copy_(average.view_as(statistic))
+    return total.squeeze(0)
 
 
 def steps_per_epoch(state: TrainState) -> int:

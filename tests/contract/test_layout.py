@@ -29,7 +29,7 @@ ORDER = (
     {"experiment"},
     {"training", "evaluation"},
     {"runs"},
-    {"suite"},
+    {"suite", "cost"},
     {"reports"},
     {"cli"},
 )

@@ -1,0 +1,80 @@
+"""`ssmtl bench cost`: what a training step costs, beside a plain reference."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ssmtl.cli.loading import named_path
+
+COLUMNS = {
+    "way": "way of training",
+    "seconds": "seconds a step",
+    "ratio": "times as fast",
+    "ratio_memory_kept": "both keeping memory",
+    "ratio_cpu": "processor time",
+    "megabytes_peak": "peak MB",
+    "gigaflops": "GFLOP",
+    "share_of_matmul_rate": "of a product's rate",
+}
+
+
+def cost(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A shipped recipe, trained on the phantom.")
+    ] = "multimix",
+    size: Annotated[
+        list[int] | None, typer.Option("--size", metavar="PIXELS", min=16, help="Of the images; may be repeated.")
+    ] = None,
+    rounds: Annotated[int, typer.Option("--rounds", metavar="NUMBER", min=1, help="Steps of each way, in turn.")] = 5,
+    threads: Annotated[int, typer.Option("--threads", metavar="NUMBER", min=1, help="Of each process.")] = 2,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for ssmtl run; may be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", parser=named_path, help="Write the rows as CSV.")
+    ] = None,
+) -> None:
+    """Time a recipe's training step against the same step taken plainly, each in a process of its own, in turn."""
+    from ssmtl.atomic_file import write_text
+    from ssmtl.cost.step_cost import step_costs
+
+    console = Console()
+    rows = []
+    for pixels in size or (64,):
+        with console.status(f"{pixels} pixels: {rounds} rounds"):
+            found = step_costs(recipe, pixels, overrides or (), threads, rounds)
+        console.print(_table(pixels, found))
+        rows += found
+    console.print(
+        "Times as fast: the reference's time of a step over this one's, round by round: median [lowest, highest]. The "
+        "reference passes each view through the whole network by itself and has PyTorch's own layers. GFLOP counts "
+        "convolutions and matrix products; their rate is compared with that of one large matrix product.",
+        markup=False,
+    )
+    if out is not None:
+        write_text(out, _csv(rows))
+
+
+def _table(pixels: int, rows: list[dict[str, str | float | int]]) -> Table:
+    table = Table(title=f"{pixels} pixels", title_justify="left")
+    for number, heading in enumerate(COLUMNS.values()):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        cells = [str(row[column]) for column in COLUMNS]
+        cells[2] += f" [{row['ratio_low']}, {row['ratio_high']}]"
+        table.add_row(*cells)
+    return table
+
+
+def _csv(rows: list[dict[str, str | float | int]]) -> str:
+    from io import StringIO
+
+    text = StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
