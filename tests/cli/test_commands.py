@@ -10,7 +10,7 @@ from command_line import REPOSITORY, TINY, block, call, own_images, process, rea
 
 from ssmtl import __version__
 from ssmtl.registry.plugins import KINDS, load_plugins
-from ssmtl.testing import check_metric, check_strategy
+from ssmtl.testing import check_balancer, check_metric, check_strategy
 
 HEAVY = ("torch", "kornia", "timm", "segmentation_models_pytorch", "matplotlib", "scipy", "torchmetrics")
 HELP = f"""
@@ -211,6 +211,8 @@ def test_the_bridge_of_the_readme_is_that_of_the_documents():
 EXAMPLES = {
     "metric": ("class AreaError", "tasks.lungs.metrics=[dice, area_error]"),
     "strategy": ("class Entropy", "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: entropy, weight: 0.1}]"),
+    "state": ("class SteadyPredictions", "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: steady}]"),
+    "gradients": ("class EqualLengths", "balancer={use: equal_lengths, over: strategies}"),
     "observer": ("def ssmtl_evaluated(result: Evaluated) -> None:\n    if", "seed=0"),
 }
 
@@ -219,7 +221,7 @@ EXAMPLES = {
 def test_the_other_plugins_of_the_documents_run(kind, tmp_path):
     containing, override = EXAMPLES[kind]
     code = block("docs/plugins.md", "python", "## A metric, a strategy, an observer", containing=containing)
-    assert len([line for line in code.splitlines() if line.strip()]) <= 25
+    assert len([line for line in code.splitlines() if line.strip()]) <= 30
     (tmp_path / "mine.py").write_text(code)
     options = ("--plugin", tmp_path / "mine.py", "--out", tmp_path / "out")
     result, _, err = call("run", "multimix", *settings(*PHANTOM, override), *options)
@@ -229,6 +231,10 @@ def test_the_other_plugins_of_the_documents_run(kind, tmp_path):
     if kind == "metric":
         check_metric(names["AreaError"])
         assert "area_error" in json.loads((tmp_path / "out" / "results.json").read_text())["metrics"]["lungs"]
+    elif kind == "state":
+        check_strategy(names["SteadyPredictions"])
+    elif kind == "gradients":
+        check_balancer(names["EqualLengths"])
     elif kind == "strategy":
         check_strategy(names["Entropy"])
         assert '"diagnosis.entropy"' in (tmp_path / "out" / "metrics.jsonl").read_text()
