@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ssmtl import Images, Masks
 from ssmtl_kornia import geometry, intensity
+from ssmtl_kornia.parts import FEW, parts
 
 Operation = Literal[
     "autocontrast",
@@ -78,9 +79,14 @@ def change(images: Images, masks: Masks | None, names: Sequence[Operation], leve
         elif kind == WARP:
             amounts = torch.tensor([geometry.AT_LEVEL_ONE[names[row]] for row in own]) * levels[start:end, None]
             maps = geometry.sources(amounts, *images.shape[-2:]).to(images.device, non_blocking=True)
-            at = geometry.places(maps, *images.shape[-2:])
-            part.copy_(geometry.warp(part, at, "bilinear"))
-            if masks is not None:
-                moved = there[start:end]
-                masks.index_copy_(0, moved, geometry.warp(masks.index_select(0, moved), at, "nearest"))
+            _warp(part, masks, there[start:end], maps)
     torch.index_select(ordered, 0, back, out=images)
+
+
+def _warp(images: Images, masks: Tensor | None, rows: Tensor, maps: Tensor) -> None:
+    """Warp the images, and `rows` of the masks, in place."""
+    for part in parts(images, FEW):
+        at = geometry.places(maps[part], *images.shape[-2:])
+        images[part] = geometry.warp(images[part], at, "bilinear")
+        if masks is not None:
+            masks.index_copy_(0, rows[part], geometry.warp(masks.index_select(0, rows[part]), at, "nearest"))

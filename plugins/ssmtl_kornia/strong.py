@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt
 
 from ssmtl import Images, Masks, RandomStream
 from ssmtl_kornia.operations import Operation, change
-from ssmtl_kornia.parts import by_parts
+from ssmtl_kornia.parts import MANY, by_parts
 from ssmtl_kornia.weak import KorniaWeak, Pad
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -52,7 +52,7 @@ class KorniaStrong:
 
     @torch.no_grad()
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
-        return by_parts(self._augment, images, masks, stream)
+        return by_parts(self._augment, images, masks, stream, MANY)
 
     def _augment(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
         images, masks = self.weak(images, masks, stream)
