@@ -30,17 +30,21 @@ def sources(amounts: Tensor, height: int, width: int) -> Float[Tensor, "rows 2 3
     degrees, shear_x, shear_y, shift_x, shift_y = amounts.double().unbind(dim=1)
     turn = torch.deg2rad(degrees)
     across, down = max(width - 1, 1), max(height - 1, 1)
-    return torch.stack(
-        [
-            torch.cos(turn),
-            (torch.sin(turn) + shear_x) * (down / across),
-            -2 * shift_x * (width / across),
-            (shear_y - torch.sin(turn)) * (across / down),
-            torch.cos(turn),
-            -2 * shift_y * (height / down),
-        ],
-        dim=1,
-    ).view(-1, 2, 3).float()
+    return (
+        torch.stack(
+            [
+                torch.cos(turn),
+                (torch.sin(turn) + shear_x) * (down / across),
+                -2 * shift_x * (width / across),
+                (shear_y - torch.sin(turn)) * (across / down),
+                torch.cos(turn),
+                -2 * shift_y * (height / down),
+            ],
+            dim=1,
+        )
+        .view(-1, 2, 3)
+        .float()
+    )
 
 
 def places(maps: Float[Tensor, "rows 2 3"], height: int, width: int) -> Float[Tensor, "rows height width 2"]:
