@@ -37,9 +37,9 @@ class KorniaWeak:
         above, beside = round(self.pad * height), round(self.pad * width)
         numbers = RandomStream(stream.keys)  # on the CPU
         mirrored = (numbers.uniform("flip") < 0.5) & self.horizontal_flip
-        left, top = (numbers.uniform("crop", 2) * torch.tensor([2 * beside + 1, 2 * above + 1])).long().split(1, dim=1)
-        y = _reflected(top - above + torch.arange(height), height)
-        x = _reflected(left - beside + torch.arange(width), width)
+        corners = (numbers.uniform("crop", 2) * torch.tensor([2 * beside + 1, 2 * above + 1])).long()
+        x = _reflected(corners[:, :1] - beside + torch.arange(width), width)
+        y = _reflected(corners[:, 1:] - above + torch.arange(height), height)
         x = torch.where(mirrored, width - 1 - x, x)
         y, x = (places.to(images.device, non_blocking=True) for places in (y, x))
         return _moved(images, y, x), None if masks is None else _moved(masks, y, x)

@@ -7,7 +7,8 @@ from functools import cache, partial
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
-from ssmtl.data.cache import Progress, decode, no_progress
+from ssmtl.data.cache import decode
+from ssmtl.data.entry import Progress, no_progress
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import Rows, rows_of
