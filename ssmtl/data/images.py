@@ -176,6 +176,7 @@ def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uin
             planes = np.stack([resize(colour[..., channel], size) for channel in range(3)])
         else:
             planes = resize(to_grey(array, pixels.name), size)[None]
-    levels = np.clip(np.rint(planes * 255), 0, 255).astype(np.uint8)
+    levels = planes * np.float32(255)
+    np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     original = ImageSize(array.shape[0], array.shape[1], image.orientation)
-    return np.broadcast_to(levels, (channels, size, size)), original
+    return np.broadcast_to(levels.astype(np.uint8), (channels, size, size)), original
