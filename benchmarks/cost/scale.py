@@ -3,9 +3,9 @@
     python benchmarks/cost/scale.py --images 1000 10000 30000 --out benchmarks/results/cost/scale.csv
 
 The images and masks are made up as they are read, so that no files are needed; the cache is built in a temporary
-folder and takes 128 KB for each image of 256 pixels. One row for each number of images and stage: seconds per image, and
-the memory of the process at the end of the stage. What is its own could run out; what is mapped from files (the cache,
-and libraries) is resident too, but the system takes it back when memory is short.
+folder and takes 128 KB for each image of 256 pixels. One row for each number of images and stage: seconds per image,
+and the memory of the process at the end of the stage. What is its own could run out; what is mapped from files (the
+cache, and libraries) is resident too, but the system takes it back when memory is short.
 """
 
 import argparse

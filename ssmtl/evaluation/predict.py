@@ -40,7 +40,7 @@ def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device)
     with evaluation_mode(model):
         for start in range(0, len(rows), BATCH):
             part = slice(start, min(start + BATCH, len(rows)))
-            images = rows.images(part).to(device).float() / 255
+            images = rows.images(part).to(device).float().div_(255)
             logits = model.logits(task.name, images).float()
             predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
             if task.output.kind == "masks":

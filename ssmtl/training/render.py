@@ -45,7 +45,7 @@ def render(
         rows: Rows = getattr(data, pool)
         whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
         chosen, keys = shard.of(whole), shard.of(sample_keys(whole, rows.keys))
-        originals = rows.images(chosen).to(device).float() / 255
+        originals = rows.images(chosen).to(device).float().div_(255)
         masked = task.output.kind == "masks"
         known = rows.target(chosen).to(device) if pool == "labeled" or not masked else None
         for view in (view for view in task.views if view.pool == pool):
