@@ -36,7 +36,7 @@ class KeptPredictions:
     seen: int = 0
     worst: list[KeptImage] = field(default_factory=list)
     samples: list[KeptImage] = field(default_factory=list)
-    columns: dict[str, list[Tensor]] = field(default_factory=dict)
+    columns: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def sample_places(self) -> NDArray[np.int64]:
@@ -64,7 +64,7 @@ class KeptPredictions:
             "worst_places": np.array([image.place for image in self.worst], dtype=np.int64),
             "worst_severities": np.array([image.severity for image in self.worst], dtype=np.float32),
         }
-        columns = {name: torch.cat(parts).numpy() for name, parts in self.columns.items()}
+        columns = {name: values.numpy() for name, values in self.columns.items()}
         return worst | columns | (self._masks() if self.kind == "masks" else {})
 
     def _masks(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class KeptPredictions:
         ]
 
     def _append(self, name: str, values: Tensor) -> None:
-        self.columns.setdefault(name, []).append(values)
+        self.columns[name] = torch.cat([self.columns[name], values]) if name in self.columns else values
 
 
 def _stacked(images: Sequence[Tensor]) -> Tensor:

@@ -50,14 +50,15 @@ def score(task: Task, batches: Iterable[Predictions]) -> Scores:
         another metric's.
     """
     heard: dict[str, list[str]] = {title: [] for title in task.metrics}
-    parts: dict[str, list[Mapping[str, Tensor]]] = {title: [] for title in task.metrics}
+    found: dict[str, Mapping[str, Tensor]] = {}
 
     def call(title: str, predictions: Predictions) -> None:
         metric = task.metrics[title]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            found = metric(predictions.probabilities.clone(), predictions.targets.clone())
-            parts[title].append(_checked(metric, found, len(predictions.ids)))
+            values = metric(predictions.probabilities.clone(), predictions.targets.clone())
+            own = _checked(metric, values, len(predictions.ids))
+        found[title] = _together(metric, found[title], own) if title in found else own
         heard[title] += [str(one.message) for one in caught]
 
     at_once = [title for title, metric in task.metrics.items() if not is_by_batches(metric)]
@@ -70,20 +71,19 @@ def score(task: Task, batches: Iterable[Predictions]) -> Scores:
             kept.append(batch)
     for title in at_once:
         call(title, joined(kept))
-    return _scores(task, {title: _whole(task.metrics[title], found) for title, found in parts.items()}, heard)
+    return _scores(task, {title: found[title] for title in task.metrics}, heard)
 
 
-def _whole(metric: Metric, parts: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
-    """The values of all images, from those of their batches: one after another if per image, else added up."""
-    names = set(parts[0])
-    if any(set(part) != names for part in parts):
-        raise WrongResultError(metric, f"it returned {sorted(names)} for some images, and other names for others")
-    if len(parts) == 1:
-        return parts[0]
-    together = {name: [part[name] for part in parts] for name in parts[0]}
+def _together(metric: Metric, before: Mapping[str, Tensor], more: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The values of more images: one after another if per image, else added up.
+
+    Joined at once: thousands of small tensors, made between large ones, would keep the memory of the large ones.
+    """
+    if set(before) != set(more):
+        raise WrongResultError(metric, f"it returned {sorted(before)} for some images, and {sorted(more)} for others")
     return {
-        name: torch.cat(values) if values[0].ndim else torch.stack(values).double().sum()
-        for name, values in together.items()
+        name: torch.cat([value, more[name]]) if value.ndim else value.double() + more[name].double()
+        for name, value in before.items()
     }
 
 

@@ -128,5 +128,5 @@ def test_other_names_for_other_images_are_the_metrics_mistake():
         def __call__(self, probabilities, targets):
             return {f"of {len(targets)}": torch.zeros(())}
 
-    with pytest.raises(WrongResultError, match=r"it returned \['of 8'\] for some images, and other names for others"):
+    with pytest.raises(WrongResultError, match=r"it returned \['of 8'\] for some images, and \['of 5'\] for others"):
         score(SimpleNamespace(metrics={"moody": Moody()}), in_parts(predictions_of("masks"), 8))
