@@ -31,22 +31,23 @@ class Predictions:
     targets: Tensor
 
 
-@torch.no_grad()
 def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Iterator[Predictions]:
-    """Probabilities and references on the CPU, for `BATCH` images at a time.
+    """Probabilities and references on the CPU, for `BATCH` images at a time."""
+    for start in range(0, len(rows), BATCH):
+        yield _of(model, task, rows, slice(start, min(start + BATCH, len(rows))), device)
 
-    `no_grad`, not `inference_mode`: a bridge may differentiate.
-    """
+
+@torch.no_grad()
+def _of(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> Predictions:
+    """`no_grad`, not `inference_mode`: a bridge may differentiate."""
     with evaluation_mode(model):
-        for start in range(0, len(rows), BATCH):
-            part = slice(start, min(start + BATCH, len(rows)))
-            images = rows.images(part).to(device).float().div_(255)
-            logits = model.logits(task.name, images).float()
-            predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
-            if task.output.kind == "masks":
-                unknown = target == UNKNOWN
-                predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
-            yield Predictions(rows.ids[part], rows.patients[part], predicted, target)
+        images = rows.images(part).to(device).float().div_(255)
+        logits = model.logits(task.name, images).float()
+    predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
+    if task.output.kind == "masks":
+        unknown = target == UNKNOWN
+        predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
+    return Predictions(rows.ids[part], rows.patients[part], predicted, target)
 
 
 def joined(batches: Iterable[Predictions]) -> Predictions:
