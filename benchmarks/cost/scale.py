@@ -1,4 +1,4 @@
-"""What 1,000 to 112,120 images cost: building the cache, taking batches for training, evaluating masks.
+"""What many images cost: building the cache, taking batches for training, evaluating masks.
 
     python benchmarks/cost/scale.py --images 1000 10000 30000 --out benchmarks/results/cost/scale.csv
 
