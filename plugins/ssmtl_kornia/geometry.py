@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 AT_LEVEL_ONE: Mapping[str, tuple[float, float, float, float, float]] = {
     "rotate": (30.0, 0.0, 0.0, 0.0, 0.0),
@@ -20,21 +22,39 @@ AT_LEVEL_ONE: Mapping[str, tuple[float, float, float, float, float]] = {
 """Degrees clockwise; shear along x (right going up) and y (up going right); shifts in image widths and heights."""
 
 
-def matrices(amounts: Tensor, height: int, width: int) -> Tensor:
-    """From amounts (rows, 5), laid out as in `AT_LEVEL_ONE`, to affine maps (rows, 2, 3) of pixels (x, y)."""
-    from kornia.geometry.transform import get_affine_matrix2d
+def sources(amounts: Tensor, height: int, width: int) -> Float[Tensor, "rows 2 3"]:
+    """From where each pixel comes: affine maps of (x, y, 1), with x and y from -1 to 1 over the centres of the pixels.
 
-    degrees, shear_x, shear_y, shift_x, shift_y = amounts.unbind(dim=1)
-    centre = amounts.new_tensor([[(width - 1) / 2, (height - 1) / 2]]).expand(len(amounts), 2)
-    shift = torch.stack([shift_x * width, shift_y * height], dim=1)
-    unscaled = torch.ones_like(shift)
-    maps = get_affine_matrix2d(shift, centre, unscaled, degrees, torch.atan(shear_x), torch.atan(shear_y))
-    return maps[:, :2]
+    :param amounts: (rows, 5), laid out as in `AT_LEVEL_ONE`; at most one of each row is not 0.
+    """
+    degrees, shear_x, shear_y, shift_x, shift_y = amounts.double().unbind(dim=1)
+    turn = torch.deg2rad(degrees)
+    across, down = max(width - 1, 1), max(height - 1, 1)
+    return (
+        torch.stack(
+            [
+                torch.cos(turn),
+                (torch.sin(turn) + shear_x) * (down / across),
+                -2 * shift_x * (width / across),
+                (shear_y - torch.sin(turn)) * (across / down),
+                torch.cos(turn),
+                -2 * shift_y * (height / down),
+            ],
+            dim=1,
+        )
+        .view(-1, 2, 3)
+        .float()
+    )
 
 
-def warp(images: Tensor, maps: Tensor, mode: Literal["bilinear", "nearest"]) -> Tensor:
+def places(maps: Float[Tensor, "rows 2 3"], height: int, width: int) -> Float[Tensor, "rows height width 2"]:
+    """The maps at every pixel."""
+    x = torch.linspace(-1, 1, width, device=maps.device) if width > 1 else maps.new_zeros(1)
+    y = torch.linspace(-1, 1, height, device=maps.device) if height > 1 else maps.new_zeros(1)
+    at_x, at_y = maps[:, :, 0, None] * x, maps[:, :, 1, None] * y + maps[:, :, 2, None]
+    return (at_x[:, :, None] + at_y[..., None]).permute(0, 2, 3, 1)
+
+
+def warp(images: Tensor, at: Float[Tensor, "rows height width 2"], mode: Literal["bilinear", "nearest"]) -> Tensor:
     """Images or masks (rows, channels, height, width), warped. Pixels from outside are 0: black, and no structure."""
-    from kornia.geometry.transform import warp_affine
-
-    height, width = images.shape[-2:]
-    return warp_affine(images, maps, (height, width), mode=mode, padding_mode="zeros").clamp(0, 1)
+    return F.grid_sample(images, at, mode, padding_mode="zeros", align_corners=True).clamp_(0, 1)

@@ -1,12 +1,15 @@
 """The pool of operations, and one step that applies one of them to each sample."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from ssmtl import Images, Masks
 from ssmtl_kornia import geometry, intensity
+from ssmtl_kornia.parts import FEW, parts
 
 Operation = Literal[
     "autocontrast",
@@ -36,27 +39,54 @@ INTENSITY: Mapping[str, Callable[[Images, Tensor], Images]] = {
 }
 """The operations that leave masks unchanged."""
 
+WARP = "warp"
+"""All geometric operations: one warp applies them."""
+
 
 def step(
     images: Images, masks: Masks | None, names: Sequence[Operation], levels: Tensor
 ) -> tuple[Images, Masks | None]:
-    """Apply operation `names[i]` to sample i: the samples of one operation are gathered, changed and put back.
+    """Apply operation `names[i]` to sample i.
 
     :param levels: (rows,) in [-1, 1]; the sign is the direction of a geometric operation and has no effect on others.
     :returns: new images in [0, 1] and new masks in {0, 1}; images are warped bilinearly, masks with the nearest pixel.
     """
-    images = images.clone()
-    for name, operation in INTENSITY.items():
-        rows = [row for row, chosen in enumerate(names) if chosen == name]
-        if rows:
-            images[rows] = operation(images[rows], levels[rows].abs())
-    rows = [row for row, chosen in enumerate(names) if chosen in geometry.AT_LEVEL_ONE]
-    if not rows:
-        return images, masks
-    amounts = levels.new_tensor([geometry.AT_LEVEL_ONE[names[row]] for row in rows]) * levels[rows, None]
-    maps = geometry.matrices(amounts, *images.shape[-2:])
-    images[rows] = geometry.warp(images[rows], maps, "bilinear")
-    if masks is not None:
-        masks = masks.clone()
-        masks[rows] = geometry.warp(masks[rows], maps, "nearest")
+    images, masks = images.clone(), None if masks is None else masks.clone()
+    change(images, masks, names, levels)
     return images, masks
+
+
+def change(images: Images, masks: Masks | None, names: Sequence[Operation], levels: Tensor) -> None:
+    """As `step`, in place: samples are sorted by operation, and each operation changes its own.
+
+    :param levels: on the CPU, as the names are, so that no other device is waited for.
+    """
+    kinds = [WARP if name in geometry.AT_LEVEL_ONE else name for name in names]
+    rows = sorted(range(len(names)), key=kinds.__getitem__)
+    order = torch.tensor(rows, dtype=torch.int64)
+    levels = levels[order]
+    there, back, strengths = (
+        numbers.to(images.device, non_blocking=True) for numbers in (order, order.argsort(), levels.abs())
+    )
+    ordered = images.index_select(0, there)
+    end = 0
+    for kind, some in groupby(rows, kinds.__getitem__):
+        own = list(some)
+        start, end = end, end + len(own)
+        part = ordered[start:end]
+        if kind in INTENSITY:
+            part.copy_(INTENSITY[kind](part, strengths[start:end]))
+        elif kind == WARP:
+            amounts = torch.tensor([geometry.AT_LEVEL_ONE[names[row]] for row in own]) * levels[start:end, None]
+            maps = geometry.sources(amounts, *images.shape[-2:]).to(images.device, non_blocking=True)
+            _warp(part, masks, there[start:end], maps)
+    torch.index_select(ordered, 0, back, out=images)
+
+
+def _warp(images: Images, masks: Tensor | None, rows: Tensor, maps: Tensor) -> None:
+    """Warp the images, and `rows` of the masks, in place."""
+    for part in parts(images, FEW):
+        at = geometry.places(maps[part], *images.shape[-2:])
+        images[part] = geometry.warp(images[part], at, "bilinear")
+        if masks is not None:
+            masks.index_copy_(0, rows[part], geometry.warp(masks.index_select(0, rows[part]), at, "nearest"))

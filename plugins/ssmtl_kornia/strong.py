@@ -6,7 +6,8 @@ import torch
 from pydantic import Field, PositiveInt
 
 from ssmtl import Images, Masks, RandomStream
-from ssmtl_kornia.operations import Operation, step
+from ssmtl_kornia.operations import Operation, change
+from ssmtl_kornia.parts import MANY, by_parts
 from ssmtl_kornia.weak import KorniaWeak, Pad
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -51,11 +52,15 @@ class KorniaStrong:
 
     @torch.no_grad()
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
+        return by_parts(self._augment, images, masks, stream, MANY)
+
+    def _augment(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
         images, masks = self.weak(images, masks, stream)
-        steps = self._steps(stream)
-        levels = (2 * stream.uniform("level", len(steps)) - 1) * self.magnitude
+        numbers = RandomStream(stream.keys)  # on the CPU
+        steps = self._steps(numbers)
+        levels = (2 * numbers.uniform("level", len(steps)) - 1) * self.magnitude
         for place, names in enumerate(steps):
-            images, masks = step(images, masks, names, levels[:, place])
+            change(images, masks, names, levels[:, place])
         return images, masks
 
     def _steps(self, stream: RandomStream) -> list[list[Operation]]:

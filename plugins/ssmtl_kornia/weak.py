@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import torch
+from jaxtyping import Int64
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F
 
 from ssmtl import Images, Masks, RandomStream
+from ssmtl_kornia.parts import FEW, by_parts
 
 Pad = Annotated[float, Field(ge=0, le=0.5)]
 """A fraction of the side, at most half, since reflection has only the image itself to show."""
@@ -29,26 +30,29 @@ class KorniaWeak:
 
     @torch.no_grad()
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
-        mirrored = stream.uniform("flip") < 0.5
-        place = stream.uniform("crop", 2)
-        return self._move(images, mirrored, place), None if masks is None else self._move(masks, mirrored, place)
+        return by_parts(self._augment, images, masks, stream, FEW)
 
-    def _move(self, images: Tensor, mirrored: Tensor, place: Tensor) -> Tensor:
-        from kornia.geometry.transform import hflip
+    def _augment(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
+        height, width = images.shape[-2:]
+        above, beside = round(self.pad * height), round(self.pad * width)
+        numbers = RandomStream(stream.keys)  # on the CPU
+        mirrored = (numbers.uniform("flip") < 0.5) & self.horizontal_flip
+        corners = (numbers.uniform("crop", 2) * torch.tensor([2 * beside + 1, 2 * above + 1])).long()
+        x = _reflected(corners[:, :1] - beside + torch.arange(width), width)
+        y = _reflected(corners[:, 1:] - above + torch.arange(height), height)
+        x = torch.where(mirrored, width - 1 - x, x)
+        y, x = (places.to(images.device, non_blocking=True) for places in (y, x))
+        return _moved(images, y, x), None if masks is None else _moved(masks, y, x)
 
-        if self.horizontal_flip:
-            images = torch.where(mirrored[:, :, None, None], hflip(images), images)
-        return _crop(images, place, self.pad)
+
+def _reflected(places: Tensor, length: int) -> Tensor:
+    """Pixels up to `length` - 1 outside a line, as pixels of the line: it is continued by its reflections."""
+    return length - 1 - (length - 1 - places.abs()).abs()
 
 
-def _crop(images: Tensor, place: Tensor, pad: float) -> Tensor:
-    """Each image cropped from its reflected padding; `place` (rows, 2) is x and y in [0, 1) of the possible shifts."""
-    from kornia.geometry.bbox import bbox_generator
-    from kornia.geometry.transform import crop_by_indices
-
-    height, width = images.shape[-2:]
-    above, beside = round(pad * height), round(pad * width)
-    padded = F.pad(images, (beside, beside, above, above), mode="reflect")
-    left, top = (place * place.new_tensor([2 * beside + 1, 2 * above + 1])).floor().unbind(dim=1)
-    boxes = bbox_generator(left, top, torch.full_like(left, width), torch.full_like(top, height))
-    return crop_by_indices(padded, boxes, size=(height, width)).contiguous()
+def _moved(images: Tensor, y: Int64[Tensor, "rows height"], x: Int64[Tensor, "rows width"]) -> Tensor:
+    """New images of the same size, whose pixels come from lines `y` and columns `x`."""
+    rows, channels, height, width = images.shape
+    first = torch.arange(rows * channels, device=images.device).view(rows, channels, 1) * height
+    lines = images.reshape(-1, width).index_select(0, (first + y[:, None]).flatten()).view(images.shape)
+    return lines.gather(3, x[:, None, None].expand(images.shape))

@@ -23,6 +23,7 @@ class EmptyMasks:
     higher_is_better = None
     unit = "masks"
     selects = False
+    by_batches = True
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:
         self.output = accepted(output, "empty_masks", self.accepts)

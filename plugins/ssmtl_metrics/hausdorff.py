@@ -33,6 +33,7 @@ class AverageHausdorff:
     accepts = MASKS
     higher_is_better = False
     selects = False
+    by_batches = True
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5, spacing: Spacing = (1.0, 1.0)) -> None:
         self.output = accepted(output, "average_hausdorff", self.accepts)

@@ -21,6 +21,7 @@ class _Overlap(ABC):
     higher_is_better = True
     unit = ""
     selects = False
+    by_batches = True
     name: str
 
     def __init__(self, output: Output, /, *, threshold: Threshold = 0.5) -> None:

@@ -40,6 +40,7 @@ class SSIM:
     higher_is_better = True
     unit = ""
     selects = False
+    by_batches = True
 
     def __init__(
         self, output: Output, /, *, on: Literal["binary", "probabilities"] = "binary", threshold: Threshold = 0.5

@@ -10,7 +10,10 @@ from torch import Tensor
 class Metric(Protocol):
     """Built by a factory `name(output, /, *, options)`; a pure function of a whole evaluation set, on the CPU.
 
-    Three attributes, on the class or the instance, say all that others need to know about its values.
+    Three attributes, on the class or the instance, say all that others need to know about its values. A fourth,
+    `by_batches`, may be left out. True: it may be called for a few images at a time, since its values for all of them
+    are those of the parts, one after another if there is one per image, else added up (a count). Otherwise it is called
+    once, and all predictions are kept in memory until then.
     """
 
     @property
@@ -34,7 +37,7 @@ class Metric(Protocol):
 
 
 def wrong_facts(metric: Metric) -> list[str]:
-    """What is wrong with the three attributes; empty if they are as they should be."""
+    """What is wrong with the attributes; empty if they are as they should be."""
     problems = []
     if not isinstance(metric.higher_is_better, bool | None):
         problems.append(f"higher_is_better is {metric.higher_is_better!r:.40}, expected True, False or None")
@@ -44,7 +47,14 @@ def wrong_facts(metric: Metric) -> list[str]:
         problems.append(f"selects is {metric.selects!r:.40}, expected True or False")
     elif metric.selects and metric.higher_is_better is None:
         problems.append("selects is True, but higher_is_better is None: it cannot select weights")
+    if not isinstance(by_batches := getattr(metric, "by_batches", False), bool):
+        problems.append(f"by_batches is {by_batches!r:.40}, expected True or False")
     return problems
+
+
+def is_by_batches(metric: Metric) -> bool:
+    """Whether it may be called for a few images at a time."""
+    return bool(getattr(metric, "by_batches", False))
 
 
 def wrong_value(value: object, rows: int) -> str:

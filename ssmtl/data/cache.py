@@ -4,12 +4,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +15,15 @@ from numpy.typing import NDArray
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
 from ssmtl.data.building import building_in, clear_abandoned
+from ssmtl.data.entry import HASH, Form, Progress, digest_of, no_progress, write_entry
 from ssmtl.data.identity import ImageIdentity, identities_of
-from ssmtl.data.images import grey_uint8
-from ssmtl.data.masks import mask_uint8
-from ssmtl.data.threads import thread_count
-from ssmtl.errors import DataError
 from ssmtl.regular_file import check_file, read_text
-from ssmtl.wording import counted
 
 FORMAT = 5
 """Increased when what is written for the same content changes."""
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)
 """What reading an entry raises that a killed process, a full disk or another program left behind."""
-
-Progress = Callable[[str, int], Callable[[], None]]
-"""Takes a description of the work and its number of steps; returns what to call after each step."""
-
-
-def no_progress(_what: str, _steps: int) -> Callable[[], None]:
-    """A `Progress` that shows nothing."""
-    return lambda: None
 
 
 def cache_folder() -> Path:
@@ -94,22 +80,24 @@ def decode(
         root.mkdir(parents=True, exist_ok=True)
         clear_abandoned(root)
     with building_in(root) as building:
-        _build(building, name, examples, size, channels, structures, skip, progress)
+        write_entry(building, name, examples, Form(size, channels, structures, skip), progress)
         _publish(building, place, structures, fingerprint)
-    return _opened(place, structures, fingerprint)
+    return _opened(place, structures, fingerprint, verify=False)
 
 
-def _opened(place: Path, structures: tuple[str, ...], fingerprint: str) -> Decoded:
-    """:raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
+def _opened(place: Path, structures: tuple[str, ...], fingerprint: str, verify: bool = True) -> Decoded:
+    """:param verify: whether to compare the arrays with their checksums, for which they are read in full.
+
+    :raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
     record = json.loads(read_text(place / "done.json"))
     done = record["content"]
-    if record["checksum"] != _digest(done):
+    if record["checksum"] != digest_of(done):
         raise ValueError("done.json is not as it was written")
     if done["entry"] != place.name:
         raise ValueError(f"it is the entry {done['entry']!r:.80}")
     for name, checksum in dict(done["files"]).items():
         check_file(place / name)
-        if _checksum(place / name) != checksum:
+        if verify and _checksum(place / name) != checksum:
             raise ValueError(f"{name} is not as it was written")
     skipped = dict(done["skipped"])
     images = np.load(place / "images.npy", mmap_mode="r")
@@ -127,73 +115,6 @@ def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...
     return digest.hexdigest()[:16]
 
 
-def _build(
-    place: Path,
-    entry: str,
-    examples: Sequence[Example],
-    size: int,
-    channels: int,
-    structures: tuple[str, ...],
-    skip: bool,
-    progress: Progress,
-) -> None:
-    shape = (len(examples), channels, size, size)
-    images = _reserved(place / "images.npy", shape)
-    masks = None
-    if structures:
-        shape = (len(examples), len(structures), size, size)
-        masks = _reserved(place / "masks.npy", shape)
-    skipped: dict[str, str] = {}
-
-    def one(row: int) -> None:
-        example = examples[row]
-        try:
-            images[row], original = grey_uint8(example.image, size, channels)
-            for number, structure in enumerate(structures):
-                parts = (example.masks or {}).get(structure)
-                if parts is not None and masks is not None:
-                    masks[row, number] = mask_uint8(parts, size, original, example.mask_scale, example.image.name)
-        except DataError as error:
-            if not skip:
-                raise
-            images[row] = 0
-            skipped[example.id] = str(error)
-
-    done = progress(f"decoding {counted(len(examples), 'image')}", len(examples))
-    with ThreadPoolExecutor(thread_count()) as threads:
-        for _ in _unordered(threads, one, len(examples)):
-            done()
-    images.flush()
-    if masks is not None:
-        masks.flush()
-    files = {path.name: _checksum(path) for path in sorted(place.glob("*.npy"))}
-    content = {"entry": entry, "skipped": dict(sorted(skipped.items())), "files": files}
-    (place / "done.json").write_text(json.dumps({"content": content, "checksum": _digest(content)}), encoding="utf-8")
-
-
-def _reserved(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
-    """A memory-mapped array whose disk space is reserved now: a full disk is an error here, not a crash later.
-
-    :raises OSError: if the disk is full.
-    """
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    if hasattr(os, "posix_fallocate"):
-        with path.open("rb+") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
-
-
-def _unordered(threads: ThreadPoolExecutor, one: Callable[[int], None], rows: int) -> Iterable[None]:
-    """Results in order; the first error stops the rest."""
-    futures = [threads.submit(one, row) for row in range(rows)]
-    try:
-        for future in futures:
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()
-
-
 def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerprint: str) -> None:
     """Rename into place; if another process was first, its entry stays; a damaged entry is replaced."""
     try:
@@ -206,10 +127,6 @@ def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerpri
             publish(building, place)
 
 
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _checksum(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+        return hashlib.file_digest(file, HASH).hexdigest()

@@ -140,14 +140,17 @@ def to_grey(array: Array, name: str = "an array") -> Float:
     """
     if not array.size or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
         raise DataError(f"{name} has shape {array.shape}; expected (height, width), with 1 or 3 channels if any")
-    values = to_unit(array, name)
-    if values.ndim == 2:
-        return values
-    if values.shape[2] == 1:
-        return values[..., 0]
-    red, green, blue = (np.float32(weight) * values[..., channel] for channel, weight in enumerate(LUMA))
-    luma: Float = red + green + blue
-    return np.minimum(luma, np.float32(1))
+    if array.ndim == 2 or array.shape[2] == 1:
+        return to_unit(array.reshape(array.shape[:2]), name)
+    if np.issubdtype(array.dtype, np.floating):
+        array = to_unit(array, name)
+    luma = to_unit(array[..., 0], name)
+    luma *= np.float32(LUMA[0])
+    for channel in (1, 2):
+        part = to_unit(array[..., channel], name)
+        part *= np.float32(LUMA[channel])
+        luma += part
+    return np.minimum(luma, np.float32(1), out=luma)
 
 
 def resize(grey: Float, size: int) -> Float:
@@ -168,11 +171,12 @@ def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uin
     """
     with opened(pixels) as image:
         array = image.array
-        grey = to_grey(array, pixels.name)
-        if channels == 3 and array.ndim == 3 and array.shape[2] == 3:
+        if channels == 3 and array.ndim == 3 and array.shape[2] == 3 and array.size:
             colour = to_unit(array, pixels.name)
             planes = np.stack([resize(colour[..., channel], size) for channel in range(3)])
         else:
-            planes = np.broadcast_to(resize(grey, size), (channels, size, size))
-    original = ImageSize(grey.shape[0], grey.shape[1], image.orientation)
-    return np.clip(np.rint(planes * 255), 0, 255).astype(np.uint8), original
+            planes = resize(to_grey(array, pixels.name), size)[None]
+    levels = planes * np.float32(255)
+    np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
+    original = ImageSize(array.shape[0], array.shape[1], image.orientation)
+    return np.broadcast_to(levels.astype(np.uint8), (channels, size, size)), original

@@ -50,12 +50,13 @@ def decode_pillow(content: bytes, reserve: Callable[[int], None]) -> OpenImage:
         stored = _stored_as(file)
         tag = file.getexif().get(ExifTags.Base.Orientation, 1)
         file.load()
-        array = _array(ImageOps.exif_transpose(file), file.format)
+        turned = tag in range(2, 9)
+        array = _array(ImageOps.exif_transpose(file) if turned else file, file.format)
         if _is_inverted(file):
             array = np.subtract(65535 if array.dtype == np.uint16 else 1, array, dtype=array.dtype)
         return OpenImage(
             array,
-            int(tag) if tag in range(2, 9) else 1,
+            int(tag) if turned else 1,
             file.format == "JPEG",
             255 if file.mode == "1" else _step(stored),
             _why_no_mask(file, stored),
@@ -137,4 +138,4 @@ def _array(image: Image.Image, file_format: str | None) -> Array:
         flat = Image.new("RGBA", solid.size, (0, 0, 0, 255))
         flat.alpha_composite(solid)
         return np.asarray(flat.convert("RGB"))
-    return np.asarray(image if image.mode == "L" else image.convert("RGB"))
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))

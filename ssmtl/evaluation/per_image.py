@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
+from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import Scores
@@ -18,8 +19,8 @@ PerImage = Mapping[tuple[str, str, str], Mapping[str, float]]
 """By (task, domain, metric), each image's value; NaN where it is not defined."""
 
 
-def write_per_image(path: Path, scores: Mapping[tuple[str, str], tuple[Predictions, Scores]]) -> None:
-    """:param scores: by (task, domain), the predictions, for the images' ids and patients, and their scores."""
+def write_per_image(path: Path, scores: Mapping[tuple[str, str], tuple[Rows | Predictions, Scores]]) -> None:
+    """:param scores: by (task, domain), what has the images' ids and patients, and their scores."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

@@ -1,8 +1,9 @@
-"""The predictions of one task on one evaluation set."""
+"""The predictions of one task on one evaluation set, batch by batch."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,8 +19,9 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Predictions:
-    """:param patients: of each row. :param probabilities: (rows, classes) or (rows, structures, height, width).
+    """Of some images.
 
+    :param patients: of each row. :param probabilities: (rows, classes) or (rows, structures, height, width).
     :param targets: as `Metric` takes them. Pixels of which nothing is known are outside, in both: no metric of overlap
         or distance counts them.
     """
@@ -30,19 +32,39 @@ class Predictions:
     targets: Tensor
 
 
+def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Iterator[Predictions]:
+    """Probabilities and references on the CPU, for `BATCH` images at a time."""
+    for start in range(0, len(rows), BATCH):
+        yield _of(model, task, rows, slice(start, min(start + BATCH, len(rows))), device)
+
+
 @torch.no_grad()
-def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Predictions:
-    """Probabilities and references on the CPU. `no_grad`, not `inference_mode`: a bridge may differentiate."""
-    probabilities, targets = [], []
+def _of(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> Predictions:
+    """`no_grad`, not `inference_mode`: a bridge may differentiate."""
     with mode(model, training=False):
-        for start in range(0, len(rows), BATCH):
-            part = np.arange(start, min(start + BATCH, len(rows)))
-            images = rows.images(part).to(device).float() / 255
-            logits = model.logits(task.name, images).float()
-            predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
-            if task.output.kind == "masks":
-                unknown = target == UNKNOWN
-                predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
-            probabilities.append(predicted)
-            targets.append(target)
-    return Predictions(rows.ids, rows.patients, torch.cat(probabilities), torch.cat(targets))
+        images = rows.images(part).to(device).float().div_(255)
+        logits = model.logits(task.name, images).float()
+    predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
+    if task.output.kind == "masks":
+        unknown = target == UNKNOWN
+        predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
+    return Predictions(rows.ids[part], rows.patients[part], predicted, target)
+
+
+def joined(batches: Iterable[Predictions]) -> Predictions:
+    """All of them as one: for masks, more than half a megabyte for each image of 256 x 256 pixels."""
+    every = tuple(batches)
+    return Predictions(
+        tuple(chain.from_iterable(one.ids for one in every)),
+        tuple(chain.from_iterable(one.patients for one in every)),
+        torch.cat([one.probabilities for one in every]),
+        torch.cat([one.targets for one in every]),
+    )
+
+
+def shown_to(batches: Iterable[Predictions], *observers: Callable[[Predictions], None]) -> Iterator[Predictions]:
+    """The batches, each shown to the observers when it comes by."""
+    for batch in batches:
+        for observer in observers:
+            observer(batch)
+        yield batch

@@ -2,14 +2,15 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from ssmtl.contracts.metric import Metric, wrong_value
+from ssmtl.contracts.metric import Metric, is_by_batches, wrong_value
 from ssmtl.errors import warn
-from ssmtl.evaluation.predict import Predictions
+from ssmtl.evaluation.predict import Predictions, joined
 from ssmtl.experiment.attribution import WrongResultError
 from ssmtl.experiment.task import Task
 
@@ -39,23 +40,61 @@ def tell_undefined(task: str, part: str, scores: Scores, told: set[str]) -> None
         warn(line)
 
 
-def score(task: Task, predictions: Predictions) -> Scores:
+def score(task: Task, batches: Iterable[Predictions]) -> Scores:
     """Every metric of the task, each with a copy of the predictions; per-image values are kept and averaged.
 
+    Predictions are kept only if some metric needs them all at once (see `Metric`).
     What a metric warns of is the reason why its values are NaN, or else shown as a warning.
 
     :raises WrongResultError: if a metric does not return values by name, as its contract says, or one of its names is
         another metric's.
     """
+    heard: dict[str, list[str]] = {title: [] for title in task.metrics}
+    found: dict[str, Mapping[str, Tensor]] = {}
+
+    def call(title: str, predictions: Predictions) -> None:
+        metric = task.metrics[title]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            values = metric(predictions.probabilities.clone(), predictions.targets.clone())
+            own = _checked(metric, values, len(predictions.ids))
+        found[title] = _together(metric, found[title], own) if title in found else own
+        heard[title] += [str(one.message) for one in caught]
+
+    at_once = [title for title, metric in task.metrics.items() if not is_by_batches(metric)]
+    kept = []
+    for batch in batches:
+        for title in task.metrics:
+            if title not in at_once:
+                call(title, batch)
+        if at_once:
+            kept.append(batch)
+    for title in at_once:
+        call(title, joined(kept))
+    return _scores(task, {title: found[title] for title in task.metrics}, heard)
+
+
+def _together(metric: Metric, before: Mapping[str, Tensor], more: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The values of more images: one after another if per image, else added up.
+
+    Joined at once: thousands of small tensors, made between large ones, would keep the memory of the large ones.
+    """
+    if set(before) != set(more):
+        raise WrongResultError(metric, f"it returned {sorted(before)} for some images, and {sorted(more)} for others")
+    return {
+        name: torch.cat([value, more[name]]) if value.ndim else value.double() + more[name].double()
+        for name, value in before.items()
+    }
+
+
+def _scores(task: Task, found: Mapping[str, Mapping[str, Tensor]], heard: Mapping[str, Sequence[str]]) -> Scores:
+    """:param found: by metric, values by name. :param heard: by metric, what it warned of."""
     values: dict[str, float] = {}
     per_image: dict[str, Tensor] = {}
     metrics: dict[str, Metric] = {}
     undefined: dict[str, str] = {}
-    for title, metric in task.metrics.items():
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            found = metric(predictions.probabilities.clone(), predictions.targets.clone())
-            own = _checked(metric, found, len(predictions.ids))
+    for title, own in found.items():
+        metric = task.metrics[title]
         for name, value in own.items():
             if name in metrics:
                 other = next(key for key, one in task.metrics.items() if one is metrics[name])
@@ -65,7 +104,7 @@ def score(task: Task, predictions: Predictions) -> Scores:
             values[name] = value.double().mean().item()
             metrics[name] = metric
         missing = [name for name in own if math.isnan(values[name])]
-        said = list(dict.fromkeys(str(one.message) for one in caught))
+        said = list(dict.fromkeys(heard[title]))
         undefined.update(dict.fromkeys(missing, "; ".join(said)))
         for words in said if not missing else ():
             warn(words)
@@ -84,17 +123,3 @@ def _checked(metric: Metric, values: Mapping[str, Tensor], rows: int) -> Mapping
         if wrong := wrong_value(value, rows):
             raise WrongResultError(metric, f"its value '{name}' {wrong}")
     return values
-
-
-def count_images(kind: str, probabilities: Tensor, targets: Tensor) -> dict[str, int]:
-    """How many images were scored, and how many masks were empty, over images and structures.
-
-    `both_empty` is included in the other two.
-    """
-    counts = {"images": len(targets)}
-    if kind == "masks":
-        reference, predicted = (mask.flatten(2).any(2) for mask in (targets > 0.5, probabilities > 0.5))
-        counts["empty_reference"] = int((~reference).sum())
-        counts["empty_prediction"] = int((~predicted).sum())
-        counts["both_empty"] = int((~reference & ~predicted).sum())
-    return counts

@@ -15,8 +15,7 @@ from ssmtl.atomic_file import replacing
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
-from ssmtl.evaluation.predict import Predictions
-from ssmtl.evaluation.worst import severity, worst_places
+from ssmtl.evaluation.kept import KeptPredictions
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
 from ssmtl.model.mode import mode
@@ -34,9 +33,6 @@ PER_IMAGE = {
 """Arrays with one row per image, and how many dimensions they have. All but `TEXTS` are numbers."""
 
 TEXTS = ("ids", "patients")
-
-SAMPLES = 8
-"""Images of each evaluation set that are kept with their predictions, evenly spaced over it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def _check(stored: StoredPredictions) -> None:
 
 
 def write_predictions(
-    path: Path, model: MultiTaskModel, task: Task, rows: Rows, predictions: Predictions, device: torch.device
+    path: Path, model: MultiTaskModel, task: Task, rows: Rows, kept: KeptPredictions, device: torch.device
 ) -> None:
     """An .npz file: probabilities and targets, or foreground counts for masks; some samples with their maps.
 
@@ -94,30 +90,17 @@ def write_predictions(
     task does worst, with how wrong they are (see `severity`). `bridge_map_0` and so on are what the task's bridge adds
     to the features of the samples: (samples, height, width), the mean over the map's channels.
     """
-    places = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLES, len(rows))).astype(np.int64))
+    arrays = kept.arrays()
+    places = kept.sample_places
     images = rows.images(places)
-    arrays: dict[str, Any] = {
-        "ids": np.array(predictions.ids),
-        "patients": np.array(predictions.patients),
-        "sample_ids": np.array([predictions.ids[place] for place in places]),
+    arrays |= {
+        "ids": np.array(rows.ids),
+        "patients": np.array(rows.patients),
+        "sample_ids": np.array([rows.ids[place] for place in places]),
         "sample_images": _grey(images),
         "intensities": _intensities(rows),
+        "worst_images": _grey(rows.images(arrays["worst_places"])),
     }
-    severities = severity(task.output.kind, predictions)
-    worst = np.array(worst_places(severities), dtype=np.int64)
-    arrays["worst_places"] = worst
-    arrays["worst_severities"] = severities[worst].numpy()
-    arrays["worst_images"] = _grey(rows.images(worst))
-    if task.output.kind == "masks":
-        arrays["foreground_predicted"] = (predictions.probabilities > 0.5).sum((2, 3)).numpy()
-        arrays["foreground_reference"] = predictions.targets.sum((2, 3)).long().numpy()
-        arrays["sample_masks"] = predictions.targets[places].byte().numpy()
-        arrays["sample_probabilities"] = predictions.probabilities[places].numpy()
-        arrays["worst_masks"] = predictions.targets[worst].byte().numpy()
-        arrays["worst_probabilities"] = predictions.probabilities[worst].numpy()
-    else:
-        arrays["probabilities"] = predictions.probabilities.numpy()
-        arrays["targets"] = predictions.targets.numpy()
     inputs = images.to(device).float() / 255
     with torch.no_grad(), mode(model, training=False):
         maps = model.bridge_maps(task.name, inputs)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example, Source
-from ssmtl.data.cache import Decoded, Progress, decode, no_progress
+from ssmtl.data.cache import Decoded, decode
+from ssmtl.data.entry import Progress, no_progress
 from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import fingerprint_of
 from ssmtl.data.pool import SourceFiles, list_sources

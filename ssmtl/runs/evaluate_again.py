@@ -7,14 +7,16 @@ from functools import cache, partial
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
-from ssmtl.data.cache import Progress, decode, no_progress
+from ssmtl.data.cache import decode
+from ssmtl.data.entry import Progress, no_progress
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import Rows, rows_of
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
 from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
-from ssmtl.evaluation.predict import predict
-from ssmtl.evaluation.score import count_images, score, tell_undefined
+from ssmtl.evaluation.counts import ImageCounts
+from ssmtl.evaluation.predict import predict, shown_to
+from ssmtl.evaluation.score import score, tell_undefined
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -109,12 +111,11 @@ def evaluate_run(
         with make(name).decoding():
             rows = _rows(recipe, request, ids, listed[name], progress)
         with attributed(experiment, f"in the evaluation on '{name}'"):
-            predictions = predict(experiment.model, task, rows, fabric.device)
-            scores = score(task, predictions)
+            counts = ImageCounts(task.output.kind)
+            scores = score(task, shown_to(predict(experiment.model, task, rows, fabric.device), counts.add))
         tell_undefined(task.name, request.domain, scores, set())
         results.tasks.setdefault(task.name, {})[request.domain] = dict(scores.values)
-        counts = count_images(task.output.kind, predictions.probabilities, predictions.targets)
-        results.counts.setdefault(task.name, {})[request.domain] = counts
+        results.counts.setdefault(task.name, {})[request.domain] = dict(counts.numbers)
         results.sources.setdefault(task.name, {})[request.domain] = name
     if not results.tasks:
         raise DataError(f"no task of the run has labels in {', '.join(wanted)}")

@@ -1,9 +1,11 @@
 """The end of a run: the selected weights are evaluated on every domain."""
 
 from ssmtl.data.rows import TaskData
+from ssmtl.evaluation.counts import ImageCounts
+from ssmtl.evaluation.kept import KeptPredictions
 from ssmtl.evaluation.per_image import write_per_image
-from ssmtl.evaluation.predict import predict
-from ssmtl.evaluation.score import count_images, score, tell_undefined
+from ssmtl.evaluation.predict import predict, shown_to
+from ssmtl.evaluation.score import score, tell_undefined
 from ssmtl.evaluation.stored_predictions import write_predictions
 from ssmtl.events import Evaluated
 from ssmtl.experiment.plan import labeled_classes
@@ -43,19 +45,17 @@ def final_results(
     per_image = {}
     for task in tasks:
         for domain, rows in data.tasks[task.name].test.items():
-            predictions = predict(model, task, rows, device)
-            scores = score(task, predictions)
+            kept, counts = KeptPredictions(task.output.kind, len(rows)), ImageCounts(task.output.kind)
+            scores = score(task, shown_to(predict(model, task, rows, device), kept.add, counts.add))
             tell_undefined(task.name, domain, scores, validation.told)
             results.tasks.setdefault(task.name, {})[domain] = dict(scores.values)
-            results.counts.setdefault(task.name, {})[domain] = count_images(
-                task.output.kind, predictions.probabilities, predictions.targets
-            )
+            results.counts.setdefault(task.name, {})[domain] = dict(counts.numbers)
             results.metrics[task.name] = {
                 name: MetricFacts(higher_is_better=metric.higher_is_better, unit=metric.unit)
                 for name, metric in scores.metrics.items()
             }
-            per_image[task.name, domain] = (predictions, scores)
-            write_predictions(folder.predictions_of(task.name, domain), model, task, rows, predictions, device)
+            per_image[task.name, domain] = (rows, scores)
+            write_predictions(folder.predictions_of(task.name, domain), model, task, rows, kept, device)
             flat = {f"{task.name}.{name}": value for name, value in scores.values.items()}
             validation.observers.evaluated(Evaluated(validation.best.step, domain, flat))
     write_per_image(folder.per_image, per_image)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.head import Output
-from ssmtl.contracts.metric import Metric, wrong_facts, wrong_value
+from ssmtl.contracts.metric import Metric, is_by_batches, wrong_facts, wrong_value
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, check_options, made, name_of
 
@@ -19,7 +19,7 @@ TOLERANCE = 1e-5
 def check_metric(make: Make, /, **options: Any) -> None:
     """Values of the promised shapes under stable names, whatever the order of the images; inputs untouched.
 
-    It says whether higher is better, its unit, and whether it selects weights.
+    It says whether higher is better, its unit, whether it selects weights, and if it does not need all images at once.
 
     A metric rejects the kinds of output it is not defined for with a ValueError, and accepts at least one.
     """
@@ -66,6 +66,12 @@ def _check(metric: Metric, output: Output, name: str) -> None:
     assert set(few) == set(values), f"{name} returns {sorted(few)} and for other images {sorted(values)}"
     images = {key: value[:5] for key, value in values.items() if value.ndim}
     _assert_equal({key: few[key] for key in images}, images, f"a per-image value of {name} depends on other images")
+    if is_by_batches(metric):
+        rest = metric(probabilities[5:], targets[5:])
+        parts = {key: torch.cat([few[key], rest[key]]) if few[key].ndim else few[key] + rest[key] for key in values}
+        _assert_equal(
+            parts, values, f"{name} says by_batches, and its values for two parts do not make up those for all"
+        )
     for constant in (0.0, 1.0):
         flat = metric(torch.full_like(probabilities, constant), torch.zeros_like(targets))
         assert set(flat) == set(values), f"{name} returns other names where nothing is predicted: {sorted(flat)}"

@@ -46,7 +46,7 @@ def render(
         whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
         chosen, keys = shard.of(whole), shard.of(sample_keys(whole, rows.keys))
         places = torch.from_numpy(chosen).to(device)
-        originals = rows.images(chosen).to(device).float() / 255
+        originals = rows.images(chosen).to(device).float().div_(255)
         masked = task.output.kind == "masks"
         known = rows.target(chosen) if pool == "labeled" or not masked else None
         masks = _channels(known).to(device) if masked and known is not None else None

@@ -429,6 +429,19 @@ class Undecided(Right):
     higher_is_better, selects = None, True
 
 
+class MeanByBatches(Right):
+    """A mean is not the sum of the means of parts."""
+
+    by_batches = True
+
+    def __call__(self, probabilities, targets):
+        return {"mean": probabilities.mean()}
+
+
+class Batchwise(Right):
+    by_batches = "yes"
+
+
 class Silent:
     def __init__(self, output: Output, /) -> None:
         pass
@@ -449,6 +462,8 @@ class Silent:
         (Sideless, "higher_is_better is 'no', expected True, False or None"),
         (Unitless, "unit is None, expected text"),
         (Undecided, "it cannot select weights"),
+        (MeanByBatches, "says by_batches, and its values for two parts do not make up those for all"),
+        (Batchwise, "by_batches is 'yes', expected True or False"),
         (Silent, "does not define 'higher_is_better'"),
     ],
 )

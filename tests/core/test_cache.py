@@ -13,6 +13,7 @@ from made_examples import MadeUpImage, example
 from PIL import Image
 
 from ssmtl.contracts.source import Example
+from ssmtl.data import entry
 from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.cache import cache_folder, decode
 from ssmtl.data.images import ImageFile
@@ -227,3 +228,42 @@ def test_an_entry_with_a_named_pipe_in_it_is_built_again(tmp_path):
         (tmp_path / entries(tmp_path)[0] / name).unlink()
         os.mkfifo(tmp_path / entries(tmp_path)[0] / name)
         assert decode(examples, 16, 1, folder=tmp_path).images.max() == 9
+
+
+@pytest.mark.parametrize(("threads", "together"), [(1, 1), (3, 2), (2, 100)])
+def test_neither_threads_nor_groups_change_a_byte(threads, together, tmp_path, monkeypatch):
+    examples = [example(number, grey=7 * number, masks=("lung",) if number % 2 else ()) for number in range(7)]
+    decode(examples, 16, 1, ("lung",), folder=tmp_path / "a")
+    monkeypatch.setattr(entry, "thread_count", lambda: threads)
+    monkeypatch.setattr(entry, "TOGETHER", together)
+    decoded = decode(examples, 16, 1, ("lung",), folder=tmp_path / "b")
+    for one, other in zip(sorted(tmp_path.glob("a/*/*")), sorted(tmp_path.glob("b/*/*")), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert [int(image.max()) for image in decoded.images] == [7 * number for number in range(7)]
+    assert [int(mask.max()) for mask in decoded.masks] == [number % 2 for number in range(7)]
+
+
+def test_few_images_are_under_way_at_a_time(monkeypatch):
+    """Or those that wait to be written would fill the memory."""
+    monkeypatch.setattr(entry, "thread_count", lambda: 2)
+    begun = []
+
+    def items():
+        for number in range(100):
+            begun.append(number)
+            yield number
+
+    for number, result in enumerate(entry._in_order(lambda item: item * 2, items())):
+        assert result == 2 * number
+        assert len(begun) <= number + 5
+
+
+def test_the_first_image_that_does_not_decode_is_named_whichever_fails_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(entry, "thread_count", lambda: 4)
+    monkeypatch.setattr(entry, "TOGETHER", 1)
+    for number in range(4):
+        (tmp_path / f"{number}.png").write_bytes(b"no image" * (number + 1))
+    broken = [Example(str(number), "p", ImageFile(tmp_path / f"{number}.png")) for number in range(4)]
+    for _ in range(5):
+        with pytest.raises(DataError, match=r"0\.png is not an image"):
+            decode(broken, 16, 1, folder=tmp_path / "cache")

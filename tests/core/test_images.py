@@ -402,3 +402,17 @@ def test_a_jpeg_mask_reads_as_its_original(tmp_path):
     path = tmp_path / "mask.jpg"
     path.write_bytes(buffer.getvalue())
     np.testing.assert_array_equal(read_mask(ImageFile(path)), inside > 0)
+
+
+def test_the_grey_of_colours_is_their_luma_to_the_last_bit():
+    colours = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    red, green, blue = (np.float32(colours[..., channel]) / np.float32(255) for channel in range(3))
+    luma = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
+    np.testing.assert_array_equal(to_grey(colours), np.minimum(luma, np.float32(1)))
+
+
+def test_a_float_out_of_range_is_told_with_the_whole_images_range():
+    array = np.zeros((600, 400), np.float32)
+    array[0, 0], array[-1, -1] = -1, 2
+    with pytest.raises(DataError, match=r"big has floats from -1 to 2; expected \[0, 1\]"):
+        grey_uint8(InMemory(array, "big"), 64, 1)

@@ -24,7 +24,7 @@ from ssmtl.data.pool import examples_of
 from ssmtl.data.rows import task_data
 from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.errors import DataError, RecipeError
-from ssmtl.evaluation.predict import predict
+from ssmtl.evaluation.predict import joined, predict
 from ssmtl.recipe.load import RecipeText
 from ssmtl.recipe.models import SourceEntry
 from ssmtl.training.render import Shard, render
@@ -260,7 +260,7 @@ def test_unknown_pixels_are_not_scored(data):
             return torch.full((len(images), 1, SIDE, SIDE), 9.0)
 
     task = SimpleNamespace(name="t", output=LUNG)
-    found = predict(Everywhere(), task, data.test["in"], torch.device("cpu"))
+    found = joined(predict(Everywhere(), task, data.test["in"], torch.device("cpu")))
     assert found.targets.shape == found.probabilities.shape
     assert set(found.targets.unique().tolist()) == {0.0, 1.0}
     assert (found.probabilities[..., SIDE // 2 :] == 0).all()

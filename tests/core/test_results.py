@@ -47,7 +47,7 @@ class Made:
 
 def scores(*metrics):
     task = SimpleNamespace(metrics=dict(enumerate(metrics)))
-    return score(task, Predictions(("a", "b", "c", "d"), ("p", "p", "q", "r"), torch.zeros(4, 2), torch.zeros(4)))
+    return score(task, [Predictions(("a", "b", "c", "d"), ("p", "p", "q", "r"), torch.zeros(4, 2), torch.zeros(4))])
 
 
 def test_values_of_single_images_are_kept_and_averaged():
@@ -97,7 +97,7 @@ def test_what_a_metric_changes_is_its_own_copy():
 
     seen = []
     predictions = Predictions(("a", "b"), ("p", "q"), torch.ones(2, 2), torch.ones(2))
-    score(SimpleNamespace(metrics={"x": Greedy({"x": 1.0}), "y": Greedy({"y": 1.0})}), predictions)
+    score(SimpleNamespace(metrics={"x": Greedy({"x": 1.0}), "y": Greedy({"y": 1.0})}), [predictions])
     assert seen == [(4.0, 2.0), (4.0, 2.0)]
     assert predictions.probabilities.sum() == 4
     assert predictions.targets.sum() == 2

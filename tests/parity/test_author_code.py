@@ -3,7 +3,7 @@
 import torch
 from small_multimix import prepared_of, state_of, train, weights_of
 
-from ssmtl.evaluation.predict import predict
+from ssmtl.evaluation.predict import joined, predict
 from ssmtl.model.mode import mode
 
 CPU = torch.device("cpu")
@@ -33,11 +33,11 @@ def test_dropout_left_on_is_only_the_encoders_and_repeats_its_random_numbers():
     model, task = experiment.model, experiment.tasks[1]
     rows = data.tasks["lungs"].val
     before = torch.random.get_rng_state()
-    first, second = (predict(model, task, rows, CPU).probabilities for _ in range(2))
+    first, second = (joined(predict(model, task, rows, CPU)).probabilities for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(before, torch.random.get_rng_state()), "an evaluation advances no generator"
     plain, _, _ = prepared_of()
-    assert not torch.equal(first, predict(plain.model, plain.tasks[1], rows, CPU).probabilities)
+    assert not torch.equal(first, joined(predict(plain.model, plain.tasks[1], rows, CPU)).probabilities)
     assert same(after("backbone.always_dropout=true")[1], after()[1]), "it changes only the evaluation"
 
 

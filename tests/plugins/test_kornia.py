@@ -9,14 +9,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kornia import enhance
+from kornia.geometry.bbox import bbox_generator
+from kornia.geometry.transform import crop_by_indices, get_affine_matrix2d, warp_affine
 from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional as F
 
 import ssmtl_kornia
 from ssmtl import RandomStream
 from ssmtl.registry.options import build, check_options
-from ssmtl_kornia import geometry
+from ssmtl_kornia import geometry, operations, strong, weak
 from ssmtl_kornia.operations import INTENSITY, Operation, step
 from ssmtl_kornia.strong import KorniaStrong
 from ssmtl_kornia.weak import KorniaWeak
@@ -105,6 +108,20 @@ def test_an_operation_does_not_mix_rows_of_large_images(name: Operation, channel
 
 
 @pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(("rows", "side"), [(70, 64), (40, 256)])
+def test_parts_of_a_batch_change_no_bit(name: str, rows: int, side: int, monkeypatch: pytest.MonkeyPatch):
+    """In parts as they come, row by row, and all at once."""
+    images, masks = made_up_images(rows, 1, side, side), blobs(rows, 2, side, side)
+    parts = EVERY[name](images, masks, stream_of(rows))
+    for values in (1, 2**40):
+        monkeypatch.setattr(weak, "FEW", values)
+        monkeypatch.setattr(operations, "FEW", values)
+        monkeypatch.setattr(strong, "MANY", values)
+        again = EVERY[name](images, masks, stream_of(rows))
+        assert all(torch.equal(one, other) for one, other in zip(parts, again, strict=True))
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_the_next_step_differs_and_the_same_step_repeats(name: str):
     images = made_up_images(8, 1, 32, 32)
     first, again, later = (EVERY[name](images, None, stream_of(8, stage))[0] for stage in (0, 0, 1))
@@ -183,6 +200,19 @@ def test_horizontal_flip_false_never_mirrors(augment: Callable[..., Any]):
 
     assert on_the_right(False) == 1
     assert 0.35 < on_the_right(True) < 0.65
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("size", [(64, 64), (256, 256), (17, 40)])
+def test_weak_is_kornias_flip_and_crop_to_the_last_bit(size: tuple[int, int], mirror: bool):
+    images, stream = made_up_images(9, 2, *size), stream_of(9)
+    above, beside = (round(0.2 * side) for side in size)
+    mirrored = (stream.uniform("flip") < 0.5)[..., None, None] & mirror
+    padded = F.pad(torch.where(mirrored, images.flip(-1), images), (beside, beside, above, above), mode="reflect")
+    left, top = (stream.uniform("crop", 2) * torch.tensor([2 * beside + 1, 2 * above + 1])).floor().T
+    boxes = bbox_generator(left, top, torch.full_like(left, size[1]), torch.full_like(top, size[0]))
+    made, _ = KorniaWeak(horizontal_flip=mirror, pad=0.2)(images, None, stream)
+    assert torch.equal(made, crop_by_indices(padded, boxes, size=size))
 
 
 # Sampling.
@@ -323,6 +353,46 @@ def test_rotation_turns_clockwise_as_pil_does_with_the_sign_changed():
     made, _ = step(torch.from_numpy(image / 255).float()[None, None], None, ["rotate"], torch.tensor([0.8]))
     turned = np.asarray(Image.fromarray(image).rotate(-24, Image.Resampling.BILINEAR))
     assert np.abs(made[0, 0].numpy() * 255 - turned)[10:-10, 10:-10].max() <= 1.01
+
+
+def grey_levels(images: Tensor) -> Tensor:
+    return (images * 255).round() / 255
+
+
+KORNIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "autocontrast": lambda images, _: enhance.normalize_min_max(images).clamp(0, 1),
+    "brightness": lambda images, strength: enhance.adjust_brightness_accumulative(images, 1 - 0.95 * strength),
+    "equalize": lambda images, _: enhance.equalize(grey_levels(images)),
+    "posterize": lambda images, strength: enhance.posterize(
+        grey_levels(images), 8 - (5 * strength).long().clamp(max=4)
+    ),
+    "solarize": lambda images, strength: enhance.solarize(images, (1 - strength) * (256 / 255)),
+}
+
+
+@pytest.mark.parametrize("side", [8, 64, 256])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", KORNIA)
+def test_intensity_is_kornias_to_the_last_bit(name: Operation, channels: int, side: int):
+    """Of 8-bit images, and of those that other operations leave; ours are for speed and for exact rows."""
+    images, levels = made_up_images(7, channels, side, side), torch.linspace(-1, 1, 7)
+    for before in (images, images * 0.83):
+        made, _ = step(before, None, [name] * 7, levels)
+        assert torch.equal(made, KORNIA[name](before, levels.abs()))
+
+
+@pytest.mark.parametrize("side", [64, 256])
+@pytest.mark.parametrize("name", GEOMETRIC)
+def test_geometry_is_kornias(name: Operation, side: int):
+    """Up to the rounding of its coordinates; masks are the same, but for points that lie between two pixels."""
+    images, masks, levels = made_up_images(6, 1, side, side), blobs(6, 2, side, side), torch.linspace(-1, 1, 6)
+    amounts = torch.tensor([geometry.AT_LEVEL_ONE[name]]) * levels[:, None]
+    degrees, shear_x, shear_y, shift_x, shift_y = amounts.unbind(dim=1)
+    shift, centre = torch.stack([shift_x, shift_y], 1) * side, torch.full((6, 2), (side - 1) / 2)
+    maps = get_affine_matrix2d(shift, centre, torch.ones(6, 2), degrees, shear_x.atan(), shear_y.atan())[:, :2]
+    made, moved = step(images, masks, [name] * 6, levels)
+    torch.testing.assert_close(made, warp_affine(images, maps, (side, side)), atol=1e-4, rtol=0)
+    assert (moved != warp_affine(masks, maps, (side, side), mode="nearest")).float().mean() < 1e-4
 
 
 def test_sharpness_is_kornias():
