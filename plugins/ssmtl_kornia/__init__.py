@@ -1,4 +1,7 @@
-"""Weak and strong augmentation with kornia's operators; random parameters, drawn for each sample, are our own."""
+"""Weak and strong augmentation with kornia's operators; random parameters, drawn for each sample, are our own.
+
+kornia itself is imported when an image is augmented, so that a recipe is checked without it.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
 AT_LEVEL_ONE: Mapping[str, tuple[float, float, float, float, float]] = {
@@ -23,6 +22,8 @@ AT_LEVEL_ONE: Mapping[str, tuple[float, float, float, float, float]] = {
 
 def matrices(amounts: Tensor, height: int, width: int) -> Tensor:
     """From amounts (rows, 5), laid out as in `AT_LEVEL_ONE`, to affine maps (rows, 2, 3) of pixels (x, y)."""
+    from kornia.geometry.transform import get_affine_matrix2d
+
     degrees, shear_x, shear_y, shift_x, shift_y = amounts.unbind(dim=1)
     centre = amounts.new_tensor([[(width - 1) / 2, (height - 1) / 2]]).expand(len(amounts), 2)
     shift = torch.stack([shift_x * width, shift_y * height], dim=1)
@@ -33,5 +34,7 @@ def matrices(amounts: Tensor, height: int, width: int) -> Tensor:
 
 def warp(images: Tensor, maps: Tensor, mode: Literal["bilinear", "nearest"]) -> Tensor:
     """Images or masks (rows, channels, height, width), warped. Pixels from outside are 0: black, and no structure."""
+    from kornia.geometry.transform import warp_affine
+
     height, width = images.shape[-2:]
     return warp_affine(images, maps, (height, width), mode=mode, padding_mode="zeros").clamp(0, 1)

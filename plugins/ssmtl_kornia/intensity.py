@@ -10,8 +10,6 @@ turn a difference of 1e-8 into a whole level. Two of kornia's functions fail thi
 """
 
 import torch
-from kornia import enhance
-from kornia.color import rgb_to_grayscale
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,12 +18,16 @@ from ssmtl import Images
 
 def autocontrast(images: Images, _: Tensor) -> Images:
     """Stretch each channel to the full range [0, 1]; a flat channel stays unchanged, as in PIL."""
+    from kornia import enhance
+
     flat = images.amax((-2, -1), keepdim=True) == images.amin((-2, -1), keepdim=True)
     return torch.where(flat, images, enhance.normalize_min_max(images).clamp(0, 1))
 
 
 def brightness(images: Images, strength: Tensor) -> Images:
     """Blend with black; factor from 1 down to 0.05."""
+    from kornia import enhance
+
     return enhance.adjust_brightness_accumulative(images, 1 - 0.95 * strength)
 
 
@@ -35,6 +37,8 @@ def contrast(images: Images, strength: Tensor) -> Images:
     kornia's `adjust_contrast_with_mean_subtraction`, but averaged line by line: kornia's mean over all pixels is split
     over threads in a way that depends on the number of rows, and its versions 0.8 and 0.9 differ on grey images.
     """
+    from kornia.color import rgb_to_grayscale
+
     grey = rgb_to_grayscale(images) if images.shape[1] == 3 else images.mean(1, keepdim=True)
     mean = grey.mean(-1, keepdim=True).mean(-2, keepdim=True)
     return _blend(mean, images, 1 - 0.95 * strength)
@@ -42,11 +46,15 @@ def contrast(images: Images, strength: Tensor) -> Images:
 
 def equalize(images: Images, _: Tensor) -> Images:
     """Equalise each channel's histogram of 256 levels. Images below about 257 pixels stay unchanged, as in PIL."""
+    from kornia import enhance
+
     return enhance.equalize(_grey_levels(images))
 
 
 def posterize(images: Images, strength: Tensor) -> Images:
     """Keep the highest 8 down to 4 bits of each grey level."""
+    from kornia import enhance
+
     dropped = (5 * strength).long().clamp(max=4)
     return enhance.posterize(_grey_levels(images), 8 - dropped)
 
@@ -65,6 +73,8 @@ def sharpness(images: Images, strength: Tensor) -> Images:
 
 def solarize(images: Images, strength: Tensor) -> Images:
     """Invert the grey levels at or above a threshold; from 256 (none) down to 0 (all), of 255."""
+    from kornia import enhance
+
     return enhance.solarize(images, (1 - strength) * (256 / 255))
 
 

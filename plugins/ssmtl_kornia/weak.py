@@ -3,8 +3,6 @@
 from typing import Annotated
 
 import torch
-from kornia.geometry.bbox import bbox_generator
-from kornia.geometry.transform import crop_by_indices, hflip
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,6 +34,8 @@ class KorniaWeak:
         return self._move(images, mirrored, place), None if masks is None else self._move(masks, mirrored, place)
 
     def _move(self, images: Tensor, mirrored: Tensor, place: Tensor) -> Tensor:
+        from kornia.geometry.transform import hflip
+
         if self.horizontal_flip:
             images = torch.where(mirrored[:, :, None, None], hflip(images), images)
         return _crop(images, place, self.pad)
@@ -43,6 +43,9 @@ class KorniaWeak:
 
 def _crop(images: Tensor, place: Tensor, pad: float) -> Tensor:
     """Each image cropped from its reflected padding; `place` (rows, 2) is x and y in [0, 1) of the possible shifts."""
+    from kornia.geometry.bbox import bbox_generator
+    from kornia.geometry.transform import crop_by_indices
+
     height, width = images.shape[-2:]
     above, beside = round(pad * height), round(pad * width)
     padded = F.pad(images, (beside, beside, above, above), mode="reflect")

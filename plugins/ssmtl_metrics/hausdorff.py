@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import ndimage
 from torch import Tensor
 
 from ssmtl import Output
@@ -53,6 +52,8 @@ class AverageHausdorff:
 
 def average_distance(predicted: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: Spacing) -> float:
     """The average Hausdorff distance between two masks of shape (height, width)."""
+    from scipy import ndimage
+
     diagonal = math.hypot(predicted.shape[0] * spacing[0], predicted.shape[1] * spacing[1])
     given = distance_if_empty(bool(predicted.any()), bool(reference.any()), diagonal)
     if given is not None:
@@ -64,10 +65,14 @@ def average_distance(predicted: NDArray[np.bool_], reference: NDArray[np.bool_],
 
 def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The pixels of `mask` that have one of their four neighbours outside it."""
+    from scipy import ndimage
+
     inner: NDArray[np.bool_] = ndimage.binary_erosion(mask)
     return mask & ~inner
 
 
 def directed(origin: NDArray[np.bool_], goal: NDArray[np.bool_], spacing: Spacing) -> float:
     """The mean distance from the pixels of `origin` to the nearest pixel of `goal`."""
+    from scipy import ndimage
+
     return float(ndimage.distance_transform_edt(~goal, sampling=spacing)[origin].mean())

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
-from scipy.special import betaincinv
 from torch import Tensor
 
 from ssmtl import RandomStream
@@ -12,6 +11,8 @@ from ssmtl import RandomStream
 
 def own_share(streams: Sequence[RandomStream], alpha: float) -> Float[Tensor, " rows"]:
     """λ' = max(λ, 1 − λ) with λ ~ Beta(α, α), equations (8) and (9), one per row, by inverting the distribution."""
+    from scipy.special import betaincinv
+
     uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in streams])
     share = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy()))
     return torch.maximum(share, 1 - share).to(uniform)

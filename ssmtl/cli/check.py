@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ssmtl.cli.loading import AllowLocal, DataRoot, Loaded, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
+from ssmtl.cli.loading import (
+    AllowLocal,
+    DataRoot,
+    Loaded,
+    LocalPlugins,
+    Overrides,
+    RecipeName,
+    Seed,
+    Sources,
+    load,
+    uncollected,
+)
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
@@ -16,6 +27,7 @@ if TYPE_CHECKING:
 NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 
 
+@uncollected()
 def check(
     recipe: RecipeName,
     sources: Sources = None,

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ssmtl.suite.layout import head_of
 from ssmtl.wording import counted
 
 if TYPE_CHECKING:
@@ -76,6 +75,8 @@ def _data(task: Mapping[str, Any]) -> str:
 
 def print_results(console: Console, results: "Results") -> None:
     """The final tables: one per task, with one row per metric and one column per domain."""
+    from ssmtl.suite.layout import head_of
+
     for name, domains in results.tasks.items():
         if not domains:
             continue
