@@ -16,8 +16,8 @@ from ssmtl.cli.loading import (
     Seed,
     Sources,
     load,
-    uncollected,
 )
+from ssmtl.importing import uncollected
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders

@@ -1,8 +1,5 @@
 """Arguments that several commands share, and how they become an experiment."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,22 +57,6 @@ AllowLocal = Annotated[
     bool,
     typer.Option("--allow-local-plugins", help="Run the Python files that the recipe lists under 'plugins'."),
 ]
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No garbage collection while libraries are imported, and later none of what they made: all of it stays.
-
-    The collector would search hundreds of thousands of objects again and again, for half a second in all.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ssmtl.data.rows import TaskData
@@ -12,6 +12,9 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.model.ema import Ema
 from ssmtl.training.render import Shard
 from ssmtl.training.schedule import make_optimizer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass
@@ -23,7 +26,7 @@ class TrainState:
     :param skipped: steps so far that changed nothing because something was not finite.
     """
 
-    fabric: Fabric
+    fabric: "Fabric"
     experiment: Experiment
     data: Mapping[str, TaskData]
     model: nn.Module
@@ -42,7 +45,7 @@ class TrainState:
         return bool(highest.item())
 
 
-def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
+def make_train_state(fabric: "Fabric", experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
     """Moves the experiment to Fabric's device and wraps it."""
     shard = Shard(fabric.global_rank, fabric.world_size)
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
