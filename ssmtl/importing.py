@@ -13,6 +13,7 @@ def uncollected() -> Iterator[None]:
     The collector would search hundreds of thousands of objects again and again, for half a second in all.
     """
     enabled = gc.isenabled()
+    gc.freeze()
     gc.disable()
     try:
         yield
