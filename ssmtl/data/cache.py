@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
 from ssmtl.data.building import building_in, clear_abandoned
+from ssmtl.data.cache_folder import cache_folder
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.images import grey_uint8
 from ssmtl.data.masks import mask_uint8
@@ -38,13 +39,6 @@ Progress = Callable[[str, int], Callable[[], None]]
 def no_progress(_what: str, _steps: int) -> Callable[[], None]:
     """A `Progress` that shows nothing."""
     return lambda: None
-
-
-def cache_folder() -> Path:
-    """The folder that SSMTL_CACHE names, else the user's cache folder."""
-    if os.environ.get("SSMTL_CACHE"):
-        return Path(os.environ["SSMTL_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ssmtl"
 
 
 @dataclass(frozen=True)

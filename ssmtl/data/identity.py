@@ -1,17 +1,24 @@
 """Who an image is: its content, its patient, and what is said about it."""
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ssmtl.contracts.source import Example, Pixels
+from ssmtl.data.file_hashes import FILE_HASHES
+from ssmtl.data.images import ImageFile
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 
 UNREADABLE = "unreadable"
 """In place of the fingerprint of a mask that cannot be read and may be skipped."""
+
+
+BLOCK = 64
+"""Images that a thread takes at once."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,19 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Imag
             example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale
         )
 
-    with ThreadPoolExecutor(thread_count()) as threads:
-        return tuple(threads.map(one, examples))
+    def several(start: int) -> list[ImageIdentity]:
+        return [one(example) for example in examples[start : start + BLOCK]]
+
+    with FILE_HASHES.stored(_folders(examples)), ThreadPoolExecutor(thread_count()) as threads:
+        blocks = threads.map(several, range(0, len(examples), BLOCK))
+        return tuple(identity for block in blocks for identity in block)
+
+
+def _folders(examples: Sequence[Example]) -> set[str]:
+    """Those of the image files, absolute."""
+    here = os.getcwd()
+    files = (example.image.path for example in examples if isinstance(example.image, ImageFile))
+    return {os.path.join(here, os.path.dirname(file)) for file in files}
 
 
 def fingerprint_of(identities: Iterable[ImageIdentity]) -> str:
