@@ -5,10 +5,11 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from ssmtl.data.cache_folder import cache_folder
 from ssmtl.data.file_state import FileState
-from ssmtl.data.hash_store import add_hashes, read_hashes, store_of
+from ssmtl.data.hash_store import Known, add_hashes, read_hashes, store_of
 
 
 class FileHashes:
@@ -17,7 +18,8 @@ class FileHashes:
     def __init__(self) -> None:
         self._anew = False
         self._differing: set[str] = set()
-        self._known: dict[str, tuple[FileState, str]] = {}
+        self._known: dict[str, Known] = {}
+        self._read: dict[Path, FileState] = {}
         self._lasting: set[str] = set()
         self._asked: set[str] = set()
         self._new = False
@@ -30,16 +32,16 @@ class FileHashes:
         """
         state = FileState.of(path)
         self._asked.add(path)
-        known = self._known.get(path)
-        same = known is not None and known[0] == state
-        if known is not None and same and not self._anew:
-            return known[1]
+        known = self._known.get(path, ())
+        same = (*known[1:],) == state
+        if same and not self._anew:
+            return str(known[0])
         began = time.time_ns()
         digest = hashlib.blake2b(read(), digest_size=16).hexdigest()
-        if known is not None and same and known[1] != digest:
+        if same and known[0] != digest:
             self._differing.add(path)
         self._lasting.discard(path)
-        self._known[path] = state, digest
+        self._known[path] = digest, *state
         if state.settled(began) and FileState.of(path) == state:
             self._lasting.add(path)
             self._new = True
@@ -56,14 +58,24 @@ class FileHashes:
         if store is None:
             yield
             return
-        for path, known in read_hashes(store).items():
-            if path not in self._known:
-                self._known[path] = known
-                self._lasting.add(path)
+        self._learn(store)
         self._asked, self._new = set(), False
         yield
         if self._new:
             add_hashes(store, {path: self._known[path] for path in sorted(self._asked & self._lasting)})
+
+    def _learn(self, store: Path) -> None:
+        """What is stored, unless this process knows it from before; a store that did not change is read once."""
+        try:
+            state = FileState.of(str(store))
+        except OSError:
+            return
+        if self._read.get(store) == state:
+            return
+        self._read[store] = state
+        stored = read_hashes(store)
+        self._lasting.update(stored.keys() - self._known.keys())
+        self._known = {**stored, **self._known}
 
     @contextmanager
     def anew(self) -> Iterator[set[str]]:

@@ -4,14 +4,14 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from ssmtl.atomic_file import replacing
-from ssmtl.data.file_state import FileState
 from ssmtl.regular_file import read_bytes
 
 FORMAT = 1
@@ -26,8 +26,11 @@ STORES = 50
 PATIENCE = 10.0
 """Seconds that a process waits for another that is writing the same store."""
 
-Hashes = Mapping[str, tuple[FileState, str]]
-"""By absolute path, the state in which a file had a hash."""
+Known = Sequence[Any]
+"""A file's hash, then the numbers of its `FileState`."""
+
+Hashes = Mapping[str, Known]
+"""By absolute path."""
 
 
 def store_of(root: str, cache: Path) -> Path | None:
@@ -44,14 +47,14 @@ def store_of(root: str, cache: Path) -> Path | None:
     return folder / f"{name}.json" if stat.S_ISDIR(status.st_mode) and own else None
 
 
-def read_hashes(store: Path) -> dict[str, tuple[FileState, str]]:
+def read_hashes(store: Path) -> dict[str, Known]:
     """What is stored; nothing if it is missing, damaged, or not as it was written."""
     try:
         checksum, _, content = read_bytes(store).partition(b"\n")
         if hashlib.blake2b(content).hexdigest().encode() != checksum:
             return {}
-        return {path: (FileState(*state), digest) for path, (*state, digest) in json.loads(content).items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return dict(json.loads(content))
+    except (OSError, ValueError, TypeError, RecursionError):
         return {}
 
 
@@ -60,7 +63,7 @@ def add_hashes(store: Path, hashes: Hashes) -> None:
     with suppress(OSError, Timeout), FileLock(store.with_suffix(".lock"), timeout=PATIENCE):
         merged = {**read_hashes(store), **hashes}
         kept = merged if len(merged) <= FILES else dict(list(hashes.items())[:FILES])
-        content = json.dumps({path: [*state, digest] for path, (state, digest) in kept.items()}).encode()
+        content = json.dumps(kept).encode()
         with replacing(store) as file:
             file.write(hashlib.blake2b(content).hexdigest().encode() + b"\n" + content)
         _remove_oldest(store.parent.glob("*.json"))

@@ -84,8 +84,8 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Imag
 def _folders(examples: Sequence[Example]) -> set[str]:
     """Those of the image files, absolute."""
     here = os.getcwd()
-    files = (example.image.path for example in examples if isinstance(example.image, ImageFile))
-    return {os.path.join(here, os.path.dirname(file)) for file in files}
+    folders = {os.path.dirname(str(one.image.path)) for one in examples if isinstance(one.image, ImageFile)}
+    return {os.path.join(here, folder) for folder in folders}
 
 
 def fingerprint_of(identities: Iterable[ImageIdentity]) -> str:

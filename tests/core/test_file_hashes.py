@@ -120,7 +120,7 @@ def test_no_place_for_a_store_is_no_error(image, monkeypatch):
 
 
 def add_one(store, number):
-    add_hashes(store, {f"/{number}": (FileState(1, 2, 3, number), f"{number:032x}")})
+    add_hashes(store, {f"/{number}": [f"{number:032x}", *FileState(1, 2, 3, number)]})
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path):
@@ -148,7 +148,7 @@ def test_a_store_and_their_number_are_bounded(tmp_path, monkeypatch):
 
 def test_hashing_anew_names_a_file_whose_hash_is_wrong(image):
     first, _ = process(image)
-    add_hashes(only_store(image), {str(image): (FileState.of(str(image)), "0" * 32)})
+    add_hashes(only_store(image), {str(image): ["0" * 32, *FileState.of(str(image))]})
     assert process(image) == ("0" * 32, False)
     hashes = FileHashes()
     with hashes.anew() as differing:
