@@ -15,7 +15,8 @@ class NamedFiles:
 
     def __init__(self, root: Path, outside: bool) -> None:
         self._root, self._outside = root, outside
-        self._real_root = os.path.realpath(root)
+        self._start = os.path.join(root, "")
+        self._real_start = os.path.join(os.path.realpath(root), "")
         self._folders: dict[str, str] = {}
 
     def find(self, cell: str) -> tuple[Path, str]:
@@ -23,7 +24,7 @@ class NamedFiles:
 
         :raises DataError: as `inside`. :raises FileNotFoundError: if no file is there, whose path is the argument.
         """
-        path = os.path.join(self._root, cell)
+        path = os.path.join(self._root, cell) if cell.startswith("/") else self._start + cell
         real = self._plain_file(path)
         if real is not None:
             return Path(path), real
@@ -43,6 +44,6 @@ class NamedFiles:
         except (OSError, ValueError):  # ValueError: a null character
             return None
         if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        real = os.path.join(self._folders[folder], name)
-        return real if self._outside or real.startswith(os.path.join(self._real_root, "")) else None
+            self._folders[folder] = os.path.join(os.path.realpath(folder), "")
+        real = self._folders[folder] + name
+        return real if self._outside or real.startswith(self._real_start) else None

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from ssmtl.contracts.source import Example, Pixels
 from ssmtl.data.file_hashes import FILE_HASHES
@@ -139,9 +140,11 @@ class People:
 
     def _merge_namespaces(self, identities: Mapping[str, Sequence[ImageIdentity]]) -> None:
         owners: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        contents = [{image.content for image in images if image.content} for images in identities.values()]
+        shared_contents = {one for one, sources in Counter(chain.from_iterable(contents)).items() if sources > 1}
         for source, images in identities.items():
             for image in images:
-                if image.content:
+                if image.content in shared_contents:
                     owners[image.content][source].add(image.patient)
         for by_source in owners.values():
             names = sorted(by_source)

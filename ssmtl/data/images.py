@@ -48,8 +48,9 @@ class ImageFile:
 
         :raises DataError: if the file cannot be read, or is empty: empty files are not copies of an image.
         """
+        absolute = self.name if self.path.is_absolute() else os.path.join(os.getcwd(), self.path)
         try:
-            return FILE_HASHES.of(os.path.join(os.getcwd(), self.path), self._bytes)
+            return FILE_HASHES.of(absolute, self._bytes)
         except (OSError, ValueError) as error:  # ValueError: a null character
             raise DataError(f"{self.path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
