@@ -44,10 +44,14 @@ class AUROC:
 
 
 def area(scores: Float[Tensor, " rows"], positive: Tensor) -> Float[Tensor, ""]:
-    """The exact area (thresholds are not binned), or 0 if there are no positives or no negatives."""
-    from torchmetrics.functional.classification import binary_auroc
+    """The exact area (thresholds are not binned), or 0 if there are no positives or no negatives.
 
+    By the trapezoid rule over the curve's points, one for each distinct score.
+    """
     if positive.all() or not positive.any():
         return torch.zeros(())
-    exact: Tensor = binary_auroc(scores.double(), positive.long())
-    return exact.float()
+    falling, order = scores.double().sort(descending=True)
+    last = torch.cat([falling[1:] != falling[:-1], positive.new_ones(1)]).nonzero()[:, 0]
+    hits = torch.cat([positive.new_zeros(1, dtype=torch.int64), positive[order].cumsum(0)[last]]).float()
+    alarms = torch.cat([positive.new_zeros(1, dtype=torch.int64), (~positive[order]).cumsum(0)[last]]).float()
+    return torch.trapezoid(hits / hits[-1], alarms / alarms[-1])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,17 +22,11 @@ class Confusion:
 
 def confusion(output: Output, probabilities: Tensor, targets: Tensor, threshold: float) -> Confusion:
     """Counts for the arg max (multi-class; `threshold` is unused) or for a decision on each class (multi-label)."""
-    from torchmetrics.functional.classification import (
-        binary_stat_scores,
-        multiclass_stat_scores,
-        multilabel_stat_scores,
-    )
-
-    count = len(output.classes)
+    scores = numbers(probabilities)
     if output.kind == "multiclass":
-        table = multiclass_stat_scores(numbers(probabilities), targets, count, average=None)
-    elif count == 1:
-        table = binary_stat_scores(numbers(probabilities), targets.long(), threshold=threshold)
+        classes = torch.arange(len(output.classes), device=scores.device)
+        chosen, positive = scores.argmax(1)[:, None] == classes, targets[:, None] == classes
     else:
-        table = multilabel_stat_scores(numbers(probabilities), targets.long(), count, threshold=threshold, average=None)
-    return Confusion(*table.double().reshape(count, 5)[:, :4].unbind(1))
+        chosen, positive = scores > threshold, targets > 0.5
+    cells = (chosen & positive, chosen & ~positive, ~chosen & ~positive, ~chosen & positive)
+    return Confusion(*(cell.sum(0).double() for cell in cells))

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
-from ssmtl_sources.listing import inside, relative
+from ssmtl_sources.listing import relative
+from ssmtl_sources.named_files import NamedFiles
 from ssmtl_sources.patient_column import patients_of
 from ssmtl_sources.splits import SplitName
 from ssmtl_sources.table import Row, Table, read_table
@@ -72,23 +73,29 @@ class Manifest:
         patient = _optional(table, self._patient, "patient")
         split = _optional(table, self._split, "split")
         patients = patients_of(table, patient) if patient else {}
+        files = NamedFiles(path.parent, self._outside)
+        start = os.path.join(path.parent, "")
         first: dict[str, Row] = {}
         examples = []
         for row in table.rows:
-            image = _file(row, self._image, row[self._image], self._outside)
-            before = first.setdefault(os.path.realpath(image), row)
+            image, real = _file(row, self._image, row[self._image], files)
+            before = first.setdefault(real, row)
             if before is not row:
                 cells = row[self._image], before[self._image]
                 called = "" if cells[0] == cells[1] else f", as '{cells[1]}'"
                 raise row.error(self._image, f"'{cells[0]}' is already on line {before.line}{called}")
-            name = relative(image, path.parent) if image.is_relative_to(path.parent) else image.as_posix()
+            name = image.as_posix()
+            if str(image).startswith(start):
+                name = name[len(start) :]
+            elif image.is_relative_to(path.parent):
+                name = relative(image, path.parent)
             examples.append(
                 Example(
                     id=name,
                     patient=patients.get(row.line) or name,
                     image=ImageFile(image),
                     labels=self._labels_of(row),
-                    masks=self._masks_of(row),
+                    masks=self._masks_of(row, files),
                     split=_split_of(row, split) if split else None,
                 )
             )
@@ -106,11 +113,9 @@ class Manifest:
             return None
         return frozenset(column for column in self._labels if row[column] in YES)
 
-    def _masks_of(self, row: Row) -> Mapping[str, tuple[Pixels, ...]] | None:
+    def _masks_of(self, row: Row, files: NamedFiles) -> Mapping[str, tuple[Pixels, ...]] | None:
         return {
-            structure: tuple(
-                ImageFile(_file(row, column, part.strip(), self._outside)) for part in row[column].split(";")
-            )
+            structure: tuple(ImageFile(_file(row, column, part.strip(), files)[0]) for part in row[column].split(";"))
             for structure, column in self._masks.items()
             if row[column]
         } or None
@@ -122,16 +127,17 @@ def _optional(table: Table, asked: str | None, usual: str) -> str | None:
     return usual if usual in table.columns else None
 
 
-def _file(row: Row, column: str, cell: str, outside: bool) -> Path:
+def _file(row: Row, column: str, cell: str, files: NamedFiles) -> tuple[Path, str]:
+    """The path, and where it leads to."""
     if not cell:
         raise row.error(column, "the path is missing")
     try:
-        path = inside(row.table.parent, cell, outside)
+        return files.find(cell)
     except DataError as error:
         raise row.error(column, f"{error}; 'outside: true' in the sources file allows it") from error
-    if not os.path.isfile(path):
-        raise row.error(column, f"no file '{cell}' (looked for {path}; paths are relative to the table's folder)")
-    return path
+    except FileNotFoundError as error:
+        looked = f"looked for {error.args[0]}; paths are relative to the table's folder"
+        raise row.error(column, f"no file '{cell}' ({looked})") from error
 
 
 def _split_of(row: Row, column: str) -> SplitName | None:

@@ -1,21 +1,38 @@
 """`ssmtl check`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from ssmtl.cli.loading import AllowLocal, DataRoot, Loaded, LocalPlugins, Overrides, RecipeName, Seed, Sources, load
+from ssmtl.cli.loading import (
+    AllowLocal,
+    DataRoot,
+    Loaded,
+    LocalPlugins,
+    Overrides,
+    RecipeName,
+    Seed,
+    Sources,
+    load,
+)
+from ssmtl.importing import uncollected
 
 if TYPE_CHECKING:
     from ssmtl.contracts.folders import Folders
     from ssmtl.experiment.experiment import Experiment
     from ssmtl.registry.plugins import Plugins
 
+Rehash = Annotated[
+    bool, typer.Option("--rehash", help="Hash every file again, and name those whose known hash is no longer right.")
+]
 NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 
 
+@uncollected()
 def check(
     recipe: RecipeName,
     sources: Sources = None,
@@ -25,10 +42,11 @@ def check(
     local: LocalPlugins = None,
     allow: AllowLocal = False,
     no_data: NoData = False,
+    rehash: Rehash = False,
 ) -> None:
     """Show every error in a recipe and where it is, or else the plan; and who is in the data, if they are there.
 
-    Image files are read to tell copies apart, but not decoded.
+    Image files that are new or changed are read to tell copies apart, but not decoded.
     """
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
@@ -45,12 +63,26 @@ def check(
     if no_data or missing:
         _end(console, f"{loaded.where} has no errors; the data were not checked")
         return
-    _check_data(experiment, loaded.plugins, folders, console)
+    with _rehashed() if rehash else nullcontext():
+        _check_data(experiment, loaded.plugins, folders, console)
     _end(console, f"{loaded.where} and its data have no errors")
 
 
 def _end(console: Console, text: str) -> None:
     console.print(text, style="green", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _rehashed() -> Iterator[None]:
+    """:raises DataError: at the end, naming the files that changed although their size and times say they did not."""
+    from ssmtl.data.file_hashes import FILE_HASHES
+    from ssmtl.errors import DataError
+
+    with FILE_HASHES.anew() as differing:
+        yield
+    if differing:
+        what = "its content changed, and neither its size nor its times tell; its hash is corrected"
+        raise DataError(*(f"{path}: {what}" for path in sorted(differing)))
 
 
 def _missing(loaded: Loaded, folders: "Folders") -> dict[str, str]:

@@ -1,6 +1,8 @@
 """`ssmtl`: one file per command, errors shown as text."""
 
+import atexit
 import errno
+import gc
 import io
 import os
 import sys
@@ -65,6 +67,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
+    atexit.register(gc.freeze)  # or the last collections search all objects of the libraries before the process ends
     warnings.showwarning = _warning  # type: ignore[assignment]  # fewer parameter names than typeshed's, same call
     try:
         from ssmtl.registry.plugins import add_commands

@@ -13,7 +13,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, load, named_path
+from ssmtl.cli.loading import (
+    AllowLocal,
+    DataRoot,
+    LocalPlugins,
+    Overrides,
+    Seed,
+    Sources,
+    load,
+    named_path,
+)
+from ssmtl.importing import uncollected
 from ssmtl.runs.signals import stoppable
 from ssmtl.wording import counted
 
@@ -52,23 +62,23 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
-    from ssmtl.cli.tables import print_plan, print_results
-    from ssmtl.contracts.folders import Folders
-    from ssmtl.data.doubts import doubts_of
-    from ssmtl.data.small_parts import warn_of_small_parts
-    from ssmtl.errors import warn
-    from ssmtl.experiment.plan import plan_of
-    from ssmtl.experiment.prepare import prepare
-    from ssmtl.reports import write_report
-    from ssmtl.runs.again import hinting_at_its_plugins
-    from ssmtl.runs.execute import Job, can_resume, execute
-    from ssmtl.runs.resume import check_recipe
+    with uncollected():
+        from ssmtl.cli.tables import print_plan, print_results
+        from ssmtl.contracts.folders import Folders
+        from ssmtl.data.doubts import doubts_of
+        from ssmtl.data.small_parts import warn_of_small_parts
+        from ssmtl.errors import warn
+        from ssmtl.experiment.plan import plan_of
+        from ssmtl.experiment.prepare import prepare
+        from ssmtl.runs.again import hinting_at_its_plugins
+        from ssmtl.runs.execute import Job, can_resume, execute
+        from ssmtl.runs.resume import check_recipe
 
     console = Console(quiet=quiet)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     hinting = partial(hinting_at_its_plugins, earlier, local or ()) if earlier else nullcontext
-    with hinting():
+    with hinting(), uncollected():
         loaded = load(wanted, sources, overrides, seed, local, allow)
     folder = earlier or _folder(loaded.recipe, out, resume == "auto")
     resumes = resume is not None and folder.is_started
@@ -76,8 +86,7 @@ def run(
         check_recipe(folder, loaded.recipe, force)
         if folder.is_finished and not _more_steps(folder, loaded.recipe):
             console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
-            done = escape(str(write_report(folder.path)))
-            console.print(f"report [bold]{done}[/]", highlight=False, soft_wrap=True)
+            _report(console, folder)
             return
     elif out is not None:
         folder.check_free()
@@ -107,9 +116,14 @@ def run(
             force=force,
         )
         results = execute(job, plugins, experiment, data)
-    page = write_report(folder.path)
     print_results(console, results)
-    console.print(f"report [bold]{escape(str(page))}[/]", highlight=False, soft_wrap=True)
+    _report(console, folder)
+
+
+def _report(console: Console, folder: "RunFolder") -> None:
+    from ssmtl.reports import write_report
+
+    console.print(f"report [bold]{escape(str(write_report(folder.path)))}[/]", highlight=False, soft_wrap=True)
 
 
 def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFolder | None":

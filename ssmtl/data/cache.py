@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ssmtl.atomic_file import publish
 from ssmtl.contracts.source import Example
 from ssmtl.data.building import building_in, clear_abandoned
+from ssmtl.data.cache_folder import cache_folder
 from ssmtl.data.entry import HASH, Form, Progress, digest_of, no_progress, write_entry
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.regular_file import check_file, read_text
@@ -24,13 +24,6 @@ FORMAT = 5
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)
 """What reading an entry raises that a killed process, a full disk or another program left behind."""
-
-
-def cache_folder() -> Path:
-    """The folder that SSMTL_CACHE names, else the user's cache folder."""
-    if os.environ.get("SSMTL_CACHE"):
-        return Path(os.environ["SSMTL_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ssmtl"
 
 
 @dataclass(frozen=True)

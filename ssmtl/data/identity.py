@@ -1,17 +1,25 @@
 """Who an image is: its content, its patient, and what is said about it."""
 
 import hashlib
-from collections import defaultdict
+import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from ssmtl.contracts.source import Example, Pixels
+from ssmtl.data.file_hashes import FILE_HASHES
+from ssmtl.data.images import ImageFile
 from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 
 UNREADABLE = "unreadable"
 """In place of the fingerprint of a mask that cannot be read and may be skipped."""
+
+
+BLOCK = 64
+"""Images that a thread takes at once."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +74,19 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Imag
             example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale
         )
 
-    with ThreadPoolExecutor(thread_count()) as threads:
-        return tuple(threads.map(one, examples))
+    def several(start: int) -> list[ImageIdentity]:
+        return [one(example) for example in examples[start : start + BLOCK]]
+
+    with FILE_HASHES.stored(_folders(examples)), ThreadPoolExecutor(thread_count()) as threads:
+        blocks = threads.map(several, range(0, len(examples), BLOCK))
+        return tuple(identity for block in blocks for identity in block)
+
+
+def _folders(examples: Sequence[Example]) -> set[str]:
+    """Those of the image files, absolute."""
+    here = os.getcwd()
+    folders = {os.path.dirname(str(one.image.path)) for one in examples if isinstance(one.image, ImageFile)}
+    return {os.path.join(here, folder) for folder in folders}
 
 
 def fingerprint_of(identities: Iterable[ImageIdentity]) -> str:
@@ -121,9 +140,11 @@ class People:
 
     def _merge_namespaces(self, identities: Mapping[str, Sequence[ImageIdentity]]) -> None:
         owners: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        contents = [{image.content for image in images if image.content} for images in identities.values()]
+        shared_contents = {one for one, sources in Counter(chain.from_iterable(contents)).items() if sources > 1}
         for source, images in identities.items():
             for image in images:
-                if image.content:
+                if image.content in shared_contents:
                     owners[image.content][source].add(image.patient)
         for by_source in owners.values():
             names = sorted(by_source)

@@ -1,10 +1,9 @@
 """Image files, and how any image becomes what is cached: 8-bit grey or colour."""
 
-import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from ssmtl.contracts.source import Pixels
 from ssmtl.data.decoding_memory import DECODING
 from ssmtl.data.dicom import decode_dicom
+from ssmtl.data.file_hashes import FILE_HASHES
 from ssmtl.data.pillow_image import FORMATS, Array, OpenImage, decode_pillow
 from ssmtl.errors import DataError
 from ssmtl.regular_file import read_bytes
@@ -44,15 +44,15 @@ class ImageFile:
         return str(self.path)
 
     def fingerprint(self) -> str:
-        """Hash (BLAKE2b) of the file's bytes.
+        """Hash (BLAKE2b) of the file's bytes; known of earlier processes where `FILE_HASHES` says so.
 
         :raises DataError: if the file cannot be read, or is empty: empty files are not copies of an image.
         """
+        absolute = self.name if self.path.is_absolute() else os.path.join(os.getcwd(), self.path)
         try:
-            status = self.path.stat()
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
-        return _hash_of(self, status.st_ino, status.st_size, status.st_mtime_ns)
+            return FILE_HASHES.of(absolute, self._bytes)
+        except (OSError, ValueError) as error:  # ValueError: a null character
+            raise DataError(f"{self.path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
     def read(self) -> Array:
         """Shape (height, width), or (height, width, 3): uint8, uint16, or float32 in [0, 1].
@@ -92,12 +92,6 @@ class ImageFile:
         if not content:
             raise DataError(f"{self.path} is empty (0 bytes)")
         return content
-
-
-@cache
-def _hash_of(file: ImageFile, _inode: int, _size: int, _modified: int) -> str:
-    """Each version of a file is hashed once in a process."""
-    return hashlib.blake2b(file._bytes(), digest_size=16).hexdigest()
 
 
 @contextmanager

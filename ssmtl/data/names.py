@@ -6,7 +6,7 @@ import unicodedata
 
 def tidy(name: str) -> str:
     """The same name whichever way its accents are encoded (Unicode NFC), without blanks around it."""
-    return unicodedata.normalize("NFC", name).strip()
+    return (name if name.isascii() else unicodedata.normalize("NFC", name)).strip()
 
 
 def likeness(name: str) -> str:

@@ -101,7 +101,7 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
         examples = tuple(source.examples())
     except DataError as error:
         raise DataError(f"source '{name}': {error}") from error
-    examples = tuple(replace(one, id=tidy(one.id), patient=tidy(one.patient)) for one in examples)
+    examples = tuple(_tidied(one) for one in examples)
     if not examples:
         raise DataError(f"the source '{name}' has no images")
     twice = [image for image, count in Counter(example.id for example in examples).items() if count > 1]
@@ -114,6 +114,12 @@ def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example,
         _check_structures(name, entry, examples)
         examples = tuple(explained(example, entry.values) for example in examples)
     return examples
+
+
+def _tidied(example: Example) -> Example:
+    image, patient = tidy(example.id), tidy(example.patient)
+    same = (image, patient) == (example.id, example.patient)
+    return example if same else replace(example, id=image, patient=patient)
 
 
 def _check_structures(name: str, entry: SourceEntry, examples: tuple[Example, ...]) -> None:

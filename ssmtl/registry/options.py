@@ -7,7 +7,8 @@ unknown keys.
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -24,6 +25,10 @@ def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
     :raises PluginError: if a keyword-only parameter has no annotation or one that no recipe could fill, or the
         constructor takes `**anything`.
     """
+    return _remembered(make, name) if isinstance(make, Hashable) else _read(make, name)
+
+
+def _read(make: Callable[..., Any], name: str) -> type[BaseModel]:
     function = make.__init__ if inspect.isclass(make) else make
     try:
         hints = get_type_hints(function, include_extras=True)
@@ -47,6 +52,10 @@ def options_model(make: Callable[..., Any], name: str) -> type[BaseModel]:
         return create_model(name, __config__=config, **fields)
     except Exception as error:  # pydantic's errors for types and names that it has no schema for
         raise PluginError(f"the options of '{name}' ({file_of(make)}) cannot be read: {error!r:.600}") from error
+
+
+_remembered = lru_cache(maxsize=1000)(_read)
+"""A recipe's components are asked for their options at every turn."""
 
 
 def check_options(make: Callable[..., Any], name: str, options: Mapping[str, Any], where: str) -> list[Problem]:

@@ -1,7 +1,7 @@
 """A figure on disk."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,23 @@ class SavedFigure:
     width: float
 
 
-def save_drawing(
-    drawing: Drawing, folder: Path, taken: set[str], formats: Sequence[str] = ("png",)
-) -> Iterator[SavedFigure]:
-    """Save one drawing into the folder's `figures/`, one file per format."""
+def save_drawings(drawings: Iterable[Drawing], folder: Path, formats: Sequence[str] = ("png",)) -> list[SavedFigure]:
+    """Save the drawings of one subject into the folder's `figures/`, one file per format.
+
+    No two have one name; those of different subjects begin with different words.
+    """
+    taken: set[str] = set()
+    return [figure for drawing in drawings for figure in _saved(drawing, folder, taken, formats)]
+
+
+def _saved(drawing: Drawing, folder: Path, taken: set[str], formats: Sequence[str]) -> Iterator[SavedFigure]:
     name = _file_name(drawing.name, taken)
     for suffix in formats:
         path = folder / "figures" / f"{name}.{suffix}"
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as file:
             drawing.figure.savefig(file, format=suffix, dpi=DOTS_PER_INCH, metadata=UNDATED.get(suffix))
+        drawing.figure.set_layout_engine("none")  # the places that the first format gave hold for the others too
         yield SavedFigure(path, drawing.caption, float(drawing.figure.get_figwidth()))
 
 

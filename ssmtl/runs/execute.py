@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from ssmtl.atomic_file import clear_leftovers, write_text
@@ -38,6 +38,9 @@ from ssmtl.runs.observers import observing
 from ssmtl.runs.process import train_along, train_first
 from ssmtl.runs.resume import check_data, check_recipe, fixed_digest
 from ssmtl.runs.signals import StoppedError, StopRequest, listening
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LOST = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe")
 """What a process reports when another one has died."""
@@ -143,7 +146,7 @@ def _resumed(folder: RunFolder, facts: Environment) -> Environment:
     return before.model_copy(update={"resumed": [*before.resumed, facts.model_dump(exclude={"resumed"})]})
 
 
-def _launch(fabric: Fabric, job: Job) -> None:
+def _launch(fabric: "Fabric", job: Job) -> None:
     """:raises RunError: with the error of a spawned process if the user can fix it, or naming the process that died."""
     mistakes = multiprocessing.get_context("spawn").SimpleQueue()
     asked = StopRequest()
@@ -164,7 +167,7 @@ def _launch(fabric: Fabric, job: Job) -> None:
         ) from error
 
 
-def _train_spawned(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> None:
+def _train_spawned(fabric: "Fabric", job: Job, mistakes: "SimpleQueue[str]") -> None:
     """A spawned process rebuilds everything; the split is read from the run folder."""
     try:
         with listening() as stop:
@@ -180,7 +183,7 @@ def _train_spawned(fabric: Fabric, job: Job, mistakes: "SimpleQueue[str]") -> No
         raise
 
 
-def _build_and_train(fabric: Fabric, job: Job, stop: StopRequest) -> None:
+def _build_and_train(fabric: "Fabric", job: Job, stop: StopRequest) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // fabric.world_size))
     plugins = load_plugins(job.local_plugins)
     experiment = assemble(job.recipe, plugins, pretrained=not can_resume(job.folder, job.resume))
@@ -194,7 +197,7 @@ def _build_and_train(fabric: Fabric, job: Job, stop: StopRequest) -> None:
 
 
 def _train(
-    fabric: Fabric, job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData, stop: StopRequest
+    fabric: "Fabric", job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData, stop: StopRequest
 ) -> None:
     """Train in this process, the first one."""
     with job.observers() as shown:

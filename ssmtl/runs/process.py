@@ -1,6 +1,6 @@
 """One process of a run, from its last checkpoint to its results."""
 
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING
 
 from ssmtl.events import RunEnded, RunStarted
 from ssmtl.experiment.attribution import attributed
@@ -22,9 +22,12 @@ from ssmtl.runs.validation import Validation
 from ssmtl.training.engine import fit
 from ssmtl.training.train_state import make_train_state
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 def train_first(
-    folder: RunFolder, fabric: Fabric, plugins: Plugins, experiment: Experiment, data: ExperimentData,
+    folder: RunFolder, fabric: "Fabric", plugins: Plugins, experiment: Experiment, data: ExperimentData,
     observers: Observers, stop: StopRequest,
 ) -> bool:  # fmt: skip
     """Train in the process that validates, saves and reports; False: stopped early, with the state saved."""
@@ -49,7 +52,7 @@ def train_first(
 
 
 def train_along(
-    folder: RunFolder, fabric: Fabric, experiment: Experiment, data: ExperimentData, stop: StopRequest
+    folder: RunFolder, fabric: "Fabric", experiment: Experiment, data: ExperimentData, stop: StopRequest
 ) -> None:
     """As `train_first`, in every other process."""
     state = make_train_state(fabric, experiment, data.tasks)

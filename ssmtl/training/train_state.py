@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ssmtl.data.rows import TaskData
@@ -18,6 +17,9 @@ from ssmtl.training.micro_batch import rows_of_a_pass
 from ssmtl.training.render import Shard
 from ssmtl.training.schedule import make_optimizer
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 @dataclass
 class TrainState:
@@ -29,7 +31,7 @@ class TrainState:
     :param skipped: steps so far that changed nothing because something was not finite.
     """
 
-    fabric: Fabric
+    fabric: "Fabric"
     experiment: Experiment
     data: Mapping[str, TaskData]
     optimizer: torch.optim.Optimizer
@@ -73,7 +75,7 @@ class TrainState:
         return bool(highest.item())
 
 
-def make_train_state(fabric: Fabric, experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
+def make_train_state(fabric: "Fabric", experiment: Experiment, data: Mapping[str, TaskData]) -> TrainState:
     """Moves the experiment to Fabric's device and wraps it."""
     shard = Shard(fabric.global_rank, fabric.world_size)
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])

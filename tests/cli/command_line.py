@@ -1,5 +1,6 @@
 """The command line from tests: in this process or a real one; code blocks of the documents; made-up images."""
 
+import gc
 import io
 import os
 import re
@@ -48,6 +49,8 @@ def call(*command, columns=250):
             main()
         except SystemExit as error:
             code = error.code or 0
+        finally:
+            gc.unfreeze()
     return code, out.getvalue(), err.getvalue()
 
 

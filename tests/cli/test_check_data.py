@@ -6,6 +6,8 @@ import shutil
 import yaml
 from command_line import call, own_images, readme_sources, settings
 
+from ssmtl.data.file_hashes import FILE_HASHES
+
 SMALL = (
     "backbone.widths=[4,4,8,8,8]",
     "image.size=32",
@@ -81,3 +83,17 @@ def test_data_with_an_error_are_refused_and_missing_data_are_said(tmp_path):
     assert code == 0
     assert "source chex: nothing at" in shown
     assert "the data were not checked" in shown
+
+
+def test_rehash_names_a_file_whose_known_hash_is_wrong(tmp_path):
+    folder = own_images(tmp_path)
+    readme_sources(tmp_path)
+    assert checked(tmp_path, "--rehash")[0] == 0
+    path = str(folder / "images" / "0002.png")
+    known = FILE_HASHES._known[path]
+    FILE_HASHES._known[path] = "0" * 32, *known[1:]
+    code, _, err = checked(tmp_path, "--rehash")
+    assert code == 2
+    assert path in err
+    assert FILE_HASHES._known[path] == known
+    assert checked(tmp_path, "--rehash")[0] == 0

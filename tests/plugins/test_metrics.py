@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional import classification as reference
 from torchmetrics.functional.image import structural_similarity_index_measure
@@ -15,6 +15,8 @@ from torchmetrics.functional.segmentation import dice_score
 import ssmtl_metrics
 from ssmtl import DataError, Output, SsmtlError
 from ssmtl.registry.options import build, check_options
+from ssmtl_metrics.auroc import area
+from ssmtl_metrics.confusion import confusion
 
 METRICS = ssmtl_metrics.ssmtl_metrics()
 OVERLAP = ("dice", "jaccard", "precision", "recall")
@@ -238,6 +240,31 @@ def test_labels_agree_with_torchmetrics(seed):
         ("accuracy", reference.multiclass_accuracy(scores, targets, 3, average="micro")),
     ):
         torch.testing.assert_close(value(name, scores, targets, THREE).mean(), expected)
+
+
+@given(seed=seeds)
+@settings(some, max_examples=15)
+def test_areas_are_those_of_torchmetrics_to_the_last_bit(seed):
+    scores, targets = labels(seed, THREE)
+    positive = targets == 1
+    assume(positive.any() and not positive.all())
+    for column in (scores[:, 1], (scores[:, 1] * 8).round() / 8):
+        assert torch.equal(area(column, positive), reference.binary_auroc(column.double(), positive.long()).float())
+
+
+@given(seed=seeds)
+@settings(some, max_examples=15)
+def test_counts_are_those_of_torchmetrics(seed):
+    scores, targets = labels(seed, THREE)
+    scores, each = (scores * 8).round() / 8, torch.stack([targets == 0, targets > 0, targets == 2], 1)
+    several = reference.multilabel_stat_scores(scores, each.long(), 3, threshold=0.25, average=None)
+    for output, given_targets, theirs in (
+        (THREE, targets, reference.multiclass_stat_scores(scores, targets, 3, average=None)),
+        (MULTILABEL, each.float(), several),
+    ):
+        found = confusion(output, scores, given_targets, 0.25)
+        ours = (found.true_positives, found.false_positives, found.true_negatives, found.false_negatives)
+        assert torch.equal(torch.stack(ours, 1), theirs.double()[:, :4])
 
 
 @pytest.mark.parametrize("name", ["auroc", "balanced_accuracy"])

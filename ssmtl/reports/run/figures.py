@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssmtl.reports.drawing import Drawing
+from ssmtl.reports.processes import in_processes
 from ssmtl.reports.run.bland_altman import draw_bland_altman
 from ssmtl.reports.run.bridge_map import draw_bridge_maps
 from ssmtl.reports.run.calibration import draw_calibration
@@ -16,7 +17,7 @@ from ssmtl.reports.run.masks import draw_masks
 from ssmtl.reports.run.roc import draw_roc
 from ssmtl.reports.run.saliency import draw_saliency
 from ssmtl.reports.run.worst import draw_worst
-from ssmtl.reports.saved_figure import SavedFigure, save_drawing
+from ssmtl.reports.saved_figure import SavedFigure, save_drawings
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,13 @@ def write_figures(run: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
     :param formats: suffixes that matplotlib knows, such as 'png', 'svg', 'pdf'.
     :raises RunError: if `run` is not a folder or has a damaged file.
     """
-    finished = FinishedRun.read(run)
-    taken: set[str] = set()
-    saved = [figure for subject in SUBJECTS for figure in save_figures(finished, subject, taken, formats)]
-    return [figure.path for figure in saved]
+    return [figure.path for figures in save_figures(FinishedRun.read(run), formats) for figure in figures]
 
 
-def save_figures(
-    run: FinishedRun, subject: Subject, taken: set[str], formats: Sequence[str] = ("png",)
-) -> Iterator[SavedFigure]:
-    """Draw and save the figures of one subject, one in memory at a time; names already `taken` get a number."""
-    for drawing in subject.draw(run):
-        yield from save_drawing(drawing, run.folder.path, taken, formats)
+def save_figures(run: FinishedRun, formats: Sequence[str] = ("png",)) -> list[list[SavedFigure]]:
+    """Draw and save the figures of each subject, in several processes; in each, one figure is in memory at a time."""
+
+    def saved(place: int) -> list[SavedFigure]:
+        return save_drawings(SUBJECTS[place].draw(run), run.folder.path, formats)
+
+    return in_processes(saved, len(SUBJECTS))

@@ -25,10 +25,10 @@ def write_report(run: Path) -> Path:
     folder = RunFolder(run)
     with damaged(run):
         finished = FinishedRun.read(run)
-        taken: set[str] = set()
+        saved = save_figures(finished, PAGE_FORMATS)
         sections = [
-            Section(subject.heading, pictures(save_figures(finished, subject, taken, PAGE_FORMATS)), subject.needs)
-            for subject in SUBJECTS
+            Section(subject.heading, pictures(figures), subject.needs)
+            for subject, figures in zip(SUBJECTS, saved, strict=True)
         ]
         page = _render(finished, sections)
     write_text(folder.report, page)

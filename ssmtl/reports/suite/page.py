@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ssmtl.atomic_file import write_text
 from ssmtl.reports.page import Section, link, pictures, render
-from ssmtl.reports.saved_figure import PAGE_FORMATS, save_drawing
+from ssmtl.reports.processes import in_processes
+from ssmtl.reports.saved_figure import PAGE_FORMATS, SavedFigure, save_drawings
 from ssmtl.reports.suite import tables
-from ssmtl.reports.suite.figures import SUBJECTS, SuiteSubject
+from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.suite.results import read_rows
 from ssmtl.wording import counted
@@ -38,16 +39,17 @@ def write_suite_report(folder: Path) -> Path:
     :raises RunError: if `folder` is not a suite's folder, or has a damaged file.
     """
     suite = FinishedSuite.read(folder)
-    taken: set[str] = set()
+
+    def saved(place: int) -> list[SavedFigure]:
+        return save_drawings(SUBJECTS[place].draw(suite), suite.folder, PAGE_FORMATS) if suite.cells else []
+
     path = folder / "report.html"
-    write_text(path, _page(suite, [_section(suite, subject, taken) for subject in SUBJECTS]))
+    sections = [
+        Section(subject.heading, pictures(figures), subject.needs)
+        for subject, figures in zip(SUBJECTS, in_processes(saved, len(SUBJECTS)), strict=True)
+    ]
+    write_text(path, _page(suite, sections))
     return path
-
-
-def _section(suite: FinishedSuite, subject: SuiteSubject, taken: set[str]) -> Section:
-    drawings = subject.draw(suite) if suite.cells else iter(())
-    saved = [figure for drawing in drawings for figure in save_drawing(drawing, suite.folder, taken, PAGE_FORMATS)]
-    return Section(subject.heading, pictures(saved), subject.needs)
 
 
 def _page(suite: FinishedSuite, sections: list[Section]) -> str:

@@ -1,0 +1,164 @@
+"""Seconds that a run takes around its training steps, in real processes:
+
+    python benchmarks/cost/around.py OUT.csv --against FOLDER --rounds 5 --images 50000
+
+Measured are a check without and with data, the time until the first step of a run whose images are cached, the time
+from the last step until the process has ended, and the start of a run on made-up image files: with an empty cache, and
+again. With `--against`, a checkout of another commit, each round measures both in turn; the row then has its median and
+the median of the rounds' ratios. Processor seconds are more reliable than seconds on a busy machine.
+"""
+
+import argparse
+import csv
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+HERE = Path(__file__).parents[2]
+COLUMNS = ("what", "value", "unit", "quartiles", "baseline", "ratio", "rounds", "commit", "baseline_commit")
+STEPS = 4
+SHORT = (f"train.steps={STEPS}", f"train.evaluate_every={STEPS}", "train.log_every=1")
+SMALL = (
+    *SHORT, "image.size=32", "backbone.widths=[4,4,8,8,8]", "tasks.diagnosis.evaluate_on={in_domain: chex}",
+    "tasks.lungs.evaluate_on={in_domain: jsrt}",
+)  # fmt: skip
+CLOCK = """
+import os, sys, time
+from ssmtl import hookimpl
+@hookimpl
+def ssmtl_step_ended(step):
+    with open(os.environ["CLOCK"], "a") as file:
+        file.write(f"{time.time()}\\n")
+    if os.environ.get("ENOUGH") == str(step.step):
+        os._exit(0)
+"""
+"""A plugin that notes when each step ended, and may then end the process."""
+
+
+def process(cache: Path, code: Path, place: Path, *arguments: str, enough: int = 0) -> tuple[list[float], float, float]:
+    """One `ssmtl` process: when its steps ended and when it ended, in seconds since it began; processor seconds."""
+    clock = place / "clock"
+    clock.write_text("")
+    environment = {
+        **os.environ, "PYTHONPATH": f"{code}{os.pathsep}{code / 'plugins'}", "CLOCK": str(clock), "ENOUGH": str(enough),
+        "SSMTL_CACHE": str(cache),
+    }  # fmt: skip
+    command = [sys.executable, "-c", "from ssmtl.cli.main import main; main()", *arguments]
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, cwd=place)
+    ended, after = time.time() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return [float(line) - began for line in clock.read_text().split()], ended, used
+
+
+def train(cache: Path, code: Path, place: Path, *more: str, enough: int = 0) -> tuple[list[float], float, float]:
+    """A run of a few steps, whose folder is removed."""
+    shutil.rmtree(place / "run", ignore_errors=True)
+    out = ("--out", str(place / "run"), "--plugin", str(place / "clock.py"))
+    return process(cache, code, place, "run", "multimix", *more, *out, enough=enough)
+
+
+def settings(*overrides: str) -> list[str]:
+    """Arguments."""
+    return [part for one in overrides for part in ("--set", one)]
+
+
+def measured(code: Path, place: Path) -> Iterator[tuple[str, float, str]]:
+    """What, value and unit of one round."""
+    cache = place / f"phantom-{commit_of(code)}"
+    _, ended, used = process(cache, code, place, "check", "multimix", "--no-data")
+    yield from (("check without data", ended, "s"), ("check without data", used, "processor s"))
+    _, ended, used = process(cache, code, place, "check", "multimix")
+    yield from (("check with data", ended, "s"), ("check with data", used, "processor s"))
+    if not cache.exists():
+        train(cache, code, place, *settings(*SHORT), enough=1)
+    steps, ended, used = train(cache, code, place, *settings(*SHORT))
+    yield from (("first step ended", steps[0], "s"), ("after the last step", ended - steps[-1], "s"))
+    yield "whole run of 4 steps", used, "processor s"
+
+
+def started(code: Path, place: Path, images: int) -> Iterator[tuple[str, float, str]]:
+    """The first step on image files that no process has seen, and again."""
+    sources = ("--sources", str(place / "sources.yaml"), "--data-root", str(place), *settings(*SMALL))
+    cache = place / "files"
+    shutil.rmtree(cache, ignore_errors=True)
+    for word in ("cold", "again"):
+        steps, _, used = train(cache, code, place, *sources, enough=1)
+        what = f"start of {images} images, {word}"
+        yield from ((what, steps[0], "s"), (what, used, "processor s"))
+
+
+def make_images(place: Path, count: int) -> None:
+    """A table of `count` files, two of each patient; one in five has a mask."""
+    folder, random = place / "made", np.random.default_rng(0)
+    folder.mkdir()
+    lines = ["image,diagnosis,lung,patient"]
+    for number in range(count):
+        Image.fromarray(random.integers(0, 256, (16, 16), np.uint8)).save(folder / f"{number:06d}.png")
+        mask = f"{number:06d}_mask.png" if number % 10 < 2 else ""
+        if mask:
+            Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), 4)).save(folder / mask)
+        lines.append(f"{number:06d}.png,{('normal', 'pneumonia')[number // 2 % 2]},{mask},p{number // 2}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    entries = [f"{name}: {{use: manifest, root: made, patient: patient, {what}}}\n" for name, what in (
+        ("chex", "label: diagnosis"), ("jsrt", "mask: lung, disjoint_from: chex"),
+    )]  # fmt: skip
+    (place / "sources.yaml").write_text("".join(entries))
+    time.sleep(3)  # the files are then old enough for their hashes to be kept
+
+
+def commit_of(code: Path) -> str:
+    """Its commit, with '+' if files differ from it."""
+    ask = ["git", "-C", str(code), "describe", "--always", "--dirty=+", "--exclude=*"]
+    return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main() -> None:
+    """Measure in rounds, print and write the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=0)
+    options = parser.parse_args()
+    codes = [HERE, *([options.against.resolve()] if options.against else [])]
+    found: dict[tuple[str, str], dict[Path, list[float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "clock.py").write_text(CLOCK)
+        if options.images:
+            make_images(place, options.images)
+        for number in range(options.rounds):
+            for code in codes if number % 2 else codes[::-1]:
+                rows = [*measured(code, place), *(started(code, place, options.images) if options.images else ())]
+                for what, value, unit in rows:
+                    found.setdefault((what, unit), {}).setdefault(code, []).append(value)
+    commits = [commit_of(code) for code in codes]
+    with options.out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for (what, unit), values in found.items():
+            own = values[HERE]
+            quarters = statistics.quantiles(own, n=4) if len(own) > 1 else own * 3
+            other, ratio = "", ""
+            if options.against:
+                theirs = values[codes[1]]
+                other = f"{statistics.median(theirs):.2f}"
+                ratio = f"{statistics.median(ours / base for ours, base in zip(own, theirs, strict=True)):.3f}"
+            row = (what, f"{statistics.median(own):.2f}", unit, f"{quarters[0]:.2f} to {quarters[2]:.2f}", other, ratio)
+            writer.writerow([*row, len(own), commits[0], commits[1] if options.against else ""])
+            print(*row)
+
+
+if __name__ == "__main__":
+    main()
