@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
@@ -67,14 +68,18 @@ def run(
         from ssmtl.contracts.folders import Folders
         from ssmtl.data.doubts import doubts_of
         from ssmtl.data.small_parts import warn_of_small_parts
-        from ssmtl.errors import warn
+        from ssmtl.errors import SsmtlWarning, warn
         from ssmtl.experiment.plan import plan_of
         from ssmtl.experiment.prepare import prepare
         from ssmtl.runs.again import hinting_at_its_plugins
         from ssmtl.runs.execute import Job, can_resume, execute
+        from ssmtl.runs.launched import rank
         from ssmtl.runs.resume import check_recipe
 
-    console = Console(quiet=quiet)
+    alone = rank() == 0  # or the first of several processes: only that one writes and speaks
+    console = Console(quiet=quiet or not alone)
+    if not alone:
+        warnings.simplefilter("ignore", SsmtlWarning)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     hinting = partial(hinting_at_its_plugins, earlier, local or ()) if earlier else nullcontext
@@ -88,7 +93,7 @@ def run(
             console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
             _report(console, folder)
             return
-    elif out is not None:
+    elif out is not None and alone:
         folder.check_free()
     with hinting():
         experiment, plugins = loaded.assembled(pretrained=not can_resume(folder, resumes)), loaded.plugins
@@ -116,8 +121,9 @@ def run(
             force=force,
         )
         results = execute(job, plugins, experiment, data)
-    print_results(console, results)
-    _report(console, folder)
+    if alone:
+        print_results(console, results)
+        _report(console, folder)
 
 
 def _report(console: Console, folder: "RunFolder") -> None:
@@ -144,11 +150,15 @@ def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFo
 
 def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "RunFolder":
     """--out, or else the unfinished run to resume, or else a new folder named after the time."""
+    from ssmtl.errors import RunError
     from ssmtl.runs.folder import RunFolder
+    from ssmtl.runs.launched import launched
     from ssmtl.runs.resume import find_unfinished
 
     if out is not None:
         return RunFolder(out)
+    if launched():
+        raise RunError("which folder? Processes that torchrun or Slurm starts together need the same --out")
     runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
     unfinished = find_unfinished(runs, recipe) if auto else None
     return unfinished or RunFolder(runs / datetime.now().strftime("%Y%m%d-%H%M%S"))

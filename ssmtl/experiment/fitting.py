@@ -70,12 +70,12 @@ def _selection(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
 
 def _devices(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
     """Every process takes an equal part of each batch."""
-    devices = recipe.train.devices
+    processes = recipe.train.devices * recipe.train.nodes
     for task in parts.tasks:
         for pool in sorted({view.pool for view in task.views}):
-            if task.rows(pool) % devices:
-                what = f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide among {devices}"
-                hint = f"set tasks.{task.name}.batch or unlabeled_batch to a multiple of {devices}"
+            if task.rows(pool) % processes:
+                what = f"task '{task.name}': {task.rows(pool)} {pool} rows per step do not divide among {processes}"
+                hint = f"set tasks.{task.name}.batch or unlabeled_batch to a multiple of {processes}"
                 yield Problem("train.devices", f"{what} devices", hint)
 
 

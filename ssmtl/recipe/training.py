@@ -54,7 +54,9 @@ class Train(RecipePart):
     :param keep_checkpoints: how many of the latest are kept.
     :param on_nonfinite: what to do if a loss or gradient is NaN or infinite: `stop` the run, or `skip` the step.
     :param max_skipped: skipped steps before the run stops anyway.
-    :param timeout: seconds that a process waits for the others before giving up (`devices` above 1); at most a year.
+    :param timeout: seconds that a process waits for the others before giving up; at most a year.
+    :param devices: processes on this machine, one for each device. :param nodes: machines, each with so many; above 1,
+        torchrun or Slurm starts the processes.
     """
 
     steps: PositiveInt = 1000
@@ -72,6 +74,7 @@ class Train(RecipePart):
     timeout: Annotated[int, Field(gt=0, le=31_536_000)] = 600
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: PositiveInt = 1
+    nodes: PositiveInt = 1
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
 
     @field_validator("precision", mode="before")

@@ -32,6 +32,7 @@ from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Environment, Results
 from ssmtl.runs.folder import RunFolder, check_own
+from ssmtl.runs.launched import launched, rank
 from ssmtl.runs.lock import run_lock
 from ssmtl.runs.log import RunLog
 from ssmtl.runs.observers import observing
@@ -88,11 +89,14 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
         continue.
     :raises StoppedError: if a signal asked the run to stop; its state is saved.
     """
-    if not job.resume:
+    if not job.resume and rank() == 0:
         job.folder.check_free()
     check_own(job.folder.path)
     fabric = make_fabric(job.recipe)
     job.folder.path.mkdir(parents=True, exist_ok=True)
+    if launched():
+        fabric.launch(partial(_train_launched, job=job, plugins=plugins, experiment=experiment, data=data))
+        return _results(job)
     with run_lock(job.folder):
         _begin(job, plugins, str(fabric.device), data)
         if job.recipe.train.devices == 1:
@@ -101,6 +105,11 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
                 _train(fabric, job, plugins, experiment, data, stop)
     if job.recipe.train.devices > 1:
         _launch(fabric, job)
+    return _results(job)
+
+
+def _results(job: Job) -> Results:
+    """:raises StoppedError: if there are none, since a signal asked the run to stop."""
     if not job.folder.is_finished:
         raise StoppedError(f"stopped and saved; {_again(job)}")
     return job.folder.read_results()
@@ -165,6 +174,20 @@ def _launch(fabric: "Fabric", job: Job) -> None:
             f"process {error.error_index} of the run's {job.recipe.train.devices} died (exit code {error.exit_code}"
             f"{signal_name}); the others were stopped; {_again(job)}"
         ) from error
+
+
+def _train_launched(fabric: "Fabric", job: Job, plugins: Plugins, experiment: Experiment, data: ExperimentData) -> None:
+    """One of several processes that torchrun or Slurm started. The first one writes, when all have arrived."""
+    with listening() as stop:
+        if fabric.is_global_zero:
+            with run_lock(job.folder):
+                _begin(job, plugins, str(fabric.device), data)
+                fabric.barrier()
+                _train(fabric, job, plugins, experiment, data, stop)
+        else:
+            fabric.barrier()
+            train_along(job.folder, fabric, experiment, data, stop)
+            fabric.barrier()
 
 
 def _train_spawned(fabric: "Fabric", job: Job, mistakes: "SimpleQueue[str]") -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from ssmtl.errors import RunError
 from ssmtl.importing import uncollected, without
 from ssmtl.recipe.models import Recipe
+from ssmtl.recipe.training import Train
 from ssmtl.runs.allocator import keep_pages
+from ssmtl.runs.launched import launched, processes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -23,14 +25,35 @@ def make_fabric(recipe: Recipe) -> "Fabric":
         from lightning_fabric.strategies.ddp import DDPStrategy
 
     train = recipe.train
-    several = DDPStrategy(start_method="spawn", timeout=timedelta(seconds=train.timeout))
-    strategy = "auto" if train.devices == 1 else several
+    _check_processes(train)
+    started = launched()
+    several = DDPStrategy(start_method="popen" if started else "spawn", timeout=timedelta(seconds=train.timeout))
+    strategy = several if started or train.devices > 1 else "auto"
     precision = "32-true" if train.precision == "32" else train.precision
     try:
         if precision == "16-mixed" and Fabric(accelerator=train.device, devices=1).device.type == "cpu":
             raise ValueError("a CPU does not support 16-mixed (Fabric would use bf16-mixed); set bf16-mixed or 32")
-        return Fabric(accelerator=train.device, devices=train.devices, strategy=strategy, precision=precision)
+        return Fabric(
+            accelerator=train.device,
+            devices=train.devices,
+            num_nodes=train.nodes,
+            strategy=strategy,
+            precision=precision,
+        )
     except Exception as error:
         raise RunError(
             f"train: device {train.device}, devices {train.devices}, precision {train.precision}: {error}"
         ) from error
+
+
+def _check_processes(train: Train) -> None:
+    """:raises RunError: if another number of processes was started than the recipe says."""
+    wanted = train.devices * train.nodes
+    if launched() and processes() != wanted:
+        said = f"train.devices x train.nodes is {train.devices} x {train.nodes}"
+        raise RunError(f"{processes()} processes were started, but {said}; set both as torchrun or srun was told")
+    if train.nodes > 1 and not launched():
+        raise RunError(
+            f"train.nodes is {train.nodes}: on several machines, torchrun or srun starts the processes "
+            "(docs/recipes.md, Several processes)"
+        )

@@ -15,7 +15,7 @@ from ssmtl.runs.folder import RunFolder
 FREE = re.compile(r"train\.(checkpoint_every|keep_checkpoints|timeout)|sources\.[^.]+\.root")
 """Keys that may change, since they affect no number. Data that moved is compared by its content."""
 
-ADDITIVE = re.compile(r"train\.(steps|evaluate_every|log_every|on_nonfinite|max_skipped|device|devices)")
+ADDITIVE = re.compile(r"train\.(steps|evaluate_every|log_every|on_nonfinite|max_skipped|device|devices|nodes)")
 """Keys that may change with `--force`."""
 
 
