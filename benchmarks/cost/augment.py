@@ -1,6 +1,6 @@
 """How long the strong augmentation takes, as a multiple of a loop over the images with Pillow.
 
-    python benchmarks/cost/augment.py --threads 1 --pairs 40 --out benchmarks/results/cost/augment.csv
+    python benchmarks/cost/augment.py --threads 1 --pairs 40 --out benchmarks/cost/results/augment.csv
 
 Both start from the same 8-bit images and end with a float batch, and both do the same: flip, crop, and the same two
 operations with the same strengths for each image. They take turns in one process. One row for each pair.

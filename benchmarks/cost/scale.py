@@ -1,6 +1,6 @@
 """What many images cost: building the cache, taking batches for training, evaluating masks.
 
-    python benchmarks/cost/scale.py --images 1000 10000 30000 --out benchmarks/results/cost/scale.csv
+    python benchmarks/cost/scale.py --images 1000 10000 30000 --out benchmarks/cost/results/scale.csv
 
 The images and masks are made up as they are read, so that no files are needed; the cache is built in a temporary
 folder and takes 128 KB for each image of 256 pixels. One row for each number of images and stage: seconds per image,

@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ssmtl.cli.bench_cost import cost
 from ssmtl.cli.loading import DataRoot, LocalPlugins, named_path
 from ssmtl.wording import counted
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from ssmtl.suite.suite_run import SuiteRun
 
 app = typer.Typer(help="Compare methods: grids of runs, tables, significance, a report.", no_args_is_help=True)
-
-app.command("cost")(cost)
 
 SOME_FAILED = 3
 """Exit code of a suite with failed cells."""

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from ssmtl import __version__
-from ssmtl.cli import bench, check, evaluate, plugins, report, run, schema
+from ssmtl.cli import bench, bench_cost, check, evaluate, plugins, report, run, schema
 from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(bench.app, name="bench")
+bench.app.command("cost")(bench_cost.cost)
 app.command("report")(report.report)
 app.command("plugins")(plugins.plugins)
 app.command("schema")(schema.schema)

@@ -38,12 +38,12 @@ def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
             if read not in recipe.tasks:
                 what = f"reads the task '{read}', which is not in the recipe"
                 yield Problem(where, what, nearest(read, recipe.tasks))
-        for read in sorted(bridge.reads & parts.heads.keys() - {name}):
+        path = _cycle(parts.bridges, name, (name,))
+        for read in sorted(bridge.reads & parts.heads.keys()):
             kind = parts.heads[read].output.kind
-            if kind not in bridge.guide_kinds:
+            if not path and kind not in bridge.guide_kinds:
                 hint = f"it consults tasks of kind {', '.join(sorted(bridge.guide_kinds))}"
                 yield Problem(where, f"cannot be guided by '{read}', a task of kind {kind}", hint)
-        path = _cycle(parts.bridges, name, (name,))
         if path and name == min(path, key=list(parts.bridges).index):  # reported once, at its first task
             what, hint = f"the bridges form a cycle: {' → '.join(path)}", "one of them must not be guided by the other"
             yield Problem(where, what, hint)

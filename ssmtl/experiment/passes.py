@@ -13,7 +13,7 @@ from ssmtl.contracts.strategy import TaskPredictor
 from ssmtl.contracts.view import Batch, View
 from ssmtl.experiment.strategy_outputs import Autocast, StrategyOutputs
 from ssmtl.experiment.task import Task, Term
-from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
+from ssmtl.model.multi_task_model import MultiTaskModel, NetworkOutput
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Pass:
     def outputs_of(
         self,
         part: StrategyBatch,
-        decoded: Mapping[str, DecodedRows],
+        decoded: Mapping[str, NetworkOutput],
         model: MultiTaskModel,
         autocast: Autocast = nullcontext,
     ) -> StrategyOutputs:

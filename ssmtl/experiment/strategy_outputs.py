@@ -9,7 +9,7 @@ from torch import Tensor
 from ssmtl.contracts.outputs import Outputs
 from ssmtl.contracts.shapes import Features, Images, Logits
 from ssmtl.contracts.view import View
-from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
+from ssmtl.model.multi_task_model import MultiTaskModel, NetworkOutput
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 
@@ -25,7 +25,7 @@ class StrategyOutputs(Outputs):
         model: MultiTaskModel,
         task: str,
         images: Images,
-        decoded: DecodedRows,
+        decoded: NetworkOutput,
         places: Mapping[View, slice],
         autocast: Autocast,
     ) -> None:

@@ -42,7 +42,7 @@ class MultiTaskModel(nn.Module):
         """Logits by task for the rows of each task; the rows of all tasks are encoded in one pass."""
         return {task: decoded.logits for task, decoded in self.decoded(images).items()}
 
-    def decoded(self, images: Mapping[str, Images]) -> "dict[str, DecodedRows]":
+    def decoded(self, images: Mapping[str, Images]) -> "dict[str, NetworkOutput]":
         """As `forward`, with the features of each task's rows."""
         encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
         result, start = {}, 0
@@ -105,10 +105,10 @@ class MultiTaskModel(nn.Module):
         features: Features = self.backbone(images)
         return features
 
-    def decode(self, task: str, images: Images, encoded: Features) -> "DecodedRows":
+    def decode(self, task: str, images: Images, encoded: Features) -> "NetworkOutput":
         """One task's bridge and head, on features of some rows. :param images: of the rows, in [0, 1]."""
         bridged = self._bridged(task, images, encoded)
-        return DecodedRows(encoded, bridged, self.head(task, bridged))
+        return NetworkOutput(encoded, bridged, self.head(task, bridged))
 
     def _bridged(self, task: str, images: Images, encoded: Features) -> Features:
         if task in self.bridges:
@@ -137,7 +137,7 @@ class MultiTaskModel(nn.Module):
 
 
 @dataclass(frozen=True)
-class DecodedRows:
+class NetworkOutput:
     """What the network says of some rows of one task.
 
     :param encoded: the backbone's features. :param bridged: those that the head reads. :param logits: the head's.

@@ -85,7 +85,7 @@ MISTAKES = {
     ),
     "missing task": (
         "tasks.lungs.bridge.guided_by=diagnose",
-        "multimix.yaml with --set tasks.lungs.bridge.guided_by=diagnose: tasks.lungs.bridge: is guided by ",
+        "multimix.yaml with --set tasks.lungs.bridge.guided_by=diagnose: tasks.lungs.bridge: reads the task ",
         "the task 'diagnose', which is not in the recipe",
         "did you mean 'diagnosis'?",
     ),

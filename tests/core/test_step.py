@@ -19,7 +19,7 @@ from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.model.mode import mode
-from ssmtl.model.multi_task_model import DecodedRows, MultiTaskModel
+from ssmtl.model.multi_task_model import MultiTaskModel, NetworkOutput
 from ssmtl.recipe.load import RecipeText
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.training.render import Shard, render
@@ -125,7 +125,7 @@ def part(name, images, strategy="s", by_rows=True):
 
 def outputs_of(one, part, logits):
     """As the engine asks for them; no network is needed for logits."""
-    decoded = {task: DecodedRows((), (), rows) for task, rows in logits.items()}
+    decoded = {task: NetworkOutput((), (), rows) for task, rows in logits.items()}
     return one.outputs_of(part, decoded, MultiTaskModel.__new__(MultiTaskModel))
 
 
