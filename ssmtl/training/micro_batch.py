@@ -23,5 +23,6 @@ def rows_of_a_pass(experiment: Experiment, device: torch.device) -> int | None:
     if device.type == "cuda":
         memory = torch.cuda.get_device_properties(device).total_memory * PART_OF_DEVICE
         rows = max(1, int(memory // bytes_per_row(experiment)))
-        return None if rows >= experiment.rows else rows
-    return max(1, PIXELS // experiment.recipe.image.size**2)
+    else:
+        rows = max(1, PIXELS // experiment.recipe.image.size**2)
+    return None if rows >= experiment.rows else rows
