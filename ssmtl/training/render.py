@@ -15,6 +15,7 @@ from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.rows import Rows, TaskData
 from ssmtl.data.sampler import rows_at, sample_keys
 from ssmtl.experiment.task import Task
+from ssmtl.training.upload import upload
 
 Number = TypeVar("Number", np.int64, np.uint64)
 
@@ -45,12 +46,12 @@ def render(
         rows: Rows = getattr(data, pool)
         whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
         chosen, keys = shard.of(whole), shard.of(sample_keys(whole, rows.keys))
-        places = torch.from_numpy(chosen).to(device)
-        originals = rows.images(chosen).to(device).float().div_(255)
+        places = upload(torch.from_numpy(chosen), device)
+        originals = upload(rows.images(chosen), device).float().div_(255)
         masked = task.output.kind == "masks"
         known = rows.target(chosen) if pool == "labeled" or not masked else None
-        masks = _channels(known).to(device) if masked and known is not None else None
-        known = None if known is None else known.to(device)
+        masks = upload(_channels(known), device) if masked and known is not None else None
+        known = None if known is None else upload(known, device)
         for view in (view for view in task.views if view.pool == pool):
             samples[view] = places
             streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
