@@ -19,6 +19,7 @@ from ssmtl.experiment.begin import facts_of, tell
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.experiment.task import Task
+from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.models import ImageSpec
 from ssmtl.registry.blame import FAILURES, place, said
 
@@ -145,9 +146,7 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, dict
         try:
             with torch.no_grad():
                 own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
-            (whole,) = passes([StrategyBatch(task, term, own)], None)
-            outputs = whole.outputs_of(whole.parts[0], model.decoded(whole.rows), model)
-            loss = term.strategy.loss(own, outputs, 0.0)
+            loss = _loss(model, StrategyBatch(task, term, own))
             shape = tuple(loss.shape)
         except FAILURES as error:
             problems.append(_problem(trial, where, error, term.strategy))
@@ -156,8 +155,22 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, dict
         if shape:
             problems.append(Problem(where, f"gives a loss of shape {shape}, expected one number"))
         else:
-            losses[term.name] = term.entry.weight_at(0.0) * loss
+            losses[term.name] = term.entry.weight_at(0.0) * loss.detach()
     return problems, sum(encoded.values()), losses
+
+
+def _loss(model: MultiTaskModel, part: StrategyBatch) -> Tensor:
+    """Without a graph, which would take most of the memory; with one only if the strategy itself differentiates."""
+
+    def computed() -> Tensor:
+        (whole,) = passes([part], None)
+        return part.term.strategy.loss(part.batch, whole.outputs_of(part, model.decoded(whole.rows), model), 0.0)
+
+    try:
+        with torch.no_grad():
+            return computed()
+    except RuntimeError:
+        return computed()
 
 
 def _balancer(trial: Experiment, losses: Mapping[str, Tensor]) -> list[Problem]:

@@ -1,5 +1,6 @@
 """What a strategy may ask of its own task before the step: logits that give no parameter a gradient."""
 
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -33,12 +34,10 @@ def predictor_of(state: TrainState, task: str, strategy: Strategy) -> TaskPredic
         if differentiable:
             with torch.enable_grad():
                 return model.predictor(task)(images)
+        rows = state.rows or len(images)
         if not training:
-            return model.predictor(task)(images)
-        with state.fabric.autocast(), torch.no_grad():
-            if weights == "student":
-                return model.logits(task, images).float()
-            with model.with_dropout():
-                return model.logits(task, images).float()
+            return torch.cat([model.predictor(task)(some) for some in images.split(rows)])
+        with state.fabric.autocast(), torch.no_grad(), nullcontext() if weights == "student" else model.with_dropout():
+            return torch.cat([model.logits(task, some).float() for some in images.split(rows)])
 
     return predict
