@@ -36,8 +36,8 @@ def predictor_of(state: TrainState, task: str, strategy: Strategy) -> TaskPredic
                 return model.predictor(task)(images)
         rows = state.rows or len(images)
         if not training:
-            return torch.cat([model.predictor(task)(some) for some in images.split(rows)])
+            return torch.cat([model.predictor(task)(some) for some in torch.split(images, rows)])
         with state.fabric.autocast(), torch.no_grad(), nullcontext() if weights == "student" else model.with_dropout():
-            return torch.cat([model.logits(task, some).float() for some in images.split(rows)])
+            return torch.cat([model.logits(task, some).float() for some in torch.split(images, rows)])
 
     return predict
