@@ -6,8 +6,8 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.memory import bytes_per_row
 from ssmtl.model.coupled_rows import couples_rows
 
-PIXELS = 2**17
-"""Pixels of one pass on a CPU: 32 rows of 64 × 64, 2 of 256 × 256. More take memory, and leave the cache."""
+PIXELS = 3 * 2**16
+"""Pixels of one pass on a CPU: 48 rows of 64 × 64, 3 of 256 × 256. More take memory, and leave the cache."""
 
 PART_OF_DEVICE = 0.5
 """Of a GPU's memory, for the activations of one pass."""
