@@ -1,7 +1,9 @@
 """Rows that pass through the network in parts give the step that they give together."""
 
+import lightning_fabric
 import pytest
 import torch
+from lightning_fabric.plugins.precision.amp import MixedPrecision
 from small_multimix import NO_DROPOUT, SMALL, state_of, train, weights_of
 
 from ssmtl import Folders
@@ -23,8 +25,6 @@ def gradients_of(recipe, micro_batch, *more):
     overrides = [*wanted, *off, *more, f"train.micro_batch={micro_batch}"]
     text = read(recipe, PLUGINS["recipe"], overrides=overrides)
     experiment = assemble(text.validated(), PLUGINS)
-    import lightning_fabric
-
     fabric = lightning_fabric.Fabric(accelerator="cpu", devices=1)
     state = make_train_state(fabric, experiment, prepare(experiment, PLUGINS, Folders()).tasks)
     result = training_step(state, 0, diagnose=True, compare=True)
@@ -73,3 +73,36 @@ def test_a_sum_of_gradients_is_the_gradient_of_the_sum(over):
     found = weights_of(combined)
     for name, weights in weights_of(plain).items():
         torch.testing.assert_close(found[name], weights, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_gradients_are_combined_under_mixed_precision_as_losses_are(precision):
+    """In 16 bits gradients are scaled; the balancer sees them unscaled."""
+
+    def state(*more):
+        settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", f"train.precision={precision}", *more)
+        if precision == "bf16-mixed":
+            return state_of(*settings)
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=1000)
+        fabric = lightning_fabric.Fabric(
+            accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", "cpu", scaler)]
+        )
+        return state_of(*settings, fabric=fabric)
+
+    plain, combined = state(), state("balancer={use: torchjd, aggregator: Sum}")
+    recorded = []
+    combine = type(combined.experiment.balancer).combine
+
+    def noted(self, gradients, losses, step):
+        recorded.append((gradients, losses))
+        return combine(self, gradients, losses, step)
+
+    combined.experiment.balancer.combine = noted.__get__(combined.experiment.balancer)
+    for one in (plain, combined):
+        train(one, 3)
+    found = weights_of(combined)
+    for name, weights in weights_of(plain).items():
+        torch.testing.assert_close(found[name], weights, rtol=5e-2, atol=5e-3)
+    assert len(recorded) == 3
+    assert recorded[0][0].dtype == torch.float32
+    assert recorded[0][0].norm(dim=1).max() < 100, "not scaled"
