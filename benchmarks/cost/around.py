@@ -10,12 +10,9 @@ the median of the rounds' ratios. Processor seconds are more reliable than secon
 
 import argparse
 import csv
-import os
-import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,67 +21,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ssmtl.cost.around import SHORT, measured, settings, train
+
 HERE = Path(__file__).parents[2]
 COLUMNS = ("what", "value", "unit", "quartiles", "baseline", "ratio", "rounds", "commit", "baseline_commit")
-STEPS = 4
-SHORT = (f"train.steps={STEPS}", f"train.evaluate_every={STEPS}", "train.log_every=1")
 SMALL = (
     *SHORT, "image.size=32", "backbone.widths=[4,4,8,8,8]", "tasks.diagnosis.evaluate_on={in_domain: chex}",
     "tasks.lungs.evaluate_on={in_domain: jsrt}",
 )  # fmt: skip
-CLOCK = """
-import os, sys, time
-from ssmtl import hookimpl
-@hookimpl
-def ssmtl_step_ended(step):
-    with open(os.environ["CLOCK"], "a") as file:
-        file.write(f"{time.time()}\\n")
-    if os.environ.get("ENOUGH") == str(step.step):
-        os._exit(0)
-"""
-"""A plugin that notes when each step ended, and may then end the process."""
-
-
-def process(cache: Path, code: Path, place: Path, *arguments: str, enough: int = 0) -> tuple[list[float], float, float]:
-    """One `ssmtl` process: when its steps ended and when it ended, in seconds since it began; processor seconds."""
-    clock = place / "clock"
-    clock.write_text("")
-    environment = {
-        **os.environ, "PYTHONPATH": f"{code}{os.pathsep}{code / 'plugins'}", "CLOCK": str(clock), "ENOUGH": str(enough),
-        "SSMTL_CACHE": str(cache),
-    }  # fmt: skip
-    command = [sys.executable, "-c", "from ssmtl.cli.main import main; main()", *arguments]
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, cwd=place)
-    ended, after = time.time() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return [float(line) - began for line in clock.read_text().split()], ended, used
-
-
-def train(cache: Path, code: Path, place: Path, *more: str, enough: int = 0) -> tuple[list[float], float, float]:
-    """A run of a few steps, whose folder is removed."""
-    shutil.rmtree(place / "run", ignore_errors=True)
-    out = ("--out", str(place / "run"), "--plugin", str(place / "clock.py"))
-    return process(cache, code, place, "run", "multimix", *more, *out, enough=enough)
-
-
-def settings(*overrides: str) -> list[str]:
-    """Arguments."""
-    return [part for one in overrides for part in ("--set", one)]
-
-
-def measured(code: Path, place: Path) -> Iterator[tuple[str, float, str]]:
-    """What, value and unit of one round."""
-    cache = place / f"phantom-{commit_of(code)}"
-    _, ended, used = process(cache, code, place, "check", "multimix", "--no-data")
-    yield from (("check without data", ended, "s"), ("check without data", used, "processor s"))
-    _, ended, used = process(cache, code, place, "check", "multimix")
-    yield from (("check with data", ended, "s"), ("check with data", used, "processor s"))
-    if not cache.exists():
-        train(cache, code, place, *settings(*SHORT), enough=1)
-    steps, ended, used = train(cache, code, place, *settings(*SHORT))
-    yield from (("first step ended", steps[0], "s"), ("after the last step", ended - steps[-1], "s"))
-    yield "whole run of 4 steps", used, "processor s"
 
 
 def started(code: Path, place: Path, images: int) -> Iterator[tuple[str, float, str]]:
@@ -135,7 +79,6 @@ def main() -> None:
     found: dict[tuple[str, str], dict[Path, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        (place / "clock.py").write_text(CLOCK)
         if options.images:
             make_images(place, options.images)
         for number in range(options.rounds):

@@ -34,6 +34,9 @@ def cost(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for ssmtl run; may be repeated.")
     ] = None,
+    around: Annotated[
+        bool, typer.Option("--around", help="Time what is around the steps of a run instead: check, start, end.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", parser=named_path, help="Write the rows as CSV.")
     ] = None,
@@ -43,6 +46,9 @@ def cost(
     from ssmtl.cost.step_cost import step_costs
 
     console = Console()
+    if around:
+        _around(console, rounds, out)
+        return
     rows = []
     for pixels in size or (64,):
         with console.status(f"{pixels} pixels: {rounds} rounds"):
@@ -55,6 +61,22 @@ def cost(
         "convolutions and matrix products; their rate is compared with that of one large matrix product.",
         markup=False,
     )
+    if out is not None:
+        write_text(out, _csv(rows))
+
+
+def _around(console: Console, rounds: int, out: Path | None) -> None:
+    from ssmtl.atomic_file import write_text
+    from ssmtl.cost.around import around
+
+    with console.status(f"{rounds} rounds"):
+        rows = around(rounds)
+    table = Table()
+    for number, heading in enumerate(("what", "median", "quartiles", "unit")):
+        table.add_column(heading, justify="right" if number in (1, 2) else "left")
+    for row in rows:
+        table.add_row(str(row["what"]), str(row["median"]), f"{row['low']} to {row['high']}", str(row["unit"]))
+    console.print(table)
     if out is not None:
         write_text(out, _csv(rows))
 
