@@ -98,6 +98,11 @@ def _layout(
     return Layout(sources, domain, tasks, columns, heads, tuple(lines))
 
 
+def domain_words(domain: str) -> str:
+    """'in domain' for in_domain, 'cross domain' for cross_domain; any other name as its author wrote it."""
+    return domain.replace("_", " ") if domain in ("in_domain", "cross_domain") else domain
+
+
 def head_of(metric: str, unit: str) -> str:
     """The metric as a heading: 'average Hausdorff (px)'."""
     words = " ".join(PROPER.get(word, word) for word in metric.split("_"))

@@ -62,7 +62,7 @@ def test_copies_that_contradict_and_sources_that_share(tmp_path):
     assert code == 0, err
     images, patients, _, _, copies = row(shown, "chex")
     assert (images, patients, copies) == (43, 40, 3)  # the copies show the person of the first
-    assert "source chex: of 1 image there are copies with other labels" in shown
+    assert "source chex: 1 image has copies with other labels" in shown
     assert "source chex: patients 'Other' and 'other': one person or two?" in shown
     assert "sources chex and jsrt have 40 images and 40 patients in common" in shown
     assert re.search(r"task diagnosis: \d+ images left out, whose patients are tested or validate elsewhere", shown)

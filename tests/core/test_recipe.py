@@ -368,7 +368,7 @@ def test_text_that_looks_like_a_number_to_somebody_reads_back_as_text():
 
 @pytest.mark.parametrize("changes", [{"image__std": [float("inf")]}, {"image__mean": [float("nan")]}])
 def test_numbers_are_finite(changes):
-    with pytest.raises(RecipeError, match=r"image\.(std|mean)\.0: input should be a finite number, found (inf|nan)"):
+    with pytest.raises(RecipeError, match=r"image\.(std|mean)\.0: should be a finite number, found (inf|nan)"):
         RecipeText(small(**changes), "f").validated()
 
 
