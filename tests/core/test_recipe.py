@@ -127,7 +127,7 @@ def test_unknown_and_missing_keys(changes, expected):
         ({"tasks__lungs__labeled": 1.5}, "tasks.lungs.labeled", "1.5"),
         ({"tasks__lungs__labeled": "most"}, "tasks.lungs.labeled", "'most'"),
         ({"tasks__lungs__labeled": {}}, "tasks.lungs.labeled", "{}"),
-        ({"tasks__lungs__labeled": True}, "tasks.lungs.labeled", "True"),
+        ({"tasks__lungs__labeled": True}, "tasks.lungs.labeled", "true"),
         ({"tasks__lungs__strategies": []}, "tasks.lungs.strategies", "[]"),
         ({"tasks__lungs__strategies__0__weight": -1}, "tasks.lungs.strategies.0.weight", "-1"),
         ({"sources__radiographs__val": 1.5}, "sources.radiographs.val", "1.5"),
