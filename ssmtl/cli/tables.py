@@ -102,8 +102,8 @@ def print_results(console: Console, results: "Results") -> None:
         facts = results.metrics.get(name, {})
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
             head = head_of(metric, facts[metric].unit if metric in facts else "")
-            count = metric in facts and facts[metric].is_count
-            table.add_row(escape(head), *(_number(values.get(metric), count) for values in domains.values()))
+            whole = metric in facts and facts[metric].is_count
+            table.add_row(escape(head), *(_number(values.get(metric), whole) for values in domains.values()))
         console.print(table, highlight=False)
     selected = results.selected
     which = f"best on validation, of step {selected.step}" if selected.by == "validation" else "of the last step"

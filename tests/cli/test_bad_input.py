@@ -293,7 +293,7 @@ def test_few_validation_and_test_images_are_one_warning(my_images, tmp_path):
     assert code == 0, err
     assert len(err.splitlines()) == 1
     assert re.match(
-        r"Warning: few images .*: diagnosis validation \d images?, lungs validation \d images?, lungs in ", err
+        r"Warning: scores .*: diagnosis validation \(\d images?\), lungs validation \(\d images?\), lungs in \(", err
     )
 
 

@@ -152,11 +152,12 @@ def test_counts_in_the_results_have_no_decimals():
             }
         },
         budgets={"lungs": Budget(labeled=1, unlabeled=1, val=1)},
+        sources={"lungs": {"here": "jsrt"}},
     )
     console = shown()
     print_results(console, results)
     lines = console.file.getvalue().splitlines()
-    assert any("dice" in line and " 1.000 " in line for line in lines)
+    assert any("Dice" in line and " 1.000 " in line for line in lines)
     assert any("empty reference (masks)" in line and " 12 " in line for line in lines)
 
 
