@@ -5,8 +5,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from ssmtl.errors import Problem, nearest
+
+WORDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "keys with values, such as {name: value}",
+    "model_type": "keys with values, such as {name: value}",
+}
+"""What was expected, by pydantic's name of the error, in words that fit YAML."""
 
 
 def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> Iterator[Problem]:
@@ -23,8 +38,29 @@ def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> I
         elif item["type"] == "missing":
             yield Problem(place, "is missing")
         else:
-            message = item["msg"].removeprefix("Value error, ")
-            yield Problem(place, f"{message[:1].lower()}{message[1:]}, found {item['input']!r:.80}")
+            yield Problem(place, f"{_expected(item, model)}, found {_shown(item['input']):.80}")
+
+
+def _expected(item: ErrorDetails, model: type[BaseModel]) -> str:
+    """What was expected, in the words of YAML: 'should be a list, such as [0.5]'."""
+    kind, found = item["type"], item["input"]
+    plain = isinstance(found, str | int | float) and not isinstance(found, bool)
+    if kind == "model_type" and "use" in _fields_at(model, item["loc"]):
+        name = found if isinstance(found, str) and found else "NAME"
+        return f"should be a component, such as {{use: {name:.40}}}"
+    if kind in ("list_type", "tuple_type"):
+        return "should be a list" + (f", such as [{found!s:.40}]" if plain else "")
+    if kind in WORDS:
+        return f"should be {WORDS[kind]}"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{message[:1].lower()}{message[1:]}"
+
+
+def _shown(value: object) -> str:
+    """As YAML spells it, where Python has words of its own."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _fields_at(model: Any, path: tuple[int | str, ...]) -> list[str]:

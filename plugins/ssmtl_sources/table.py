@@ -9,6 +9,9 @@ from pathlib import Path
 
 from ssmtl import DataError, open_file
 
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""What other programs put between cells, in place of a comma."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -39,15 +42,15 @@ class Table:
         for column in columns:
             if column not in self.columns:
                 close = difflib.get_close_matches(column, self.columns, n=1)
-                hint = f"did you mean '{close[0]}'? " if close else ""
-                raise DataError(f"{self.path} has no column '{column}'; {hint}It has: {', '.join(self.columns)}")
+                found = f"did you mean '{close[0]}'? It has" if close else "it has"
+                raise DataError(f"{self.path} has no column '{column}'; {found}: {', '.join(self.columns)}")
 
 
 def read_table(path: Path, required: Iterable[str] = ()) -> Table:
     """A comma-separated UTF-8 table with a header; blank lines are skipped.
 
     :raises DataError: if it is missing, empty, not UTF-8, lacks a required column, or a line has too few or too many
-        cells.
+        cells; if semicolons or tabs separate its cells.
     """
     try:
         with open_file(path) as file:
@@ -77,6 +80,7 @@ def _parse(path: Path, lines: Iterable[tuple[int, Sequence[str]]]) -> Table:
             twice = {column for column in columns if column and columns.count(column) > 1}
             if twice:
                 raise DataError(f"{path} has two columns '{min(twice)}'")
+            _check_separator(path, columns)
             continue
         if len(stripped) != len(columns):
             raise DataError(
@@ -86,3 +90,11 @@ def _parse(path: Path, lines: Iterable[tuple[int, Sequence[str]]]) -> Table:
     if not rows:
         raise DataError(f"table {path} has no rows" if columns else f"table {path} is empty")
     return Table(path, columns, tuple(rows))
+
+
+def _check_separator(path: Path, columns: Sequence[str]) -> None:
+    """:raises DataError: if the header is one cell that another separator would make several."""
+    for sign, name in SEPARATORS.items():
+        if len(columns) == 1 and sign in columns[0]:
+            shown = ", ".join(part.strip() for part in columns[0].split(sign))
+            raise DataError(f"{path} is separated by {name}; expected commas (its header: {shown})")

@@ -113,5 +113,7 @@ def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders"
     warn_of_small_parts(splits)
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
     classes = {task.name: task.output.classes for task in experiment.tasks if task.output.kind != "masks"}
-    parts = parts_counted(splits, files, classes)
+    unused = {task.name for task in experiment.tasks if not task.uses("unlabeled")}
+    counted = parts_counted(splits, files, classes)
+    parts = [one for one in counted if one.part != "unlabeled" or one.task not in unused]
     print_data(console, counts_of(files), shared_between(files), doubts_of(files), parts, left_out)

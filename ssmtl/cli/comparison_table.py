@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from ssmtl.suite.compare import Comparison
-from ssmtl.suite.layout import head_of
+from ssmtl.suite.layout import domain_words, head_of
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.results import SuiteResults
 from ssmtl.wording import counted
@@ -34,7 +34,7 @@ def print_comparison(console: Console, results: SuiteResults, comparisons: Seque
     for place in places:
         own = [one for one in comparisons if (one.sources, one.budgets, one.task, one.domain) == place]
         sources, budgets, task, domain = place
-        title = f"{task}, {domain.replace('_', ' ')} ({sources}, {budgets}, {counted(len(own[0].seeds), 'seed')})"
+        title = f"{task}, {domain_words(domain)} ({sources}, {budgets}, {counted(len(own[0].seeds), 'seed')})"
         wide = _wide(own)
         fits = Measurement.get(console, console.options.update(width=UNLIMITED), wide).maximum <= console.width
         console.print(f"\n[bold]{escape(title)}[/]", highlight=False)

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ssmtl.cli.tables import LEFT_OUT
+
 if TYPE_CHECKING:
     from ssmtl.data.sharing import PartCounts, Shared, SourceCounts
 
@@ -33,8 +35,8 @@ def print_data(
     for name, counts in sources.items():
         for what, number in (("labels", counts.labels_differ), ("masks", counts.masks_differ)):
             if number:
-                images = "1 image" if number == 1 else f"{number:,} images"
-                _say(console, f"source {name}: of {images} there are copies with other {what}")
+                images = "1 image has" if number == 1 else f"{number:,} images have"
+                _say(console, f"source {name}: {images} copies with other {what}")
     for pair in shared:
         common = f"{pair.images:,} images and {pair.patients:,} patients in common"
         _say(console, f"sources {pair.one} and {pair.other} have {common}")
@@ -50,7 +52,8 @@ def print_data(
     console.print(table, highlight=False)
     for task, count in left_out.items():
         if count:
-            _say(console, f"task {task}: {count:,} images left out, whose patients are tested or validate elsewhere")
+            images = "1 image is" if count == 1 else f"{count:,} images are"
+            _say(console, f"task {task}: {images} left out: {LEFT_OUT}")
     console.print("Training, validation and test share no image and no patient, over all tasks.", highlight=False)
 
 
@@ -63,4 +66,4 @@ def _table(*names: str) -> Table:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(text, style="yellow", markup=False, highlight=False)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from ssmtl import __version__
 from ssmtl.cli import bench, bench_cost, check, evaluate, plugins, report, run, schema
@@ -114,10 +115,11 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-    """Our warnings as one line; others as Python shows them."""
+    """Ours on one line, which a terminal shows wrapped between words; others as Python shows them."""
     if issubclass(category, SsmtlWarning):
-        _errors().print("[bold yellow]Warning:[/] ", end="")
-        _errors().print(str(message), markup=False, highlight=False, soft_wrap=True)
+        console = _errors()
+        text = Text.assemble(("Warning:", "bold yellow"), f" {message}")
+        console.print(text, highlight=False, soft_wrap=not console.is_terminal)
     else:
         sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 

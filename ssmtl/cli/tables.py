@@ -13,6 +13,9 @@ from ssmtl.wording import counted
 if TYPE_CHECKING:
     from ssmtl.runs.files import Results
 
+LEFT_OUT = "their patients are in validation or test parts"
+"""Why images are left out of a task's training or validation."""
+
 
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     """Print the plan that `ssmtl.experiment.plan.plan_of` made."""
@@ -60,17 +63,26 @@ def _kept(select_by: str) -> str:
 def _data(task: Mapping[str, Any]) -> str:
     if "images" not in task:
         domains = ", ".join(f"{domain} {source}" for domain, source in task["evaluate_on"].items())
-        return f"{task['source']}, label budget {task['labeled']}; evaluated on {domains or 'nothing'}"
+        return f"{task['source']}, label budget {_budget(task['labeled'])}; evaluated on {domains or 'nothing'}"
     images = dict(task["images"])
     labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
     classes = ", ".join(f"{number} {name}" for name, number in task["labeled_classes"].items())
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
+    used = any(view.startswith("unlabeled/") for view in task["views"])
+    pool = f", {unlabeled} unlabelled ({include} the labelled)" if used else ""
     domains = ", ".join(f"{domain} {number}" for domain, number in images.items())
-    lost = f"; {task['left_out']} left out, whose patients are tested or validate" if task["left_out"] else ""
+    lost = f"; {task['left_out']} left out: {LEFT_OUT}" if task["left_out"] else ""
     return (
-        f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}, {unlabeled} unlabelled "
-        f"({include} the labelled), {val} validation; test {domains or 'nothing'}{lost}"
+        f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}{pool}, {val} validation; "
+        f"test {domains or 'nothing'}{lost}"
     )
+
+
+def _budget(labeled: object) -> str:
+    """A label budget as in a recipe; by class, '20 normal, 30 pneumonia'."""
+    if isinstance(labeled, Mapping):
+        return ", ".join(f"{number} {name}" for name, number in labeled.items())
+    return str(labeled)
 
 
 def print_results(console: Console, results: "Results") -> None:
@@ -90,7 +102,8 @@ def print_results(console: Console, results: "Results") -> None:
         facts = results.metrics.get(name, {})
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
             head = head_of(metric, facts[metric].unit if metric in facts else "")
-            table.add_row(escape(head), *(_number(values.get(metric)) for values in domains.values()))
+            whole = metric in facts and facts[metric].is_count
+            table.add_row(escape(head), *(_number(values.get(metric), whole) for values in domains.values()))
         console.print(table, highlight=False)
     selected = results.selected
     which = f"best on validation, of step {selected.step}" if selected.by == "validation" else "of the last step"
@@ -100,5 +113,8 @@ def print_results(console: Console, results: "Results") -> None:
     )
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+def _number(value: float | None, count: bool = False) -> str:
+    """With three decimals; a count that is whole without them."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.0f}" if count and value.is_integer() else f"{value:.3f}"

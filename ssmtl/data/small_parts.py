@@ -15,6 +15,6 @@ def warn_of_small_parts(splits: Mapping[str, TaskSplit]) -> None:
     small = []
     for task, split in splits.items():
         sizes = {"validation": len(split.val), **{domain: len(part.ids) for domain, part in split.test.items()}}
-        small += [f"{task} {part} {counted(size, 'image')}" for part, size in sizes.items() if size < FEW]
+        small += [f"{task} {part} ({counted(size, 'image')})" for part, size in sizes.items() if size < FEW]
     if small:
-        warn(f"few images to score by, so that chance moves the scores: {', '.join(small)} (fewer than {FEW})")
+        warn(f"scores on fewer than {FEW} images depend much on chance: {', '.join(small)}")

@@ -27,8 +27,8 @@ class Parts:
 
 def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     """Every mistake in how the components are put together."""
-    found = (_guides(recipe, parts), _selection(recipe, parts), _devices(recipe, parts), _passes(recipe, parts))
-    return [problem for problems in found for problem in problems]
+    checks = (_guides, _selection, _budgets, _devices, _passes)
+    return [problem for check in checks for problem in check(recipe, parts)]
 
 
 def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
@@ -66,6 +66,14 @@ def _selection(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
     if recipe.train.select_by == "validation" and usable and selecting_metric(metrics) is None:
         what, hint = "no task has a metric that can select weights", "name one such as dice, or set select_by: last"
         yield Problem("train.select_by", what, hint)
+
+
+def _budgets(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """Masks have no classes of images."""
+    for name, head in parts.heads.items():
+        if isinstance(recipe.tasks[name].labeled, dict) and head.output.kind == "masks":
+            what = "a number for each class is for tasks with labels, and this one has masks"
+            yield Problem(f"tasks.{name}.labeled", what, "give a number of images, a share between 0 and 1, or all")
 
 
 def _devices(recipe: Recipe, parts: Parts) -> Iterator[Problem]:

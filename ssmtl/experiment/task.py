@@ -43,6 +43,10 @@ class Task:
     make_head: Callable[[int], Head]
     make_network: Callable[[int], nn.Module]
 
+    def uses(self, pool: str) -> bool:
+        """Whether a strategy asks for a view of this pool."""
+        return any(view.pool == pool for view in self.views)
+
     def rows(self, pool: str) -> int:
         """Rows taken from a pool in one step."""
         return self.spec.batch if pool == "labeled" else self.spec.unlabeled_batch or self.spec.batch

@@ -1,5 +1,6 @@
 """How a recipe is trained: optimiser, learning rate, length, selection, hardware."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
@@ -18,25 +19,39 @@ class Optimizer(RecipePart):
     nesterov: bool = True
 
 
-Duration = PositiveInt | Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+(steps?|epochs?)\s*$")]
-"""Steps, or '8 epochs': an epoch is one pass over the largest task's training images, labelled or not."""
+LENGTH = r"^\s*\d+(\.\d+)?\s+(steps?|epochs?)\s*$"
+TIME = r"^\s*\d+(\.\d+)?\s+minutes?\s*$"
 
-Minutes = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s+minutes?\s*$")]
+Length = Annotated[str, Field(pattern=LENGTH)]
+"""'100 steps' or '8 epochs': an epoch is one pass over the largest task's training images, labelled or not."""
+
+Duration = PositiveInt | Length
+"""Steps as a number or a `Length`."""
+
+Minutes = Annotated[str, Field(pattern=TIME)]
 """Such as '10 minutes'."""
 
 
 class Schedule(RecipePart):
     """The learning rate over time, after a linear warm-up.
 
+    :param warmup: its length, in steps or epochs.
     :param every, gamma: for `step`: after each interval `every`, the rate is multiplied by gamma.
     :param floor: for `cosine`: the final rate as a fraction of the initial one.
     """
 
     use: Literal["constant", "step", "cosine"] = "constant"
-    warmup: NonNegativeInt = 0
+    warmup: NonNegativeInt | Length = 0
     every: Duration = 1000
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     floor: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @field_validator("warmup", "every", mode="before")
+    @classmethod
+    def _lengths(cls, value: object) -> object:
+        if isinstance(value, str) and not re.match(LENGTH, value):
+            raise ValueError("should be a number of steps, or such as '100 steps' or '8 epochs'")
+        return value
 
 
 class Train(RecipePart):
@@ -76,6 +91,13 @@ class Train(RecipePart):
     devices: PositiveInt = 1
     nodes: PositiveInt = 1
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+
+    @field_validator("checkpoint_every", mode="before")
+    @classmethod
+    def _interval(cls, value: object) -> object:
+        if isinstance(value, str) and not re.match(f"{LENGTH}|{TIME}", value):
+            raise ValueError("should be a number of steps, or such as '100 steps', '8 epochs' or '10 minutes'")
+        return value
 
     @field_validator("precision", mode="before")
     @classmethod

@@ -49,13 +49,13 @@ def decimal(value: object, signed: bool = False, undefined: str = UNDEFINED) -> 
     return TableCell(text.replace("-", "−"), measured)
 
 
-def whole(value: object) -> TableCell:
+def whole(value: object, signed: bool = False) -> TableCell:
     """A count, with thin spaces between thousands."""
     counted = number(value)
     return (
         TableCell(UNDEFINED, math.nan)
         if not math.isfinite(counted)
-        else TableCell(f"{counted:,.0f}".replace(",", "\u202f"), counted)
+        else TableCell(f"{counted:{'+' if signed else ''},.0f}".replace(",", "\u202f").replace("-", "−"), counted)
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from textwrap import wrap
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,6 +15,9 @@ from ssmtl.hookspecs import hookimpl
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 """Keeps a name and its number on one line."""
+
+NARROWEST = 20
+"""Characters of a line, however narrow the terminal."""
 
 
 class LiveConsole:
@@ -89,17 +93,21 @@ class PlainConsole:
         if step.step - self.shown >= self.every or step.step == 1:
             self.shown = step.step
             values = {"total": step.total, **step.losses, **step.diagnostics}
-            self._say(f"step {step.step}/{self.steps}  {step.rows_per_second:.0f} rows/s  {numbers(values)}")
+            self._say(f"step {step.step}/{self.steps}  {step.rows_per_second:.0f} rows/s  {numbers(values, NO_BREAK)}")
 
     @hookimpl
     def ssmtl_evaluated(self, result: Evaluated) -> None:
         kept = "best so far" if self.selects and result.score is not None else "these weights are kept"
         best = f"  {kept}" if result.best else ""
         if result.part == "validation":
-            self._say(f"validation at step {result.step}  {numbers(result.values)}{best}")
+            self._say(f"validation at step {result.step}  {numbers(result.values, NO_BREAK)}{best}")
 
     def _say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        """Wrapped between names, with what follows indented."""
+        room = max(self.console.width, NARROWEST)
+        lines = wrap(line, room, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+        for one in lines:
+            self.console.print(one.replace(NO_BREAK, " "), highlight=False, markup=False, soft_wrap=True)
 
 
 def _rows(table: Table, heading: str, values: Mapping[str, float]) -> None:

@@ -68,6 +68,8 @@ def evaluate_run(
     if weights not in ("best", "last"):
         raise RunError(f"there are no weights called '{weights}'; expected best or last")
     check_own(run.path)
+    if not run.path.is_dir():
+        raise RunError(f"there is no folder {run.path}; expected that of a finished run")
     if not run.is_finished:
         raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
     recipe, changed, place = _with_sources(run, sources, plugins)

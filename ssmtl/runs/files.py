@@ -14,7 +14,7 @@ class Selected(FileModel):
 
 
 class Budget(FileModel):
-    """How many images of a task training could use, and how."""
+    """How many images of a task training could use, and how. Unlabelled: 0 if no strategy asks for them."""
 
     labeled: Count
     unlabeled: Count
@@ -28,6 +28,11 @@ class MetricFacts(FileModel):
 
     higher_is_better: bool | None
     unit: str
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts something, as `empty_reference` counts masks: neither direction is better, with a unit."""
+        return self.higher_is_better is None and self.unit != ""
 
 
 class Results(FileModel):

@@ -63,10 +63,11 @@ def final_results(
 
 
 def _budget(task: Task, data: TaskData) -> Budget:
+    used = task.uses("unlabeled")
     return Budget(
         labeled=len(data.labeled),
-        unlabeled=len(data.unlabeled),
-        unlabeled_includes_labeled=task.spec.unlabeled_includes_labeled,
+        unlabeled=len(data.unlabeled) if used else 0,
+        unlabeled_includes_labeled=used and task.spec.unlabeled_includes_labeled,
         val=len(data.val),
         labeled_classes=labeled_classes(task, data),
     )

@@ -38,6 +38,11 @@ class Summary:
     cells: tuple[str, ...]
 
     @property
+    def is_count(self) -> bool:
+        """Whether the metric counts something: neither direction is better, and it has a unit."""
+        return self.higher_is_better is None and self.unit != ""
+
+    @property
     def n(self) -> int:
         """Seeds with a value."""
         return len(self.by_seed)

@@ -26,10 +26,14 @@ class Place:
 
     @property
     def ours(self) -> str:
-        """'0.903 ± 0.009'; with a dagger below `FEW` seeds; a dash if undefined."""
+        """'0.903 ± 0.009'; '12' for a count that all seeds agree on; with a dagger below `FEW` seeds; a dash if
+        undefined.
+        """
         summary = self.summary
         if math.isnan(summary.mean):
             return "–"
+        if summary.is_count and len(set(summary.by_seed.values())) == 1 and summary.mean.is_integer():
+            return f"{summary.mean:.0f}{self.mark}"
         spread = "" if math.isnan(summary.std) else f" ± {summary.std:.3f}"
         return f"{summary.mean:.3f}{spread}{self.mark}"
 
@@ -96,6 +100,11 @@ def _layout(
     units = {(one.group.task, one.group.metric): one.unit for one in own}
     heads = tuple(head_of(metric, units[task, metric]) for task, metric in columns)
     return Layout(sources, domain, tasks, columns, heads, tuple(lines))
+
+
+def domain_words(domain: str) -> str:
+    """'in domain' for in_domain, 'cross domain' for cross_domain; any other name as its author wrote it."""
+    return domain.replace("_", " ") if domain in ("in_domain", "cross_domain") else domain
 
 
 def head_of(metric: str, unit: str) -> str:

@@ -1,7 +1,7 @@
 """A table as Markdown."""
 
 from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
-from ssmtl.suite.layout import Layout, Line, Place
+from ssmtl.suite.layout import Layout, Line, Place, domain_words
 from ssmtl.suite.results import SuiteResults
 
 
@@ -19,7 +19,7 @@ def as_markdown(layout: Layout, results: SuiteResults) -> str:
         if text
     ]
     flags = [f"<sup>{number}</sup> {_safe(text)}" for text, number in notes.texts.items()]
-    title = f"## {results.suite.name}: {layout.sources}, {layout.domain.replace('_', ' ')}"
+    title = f"## {results.suite.name}: {layout.sources}, {domain_words(layout.domain)}"
     return "\n".join(
         [title, "", *lines, "", *(f"{_safe(text)}  " for text in below), *(["", *flags] if flags else []), ""]
     )

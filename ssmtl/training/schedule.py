@@ -23,12 +23,12 @@ def make_optimizer(parameters: Iterable[nn.Parameter], spec: Optimizer, *, fused
     return make(weights, spec.lr, spec.betas, weight_decay=spec.weight_decay, fused=fused)
 
 
-def in_steps(duration: int | str, steps_per_epoch: int) -> int:
-    """'8 epochs', '100 steps' or 100 as optimiser steps."""
+def in_steps(duration: int | str, steps_per_epoch: int, least: int = 1) -> int:
+    """'8 epochs', '100 steps' or 100 as optimiser steps; `least` if the words say fewer."""
     if isinstance(duration, int):
         return duration
     number, unit = duration.split()
-    return max(1, round(float(number) * (steps_per_epoch if unit.startswith("epoch") else 1)))
+    return max(least, round(float(number) * (steps_per_epoch if unit.startswith("epoch") else 1)))
 
 
 def in_minutes(duration: int | str) -> float | None:
@@ -39,11 +39,12 @@ def in_minutes(duration: int | str) -> float | None:
 
 def rate_at(step: int, spec: Schedule, steps: int, steps_per_epoch: int) -> float:
     """The learning rate of step `step` (from 0) relative to the initial one."""
-    if step < spec.warmup:
-        return (step + 1) / (spec.warmup + 1)
+    warmup = in_steps(spec.warmup, steps_per_epoch, least=0)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
     if spec.use == "step":
-        return float(spec.gamma ** ((step - spec.warmup) // in_steps(spec.every, steps_per_epoch)))
+        return float(spec.gamma ** ((step - warmup) // in_steps(spec.every, steps_per_epoch)))
     if spec.use == "cosine":
-        done = (step - spec.warmup) / max(1, steps - spec.warmup)
+        done = (step - warmup) / max(1, steps - warmup)
         return spec.floor + (1 - spec.floor) * (1 + math.cos(math.pi * min(done, 1.0))) / 2
     return 1.0

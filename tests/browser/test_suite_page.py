@@ -6,7 +6,9 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "suite"))
 
@@ -50,6 +52,10 @@ document.body.setAttribute("data-measured", JSON.stringify({
 })</script></body>"""
 
 
+LINES = ((0xD5, 0xD8, 0xDD), (0x1C, 0x1E, 0x21))
+"""Colours between rows and around tables, on white paper."""
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = made_up_cells(tmp_path_factory.mktemp("suites") / "a suite & more")
@@ -88,3 +94,15 @@ def test_the_page_fits_and_every_column_sorts(report, tmp_path, width, dark):
     assert measured["images"] >= 12
     assert measured["sizes"]
     assert (sum(map(int, re.findall(r"\d+", measured["paper"])[:3])) < 200) is dark
+
+
+def test_every_line_of_a_table_goes_on_below_its_first_column(report, tmp_path):
+    picture = tmp_path / "page.png"
+    opened(report, tmp_path / "profile", f"--screenshot={picture}", "--hide-scrollbars", "--window-size=390,3000")
+    with Image.open(picture) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    for colour in LINES:
+        shown = (pixels == colour).all(2)
+        first, others = (set(np.flatnonzero(shown[:, start : start + 30].all(1))) for start in (24, 260))
+        assert len(others) > 5
+        assert others <= first

@@ -63,7 +63,7 @@ MISTAKES = {
     ),
     "type": (
         "tasks.diagnosis.strategies.fixmatch.threshold=high",
-        "--set tasks.diagnosis.strategies.fixmatch.threshold=high: input should be a valid number, found 'high'",
+        "--set tasks.diagnosis.strategies.fixmatch.threshold=high: should be a number, found 'high'",
     ),
     "top level": ("optimiser={use: adam}", "--set optimiser={use: adam}: unknown key 'optimiser' (did you mean 'optim"),
     "below what was set": (
@@ -81,7 +81,31 @@ MISTAKES = {
     "selection by test": (
         "train.select_by=test",
         "--set train.select_by=test: ",
-        "input should be 'validation' or 'last', found 'test'",
+        "should be 'validation' or 'last', found 'test'",
+    ),
+    "component without use": (
+        "balancer=uncertainty",
+        "--set balancer=uncertainty: should be a component, such as {use: uncertainty}, found 'uncertainty'",
+    ),
+    "head without use": ("tasks.lungs.head=3", ": should be a component, such as {use: NAME}, found 3"),
+    "bridge without use": ("tasks.lungs.bridge=saliency", "such as {use: saliency}, found 'saliency'"),
+    "no list": ("image.mean=0.5", "--set image.mean=0.5: should be a list, such as [0.5], found 0.5"),
+    "no text": ("name=3", "--set name=3: should be text, found 3"),
+    "no whole number": ("train.steps=1.5", "--set train.steps=1.5: should be a whole number, found 1.5"),
+    "no mapping": ("tasks.lungs=3", "--set tasks.lungs=3: should be keys with values, such as {name: value}, found 3"),
+    "no truth": ("optimizer.nesterov=7", "--set optimizer.nesterov=7: should be true or false, found 7"),
+    "a truth": ("train.steps=true", "--set train.steps=true: should be a whole number, found true"),
+    "no duration": (
+        "schedule.warmup=2 epocs",
+        "--set schedule.warmup=2 epocs: should be a number of steps, or such as '100 steps' or '8 epochs', found",
+    ),
+    "no interval": (
+        "train.checkpoint_every=ten minutes",
+        "'100 steps', '8 epochs' or '10 minutes', found 'ten minutes'",
+    ),
+    "a budget by class for masks": (
+        "tasks.lungs.labeled={lung: 5}",
+        "--set tasks.lungs.labeled={lung: 5}: a number for each class is for tasks with labels, and this one has masks",
     ),
     "missing task": (
         "tasks.lungs.bridge.guided_by=diagnose",
@@ -269,7 +293,7 @@ def test_few_validation_and_test_images_are_one_warning(my_images, tmp_path):
     assert code == 0, err
     assert len(err.splitlines()) == 1
     assert re.match(
-        r"Warning: few images .*: diagnosis validation \d images?, lungs validation \d images?, lungs in ", err
+        r"Warning: scores .*: diagnosis validation \(\d images?\), lungs validation \(\d images?\), lungs in \(", err
     )
 
 
@@ -352,7 +376,7 @@ def test_a_folder_that_holds_a_run_or_is_a_file(tmp_path):
 
 def test_evaluating_a_folder_that_holds_no_run(tmp_path):
     refused(call("evaluate", tmp_path), f"{tmp_path} holds no finished run (no results.json)")
-    refused(call("evaluate", tmp_path / "nowhere"), f"{tmp_path / 'nowhere'} holds no finished run")
+    refused(call("evaluate", tmp_path / "nowhere"), f"there is no folder {tmp_path / 'nowhere'}")
 
 
 def test_a_kind_that_does_not_exist():

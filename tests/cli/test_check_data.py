@@ -62,10 +62,11 @@ def test_copies_that_contradict_and_sources_that_share(tmp_path):
     assert code == 0, err
     images, patients, _, _, copies = row(shown, "chex")
     assert (images, patients, copies) == (43, 40, 3)  # the copies show the person of the first
-    assert "source chex: of 1 image there are copies with other labels" in shown
+    shown = " ".join(shown.split())
+    assert "source chex: 1 image has copies with other labels" in shown
     assert "source chex: patients 'Other' and 'other': one person or two?" in shown
     assert "sources chex and jsrt have 40 images and 40 patients in common" in shown
-    assert re.search(r"task diagnosis: \d+ images left out, whose patients are tested or validate elsewhere", shown)
+    assert re.search(r"task diagnosis: \d+ images are left out: their patients are in validation or test parts", shown)
 
 
 def test_data_with_an_error_are_refused_and_missing_data_are_said(tmp_path):

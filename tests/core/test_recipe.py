@@ -127,7 +127,7 @@ def test_unknown_and_missing_keys(changes, expected):
         ({"tasks__lungs__labeled": 1.5}, "tasks.lungs.labeled", "1.5"),
         ({"tasks__lungs__labeled": "most"}, "tasks.lungs.labeled", "'most'"),
         ({"tasks__lungs__labeled": {}}, "tasks.lungs.labeled", "{}"),
-        ({"tasks__lungs__labeled": True}, "tasks.lungs.labeled", "True"),
+        ({"tasks__lungs__labeled": True}, "tasks.lungs.labeled", "true"),
         ({"tasks__lungs__strategies": []}, "tasks.lungs.strategies", "[]"),
         ({"tasks__lungs__strategies__0__weight": -1}, "tasks.lungs.strategies.0.weight", "-1"),
         ({"sources__radiographs__val": 1.5}, "sources.radiographs.val", "1.5"),
@@ -368,7 +368,7 @@ def test_text_that_looks_like_a_number_to_somebody_reads_back_as_text():
 
 @pytest.mark.parametrize("changes", [{"image__std": [float("inf")]}, {"image__mean": [float("nan")]}])
 def test_numbers_are_finite(changes):
-    with pytest.raises(RecipeError, match=r"image\.(std|mean)\.0: input should be a finite number, found (inf|nan)"):
+    with pytest.raises(RecipeError, match=r"image\.(std|mean)\.0: should be a finite number, found (inf|nan)"):
         RecipeText(small(**changes), "f").validated()
 
 

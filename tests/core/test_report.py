@@ -13,8 +13,9 @@ from scipy.stats import mannwhitneyu
 
 from ssmtl.errors import RunError
 from ssmtl.reports import write_figures, write_report
+from ssmtl.reports.run import tables
 from ssmtl.reports.run.bland_altman import agreement
-from ssmtl.reports.run.curves import smoothed
+from ssmtl.reports.run.curves import draw_curves, flat_limits, quantity_title, smoothed
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.masks import dice
 from ssmtl.reports.run.roc import area, draw_roc, roc_curve
@@ -323,3 +324,64 @@ def test_numbers_in_the_figures() -> None:
         "13 min 32 s",
         "2 h 05 min",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "limits"),
+    [
+        (0.0, (-0.05, 1.0)),
+        (1.0, (0.0, 1.05)),
+        (0.7, (0.0, 1.05)),
+        (0.3, (0.0, 0.6)),
+        (1e-4, (0.0, 2e-4)),
+        (40.0, (0.0, 80.0)),
+        (-1.0, (-1.05, 0.0)),
+        (-3.0, (-6.0, 0.0)),
+    ],
+)
+def test_the_axis_of_a_flat_curve_holds_possible_values(value: float, limits: tuple[float, float]) -> None:
+    assert flat_limits(value) == limits
+
+
+def test_flat_curves_get_these_axes_and_the_kept_step_a_colour_of_its_own(run: Path, tmp_path: Path) -> None:
+    folder = copied(run, tmp_path, "*.npz", "*.csv")
+    log = folder / "metrics.jsonl"
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    for record in records:
+        if record["event"] == "evaluated":
+            record["values"] = dict.fromkeys(record["values"], 1.0)
+    here = [{**one, "part": "here"} for one in records if one["event"] == "evaluated"]
+    log.write_text("".join(json.dumps(record) + "\n" for record in [*records, *here]))
+    validation = next(one for one in draw_curves(FinishedRun.read(folder)) if one.name == "validation")
+    for axis in validation.figure.axes:
+        assert axis.get_ylim() == (0.0, 1.05)
+        colours = [line.get_color() for line in axis.get_lines()]
+        assert len(set(colours)) == len(colours) > 2
+
+
+def test_tasks_keep_their_names_in_titles() -> None:
+    assert quantity_title("my_task.fixmatch.mask_rate") == "my_task: fixmatch\nmask rate"
+    assert quantity_title("my_task.soft_dice") == "my_task: soft dice\nunweighted loss"
+    assert quantity_title("gradient_cosine.my_task.b") == "gradient cosine\nmy_task, b"
+
+
+def test_counts_are_whole_numbers_on_the_page(run: Path, tmp_path: Path) -> None:
+    folder = copied(run, tmp_path, "*.npz", "*.csv", "*.jsonl")
+    results = json.loads((folder / "results.json").read_text())
+    results["tasks"]["lungs"]["in_domain"]["empty_reference"] = 12.0
+    results["tasks"]["lungs"]["cross_domain"]["empty_reference"] = 4.0
+    results["metrics"]["lungs"]["empty_reference"] = {"higher_is_better": None, "unit": "masks"}
+    (folder / "results.json").write_text(json.dumps(results))
+    rows = [row for table in tables.metrics(FinishedRun.read(folder)) for row in table.rows]
+    (counted,) = ([cell.text for cell in row] for row in rows if row[0].text == "empty reference (masks)")
+    assert counted == ["empty reference (masks)", "12", "4", "−8"]
+
+
+def test_a_pool_that_no_view_uses_is_not_in_the_summary(run: Path, tmp_path: Path) -> None:
+    folder = copied(run, tmp_path, "*.npz", "*.csv", "*.jsonl")
+    results = json.loads((folder / "results.json").read_text())
+    results["budgets"]["lungs"] |= {"unlabeled": 0, "unlabeled_includes_labeled": False}
+    (folder / "results.json").write_text(json.dumps(results))
+    text = write_report(folder).read_text()
+    assert "lungs (10 labelled, 25 for validation)" in text
+    assert "used without their labels: diagnosis." in text

@@ -20,7 +20,9 @@ def test_the_small_parts_of_all_tasks_are_one_warning():
     with pytest.warns(SsmtlWarning) as caught:
         warn_of_small_parts({"a": split(FEW, here=FEW - 1, there=FEW), "b": split(1, here=FEW)})
     (warning,) = caught
-    assert ": a here 9 images, b validation 1 image (fewer than 10)" in str(warning.message)
+    assert "fewer than 10 images depend much on chance: a here (9 images), b validation (1 image)" in str(
+        warning.message
+    )
 
 
 def test_larger_parts_are_none():

@@ -51,6 +51,14 @@ def test_a_step_schedule_counts_from_the_end_of_the_warm_up():
     assert found[15] == 0.5
 
 
+@pytest.mark.parametrize("use", ["constant", "step", "cosine"])
+def test_a_warm_up_may_be_given_in_epochs(use):
+    found = rates(use=use, warmup="2 epochs", every="3 epochs")
+    assert found == rates(use=use, warmup=20, every=30)
+    assert found[19] == pytest.approx(20 / 21)
+    assert rates(use=use, warmup="0 epochs") == rates(use=use)
+
+
 @pytest.mark.parametrize(
     ("duration", "steps"),
     [(7, 7), ("7 steps", 7), ("1 step", 1), ("2 epochs", 20), ("0.5 epoch", 5), ("0.01 epochs", 1)],

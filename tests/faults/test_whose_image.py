@@ -114,7 +114,7 @@ def test_two_sources_over_the_same_images_leak_no_patient(finished):
     assert sum(task["left_out"]["train"] + task["left_out"]["val"] for task in split["tasks"].values()) > 0
     assert len(split["tasks"]["diagnosis"]["labeled"]) == 8
     said = " ".join((run.parent / "log").read_text().split())
-    assert "left out, whose patients are tested or validate" in said
+    assert "left out: their patients are in validation or test parts" in said
 
 
 def evaluated(own, run, *more):

@@ -74,7 +74,13 @@ def test_manifest_of_several_columns(tmp_path):
     [
         (["imgae,label", "scans/a.png,x"], {}, r"no column 'image'; did you mean 'imgae'\? It has: imgae, label"),
         (["image,lable", "scans/a.png,x"], {"label": "label"}, r"no column 'label'; did you mean 'lable'"),
-        (["image", "scans/a.png"], {"patient": "who"}, r"no column 'who'"),
+        (["image", "scans/a.png"], {"patient": "who"}, r"no column 'who'; it has: image$"),
+        (
+            ["image;patient", "scans/a.png;p1"],
+            {},
+            r"manifest.csv is separated by semicolons; expected commas \(its header: image, patient\)",
+        ),
+        (["image\tlabel", "scans/a.png\tone, two"], {}, r"is separated by tabs; expected commas"),
         (["image", "scans/a.png", "scans/z.png"], {}, r"manifest.csv, line 3, column 'image': no file 'scans/z.png'"),
         (["image,m", "scans/a.png,q.png"], {"mask": "m"}, r"manifest.csv, line 2, column 'm': no file 'q.png'"),
         (["image,m", "scans/a.png,masks/a1.png;"], {"mask": "m"}, r"line 2, column 'm': the path is missing"),

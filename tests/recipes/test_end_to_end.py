@@ -47,6 +47,9 @@ def test_the_run_folder_holds_everything_of_the_run(finished, recipe):
     for task in tasks:
         assert list(results["tasks"][task]) == domains
         assert results["counts"][task]["cross_domain"]["images"] == 12
+    if recipe in ("multimix", "umtl"):
+        used = [results["budgets"][task]["unlabeled"] > 0 for task in tasks]
+        assert used == [recipe == "multimix"] * len(tasks), "umtl uses no unlabelled images"
     if "diagnosis" in tasks:
         assert 0 <= results["tasks"]["diagnosis"]["in_domain"]["accuracy"] <= 1
     if "lungs" in tasks:

@@ -25,6 +25,21 @@ def test_every_shipped_suite_can_be_read():
         assert read_suite(path).systems
 
 
+def test_a_suites_folder_is_not_its_file(tmp_path):
+    with pytest.raises(RecipeError, match="is a folder; expected a suite's file, or the name of a shipped one"):
+        find_suite(tmp_path)
+    (tmp_path / "suite.json").write_text("{}")
+    with pytest.raises(RecipeError, match="is a suite's folder; expected the file it was run from") as caught:
+        find_suite(tmp_path)
+    assert f"--out {tmp_path}" in str(caught.value)
+
+
+def test_a_folder_of_the_name_of_a_suite_hides_it_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "smoke").mkdir()
+    assert find_suite(Path("smoke")) == QUALITY / "smoke.yaml"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

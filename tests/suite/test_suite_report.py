@@ -1,6 +1,7 @@
 """The page of a suite and its figures, from made-up cells."""
 
 import re
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +11,11 @@ from PIL import Image
 
 from ssmtl.errors import RunError
 from ssmtl.reports import write_suite_report
-from ssmtl.reports.suite import agreement, boundaries, diagnostics, roc
+from ssmtl.reports.suite import agreement, boundaries, diagnostics, roc, tables
 from ssmtl.reports.suite.budgets import draw_budgets, one_curve, points_of
 from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
+from ssmtl.suite.layout import domain_words
 from ssmtl.suite.rows import append_rows
 from ssmtl.suite.tables import write_tables
 
@@ -124,6 +126,53 @@ def test_bland_altman_has_each_image_once(suite):
     drawing = next(iter(agreement.draw_agreement(FinishedSuite.read(suite))))
     assert len(drawing.figure.axes[0].collections[0].get_offsets()) == 60
     assert "first seed" in drawing.caption
+
+
+def test_the_limits_of_agreement_have_a_line_of_their_own(suite):
+    for drawing in agreement.draw_agreement(FinishedSuite.read(suite)):
+        drawing.figure.canvas.draw()
+        boxes = [text.get_window_extent() for axis in drawing.figure.axes for text in axis.texts]
+        assert all(axis.texts[0].get_text().count("\n") == 1 for axis in drawing.figure.axes)
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+        assert max(box.x1 for box in boxes) <= drawing.figure.bbox.x1
+
+
+@pytest.mark.parametrize("compared", [(), ("f1",)])
+def test_metrics_are_divided_evenly_between_tables_of_different_titles(tmp_path, monkeypatch, compared):
+    monkeypatch.setattr(tables, "FIRST", 3)
+    compare = [{"system": "multimix", "against": {}, "metrics": {"diagnosis": list(compared)}}]
+    suite = FinishedSuite.read(made_up_cells(tmp_path, seeds=(0,), budgets=(100,), compare=compare))
+    found = list(tables.results(suite))
+    titles = [table.title for table in found]
+    assert len(set(titles)) == len(titles)
+    own = [table for table in found if table.title.startswith("diagnosis, in domain (made)")]
+    metrics = [
+        [head for head in table.columns if head not in ("system", "n", "runs") and "labels" not in head]
+        for table in own
+    ]
+    every = {row.metric for row in suite.results.rows if (row.task, row.domain) == ("diagnosis", "in_domain")}
+    assert sum(map(len, metrics)) == len({head for heads in metrics for head in heads}) == len(every)
+    assert max(map(len, metrics)) <= tables.FIRST
+    assert max(map(len, metrics)) - min(map(len, metrics)) <= 1
+    assert not compared or metrics[0][0] == "F1"
+
+
+def test_names_are_shown_as_they_were_written(suite):
+    found = FinishedSuite.read(suite)
+    assert next(iter(boundaries.draw_gallery(found))).caption.startswith("made, lungs, in domain: ")
+    assert [domain_words(name) for name in ("in_domain", "cross_domain", "my_src")] == [
+        "in domain",
+        "cross domain",
+        "my_src",
+    ]
+
+
+def test_a_suite_without_a_title_is_named_once(tmp_path):
+    made_up_cells(tmp_path, seeds=(), title="")
+    write_tables(tmp_path)
+    text = write_suite_report(tmp_path).read_text(encoding="utf-8")
+    assert "<h1>made</h1>" in text
+    assert 'class="seed"' not in text
 
 
 def test_the_main_cells_are_those_at_the_labels_that_systems_share(suite):

@@ -11,7 +11,9 @@ import pytest
 from made_up_suite import made_up_suite
 
 from ssmtl.errors import DataError, RunError
+from ssmtl.suite.aggregate import Group, Summary
 from ssmtl.suite.latex import METRICS, escaped
+from ssmtl.suite.layout import Place
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import read_results
 from ssmtl.suite.tables import write_tables
@@ -200,3 +202,19 @@ def test_the_tables_of_the_paper_are_complete():
     assert unreadable["mean"] == ""
     assert "OCR_ERROR" in unreadable["flag"]
     assert all(0 < float(row["mean"]) < 1 for row in found if row["mean"] and row["metric"] != "average_hausdorff")
+
+
+@pytest.mark.parametrize(
+    ("values", "direction", "unit", "text"),
+    [
+        ((12.0, 12.0, 12.0), None, "masks", "12"),
+        ((12.0,), None, "masks", "12†"),
+        ((12.0, 13.0, 14.0), None, "masks", "13.000 ± 1.000"),
+        ((1.0, 1.0, 1.0), True, "", "1.000 ± 0.000"),
+        ((2.0, 2.0, 2.0), False, "px", "2.000 ± 0.000"),
+    ],
+)
+def test_a_count_that_all_seeds_agree_on_is_a_whole_number(values, direction, unit, text):
+    group = Group("made", "in_domain", "unet", "lungs=10", "lungs", "10", "empty_reference")
+    summary = Summary(group, dict(enumerate(values)), direction, unit, ())
+    assert Place(summary, None, best=False).ours == text

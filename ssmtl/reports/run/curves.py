@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ssmtl.reports.drawing import BLUE, GREY, SMALL, VERMILLION, Drawing, label, panels, plain, styles
+from ssmtl.reports.drawing import BLUE, GREY, SMALL, Drawing, label, panels, plain, styles
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import number
 from ssmtl.suite.layout import head_of
@@ -17,6 +17,7 @@ from ssmtl.suite.layout import head_of
 SMOOTH_FRACTION = 40  # the running mean spans 1/40 of the logged steps
 LONGEST = 32  # characters over a panel
 RATE = "learning rate"  # a step function: never smoothed
+BEYOND = 0.05  # so that a curve along a limit of its axis is seen
 
 
 @dataclass
@@ -118,7 +119,7 @@ def _validation(run: FinishedRun) -> Drawing:
                 label=plain(part),
             )
         if np.isfinite(selected):
-            axis.axvline(selected, color=VERMILLION, linestyle=":", linewidth=1.0)
+            axis.axvline(selected, color=GREY, linestyle=":", linewidth=1.0)
         task, _, name = metric.partition(".")
         words = "\n".join(wrap(f"{task}: {head_of(name, run.unit(task, name))}", LONGEST))
         label(axis, title=words, x="optimiser step")
@@ -134,13 +135,14 @@ def _validation(run: FinishedRun) -> Drawing:
 
 def quantity_title(quantity: str) -> str:
     """Task and strategy, then the quantity (for a gradient cosine, its tasks), each broken to fit its panel."""
-    first, *rest = quantity.replace("_", " ").split(".")
+    first, *rest = quantity.split(".")
     if not rest:
-        parts = [first]
-    elif first == "gradient cosine":
-        parts = [first, ", ".join(rest)]
+        parts = [first.replace("_", " ")]
+    elif first == "gradient_cosine":
+        parts = ["gradient cosine", ", ".join(rest)]
     else:
-        parts = [f"{first}: {rest[0]}", ", ".join(rest[1:]) or "unweighted loss"]
+        strategy, *what = (part.replace("_", " ") for part in rest)
+        parts = [f"{first}: {strategy}", ", ".join(what) or "unweighted loss"]
     return "\n".join(line for part in parts for line in wrap(part, LONGEST))
 
 
@@ -151,9 +153,18 @@ def _tidy(axis: Axes, values: Sequence[float]) -> None:
     known = np.asarray(values, dtype=float)
     known = known[np.isfinite(known)]
     if len(known) and np.ptp(known) <= 1e-9 * max(abs(float(known[0])), 1e-12):
-        axis.set_ylim(*sorted((0.0, 2.0 * float(known[0]))) if known[0] else (-1.0, 1.0))
+        axis.set_ylim(*flat_limits(float(known[0])))
     axis.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
     axis.yaxis.get_offset_text().set_fontsize(SMALL)
+
+
+def flat_limits(value: float) -> tuple[float, float]:
+    """Of the axis of a constant curve: from 0 to twice its value, but not beyond 1 for what may be a share."""
+    if value == 0:
+        return -BEYOND, 1.0
+    if 0.5 < abs(value) <= 1:
+        return (0.0, 1 + BEYOND) if value > 0 else (-1 - BEYOND, 0.0)
+    return min(0.0, 2 * value), max(0.0, 2 * value)
 
 
 def _column(records: Sequence[Mapping[str, Any]], key: str) -> Curve:

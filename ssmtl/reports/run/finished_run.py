@@ -77,6 +77,11 @@ class FinishedRun:
         facts = self.results.metrics.get(task, {}).get(metric) if self.results else None
         return facts.unit if facts else ""
 
+    def is_count(self, task: str, metric: str) -> bool:
+        """Whether the metric counts something; False if unknown."""
+        facts = self.results.metrics.get(task, {}).get(metric) if self.results else None
+        return facts is not None and facts.is_count
+
     def bridge(self, task: str) -> str:
         """The name of the task's bridge; empty if it has none, or if unknown."""
         tasks = self._recipe_value("tasks")

@@ -39,8 +39,9 @@ def duration(seconds: float) -> str:
 def _budget(budget: Budget | None) -> str:
     if budget is None:
         return "budget not recorded"
-    sizes = (whole(size).text for size in (budget.labeled, budget.unlabeled, budget.val))
-    return "{} labelled, {} unlabelled, {} for validation".format(*sizes)
+    labeled, unlabeled, val = (whole(size).text for size in (budget.labeled, budget.unlabeled, budget.val))
+    pool = f", {unlabeled} unlabelled" if budget.unlabeled else ""
+    return f"{labeled} labelled{pool}, {val} for validation"
 
 
 def _length(results: Results) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -23,13 +24,12 @@ def metrics(run: FinishedRun) -> Iterator[PageTable]:
         rows = []
         for metric in dict.fromkeys(metric for domain in domains for metric in by_domain[domain]):
             head = head_of(metric, run.unit(task, metric))
-            row = [
-                TableCell(head),
-                *(decimal(by_domain[domain].get(metric), undefined=NOT_DEFINED) for domain in domains),
-            ]
+            values = [float(by_domain[domain].get(metric, math.nan)) for domain in domains]
+            count = run.is_count(task, metric) and all(value.is_integer() for value in values)
+            shown = whole if count else partial(decimal, undefined=NOT_DEFINED)
+            row = [TableCell(head), *(shown(value) for value in values)]
             if both:
-                inside, outside = (by_domain[domain].get(metric, math.nan) for domain in FIRST_DOMAINS)
-                row.append(decimal(outside - inside, signed=True, undefined=NOT_DEFINED))
+                row.append(shown(values[1] - values[0], signed=True))
             rows.append(row)
         kind = run.results.kinds.get(task) if run.results else None
         note = "cross − in: the value in cross_domain minus that in in_domain." if both else ""

@@ -8,6 +8,7 @@ import numpy as np
 from ssmtl.reports.drawing import BLACK, BLUE, SMALL, VERMILLION, WIDTH, Drawing, label, panels, plain
 from ssmtl.reports.run.bland_altman import LIMITS, agreement
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, item_of, places_of
+from ssmtl.suite.layout import domain_words
 
 NEEDED = ("foreground_predicted", "foreground_reference", "sample_images")
 SYSTEMS = 4
@@ -35,7 +36,7 @@ def _plots(
     domains: list[str],
     systems: list[str],
 ) -> Drawing:
-    figure, axes = panels(len(domains) * len(systems), len(systems), 1.85, WIDTH)
+    figure, axes = panels(len(domains) * len(systems), len(systems), 2.0, WIDTH)
     for place, axis in enumerate(axes):
         domain, system = domains[place // len(systems)], systems[place % len(systems)]
         first = axes[place - place % len(systems)]
@@ -51,12 +52,12 @@ def _plots(
                 axis.axhline(height, color=VERMILLION, linewidth=1.0, linestyle=dashes)
         others = [agreement(*_shares(run, (task, domain)))[0] for run in cells[system][1:]]
         several = f" [{min(others):+.1f} to {max(others):+.1f}]" if others else ""
-        words = f"bias {bias:+.1f}{several}, limits {bias - LIMITS * spread:+.1f} to {bias + LIMITS * spread:+.1f}"
+        words = f"bias {bias:+.1f}{several}\nlimits {bias - LIMITS * spread:+.1f} to {bias + LIMITS * spread:+.1f}"
         label(
             axis,
-            title=plain(suite.results.label(system), 24) + "\n",
+            title=plain(suite.results.label(system), 24) + "\n\n",
             x="mean of both (% of the image)" if place >= len(axes) - len(systems) else "",
-            y=f"{domain.replace('_', ' ')}\nprediction − reference (%)" if place % len(systems) == 0 else "",
+            y=f"{domain_words(domain)}\nprediction − reference (%)" if place % len(systems) == 0 else "",
         )
         axis.text(
             0.0,

@@ -10,6 +10,7 @@ from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import SMALL, Drawing, pictures, plain
 from ssmtl.reports.run.masks import NEEDED, PREDICTED, REFERENCE, THRESHOLD, boundary, dice
 from ssmtl.reports.suite.finished_suite import FinishedSuite, item_of, places_of
+from ssmtl.suite.layout import domain_words
 
 IMAGES, ACROSS = 3, 6
 
@@ -37,7 +38,7 @@ def _drawings(suite: FinishedSuite, kind: str) -> Iterator[Drawing]:
             other += suite.left_out(same, shown, f"at most {across} systems")
             for start in range(0, len(shown), across):
                 part = {suite.label(name): same[name] for name in shown[start : start + across]}
-                yield _sheet(kind, f"{sources}.{place[0]}.{place[1]}", start // across, part, other)
+                yield _sheet(kind, (sources, *place), start // across, part, other)
 
 
 def _same_images(predictions: dict[str, StoredPredictions | None]) -> dict[str, StoredPredictions]:
@@ -47,7 +48,10 @@ def _same_images(predictions: dict[str, StoredPredictions | None]) -> dict[str, 
     return {name: item for name, item in known.items() if tuple(item["sample_ids"]) == ids[0]}
 
 
-def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPredictions], left_out: str) -> Drawing:
+def _sheet(
+    kind: str, where: tuple[str, str, str], number: int, items: dict[str, StoredPredictions], left_out: str
+) -> Drawing:
+    """:param where: sources file, task, domain."""
     first = next(iter(items.values()))
     rows = min(IMAGES, len(first["sample_images"]))
     chosen = np.linspace(0, len(first["sample_images"]) - 1, rows).round().astype(int)
@@ -72,11 +76,12 @@ def _sheet(kind: str, where: str, number: int, items: dict[str, StoredPrediction
         names = ["reference", "prediction"]
         figure.legend(handles, names, loc="lower center", borderaxespad=0.1, ncols=2, fontsize=SMALL, frameon=False)
     drawn = "predicted masks, white where the probability is above" if extra else "boundaries, predicted at probability"
+    sources, task, domain = where
     caption = (
-        f"{where.replace('.', ', ').replace('_', ' ')}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced in "
+        f"{sources}, {task}, {domain_words(domain)}: {drawn} {THRESHOLD}; {rows} test images, evenly spaced in "
         "the set, not chosen by result; first seed of each system. The number on an image is its Dice." + left_out
     )
-    return Drawing(f"{kind}.{where}.{number + 1}", caption, figure)
+    return Drawing(f"{kind}.{'.'.join(where)}.{number + 1}", caption, figure)
 
 
 def _picture(frame: Axes, item: StoredPredictions, image: int, filled: bool) -> None:

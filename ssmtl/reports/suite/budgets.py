@@ -7,7 +7,7 @@ import numpy as np
 from ssmtl.reports.domains import in_order
 from ssmtl.reports.drawing import SMALL, WIDTH, Drawing, label, panels, plain, styles
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, results_of
-from ssmtl.suite.layout import head_of
+from ssmtl.suite.layout import domain_words, head_of
 
 METRICS = ("accuracy", "auroc", "dice")
 LEAST = 3
@@ -71,7 +71,7 @@ def _curves(suite: FinishedSuite, sources: str, task: str, curves: Mapping[str, 
         axis.set_xscale("log")
         axis.grid(linewidth=0.3, alpha=0.6)
         unit = units.get((task, metric), "") or "0 to 1"
-        label(axis, title=domain.replace("_", " "), x="labelled images (log scale)", y=head_of(metric, unit))
+        label(axis, title=domain_words(domain), x="labelled images (log scale)", y=head_of(metric, unit))
     for axis in axes:
         axis.set_xticks(sorted(ticks), [ticks[place] for place in sorted(ticks)], fontsize=SMALL)
         axis.minorticks_off()

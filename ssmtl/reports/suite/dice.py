@@ -7,6 +7,7 @@ import numpy as np
 from ssmtl.reports.domains import in_order
 from ssmtl.reports.drawing import BLACK, BLUE, SMALL, WHISKERS, WIDTH, Drawing, label, panels, plain
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
+from ssmtl.suite.layout import domain_words
 
 
 def draw_dice(suite: FinishedSuite) -> Iterator[Drawing]:
@@ -54,13 +55,13 @@ def _boxes(
         axis.invert_yaxis()
         axis.grid(axis="x", linewidth=0.3, alpha=0.6)
         least = min([least, *(float(np.percentile(column, 5)) for column in columns if column)])
-        label(axis, title=domain.replace("_", " "), x="Dice coefficient (0 to 1)")
+        label(axis, title=domain_words(domain), x="Dice coefficient (0 to 1)")
     for axis in axes:
         axis.set_xlim(max(0.0, least - 0.03), 1.0)
     counts = {domain: len(_values(cells[systems[0]][:1], task, domain)) for domain in domains}
-    tested = ", ".join(f"{count} {domain.replace('_', ' ')}" for domain, count in counts.items())
+    tested = ", ".join(f"{domain_words(domain)} {count}" for domain, count in counts.items())
     caption = (
-        f"{sources}, {task}: Dice of each test image, the seeds of a system pooled ({tested} images per seed). Box: "
-        "quartiles and median; whiskers: 5th and 95th percentiles; diamond: mean."
+        f"{sources}, {task}: Dice of each test image, the seeds of a system pooled (images of each seed: {tested}). "
+        "Box: quartiles and median; whiskers: 5th and 95th percentiles; diamond: mean."
     )
     return Drawing(f"dice.{sources}.{task}", caption, figure)

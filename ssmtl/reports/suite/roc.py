@@ -9,6 +9,7 @@ from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import GREY, SMALL, WIDTH, Drawing, label, panels, plain, styles
 from ssmtl.reports.run.roc import area, roc_curve
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, item_of, places_of, run_of
+from ssmtl.suite.layout import domain_words
 
 NEEDED = ("probabilities", "targets")
 SYSTEMS = 7
@@ -58,7 +59,7 @@ def _panels(
         axis.set_aspect("equal")
         axis.set_xlim(-0.02, 1.02)
         axis.set_ylim(-0.02, 1.02)
-        label(axis, title=domain.replace("_", " "), x="1 − specificity", y="sensitivity")
+        label(axis, title=domain_words(domain), x="1 − specificity", y="sensitivity")
         axis.legend(fontsize=SMALL - 1, frameon=False, loc="lower right", title="AUROC", title_fontsize=SMALL - 1)
     names = run_of(cells[systems[0]][0].folder).class_names(task, 2)
     caption = (

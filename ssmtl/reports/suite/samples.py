@@ -7,6 +7,7 @@ import numpy as np
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import BLUE, SMALL, WIDTH, Drawing, label, plain, sheet
 from ssmtl.reports.suite.finished_suite import FinishedSuite, item_of, places_of, results_of
+from ssmtl.suite.layout import domain_words
 
 SHOWN = 5
 ROW = 1.15
@@ -23,7 +24,7 @@ def draw_samples(suite: FinishedSuite) -> Iterator[Drawing]:
                 item = item_of(runs[0], place, "sample_images")
                 if item is not None:
                     named = results_of(runs[0].folder).sources[place[0]][place[1]]
-                    rows.setdefault(f"{named}\n{place[1].replace('_', ' ')}", item)
+                    rows.setdefault(f"{named}\n{domain_words(place[1])}", item)
         if rows:
             yield _samples(sources, rows)
 

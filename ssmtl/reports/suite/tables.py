@@ -9,7 +9,7 @@ from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.aggregate import aggregated
 from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
-from ssmtl.suite.layout import Layout, Line, Place, head_of, layouts
+from ssmtl.suite.layout import Layout, Line, Place, domain_words, head_of, layouts
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.reference import Reference
 from ssmtl.suite.results import read_rows
@@ -23,17 +23,18 @@ RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def results(suite: FinishedSuite) -> Iterator[PageTable]:
     """One table per sources file, domain and task: one row per system and budgets, ours with the published numbers.
 
-    A table has the metrics that the suite compares, or else the first `FIRST`; one with the others follows.
+    The metrics that the suite compares come first; more than `FIRST` are divided evenly between several tables.
     """
     reference = Reference.read(suite.results.reference)
     for layout in layouts(suite.results, aggregated(suite.results.rows), reference):
         for task in layout.tasks:
             columns = [column for column in layout.columns if column[0] == task]
-            chosen = [column for column in columns if column[1] in _compared(suite, task)] or columns[:FIRST]
-            others = [column for column in columns if column not in chosen]
-            yield _task(suite, layout, task, chosen)
-            for start in range(0, len(others), FIRST):
-                yield _task(suite, layout, task, others[start : start + FIRST], " (further metrics)")
+            compared = _compared(suite, task)
+            columns.sort(key=lambda column: column[1] not in compared)
+            count = math.ceil(len(columns) / FIRST)
+            for place in range(count):
+                start, end = (len(columns) * edge // count for edge in (place, place + 1))
+                yield _task(suite, layout, task, columns[start:end], place, count)
 
 
 def _compared(suite: FinishedSuite, task: str) -> set[str]:
@@ -42,8 +43,9 @@ def _compared(suite: FinishedSuite, task: str) -> set[str]:
 
 
 def _task(
-    suite: FinishedSuite, layout: Layout, task: str, columns: Sequence[tuple[str, str]], which: str = ""
+    suite: FinishedSuite, layout: Layout, task: str, columns: Sequence[tuple[str, str]], place: int, count: int
 ) -> PageTable:
+    """:param place: of the table among the `count` tables of the task, from 0."""
     notes = Footnotes()
     lines = [line for line in layout.lines if task in line.labeled]
     seeds = {cell.name: cell.seed for cell in suite.cells}
@@ -68,13 +70,14 @@ def _task(
     flags = [f"{str(number).translate(RAISED)} {text}." for text, number in notes.texts.items()]
     published = any(place.published for line in lines for place in line.places.values())
     note = (
-        "See the notes below the table above."
-        if which
+        "See the notes below the first of these tables."
+        if place
         else f"{' '.join(NOTES)} Each seed links to its run. {suite.results.selection_labels()}"
     )
     if published:
         note = f"{note} {PUBLISHED}"
-    title = f"{task}, {layout.domain.replace('_', ' ')} ({layout.sources}){which}"
+    which = f", table {place + 1} of {count}" if count > 1 else ""
+    title = f"{task}, {domain_words(layout.domain)} ({layout.sources}){which}"
     return PageTable(title, heads, rows, " ".join([note, *flags]).rstrip())
 
 
@@ -108,7 +111,7 @@ def significance(suite: FinishedSuite) -> PageTable | None:
         [
             TableCell(row["question"]),
             TableCell(
-                f"{row['task']}, {row['domain'].replace('_', ' ')}: "
+                f"{row['task']}, {domain_words(row['domain'])}: "
                 f"{head_of(row['metric'], units.get((row['task'], row['metric']), ''))}"
             ),
             TableCell(f"{suite.results.label(row['system'])} − {suite.results.label(row['against'])}"),
