@@ -24,7 +24,7 @@ def print_data(
 ) -> None:
     """:param doubts: about people, one sentence each.
 
-    :param left_out: by task, how many images its training and validation lost to others' test and validation."""
+    :param left_out: by task, how many images are in no part, since whom they show is tested or validates."""
     table = _table("source", "images", "patients", "labelled", "with masks", "copies")
     for name, counts in sources.items():
         numbers = (counts.images, counts.patients, counts.labeled, counts.masked, counts.copies)
@@ -50,7 +50,8 @@ def print_data(
     console.print(table, highlight=False)
     for task, count in left_out.items():
         if count:
-            _say(console, f"task {task}: {count:,} images left out, whose patients are tested or validate elsewhere")
+            images = "1 image" if count == 1 else f"{count:,} images"
+            _say(console, f"task {task}: {images} left out of training, whose patients are tested or validate")
     console.print("Training, validation and test share no image and no patient, over all tasks.", highlight=False)
 
 

@@ -14,12 +14,16 @@ class Selected(FileModel):
 
 
 class Budget(FileModel):
-    """How many images of a task training could use, and how."""
+    """How many images of a task training could use, and how.
+
+    :param left_out: images in no part, since whom they show is tested or validates.
+    """
 
     labeled: Count
     unlabeled: Count
     unlabeled_includes_labeled: bool = True
     val: Count
+    left_out: Count = 0
     labeled_classes: dict[str, Count] = {}
 
 

@@ -40,7 +40,8 @@ def _budget(budget: Budget | None) -> str:
     if budget is None:
         return "budget not recorded"
     sizes = (whole(size).text for size in (budget.labeled, budget.unlabeled, budget.val))
-    return "{} labelled, {} unlabelled, {} for validation".format(*sizes)
+    lost = f", {whole(budget.left_out).text} left out, whose patients are tested or validate" if budget.left_out else ""
+    return "{} labelled, {} unlabelled, {} for validation".format(*sizes) + lost
 
 
 def _length(results: Results) -> str:
