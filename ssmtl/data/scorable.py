@@ -26,7 +26,7 @@ def check_known(tasks: Mapping[str, tuple[TaskSpec, Output]], examples: Mapping[
 def _problems(task: str, spec: TaskSpec, output: Output, examples: Mapping[str, Sequence[Example]]) -> Iterator[str]:
     own = examples[spec.source]
     try:
-        check_classes(task, spec.source, own, output)
+        check_classes(task, f"the source '{spec.source}'", own, output)
         if lacks := what_lacks(own, output):
             yield f"task '{task}': the source '{spec.source}' has no labelled image to train on: {lacks}"
     except DataError as error:
@@ -37,8 +37,10 @@ def _problems(task: str, spec: TaskSpec, output: Output, examples: Mapping[str, 
     yield from unknown_classes(spec.labeled, output, task)
 
 
-def check_classes(task: str, source: str, examples: Sequence[Example], output: Output) -> None:
-    """:raises DataError: naming the first class or structure of the head that none of the images has."""
+def check_classes(task: str, where: str, examples: Sequence[Example], output: Output) -> None:
+    """:param where: the images are, for the error.
+
+    :raises DataError: naming the first class or structure of the head that none of the images has."""
     if output.kind == "masks":
         present = {name for example in examples for name in example.masks or ()}
     else:
@@ -46,6 +48,4 @@ def check_classes(task: str, source: str, examples: Sequence[Example], output: O
     for name in output.classes:
         if name not in present:
             what = "structure" if output.kind == "masks" else "class"
-            raise DataError(
-                f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, present)})"
-            )
+            raise DataError(f"task '{task}': no image of {where} has the {what} '{name}' ({nearest(name, present)})")

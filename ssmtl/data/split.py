@@ -70,7 +70,7 @@ def split_tasks(
     problems: list[str] = []
     for task, (spec, output) in tasks.items():
         try:
-            check_classes(task, spec.source, restricted[task]["train"], output)
+            check_classes(task, f"the train part of the source '{spec.source}'", restricted[task]["train"], output)
             labeled, unlabeled = _pools(task, spec, output, kept[task]["train"], seed)
             val = _ids(example for example in kept[task]["val"] if is_labeled(example, output))
             if select and not val:
@@ -134,14 +134,14 @@ def _without_tested(
 
 
 def _separate(
-    tasks: Mapping[str, tuple[TaskSpec, Output]], drawn: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int,
+    tasks: Mapping[str, tuple[TaskSpec, Output]], parts: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int,
     persons: Mapping[str, Mapping[str, Person]],
 ) -> dict[str, dict[str, tuple[Example, ...]]]:  # fmt: skip
     """Each task's own parts: two tasks of one source with `disjoint_from` share its patients equally.
 
-    :param drawn: by task, the parts of its source.
+    :param parts: by task, those of its source.
     """
-    own = {task: dict(parts) for task, parts in drawn.items()}
+    own = {task: dict(of_source) for task, of_source in parts.items()}
     for task, (spec, _) in tasks.items():
         other = spec.disjoint_from
         if other is None or tasks[other][0].source != spec.source:
@@ -150,8 +150,8 @@ def _separate(
         for part in ("train", "val", "test"):
             others = {shown[example.id] for example in own[other][part]}
             drawn = in_common(own[task][part], shown, others, seed, task, other, part)
-            ours = set(drawn[: len(drawn) // 2])
-            own[task][part] = tuple(example for example in own[task][part] if shown[example.id] in ours)
+            ours, theirs = set(drawn[: len(drawn) // 2]), set(drawn[len(drawn) // 2 :])
+            own[task][part] = tuple(example for example in own[task][part] if shown[example.id] not in theirs)
             own[other][part] = tuple(example for example in own[other][part] if shown[example.id] not in ours)
     return own
 
