@@ -66,10 +66,11 @@ def _per_class(
     budget: Mapping[str, int], strata: Mapping[str, Sequence[Example]], output: Output, task: str
 ) -> Iterator[str]:
     """What is wrong with a budget per class."""
-    yield from unknown_classes(budget, output, task)
     for name, number in budget.items():
         available = len(strata.get(name, ()))
-        if name in output.classes and number > available:
+        if name not in output.classes:
+            yield from unknown_classes({name: number}, output, task)
+        elif number > available:
             wanted = _wanted(number, f" of '{name}'")
             yield f"task '{task}': labeled: {wanted} wanted, the train part has {available}"
 

@@ -1,20 +1,19 @@
-"""Whether the sources of each task have the classes and structures that its head learns, and its budget names."""
+"""Whether the sources of each task have the classes and structures that its head learns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.budget import unknown_classes
 from ssmtl.data.empty_parts import what_lacks
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import TaskSpec
 
 
 def check_known(tasks: Mapping[str, tuple[TaskSpec, Output]], examples: Mapping[str, Sequence[Example]]) -> None:
-    """Before anything is split, so that a misspelt name is not taken for an empty part. :param examples: by source.
+    """Before anything is split, so that what is missing is not taken for an empty part. :param examples: by source.
 
-    :raises DataError: for each source without a class or structure of the head, or without any labelled image, and for
-        each class that a budget names and the head lacks; of all tasks.
+    :raises DataError: for each source without a class or structure of the head, or without any labelled image; of all
+        tasks.
     """
     problems = [
         problem for task, (spec, output) in tasks.items() for problem in _problems(task, spec, output, examples)
@@ -34,7 +33,6 @@ def _problems(task: str, spec: TaskSpec, output: Output, examples: Mapping[str, 
     for source in dict.fromkeys(spec.evaluate_on.values()):
         if source != spec.source and (lacks := what_lacks(examples[source], output)):
             yield f"task '{task}': the source '{source}' has nothing to evaluate on: {lacks}"
-    yield from unknown_classes(spec.labeled, output, task)
 
 
 def check_classes(task: str, where: str, examples: Sequence[Example], output: Output) -> None:

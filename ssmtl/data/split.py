@@ -6,7 +6,7 @@ from typing import Any
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.budget import choose, is_labeled
+from ssmtl.data.budget import choose, is_labeled, unknown_classes
 from ssmtl.data.disjoint import in_common
 from ssmtl.data.empty_parts import why_empty
 from ssmtl.data.identity import Person
@@ -61,13 +61,17 @@ def split_tasks(
             )
         return DomainPart(source=source, ids=ids)
 
-    tests = {
-        task: {domain: test(task, source, output) for domain, source in spec.evaluate_on.items()}
-        for task, (spec, output) in tasks.items()
-    }
+    problems: list[str] = []
+    tests = {}
+    for task, (spec, output) in tasks.items():
+        try:
+            tests[task] = {domain: test(task, source, output) for domain, source in spec.evaluate_on.items()}
+        except DataError as error:
+            problems += [*error.problems, *unknown_classes(spec.labeled, output, task)]
+    if problems:
+        raise DataError(*problems)
     kept, left_out = _without_tested(tasks, restricted, tests, persons)
     result: dict[str, TaskSplit] = {}
-    problems: list[str] = []
     for task, (spec, output) in tasks.items():
         try:
             check_classes(task, f"the train part of the source '{spec.source}'", restricted[task]["train"], output)

@@ -41,7 +41,7 @@ def test_numbers_per_source_and_part(tmp_path):
     parts = re.findall(r"^(?:diagnosis|lungs) +(unlabelled|validation|test, in_domain) +\w+ +(\d+) +(\d+)", shown, re.M)
     assert len(parts) == 6
     assert all(images == patients != "0" for _, images, patients in parts)
-    assert "have no errors" in shown
+    assert "nor has what its sources list; only a run decodes images and masks" in shown
     assert "in common" not in shown
     assert "copies with other" not in shown
 
@@ -65,7 +65,36 @@ def test_copies_that_contradict_and_sources_that_share(tmp_path):
     assert "source chex: of 1 image there are copies with other labels" in shown
     assert "source chex: patients 'Other' and 'other': one person or two?" in shown
     assert "sources chex and jsrt have 40 images and 40 patients in common" in shown
-    assert re.search(r"task diagnosis: \d+ images left out, whose patients are tested or validate elsewhere", shown)
+    assert re.search(r"task diagnosis: \d+ images left out of training, whose patients are tested or validate", shown)
+
+
+def test_images_in_no_part_are_counted_alike_by_check_run_and_report(tmp_path):
+    """Each patient has three images, of which not all are labelled."""
+    folder = own_images(tmp_path, count=60)
+    lines = [line.split(",") for line in (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()]
+    for number, line in enumerate(lines[1:]):
+        line[3] = f"q{number // 3}"
+    (folder / "manifest.csv").write_text("\n".join(map(",".join, lines)) + "\n", encoding="utf-8")
+    entry = {"use": "manifest", "root": folder.name, "patient": "patient", "label": "diagnosis"}
+    (tmp_path / "my_sources.yaml").write_text(yaml.safe_dump({"chex": entry}), encoding="utf-8")
+    code, shown, err = checked_alone(tmp_path, "check")
+    assert code == 0, err
+    parts = {name: row(shown, "diagnosis", *name.split(), "chex")[0] for name in ("unlabelled", "validation")}
+    parts["test"] = int(re.search(r"test, in_domain +chex +(\d+)", shown)[1])
+    lost = 60 - sum(parts.values())
+    assert lost > 0
+    assert f"task diagnosis: {lost} images left out of training, whose patients are tested or validate" in shown
+    code, shown, err = checked_alone(tmp_path, "run", "--out", tmp_path / "run")
+    assert code == 0, err
+    assert f"{lost} left out, whose patients are tested or validate" in " ".join(shown.split())
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert f"{lost} left out, whose patients are tested or validate" in page
+
+
+def checked_alone(folder, command, *more):
+    set_to = settings(*(one for one in SMALL if "lungs" not in one and "widths" not in one), "train.steps=2")
+    options = ("--sources", folder / "my_sources.yaml", "--data-root", folder)
+    return call(command, "enc_ssl", *set_to, *options, *more)
 
 
 def test_data_with_an_error_are_refused_and_missing_data_are_said(tmp_path):

@@ -166,16 +166,24 @@ HEART = Output("masks", ("lung", "heart"))
             {"s": partly(), "b": masked("lung")},
             "'b' has nothing to evaluate on: none of its images is labelled",
         ),
-        (
-            {"t": (spec(labeled={"a": 5, "bb": 5}), OUTPUT)},
-            {"s": partly(20, 3, every=1)},
-            r"task 't': labeled: no class 'bb' \(did you mean 'b'\?\)$",
-        ),
     ],
 )
 def test_what_a_source_lacks_is_named(tasks, sources, message):
     with pytest.raises(DataError, match=message):
         split(tasks, sources)
+
+
+def test_an_empty_test_part_has_a_reason_and_hides_no_misspelt_class():
+    tasks = {"t": (spec(labeled={"a": 5, "bb": 5}), OUTPUT)}
+    with pytest.raises(DataError) as caught:
+        split(tasks, {"s": partly(20, 3, every=1)}, {"s": entry(test=0.01)})
+    first, second = caught.value.problems
+    assert first == (
+        "task 't': the source 's' has no test images with labels to evaluate on: 'test: 0.01' draws none of its 3 images "
+        "with labels, by whole patients and in proportion to the classes; ask for more with 'test: NUMBER' in its entry "
+        "of the sources file"
+    )
+    assert second == "task 't': labeled: no class 'bb' (did you mean 'b'?)"
 
 
 def test_why_there_are_no_validation_images():
