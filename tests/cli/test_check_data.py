@@ -7,6 +7,7 @@ import yaml
 from command_line import call, own_images, readme_sources, settings
 
 from ssmtl.data.file_hashes import FILE_HASHES
+from ssmtl.evaluation.per_image import read_patients
 
 SMALL = (
     "backbone.widths=[4,4,8,8,8]",
@@ -89,6 +90,26 @@ def test_images_in_no_part_are_counted_alike_by_check_run_and_report(tmp_path):
     assert f"{lost} left out, whose patients are tested or validate" in " ".join(shown.split())
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert f"{lost} left out, whose patients are tested or validate" in page
+
+
+def test_the_patients_of_check_and_of_the_report_are_persons(tmp_path):
+    """Each image is there twice, under two patients' names."""
+    folder = own_images(tmp_path, count=60)
+    header, *lines = (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    for line in list(lines):
+        image, label, mask, patient = line.split(",")
+        copy = image.replace(".png", "_again.png")
+        shutil.copy(folder / image, folder / copy)
+        lines.append(",".join((copy, label, mask, f"again {patient}")))
+    (folder / "manifest.csv").write_text("\n".join((header, *lines)) + "\n", encoding="utf-8")
+    entry = {"use": "manifest", "root": folder.name, "patient": "patient", "label": "diagnosis"}
+    (tmp_path / "my_sources.yaml").write_text(yaml.safe_dump({"chex": entry}), encoding="utf-8")
+    shown = checked_alone(tmp_path, "check")[1]
+    images, persons = map(int, re.search(r"test, in_domain +chex +(\d+) +(\d+)", shown).groups())
+    assert images == 2 * persons > 0
+    assert checked_alone(tmp_path, "run", "--out", tmp_path / "run")[0] == 0
+    patients = read_patients(tmp_path / "run" / "per_image.csv")["diagnosis", "in_domain"]
+    assert (len(patients), len(set(patients.values()))) == (images, persons)
 
 
 def checked_alone(folder, command, *more):

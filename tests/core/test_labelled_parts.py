@@ -179,9 +179,9 @@ def test_an_empty_test_part_has_a_reason_and_hides_no_misspelt_class():
         split(tasks, {"s": partly(20, 3, every=1)}, {"s": entry(test=0.01)})
     first, second = caught.value.problems
     assert first == (
-        "task 't': the source 's' has no test images with labels to evaluate on: 'test: 0.01' draws none of its 3 images "
-        "with labels, by whole patients and in proportion to the classes; ask for more with 'test: NUMBER' in its entry "
-        "of the sources file"
+        "task 't': the source 's' has no test images with labels to evaluate on: 'test: 0.01' draws none of its 3 "
+        "images with labels, by whole patients and in proportion to the classes; ask for more with 'test: NUMBER' in "
+        "its entry of the sources file"
     )
     assert second == "task 't': labeled: no class 'bb' (did you mean 'b'?)"
 
