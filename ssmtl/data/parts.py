@@ -59,30 +59,42 @@ def _carve(
 ) -> tuple[list[Example], list[Example]]:
     """About `number` labelled images, whole patients, each class in proportion; and all the rest.
 
+    The order of patients does not depend on the task, so that two tasks that score the same ones mostly draw the same.
+
     :param names: of the patients, by image id. :param known: ids of the labelled images.
     """
     candidates = [example for example in examples if example.id in known]
     if number >= len(candidates):
         has = counted(len(candidates), "image" if len(candidates) == len(examples) else "labelled image")
         raise DataError(f"the source '{source}' has {has} to train on; {part}: {number} cannot be carved out")
-    by_patient: dict[str, list[Example]] = defaultdict(list)
-    for example in candidates:
-        by_patient[names[example.id]].append(example)
-    strata: dict[str, list[str]] = defaultdict(list)
-    for patient in sorted(by_patient):
-        strata[_stratum(by_patient[patient])].append(patient)
+    ranks = {
+        patients[index]: place / len(patients)
+        for stratum, of_patients in _strata(examples, names).items()
+        for patients in [sorted(of_patients)]
+        for place, index in enumerate(permutation(len(patients), seed, "part", source, part, stratum))
+    }
     taken: set[str] = set()
-    for stratum, patients in sorted(strata.items()):
-        images = sum(len(by_patient[patient]) for patient in patients)
-        wanted, got = number * images / len(candidates), 0
-        for index in permutation(len(patients), seed, "part", source, part, stratum):
-            size = len(by_patient[patients[index]])
+    for by_patient in _strata(candidates, names).values():
+        wanted, got = number * sum(by_patient.values()) / len(candidates), 0
+        for patient in sorted(by_patient, key=lambda patient: (ranks[patient], patient)):
+            size = by_patient[patient]
             if got + size / 2 > wanted:
                 break
-            taken.add(patients[index])
+            taken.add(patient)
             got += size
     carved = [example for example in examples if names[example.id] in taken]
     return carved, [example for example in examples if names[example.id] not in taken]
+
+
+def _strata(examples: Sequence[Example], names: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """By stratum and patient, the number of images. :param names: of the patients, by image id."""
+    by_patient: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_patient[names[example.id]].append(example)
+    strata: dict[str, dict[str, int]] = defaultdict(dict)
+    for patient, images in by_patient.items():
+        strata[_stratum(images)][patient] = len(images)
+    return strata
 
 
 def patient_names(examples: Sequence[Example], persons: Mapping[str, Person]) -> dict[str, str]:
