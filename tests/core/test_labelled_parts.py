@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from made_examples import example
@@ -124,6 +125,25 @@ def test_another_tasks_training_set_is_tested_on_images_that_can_be_scored():
     found = split(tasks, {"s": rows, "u": other})
     assert len(found["lungs"].test["out"].ids) == 5
     assert all(rows[int(one[1:])].masks for one in found["lungs"].test["out"].ids)
+
+
+def test_the_parts_of_a_wholly_labelled_set_are_those_of_earlier_versions():
+    rows = partly(labelled=200, per_patient=2, every=1)
+    parts = parts_of("s", rows, entry(), 0)
+    digest = sha256(" ".join(row.id for part in ("val", "test") for row in parts[part]).encode()).hexdigest()[:16]
+    assert digest == "f998bae031d20dae"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tasks_that_score_the_same_patients_mostly_draw_the_same(seed):
+    """Of a patient's three images, one or two lack a label or a mask."""
+    rows = tuple(
+        example(n, *("ab"[n // 3 % 2],) * (n % 7 > 1), masks=("lung",) * (n % 5 > 1), patient=f"p{n // 3}")
+        for n in range(300)
+    )
+    found = split({"t": (spec(), OUTPUT), "lungs": (spec(), LUNGS)}, {"s": rows}, seed=seed)
+    first, second = ({rows[int(one[1:])].patient for one in part.test["in"].ids} for part in found.values())
+    assert len(first & second) >= 0.6 * len(first)
 
 
 @pytest.mark.parametrize("seed", range(3))
