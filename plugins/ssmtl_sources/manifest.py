@@ -48,9 +48,9 @@ class Manifest:
         outside: bool = False,
     ) -> None:
         if label is not None and labels is not None:
-            raise DataError("source manifest: both 'label' and 'labels' are given; expected one of them")
+            raise DataError("both 'label' and 'labels' are given; expected one of them")
         if mask is not None and masks is not None:
-            raise DataError("source manifest: both 'mask' and 'masks' are given; expected one of them")
+            raise DataError("both 'mask' and 'masks' are given; expected one of them")
         self._folders = folders
         self._root = root
         self._file = file

@@ -29,9 +29,9 @@ def check_pattern(pattern: str) -> None:
     try:
         groups = re.compile(pattern).groups
     except (re.error, RecursionError, OverflowError) as error:
-        raise DataError(f"source folders: patient '{pattern}' is not a regular expression: {error}") from error
+        raise DataError(f"patient '{pattern}' is not a regular expression: {error}") from error
     if groups < 1:
-        raise DataError(f"source folders: patient '{pattern}' has no group; expected one, like '^(P[0-9]+)_'")
+        raise DataError(f"patient '{pattern}' has no group; expected one, like '^(P[0-9]+)_'")
 
 
 def patients_in(paths: Sequence[str], pattern: str, root: str) -> list[str]:
@@ -48,7 +48,7 @@ def patients_in(paths: Sequence[str], pattern: str, root: str) -> list[str]:
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise DataError(
-            f"source folders: patient '{pattern}' takes more than {SECONDS:g} s for the {len(names)} names in {root}; "
+            f"patient '{pattern}' takes more than {SECONDS:g} s for the {len(names)} names in {root}; "
             "repetitions inside repetitions, such as (a+)+, are slow"
         ) from error
     patients: list[str | None] = json.loads(done.stdout)

@@ -65,7 +65,7 @@ def check(
         return
     with _rehashed() if rehash else nullcontext():
         _check_data(experiment, loaded.plugins, folders, console)
-    _end(console, f"{loaded.where} and its data have no errors")
+    _end(console, f"{loaded.where} has no errors, nor has what its sources list; only a run decodes images and masks")
 
 
 def _end(console: Console, text: str) -> None:

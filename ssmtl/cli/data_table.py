@@ -26,7 +26,7 @@ def print_data(
 ) -> None:
     """:param doubts: about people, one sentence each.
 
-    :param left_out: by task, how many images its training and validation lost to others' test and validation."""
+    :param left_out: by task, how many images are in no part, since whom they show is tested or validates."""
     table = _table("source", "images", "patients", "labelled", "with masks", "copies")
     for name, counts in sources.items():
         numbers = (counts.images, counts.patients, counts.labeled, counts.masked, counts.copies)

@@ -26,7 +26,6 @@ from ssmtl.cli.loading import (
 )
 from ssmtl.importing import uncollected
 from ssmtl.runs.signals import stoppable
-from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +63,7 @@ def run(
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     with uncollected():
+        from ssmtl.cli.skipped import print_skipped
         from ssmtl.cli.tables import print_plan, print_results
         from ssmtl.contracts.folders import Folders
         from ssmtl.data.doubts import doubts_of
@@ -104,8 +104,7 @@ def run(
     for doubt in doubts_of(data.files):
         warn(doubt)
     for source, skipped in data.skipped.items():
-        images = counted(len(skipped), "image")
-        console.print(f"[yellow]{escape(source)}: {images} left out: cannot be decoded", highlight=False)
+        print_skipped(console, source, skipped)
     print_plan(console, plan_of(experiment, data.tasks))
     with _reserved(folder, new=earlier is None and out is None and not resumes) as folder:
         place = escape(str(folder.path))

@@ -105,6 +105,13 @@ def print_results(console: Console, results: "Results") -> None:
             whole = metric in facts and facts[metric].is_count
             table.add_row(escape(head), *(_number(values.get(metric), whole) for values in domains.values()))
         console.print(table, highlight=False)
+    for name, numbers in results.excluded.items():
+        for domain, number in numbers.items():
+            if number:
+                lost = (
+                    f"{counted(number, 'image')} left out, since they, or whom they show, trained or selected the model"
+                )
+                console.print(f"{name}, {domain}: {lost}", markup=False, highlight=False, soft_wrap=True)
     selected = results.selected
     which = f"best on validation, of step {selected.step}" if selected.by == "validation" else "of the last step"
     console.print(

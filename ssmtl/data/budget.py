@@ -47,6 +47,16 @@ def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: in
     return sorted(chosen, key=lambda example: order[example.id])
 
 
+def unknown_classes(budget: Budget, output: Output, task: str) -> list[str]:
+    """One sentence for each class of the budget that the head lacks."""
+    names = budget if isinstance(budget, Mapping) else ()
+    return [
+        f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})"
+        for name in names
+        if name not in output.classes
+    ]
+
+
 def _wanted(number: int, of: str = "") -> str:
     """'1 image is', "30 images of 'normal' are"."""
     return f"{counted(number, 'image')}{of} {'is' if number == 1 else 'are'}"
@@ -59,7 +69,7 @@ def _per_class(
     for name, number in budget.items():
         available = len(strata.get(name, ()))
         if name not in output.classes:
-            yield f"task '{task}': labeled: no class '{name}' ({nearest(name, output.classes)})"
+            yield from unknown_classes({name: number}, output, task)
         elif number > available:
             wanted = _wanted(number, f" of '{name}'")
             yield f"task '{task}': labeled: {wanted} wanted, the train part has {available}"

@@ -1,7 +1,7 @@
 """Train, validation and test parts of a source: the data set's own, else carved out by patient, stratified by class."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, SplitName
@@ -20,15 +20,24 @@ Parts = Mapping[SplitName, tuple[Example, ...]]
 
 
 def parts_of(
-    name: str, examples: Sequence[Example], entry: SourceEntry, seed: int, persons: Mapping[str, Person] | None = None
+    name: str,
+    examples: Sequence[Example],
+    entry: SourceEntry,
+    seed: int,
+    persons: Mapping[str, Person] | None = None,
+    labeled: Collection[str] | None = None,
 ) -> Parts:
     """Three disjoint parts; all images of a patient are in one of them.
 
     A data set without any split of its own is carved (val: 0.15, test: 0.2 unless its entry says otherwise). One with
-    a split of its own keeps it; a missing part is carved only if the entry asks for it.
+    a split of its own keeps it; a missing part is carved only if the entry asks for it. What is carved is drawn among
+    the patients of labelled images, and its size is one of labelled images.
 
     :param persons: by image id, whom it shows; copies under several patients' names are carved together.
+    :param labeled: ids of the images that a task can score; None: all. The others go where their patient goes, to the
+        train part if the patient has no labelled image.
     """
+    known = {example.id for example in examples} if labeled is None else set(labeled)
     own: dict[SplitName, list[Example]] = {"train": [], "val": [], "test": []}
     for example in examples:
         own[example.split or "train"].append(example)
@@ -36,44 +45,63 @@ def parts_of(
     wanted: dict[SplitName, float | int | None] = {"test": entry.test, "val": entry.val}
     if not official:
         wanted = {"test": entry.test or DEFAULT_TEST, "val": entry.val or DEFAULT_VAL}
-    total, names = len(own["train"]), _first_names(examples, persons or {})
+    total, names = sum(example.id in known for example in own["train"]), patient_names(examples, persons or {})
     for part, size in wanted.items():
         if size is not None and not own[part]:
             number = round(size * total) if isinstance(size, float) else size
-            own[part], own["train"] = _carve(own["train"], number, seed, name, part, names)
+            own[part], own["train"] = _carve(own["train"], number, seed, name, part, names, known)
     _check_patients(name, own)
     return {part: tuple(members) for part, members in own.items()}
 
 
 def _carve(
-    examples: list[Example], number: int, seed: int, source: str, part: str, names: Mapping[str, str]
+    examples: list[Example], number: int, seed: int, source: str, part: str, names: Mapping[str, str], known: set[str]
 ) -> tuple[list[Example], list[Example]]:
-    """About `number` images, whole patients, each class in proportion. :param names: of the patients, by image id."""
-    if number >= len(examples):
-        has = counted(len(examples), "image")
+    """About `number` labelled images, whole patients, each class in proportion; and all the rest.
+
+    The order of patients does not depend on the task, so that two tasks that score the same ones mostly draw the same.
+
+    :param names: of the patients, by image id. :param known: ids of the labelled images.
+    """
+    candidates = [example for example in examples if example.id in known]
+    if number >= len(candidates):
+        has = counted(len(candidates), "image" if len(candidates) == len(examples) else "labelled image")
         raise DataError(f"the source '{source}' has {has} to train on; {part}: {number} cannot be carved out")
-    by_patient: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        by_patient[names[example.id]].append(example)
-    strata: dict[str, list[str]] = defaultdict(list)
-    for patient in sorted(by_patient):
-        strata[_stratum(by_patient[patient])].append(patient)
+    ranks = {
+        patients[index]: place / len(patients)
+        for stratum, of_patients in _strata(examples, names).items()
+        for patients in [sorted(of_patients)]
+        for place, index in enumerate(permutation(len(patients), seed, "part", source, part, stratum))
+    }
     taken: set[str] = set()
-    for stratum, patients in sorted(strata.items()):
-        images = sum(len(by_patient[patient]) for patient in patients)
-        wanted, got = number * images / len(examples), 0
-        for index in permutation(len(patients), seed, "part", source, part, stratum):
-            size = len(by_patient[patients[index]])
+    for by_patient in _strata(candidates, names).values():
+        wanted, got = number * sum(by_patient.values()) / len(candidates), 0
+        for patient in sorted(by_patient, key=lambda patient: (ranks[patient], patient)):
+            size = by_patient[patient]
             if got + size / 2 > wanted:
                 break
-            taken.add(patients[index])
+            taken.add(patient)
             got += size
     carved = [example for example in examples if names[example.id] in taken]
     return carved, [example for example in examples if names[example.id] not in taken]
 
 
-def _first_names(examples: Sequence[Example], persons: Mapping[str, Person]) -> dict[str, str]:
-    """By image id, the first in the alphabet of the names under which the source has the patient."""
+def _strata(examples: Sequence[Example], names: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """By stratum and patient, the number of images. :param names: of the patients, by image id."""
+    by_patient: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_patient[names[example.id]].append(example)
+    strata: dict[str, dict[str, int]] = defaultdict(dict)
+    for patient, images in by_patient.items():
+        strata[_stratum(images)][patient] = len(images)
+    return strata
+
+
+def patient_names(examples: Sequence[Example], persons: Mapping[str, Person]) -> dict[str, str]:
+    """By image id, the first in the alphabet of the names under which the source has the patient.
+
+    :param persons: by image id, whom it shows; an image that is not there shows the patient that it names.
+    """
     names: dict[object, str] = {}
     for example in examples:
         person = persons.get(example.id, example.patient)

@@ -15,7 +15,8 @@ from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import Decoded
 from ssmtl.data.split_file import TaskSplit
-from ssmtl.errors import DataError, nearest
+from ssmtl.data.targets import targets_of
+from ssmtl.errors import DataError
 from ssmtl.wording import counted
 
 
@@ -23,7 +24,7 @@ from ssmtl.wording import counted
 class Rows:
     """Some images of one source, with what one task knows about them.
 
-    :param ids: names of the images. :param patients: of each image.
+    :param ids: names of the images. :param patients: of each image; one name for each person.
     :param keys: 64-bit identities for the random streams.
     :param targets: class indices (-1: unknown) or multi-hot rows; None for masks, which are read with the images.
     :param channels: the task's structures among the decoded masks.
@@ -56,7 +57,7 @@ class Rows:
 class TaskData:
     """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only.
 
-    :param left_out: by part, images that it lost, since whom they show is tested or validates.
+    :param left_out: as in `TaskSplit`.
     """
 
     labeled: Rows
@@ -67,12 +68,16 @@ class TaskData:
 
 
 def task_data(
-    split: TaskSplit, output: Output, examples: Mapping[str, Sequence[Example]], decoded: Mapping[str, Decoded]
+    split: TaskSplit,
+    output: Output,
+    examples: Mapping[str, Sequence[Example]],
+    decoded: Mapping[str, Decoded],
+    patients: Mapping[str, Mapping[str, str]] | None = None,
 ) -> TaskData:
-    """The task's rows, as named by the split."""
+    """The task's rows, as named by the split. :param patients: by source, as in `rows_of`."""
 
     def rows(source: str, ids: Sequence[str], labeled: bool = True) -> Rows:
-        return rows_of(source, ids, output, examples[source], decoded[source], labeled)
+        return rows_of(source, ids, output, examples[source], decoded[source], labeled, (patients or {}).get(source))
 
     tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
     own = split.source
@@ -88,10 +93,12 @@ def rows_of(
     examples: Sequence[Example],
     decoded: Decoded,
     labeled: bool = True,
+    patients: Mapping[str, str] | None = None,
 ) -> Rows:
     """The rows with these ids, with the targets of a head of this output.
 
     :param labeled: whether they are to be learned from or scored, so that each needs its label or masks.
+    :param patients: by image id, what its patient is called where it has several names; None: as the source says.
     :raises DataError: for a label that is not a class of the head, or one that is missing.
     """
     finder = {example.id: place for place, example in enumerate(examples)}
@@ -104,45 +111,14 @@ def rows_of(
         )
     places = np.array([finder[name] for name in ids], dtype=np.int64)
     masks = output.kind == "masks"
-    targets = None if masks else _labels([examples[place] for place in places], output, source)
+    targets = targets_of([examples[place] for place in places], output, source)
     keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
     channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
-    patients = tuple(examples[place].patient for place in places)
-    return Rows(tuple(ids), patients, keys, decoded, places, targets, channels)
+    names = patients or {}
+    shown = tuple(names.get(examples[place].id, examples[place].patient) for place in places)
+    return Rows(tuple(ids), shown, keys, decoded, places, targets, channels)
 
 
 def _identity(source: str, name: str) -> int:
     text = f"{source}\x1f{name}".encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def _labels(examples: Sequence[Example], output: Output, source: str) -> Tensor:
-    if output.kind == "multilabel":
-        for example in examples:
-            for label in sorted(example.labels or ()):
-                _check_class(label, example, output, source)
-        known = [[float(name in (example.labels or ())) for name in output.classes] for example in examples]
-        return torch.tensor(known, dtype=torch.float32).reshape(len(examples), len(output.classes))
-    return torch.tensor([_class(example, output, source) for example in examples], dtype=torch.int64)
-
-
-def _class(example: Example, output: Output, source: str) -> int:
-    if not example.labels:
-        return -1
-    if len(example.labels) > 1:
-        labels = ", ".join(sorted(example.labels))
-        raise DataError(
-            f"the source '{source}': {example.id} has several labels ({labels}); "
-            "the head has one label per image (multilabel: false)"
-        )
-    (label,) = example.labels
-    _check_class(label, example, output, source)
-    return output.classes.index(label)
-
-
-def _check_class(label: str, example: Example, output: Output, source: str) -> None:
-    if label not in output.classes:
-        raise DataError(
-            f"the source '{source}': {example.id} is labelled '{label}', which is not a class of the head "
-            f"({nearest(label, output.classes)}); rename it with 'rename:' in the sources file, where null drops it"
-        )

@@ -1,17 +1,20 @@
 """The split of a run: for each task, which images are labelled, unlabelled, validation and test."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.budget import choose, is_labeled
+from ssmtl.data.budget import choose, is_labeled, unknown_classes
 from ssmtl.data.disjoint import in_common
+from ssmtl.data.empty_parts import why_empty
 from ssmtl.data.identity import Person
-from ssmtl.data.parts import parts_of
+from ssmtl.data.parts import Parts, parts_of
 from ssmtl.data.pool import SourceFiles
+from ssmtl.data.scorable import check_classes, check_known
 from ssmtl.data.split_file import DomainPart, TaskSplit
-from ssmtl.errors import DataError, nearest
+from ssmtl.errors import DataError
 from ssmtl.recipe.models import TaskSpec
 
 
@@ -20,32 +23,71 @@ def split_tasks(
 ) -> dict[str, TaskSplit]:
     """A pure function of the sources' examples and the seed.
 
+    Each task's validation and test part is drawn among the patients of images that are labelled for it. Images without
+    a label stay in its unlabelled pool, unless their patient is in a validation or test part.
+
     :param select: whether weights are selected by validation, so that each task needs validation images.
     :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images; with
         the mistakes of all tasks.
     """
+    check_known(tasks, files.examples)
     persons = {name: files.persons(name) for name in files.examples}
-    parts = {
-        name: dict(parts_of(name, examples, files.entries[name], seed, persons[name]))
-        for name, examples in files.examples.items()
-    }
-    restricted = _separate(tasks, parts, seed, persons)
+
+    @cache
+    def parts(source: str, output: Output) -> Parts:
+        examples = files.examples[source]
+        known = {example.id for example in examples if is_labeled(example, output)}
+        return parts_of(source, examples, files.entries[source], seed, persons[source], known)
+
+    drawn = {task: parts(spec.source, output) for task, (spec, output) in tasks.items()}
+    restricted = _separate(tasks, drawn, seed, persons)
     trained = {spec.source for spec, _ in tasks.values()}
-    whole = {name: _test_part(files.examples[name], parts[name]["test"], name in trained) for name in parts}
-    tests = {
-        task: {
-            domain: _test(task, source, own["test"] if source == spec.source else whole[source], output)
-            for domain, source in spec.evaluate_on.items()
-        }
-        for (task, (spec, output)), own in zip(tasks.items(), restricted.values(), strict=True)
-    }
-    kept, left_out = _without_tested(tasks, restricted, tests, persons)
-    result: dict[str, TaskSplit] = {}
+
+    def test(task: str, source: str, output: Output) -> DomainPart:
+        """A source that no task trains on and that has no split of its own is a test set as a whole."""
+        examples = files.examples[source]
+        if source == tasks[task][0].source:
+            candidates = restricted[task]["test"]
+        elif source in trained or any(example.split for example in examples):
+            candidates = parts(source, output)["test"]
+        else:
+            candidates = examples
+        ids = _ids(example for example in candidates if is_labeled(example, output))
+        if not ids:
+            why = why_empty("test", examples, candidates, output, files.entries[source])
+            what = "masks" if output.kind == "masks" else "labels"
+            raise DataError(
+                f"task '{task}': the source '{source}' has no test images with {what} to evaluate on: {why}"
+            )
+        return DomainPart(source=source, ids=ids)
+
     problems: list[str] = []
+    tests = {}
     for task, (spec, output) in tasks.items():
         try:
-            _check_classes(task, spec.source, restricted[task]["train"], output)
-            result[task] = _split_of(task, spec, output, kept[task], seed, select, tests[task], left_out[task])
+            tests[task] = {domain: test(task, source, output) for domain, source in spec.evaluate_on.items()}
+        except DataError as error:
+            problems += [*error.problems, *unknown_classes(spec.labeled, output, task)]
+    if problems:
+        raise DataError(*problems)
+    kept, left_out = _without_tested(tasks, restricted, tests, persons)
+    result: dict[str, TaskSplit] = {}
+    for task, (spec, output) in tasks.items():
+        try:
+            check_classes(task, f"the train part of the source '{spec.source}'", restricted[task]["train"], output)
+            labeled, unlabeled = _pools(task, spec, output, kept[task]["train"], seed)
+            val = _ids(example for example in kept[task]["val"] if is_labeled(example, output))
+            if select and not val:
+                source, entry = files.examples[spec.source], files.entries[spec.source]
+                why = why_empty("val", source, restricted[task]["val"], output, entry)
+                raise DataError(
+                    f"task '{task}': the source '{spec.source}' has no validation images with "
+                    f"{'masks' if output.kind == 'masks' else 'labels'}: {why}, or set train.select_by: last"
+                )
+            result[task] = TaskSplit(
+                source=spec.source, labeled=labeled, unlabeled=unlabeled, val=val, test=tests[task],
+                left_out=left_out[task],
+            )  # fmt: skip
         except DataError as error:
             problems += error.problems
     if problems:
@@ -53,30 +95,15 @@ def split_tasks(
     return result
 
 
-def _split_of(
-    task: str, spec: TaskSpec, output: Output, own: Mapping[str, Sequence[Example]], seed: int, select: bool,
-    test: dict[str, DomainPart], left_out: dict[str, int],
-) -> TaskSplit:  # fmt: skip
-    """:param own: the task's train and validation part, without whoever is tested."""
-    labeled = choose(own["train"], spec.labeled, output, seed, task)
+def _pools(
+    task: str, spec: TaskSpec, output: Output, train: Sequence[Example], seed: int
+) -> tuple[list[str], list[str]]:
+    """Ids of the labelled and of the unlabelled images of the train part."""
+    labeled = choose(train, spec.labeled, output, seed, task)
     if not labeled:
         raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")
     known = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
-    val = [example for example in own["val"] if is_labeled(example, output)]
-    if select and not val:
-        raise DataError(
-            f"task '{task}': the source '{spec.source}' has no validation images. Give it some (split=val), carve "
-            "them out of the train part with 'val: 0.15' in its entry of the sources file, "
-            "or set train.select_by: last"
-        )
-    return TaskSplit(
-        source=spec.source,
-        labeled=_ids(labeled),
-        unlabeled=_ids(example for example in own["train"] if example.id not in known),
-        val=_ids(val),
-        test=test,
-        left_out=left_out,
-    )
+    return _ids(labeled), _ids(example for example in train if example.id not in known)
 
 
 def _without_tested(
@@ -86,7 +113,8 @@ def _without_tested(
     persons: Mapping[str, Mapping[str, Person]],
 ) -> tuple[dict[str, dict[str, tuple[Example, ...]]], dict[str, dict[str, int]]]:
     """Each task's train and validation part without whoever is tested, and its train part without whoever validates,
-    by any task: all tasks share the network. Also how many images each part lost.
+    by any task: all tasks share the network. Also how many images each part lost; the train part too those without a
+    label for the task that went with their patient to its validation or test part, where they are of no use.
     """
     tested = {persons[part.source][one] for parts in tests.values() for part in parts.values() for one in part.ids}
     sources = {task: spec.source for task, (spec, _) in tasks.items()}
@@ -104,6 +132,8 @@ def _without_tested(
             for part, people in excluded.items()
         }
         left_out[task] = {part: len(own[task][part]) - len(kept[task][part]) for part in excluded}
+        bare = [one for one in (*kept[task]["val"], *own[task]["test"]) if not is_labeled(one, tasks[task][1])]
+        left_out[task]["train"] += len(bare)
     return kept, left_out
 
 
@@ -111,8 +141,11 @@ def _separate(
     tasks: Mapping[str, tuple[TaskSpec, Output]], parts: Mapping[str, Mapping[Any, tuple[Example, ...]]], seed: int,
     persons: Mapping[str, Mapping[str, Person]],
 ) -> dict[str, dict[str, tuple[Example, ...]]]:  # fmt: skip
-    """Each task's own parts: two tasks of one source with `disjoint_from` share its patients equally."""
-    own = {task: dict(parts[spec.source]) for task, (spec, _) in tasks.items()}
+    """Each task's own parts: two tasks of one source with `disjoint_from` share its patients equally.
+
+    :param parts: by task, those of its source.
+    """
+    own = {task: dict(of_source) for task, of_source in parts.items()}
     for task, (spec, _) in tasks.items():
         other = spec.disjoint_from
         if other is None or tasks[other][0].source != spec.source:
@@ -121,36 +154,10 @@ def _separate(
         for part in ("train", "val", "test"):
             others = {shown[example.id] for example in own[other][part]}
             drawn = in_common(own[task][part], shown, others, seed, task, other, part)
-            ours = set(drawn[: len(drawn) // 2])
-            own[task][part] = tuple(example for example in own[task][part] if shown[example.id] in ours)
+            ours, theirs = set(drawn[: len(drawn) // 2]), set(drawn[len(drawn) // 2 :])
+            own[task][part] = tuple(example for example in own[task][part] if shown[example.id] not in theirs)
             own[other][part] = tuple(example for example in own[other][part] if shown[example.id] not in ours)
     return own
-
-
-def _test_part(examples: tuple[Example, ...], test: tuple[Example, ...], trained_on: bool) -> tuple[Example, ...]:
-    """A source that no task trains on and that has no split of its own is a test set as a whole."""
-    return test if trained_on or any(example.split for example in examples) else examples
-
-
-def _test(task: str, source: str, candidates: Sequence[Example], output: Output) -> DomainPart:
-    labeled = _ids(example for example in candidates if is_labeled(example, output))
-    if not labeled:
-        what = "masks" if output.kind == "masks" else "labels"
-        raise DataError(f"task '{task}': the source '{source}' has no test images with {what} to evaluate on")
-    return DomainPart(source=source, ids=labeled)
-
-
-def _check_classes(task: str, source: str, examples: Sequence[Example], output: Output) -> None:
-    if output.kind == "masks":
-        present = {name for example in examples if example.masks for name in example.masks}
-    else:
-        present = {label for example in examples for label in example.labels or ()}
-    for name in output.classes:
-        if name not in present:
-            what = "structure" if output.kind == "masks" else "class"
-            raise DataError(
-                f"task '{task}': no image of the source '{source}' has the {what} '{name}' ({nearest(name, present)})"
-            )
 
 
 def _ids(examples: Iterable[Example]) -> list[str]:

@@ -25,7 +25,7 @@ class DomainPart(FileModel):
 class TaskSplit(FileModel):
     """Ids of images by part; `test` by domain, each with a source of its own.
 
-    :param left_out: images that the train and the validation part lost, since whom they show is tested or validates.
+    :param left_out: images that the train and the validation part lack, since whom they show is tested or validates.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ssmtl.errors import Problem, nearest
 from ssmtl.recipe.components import Component
-from ssmtl.recipe.models import Recipe, TaskSpec
+from ssmtl.recipe.models import Recipe, SourceEntry, TaskSpec
 from ssmtl.registry.options import check_options
 from ssmtl.registry.plugins import Plugins
 
@@ -25,12 +25,23 @@ def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
         problems += _named(source.disjoint_from, recipe.sources, "source", f"sources.{name}.disjoint_from")
         if source.disjoint_from == name:
             problems.append(Problem(f"sources.{name}.disjoint_from", "a source cannot be disjoint from itself"))
+        if source.share != SourceEntry.model_fields["share"].default and not _shares(name, recipe):
+            what = "does nothing, since the source is disjoint from no other"
+            problems.append(Problem(f"sources.{name}.share", what, "add disjoint_from: SOURCE, or remove the share"))
     for name, task in recipe.tasks.items():
         problems += _task(name, task, recipe)
     if recipe.train.select_by == "validation" and not any(task.metrics for task in recipe.tasks.values()):
         what, hint = "no task has metrics to select by", "name some, or set select_by: last"
         problems.append(Problem("train.select_by", what, hint))
     return problems
+
+
+def _shares(source: str, recipe: Recipe) -> bool:
+    """Whether the source's `share` divides it and another source, because of its entry or of a task."""
+    if recipe.sources[source].disjoint_from is not None:
+        return True
+    others = (task.disjoint_from for task in recipe.tasks.values() if task.source == source)
+    return any(other in recipe.tasks and recipe.tasks[other].source != source for other in others if other)
 
 
 def _with_hints(problems: list[Problem], where: str, kind: str, component: Component) -> list[Problem]:

@@ -14,10 +14,12 @@ from ssmtl.data.cache import Decoded, decode
 from ssmtl.data.entry import Progress, no_progress
 from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import fingerprint_of
+from ssmtl.data.parts import patient_names
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit
+from ssmtl.data.targets import check_labels
 from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.recipe.models import Recipe, SourceEntry
@@ -71,12 +73,15 @@ class NamedSource:
 def make_source(recipe: Recipe, plugins: Plugins, folders: Folders, name: str) -> NamedSource:
     """The source that the recipe calls `name`.
 
-    :raises PluginError: if it cannot be built.
+    :raises PluginError: if it cannot be built. :raises DataError: naming it, if its options cannot be used.
     """
     component = recipe.sources[name]
     entry = plugins["source"][component.use]
     with blaming(f"the source '{name}'", entry, "while it was built"):
-        return NamedSource(name, build(entry.make, component.use, component.options, folders), entry)
+        try:
+            return NamedSource(name, build(entry.make, component.use, component.options, folders), entry)
+        except DataError as error:
+            raise DataError(f"source '{name}': {error}") from error
 
 
 def prepare(
@@ -108,7 +113,11 @@ def prepare(
     if any(images.skipped for images in decoded.values()):
         files, decoded = _without_skipped(files, decoded)
         splits = _split(experiment, files, split_file)
-    data = {task.name: task_data(splits[task.name], task.output, files.examples, decoded) for task in experiment.tasks}
+    patients = {name: patient_names(files.examples[name], files.persons(name)) for name in decoded}
+    data = {
+        task.name: task_data(splits[task.name], task.output, files.examples, decoded, patients)
+        for task in experiment.tasks
+    }
     skipped = {name: images.skipped for name, images in decoded.items() if images.skipped}
     return ExperimentData(data, splits, skipped, fingerprints, files)
 
@@ -171,8 +180,11 @@ def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) 
     if split_file is None and recipe.split is not None:
         split_file = Path(recipe.split)
     if split_file is not None:
-        return read_split(split_file, tasks, files)
-    return split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
+        splits = read_split(split_file, tasks, files)
+    else:
+        splits = split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
+    check_labels(splits, {name: output for name, (_, output) in tasks.items()}, files.examples)
+    return splits
 
 
 def _structures(experiment: Experiment) -> dict[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import decode
+from ssmtl.data.empty_parts import what_lacks
 from ssmtl.data.entry import Progress, no_progress
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.data.pool import examples_of
@@ -104,11 +105,10 @@ def evaluate_run(
         if not ids and request.optional:
             continue
         if not ids:
-            why = (
-                f": all its {counted(len(asked), 'image')}, or whom they show, trained or selected the model"
-                if asked
-                else ""
-            )
+            if asked:
+                why = f": all its {counted(len(asked), 'image')}, or whom they show, trained or selected the model"
+            else:
+                why = f": {what_lacks(listed[name], task.output) or 'none of its test images is labelled'}"
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
         with make(name).decoding():
             rows = _rows(recipe, request, ids, listed[name], progress)

@@ -14,12 +14,16 @@ class Selected(FileModel):
 
 
 class Budget(FileModel):
-    """How many images of a task training could use, and how. Unlabelled: 0 if no strategy asks for them."""
+    """How many images of a task training could use, and how. Unlabelled: 0 if no strategy asks for them.
+
+    :param left_out: images in no part, since whom they show is in a validation or test part.
+    """
 
     labeled: Count
     unlabeled: Count
     unlabeled_includes_labeled: bool = True
     val: Count
+    left_out: Count = 0
     labeled_classes: dict[str, Count] = {}
 
 

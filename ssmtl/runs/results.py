@@ -69,5 +69,6 @@ def _budget(task: Task, data: TaskData) -> Budget:
         unlabeled=len(data.unlabeled) if used else 0,
         unlabeled_includes_labeled=used and task.spec.unlabeled_includes_labeled,
         val=len(data.val),
+        left_out=sum(data.left_out.values()),
         labeled_classes=labeled_classes(task, data),
     )

@@ -312,6 +312,34 @@ def test_a_table_without_validation_rows(my_images, out):
     )
 
 
+def test_a_label_that_is_no_class_is_found_by_check_too(my_images):
+    table = my_images / "manifest.csv"
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    chosen = [line for line in lines[1:] if line[1] == "normal"][-3:]
+    for line in chosen:
+        line[1] = "tb"
+    table.write_text("\n".join(",".join(line) for line in lines))
+    sources = ("--sources", my_images.parent / "my_sources.yaml", "--data-root", my_images.parent)
+    result = call("check", "multimix", *settings(*SMALL), *sources)
+    refused(result, "is labelled 'tb', which is not a class of the head")
+    assert "no errors" not in result[1]
+
+
+def test_a_source_that_cannot_be_built_is_named(my_images, out):
+    refused(
+        run_on(my_images, out, "sources.jsrt.masks={lung: lung}"),
+        "Error: source 'jsrt': both 'mask' and 'masks' are given; expected one of them",
+    )
+
+
+def test_a_share_that_does_nothing_is_refused(my_images, out):
+    refused(
+        run_on(my_images, out, "sources.chex.share=0.3"),
+        "--set sources.chex.share=0.3: does nothing, since the source is disjoint from no other "
+        "(add disjoint_from: SOURCE, or remove the share)",
+    )
+
+
 @pytest.mark.parametrize(("task", "column", "what"), [("diagnosis", 1, "label"), ("lungs", 2, "mask")])
 def test_a_test_image_that_lost_its_label_is_not_scored_as_wrong(task, column, what, my_images, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
@@ -437,7 +465,8 @@ def test_corrupt_images_can_be_left_out(my_images, tmp_path):
     assert {name for reasons in skipped.values() for name in reasons} == corrupt
     for source, reasons in skipped.items():
         assert f"{source}: {len(reasons)} image" in shown
-        assert "left out" in shown
+        assert "left out (on_error: skip)" in shown
+        assert all(f"  {name}: {reason}" in shown for name, reason in reasons.items())
         assert all("is not an image" in reason for reason in reasons.values())
     split = json.loads((out / "split.json").read_text())["tasks"]
     used = {name for task in split.values() for part in ("labeled", "unlabeled", "val") for name in task[part]}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ssmtl.cli.skipped import print_skipped
 from ssmtl.cli.tables import print_plan, print_results
 from ssmtl.events import Evaluated, RunStarted
 from ssmtl.runs.console import LiveConsole, PlainConsole
@@ -159,6 +160,34 @@ def test_counts_in_the_results_have_no_decimals():
     lines = console.file.getvalue().splitlines()
     assert any("Dice" in line and " 1.000 " in line for line in lines)
     assert any("empty reference (masks)" in line and " 12 " in line for line in lines)
+
+
+def test_the_results_say_how_many_images_were_left_out():
+    results = Results(
+        name="run", seed=0, selected=Selected(by="last", step=7), recipe_hash="abc", tasks={},
+        excluded={"lungs": {"jsrt": 12, "mcu": 0}, "diagnosis": {"chex": 1}},
+    )  # fmt: skip
+    console = shown()
+    print_results(console, results)
+    said = " ".join(console.file.getvalue().split())
+    assert "lungs, jsrt: 12 images left out, since they, or whom they show, trained or selected the model" in said
+    assert "diagnosis, chex: 1 image left out" in said
+    assert "mcu" not in said
+
+
+def test_skipped_images_are_named_with_the_reason_up_to_three():
+    console = shown()
+    print_skipped(console, "jsrt", {"a.png": "mask [m.png] has the EXIF orientation 1"})
+    said = console.file.getvalue().splitlines()
+    assert said == [
+        "jsrt: 1 image left out (on_error: skip):",
+        "  a.png: mask [m.png] has the EXIF orientation 1",
+    ]
+    console = shown()
+    print_skipped(console, "jsrt", {f"{number}.png": "why" for number in range(5)})
+    said = console.file.getvalue().splitlines()
+    assert said[0] == "jsrt: 5 images left out (on_error: skip); 3 of them, all are in results.json:"
+    assert said[1:] == [f"  {number}.png: why" for number in range(3)]
 
 
 def test_numbers_have_their_plural():

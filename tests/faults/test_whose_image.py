@@ -159,6 +159,7 @@ def test_no_pair_of_task_and_source_scores_who_trained(finished, tmp_path, task,
     scored = results["counts"][task][source]["images"]
     assert scored == sum(row[3] not in known for row in own.rows)
     assert results["excluded"][task][source] == 60 - scored > 0
+    assert f"{task}, {source}: {60 - scored} image" in ended.out
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ PLAIN = (*NO_DROPOUT, CONFIDENT, SGD)
 AVERAGED = (*PLAIN, "balancer.use=uncertainty")
 # Against a single process five steps are compared: later a borderline pseudo-label may flip by a rounding difference.
 NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
+NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
 RUNS = (

@@ -41,7 +41,8 @@ def _budget(budget: Budget | None) -> str:
         return "budget not recorded"
     labeled, unlabeled, val = (whole(size).text for size in (budget.labeled, budget.unlabeled, budget.val))
     pool = f", {unlabeled} unlabelled" if budget.unlabeled else ""
-    return f"{labeled} labelled{pool}, {val} for validation"
+    lost = f", {whole(budget.left_out).text} left out: their patients are in validation or test parts"
+    return f"{labeled} labelled{pool}, {val} for validation" + (lost if budget.left_out else "")
 
 
 def _length(results: Results) -> str:
