@@ -22,6 +22,8 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     console.print(
         f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}", highlight=False
     )
+    at_once, total = plan["rows_per_pass"], plan["rows_per_step"]
+    passes = "of all tasks together" if at_once == total else f"of all tasks, at most {at_once} at once"
     average = f"; evaluated: their moving average (EMA {plan['ema']:g})" if plan["ema"] else ""
     table = _facts()
     table.add_row(
@@ -31,7 +33,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     )
     table.add_row(
         "[dim]training",
-        f"{counted(plan['steps'], 'step')}, each on {counted(plan['rows_per_pass'], 'image')} of all tasks together "
+        f"{counted(plan['steps'], 'step')}, each on {counted(plan['rows_per_step'], 'image')} {passes} "
         f"(about {plan['megabytes']} MB); optimizer {escape(plan['optimizer'])}; balancer {escape(plan['balancer'])}",
     )
     table.add_row("[dim]weights", f"{_kept(plan['select_by'])}{average}")

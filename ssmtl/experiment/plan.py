@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from ssmtl.data.rows import TaskData
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.memory import bytes_per_row
+from ssmtl.experiment.micro_batch import rows_of_a_pass
 from ssmtl.experiment.task import Task
 from ssmtl.recipe.components import Ramp
 
 
 def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) -> dict[str, Any]:
-    """Tasks, views, rows of one pass, parameters; with `data`, the numbers of images too."""
+    """Tasks, views, rows of a step and, on a CPU, of one pass, parameters; with `data`, the numbers of images too."""
     recipe = experiment.recipe
     parameters = sum(parameter.numel() for parameter in experiment.model.parameters())
     tasks = {task.name: _task(task, data[task.name] if data is not None else None) for task in experiment.tasks}
-    rows = experiment.rows
+    rows, limit = experiment.rows, rows_of_a_pass(experiment, torch.device("cpu"))
     return {
         "name": recipe.name,
         "seed": recipe.seed,
@@ -25,8 +28,9 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "balancer": recipe.balancer.use,
         "parameters": parameters,
         "steps": recipe.train.steps,
-        "rows_per_pass": rows,
-        "megabytes": round(bytes_per_row(experiment) * rows / 1e6),
+        "rows_per_step": rows,
+        "rows_per_pass": min(rows, limit or rows),
+        "megabytes": round(bytes_per_row(experiment) * min(rows, limit or rows) / 1e6),
         "optimizer": f"{recipe.optimizer.use}, learning rate {recipe.optimizer.lr:g}, schedule {recipe.schedule.use}",
         "select_by": recipe.train.select_by,
         "ema": recipe.train.ema,

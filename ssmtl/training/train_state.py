@@ -11,9 +11,9 @@ from ssmtl.data.rows import TaskData
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.begin import begin
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.micro_batch import rows_of_a_pass
 from ssmtl.model.coupled_rows import running_statistics
 from ssmtl.model.ema import Ema
-from ssmtl.training.micro_batch import rows_of_a_pass
 from ssmtl.training.render import Shard
 from ssmtl.training.schedule import make_optimizer
 

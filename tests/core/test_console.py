@@ -59,7 +59,8 @@ def test_the_plan_says_which_weights_are_kept(select_by, said):
     console = shown()
     plan = {
         "name": "multimix", "seed": 0, "recipe_hash": "abc", "parameters": 1234, "image": "1 × 32 × 32",
-        "backbone": "encoder", "steps": 1, "rows_per_pass": 1, "megabytes": 3, "optimizer": "adam, schedule step",
+        "backbone": "encoder", "steps": 1, "rows_per_step": 1, "rows_per_pass": 1, "megabytes": 3,
+        "optimizer": "adam, schedule step",
         "balancer": "fixed", "select_by": select_by, "ema": None, "tasks": {},
     }  # fmt: skip
     print_plan(console, plan)
@@ -84,7 +85,8 @@ def planned(**task):
     console = shown()
     plan = {
         "name": "multimix", "seed": 0, "recipe_hash": "abc", "parameters": 1234, "image": "1 × 32 × 32",
-        "backbone": "encoder", "steps": 1, "rows_per_pass": 1, "megabytes": 3, "optimizer": "adam, schedule step",
+        "backbone": "encoder", "steps": 1, "rows_per_step": 1, "rows_per_pass": 1, "megabytes": 3,
+        "optimizer": "adam, schedule step",
         "balancer": "fixed", "select_by": "last", "ema": None, "tasks": {"t": TASK | task},
     }  # fmt: skip
     print_plan(console, plan)

@@ -30,7 +30,7 @@ def test_it_validates_and_assembles(name):
     experiment = assemble(recipe, PLUGINS)
     plan = plan_of(experiment)
     views = {name: sum(task["views"].values()) for name, task in plan["tasks"].items()}
-    assert 0 < plan["rows_per_pass"] <= sum(views.values())
+    assert 0 < plan["rows_per_pass"] <= plan["rows_per_step"] <= sum(views.values())
     assert all(task.metrics and task.spec.evaluate_on for task in experiment.tasks)
     assert all(term.strategy.views <= set(task.views) for task in experiment.tasks for term in task.terms)
 
@@ -123,7 +123,7 @@ def test_multimix_has_the_papers_hyper_parameters():
     plan = plan_of(experiment)
     rows = {name: sum(task["views"].values()) for name, task in plan["tasks"].items()}
     assert rows == {"diagnosis": 30, "lungs": 20}, "m images of each stream, and the strong views"
-    assert plan["rows_per_pass"] == 40, "the weak views give pseudo-labels and carry no gradient"
+    assert plan["rows_per_step"] == 40, "the weak views give pseudo-labels and carry no gradient"
 
 
 def test_mixmatch_is_one_task_with_mixmatch_alone():
