@@ -10,6 +10,9 @@ from ssmtl import GradientBalancer, SsmtlError
 
 Name = Literal["UPGrad", "MGDA", "PCGrad", "CAGrad", "IMTLG", "AlignedMTL", "DualProj", "ConFIG", "Mean", "Sum"]
 
+Option = bool | int | float | str | list[float] | None
+"""Of an aggregator's constructor; a list becomes a tensor."""
+
 
 class Aggregated(GradientBalancer):
     """One of TorchJD's aggregators combines the tasks' gradients on the backbone.
@@ -22,7 +25,7 @@ class Aggregated(GradientBalancer):
     """
 
     def __init__(
-        self, _tasks: tuple[str, ...], /, *, aggregator: Name = "UPGrad", options: dict[str, float] | None = None
+        self, _tasks: tuple[str, ...], /, *, aggregator: Name = "UPGrad", options: dict[str, Option] | None = None
     ) -> None:
         super().__init__()
         self.aggregator: Any = _made(aggregator, options or {})
@@ -31,17 +34,18 @@ class Aggregated(GradientBalancer):
         self, gradients: Float[Tensor, "tasks parameters"], losses: Float[Tensor, " tasks"], step: int
     ) -> Float[Tensor, " parameters"]:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(step)
+            torch.default_generator.manual_seed(step)
             combined: Tensor = self.aggregator(gradients)
         return combined
 
 
-def _made(name: str, options: dict[str, float]) -> Any:
+def _made(name: str, options: dict[str, Option]) -> Any:
     try:
         from torchjd import aggregation
     except ImportError as error:
         raise SsmtlError("the balancer torchjd needs the extra 'torchjd': pip install 'ssmtl[torchjd]'") from error
     try:
-        return getattr(aggregation, name)(**options)
-    except TypeError as error:
+        given = {key: torch.tensor(one) if isinstance(one, list) else one for key, one in options.items()}
+        return getattr(aggregation, name)(**given)
+    except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"aggregator {name}: {error}") from error

@@ -42,8 +42,10 @@ class TaskFacts:
     def output_of(self, task: str) -> Output:
         """What another task's logits mean.
 
-        :raises ValueError: if there is no such task.
+        :raises ValueError: if there is no such task, or it is the task itself.
         """
+        if task == self.task:
+            raise ValueError(f"'{task}' is the task itself; expected another one")
         try:
             return self.outputs[task]
         except KeyError:

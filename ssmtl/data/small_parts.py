@@ -17,4 +17,4 @@ def warn_of_small_parts(splits: Mapping[str, TaskSplit]) -> None:
         sizes = {"validation": len(split.val), **{domain: len(part.ids) for domain, part in split.test.items()}}
         small += [f"{task} {part} ({counted(size, 'image')})" for part, size in sizes.items() if size < FEW]
     if small:
-        warn(f"scores on fewer than {FEW} images depend much on chance: {', '.join(small)}")
+        warn(f"scores on fewer than {FEW} images depend heavily on chance: {', '.join(small)}")

@@ -36,8 +36,11 @@ def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
         where = f"tasks.{name}.bridge"
         for read in sorted(bridge.reads | bridge.learns_from):
             if read not in recipe.tasks:
-                what = f"reads the task '{read}', which is not in the recipe"
+                verb = "reads" if read in bridge.reads else "learns from"
+                what = f"{verb} the task '{read}', which is not in the recipe"
                 yield Problem(where, what, nearest(read, recipe.tasks))
+        if name in bridge.learns_from:
+            yield Problem(where, f"learns from '{name}', its own task", "name another task")
         path = _cycle(parts.bridges, name, (name,))
         for read in sorted(bridge.reads & parts.heads.keys()):
             kind = parts.heads[read].output.kind

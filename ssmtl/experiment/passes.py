@@ -8,9 +8,11 @@ from math import gcd
 import torch
 from torch import Tensor
 
+from ssmtl.contracts.outputs import Outputs
 from ssmtl.contracts.shapes import Images
 from ssmtl.contracts.strategy import TaskPredictor
 from ssmtl.contracts.view import Batch, View
+from ssmtl.errors import SsmtlError
 from ssmtl.experiment.strategy_outputs import Autocast, StrategyOutputs
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel, NetworkOutput
@@ -28,6 +30,17 @@ class StrategyBatch:
     def name(self) -> str:
         """For the log: 'task.strategy'."""
         return f"{self.task.name}.{self.term.name}"
+
+    def loss(self, outputs: Outputs, progress: float) -> Tensor:
+        """The strategy's loss of these rows.
+
+        :raises SsmtlError: if it is not one number.
+        """
+        loss = self.term.strategy.loss(self.batch, outputs, progress)
+        if not isinstance(loss, Tensor) or loss.ndim:
+            found = f"of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"that is a {type(loss).__name__}"
+            raise SsmtlError(f"the strategy '{self.name}' gives a loss {found}, expected one number")
+        return loss
 
     def part(self, number: int, of: int) -> "StrategyBatch":
         """Number `number` (from 0) of so many equal parts of its rows."""
@@ -69,8 +82,19 @@ class Pass:
 
 @torch.no_grad()
 def prepared(task: Task, term: Term, batch: Batch, predict: TaskPredictor) -> StrategyBatch:
-    """The strategy's batch, prepared from its views of the task's batch."""
-    return StrategyBatch(task, term, term.strategy.prepare(batch.keep(term.strategy.views), predict))
+    """The strategy's batch, prepared from its views of the task's batch.
+
+    :raises SsmtlError: if it is none, or if what it has for a view is not row-aligned with the images.
+    """
+    own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
+    who = f"the strategy '{task.name}.{term.name}'"
+    if not isinstance(own, Batch):
+        raise SsmtlError(f"{who}: prepare returns {type(own).__name__}, expected an ssmtl.Batch")
+    for view, images in own.images.items():
+        for what, rows in (("targets", own.targets), ("random keys", own.streams), ("samples", own.samples)):
+            if view in rows and len(rows[view]) != len(images):
+                raise SsmtlError(f"{who}: prepare gives {len(images)} images and {len(rows[view])} {what} of {view}")
+    return StrategyBatch(task, term, own)
 
 
 def passes(parts: Sequence[StrategyBatch], limit: int | None) -> Iterator[Pass]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ssmtl.contracts.outputs import Outputs
 from ssmtl.contracts.shapes import Features, Images, Logits
 from ssmtl.contracts.view import View
+from ssmtl.errors import nearest
 from ssmtl.model.multi_task_model import MultiTaskModel, NetworkOutput
 
 Autocast = Callable[[], AbstractContextManager[Any]]
@@ -46,6 +47,8 @@ class StrategyOutputs(Outputs):
 
     def features(self, view: View, *, bridged: bool = True) -> Features:
         """As in the contract."""
+        if view not in self._places:
+            raise ValueError(f"features of {view}: this strategy's views are {', '.join(map(str, self._places))}")
         levels = self._decoded.bridged if bridged else self._decoded.encoded
         return tuple(level[self._places[view]] for level in levels)
 
@@ -56,6 +59,8 @@ class StrategyOutputs(Outputs):
 
     def of(self, task: str, view: View) -> Logits:
         """As in the contract."""
+        if task not in self._model.heads:
+            raise ValueError(f"there is no task '{task}' ({nearest(task, self._model.heads.keys())})")
         encoded = self.features(view, bridged=False)
         with self._autocast():
-            return self._model.decode(task, self._images[self._places[view]], encoded).logits.float()
+            return self._model.decode(task, self._images[self._places[view]], encoded, self._task).logits.float()

@@ -53,17 +53,21 @@ class FrozenTask:
 
 @dataclass(frozen=True)
 class TaskGuide(FrozenTask):
-    """See `ssmtl.contracts.bridge.Guide`. :param images, encoded: of the rows that the bridge is given."""
+    """See `ssmtl.contracts.bridge.Guide`.
 
+    :param reader: the task whose bridge asks. :param images, encoded: of the rows that it is given.
+    """
+
+    reader: str
     images: Images
     encoded: Features
 
     def own_features(self) -> Features:
         """The task's own features of those rows, with gradient."""
-        reader = self.model.bridges[self.images_of]
+        reader = self.model.bridges[self.reader]
         assert isinstance(reader, Bridge)
         if self.task not in reader.learns_from:
-            raise ValueError(f"the bridge of '{self.images_of}' does not name '{self.task}' in learns_from")
+            raise ValueError(f"the bridge of '{self.reader}' does not name '{self.task}' in learns_from")
         if self.task not in self.model.bridges:
             return self.encoded
         bridge = self.model.bridges[self.task]

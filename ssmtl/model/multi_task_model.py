@@ -79,7 +79,7 @@ class MultiTaskModel(nn.Module):
         if task not in self.bridges:
             return {}
         bridge, encoded = self._bridge(task), self.encode(task, images)
-        return bridge.maps(images, encoded, self._guides(task, images, encoded))
+        return bridge.maps(images, encoded, self._guides(task, images, encoded, task))
 
     def output(self, task: str) -> Output:
         """What the task's logits mean."""
@@ -87,7 +87,7 @@ class MultiTaskModel(nn.Module):
 
     def features_of(self, task: str, images: Images, images_of: str) -> Features:
         """The features that one task's head reads. :param images_of: the task whose images they are."""
-        return self._bridged(task, images, self.encode(images_of, images))
+        return self._bridged(task, images, self.encode(images_of, images), images_of)
 
     def encode(self, task: str, images: Images) -> Features:
         """The backbone's features of one task's images."""
@@ -105,14 +105,17 @@ class MultiTaskModel(nn.Module):
         features: Features = self.backbone(images)
         return features
 
-    def decode(self, task: str, images: Images, encoded: Features) -> "NetworkOutput":
-        """One task's bridge and head, on features of some rows. :param images: of the rows, in [0, 1]."""
-        bridged = self._bridged(task, images, encoded)
+    def decode(self, task: str, images: Images, encoded: Features, images_of: str | None = None) -> "NetworkOutput":
+        """One task's bridge and head, on features of some rows.
+
+        :param images: of the rows, in [0, 1]. :param images_of: the task whose images they are, if not its own.
+        """
+        bridged = self._bridged(task, images, encoded, images_of or task)
         return NetworkOutput(encoded, bridged, self.head(task, bridged))
 
-    def _bridged(self, task: str, images: Images, encoded: Features) -> Features:
+    def _bridged(self, task: str, images: Images, encoded: Features, images_of: str) -> Features:
         if task in self.bridges:
-            encoded = self._bridge(task)(images, encoded, self._guides(task, images, encoded))
+            encoded = self._bridge(task)(images, encoded, self._guides(task, images, encoded, images_of))
         return encoded
 
     def head_of(self, task: str) -> Head:
@@ -131,9 +134,10 @@ class MultiTaskModel(nn.Module):
         assert isinstance(bridge, Bridge)
         return bridge
 
-    def _guides(self, task: str, images: Images, encoded: Features) -> dict[str, Guide]:
+    def _guides(self, task: str, images: Images, encoded: Features, images_of: str) -> dict[str, Guide]:
         bridge = self._bridge(task)
-        return {name: TaskGuide(self, name, task, images, encoded) for name in bridge.reads | bridge.learns_from}
+        names = bridge.reads | bridge.learns_from
+        return {name: TaskGuide(self, name, images_of, task, images, encoded) for name in names}
 
 
 @dataclass(frozen=True)

@@ -36,16 +36,15 @@ def _again(state: TrainState, seen: Seen, progress: float) -> dict[str, Tensor]:
     """The tasks' losses on the same rows with the weights that the step led to."""
     losses: dict[str, Tensor] = {}
     model = state.experiment.model
-    for one in passes([*seen.parts.values()], state.rows):
-        with state.fabric.autocast():
-            decoded = model.decoded(one.rows)
-        for part in one.parts:
-            outputs = one.outputs_of(part, decoded, model, state.fabric.autocast)
-            owner = state.experiment.recipe.balanced(part.task.name, part.term.name)
-            loss = (
-                one.share * part.term.entry.weight_at(progress) * part.term.strategy.loss(part.batch, outputs, progress)
-            )
-            losses[owner] = losses[owner] + loss if owner in losses else loss
+    with model.with_dropout():
+        for one in passes([*seen.parts.values()], state.rows):
+            with state.fabric.autocast():
+                decoded = model.decoded(one.rows)
+            for part in one.parts:
+                outputs = one.outputs_of(part, decoded, model, state.fabric.autocast)
+                owner = state.experiment.recipe.balanced(part.task.name, part.term.name)
+                loss = one.share * part.term.entry.weight_at(progress) * part.loss(outputs, progress)
+                losses[owner] = losses[owner] + loss if owner in losses else loss
     return losses
 
 

@@ -99,7 +99,7 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
         for part in one.parts:
             outputs = one.outputs_of(part, decoded, experiment.model, state.fabric.autocast)
             owner = experiment.recipe.balanced(part.task.name, part.term.name)
-            loss = one.share * part.term.strategy.loss(part.batch, outputs, progress)
+            loss = one.share * part.loss(outputs, progress)
             weighted[owner] = weighted.get(owner, 0) + part.term.entry.weight_at(progress) * loss
             seen.add(part.name, loss, outputs)
         gradients.add(weighted)
@@ -119,10 +119,12 @@ def training_step(state: TrainState, step: int, *, diagnose: bool = False, compa
 
 
 def _event(state: TrainState, step: int, result: StepResult, speed: float, seconds: float) -> StepEnded:
+    """Losses are means over the processes; diagnostics are of this one's rows."""
+    total, *losses = state.averaged(torch.stack([result.total, *result.losses.values()]).float()).tolist()
     return StepEnded(
         step=step + 1,
-        total=result.total.item(),
-        losses={name: loss.item() for name, loss in result.losses.items()},
+        total=total,
+        losses=dict(zip(result.losses, losses, strict=True)),
         diagnostics={name: value.item() for name, value in result.diagnostics.items()},
         learning_rate=state.optimizer.param_groups[0]["lr"],
         rows_per_second=speed,

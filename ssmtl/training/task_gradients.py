@@ -1,12 +1,13 @@
 """The gradient of each task's loss, kept apart until the balancer has seen all losses."""
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import Tensor
 
 from ssmtl.contracts.balancer import Balancer, GradientBalancer
+from ssmtl.errors import SsmtlError
+from ssmtl.training.finite import NotFiniteError
 from ssmtl.training.gradients import cosines, gradients_of
 from ssmtl.training.train_state import TrainState
 
@@ -46,14 +47,14 @@ class TaskGradients:
     def combine(self, balancer: Balancer, step: int) -> Tensor:
         """Set every parameter's `.grad` as the balancer says; returns the total loss, detached."""
         if self.whole:
-            total = cast(Tensor, balancer(self.losses))
+            total = self._total(balancer, self.losses)
             self.state.fabric.backward(total)
             return total.detach()
         self._begin(None)
         if isinstance(balancer, GradientBalancer):
             return self._combined(balancer, step)
         leaves = {task: loss.detach().requires_grad_() for task, loss in self.losses.items()}
-        total = cast(Tensor, balancer(leaves))
+        total = self._total(balancer, leaves)
         weights = torch.autograd.grad(total, list(leaves.values()), retain_graph=True, allow_unused=True)
         if any(parameter.requires_grad for parameter in balancer.parameters()):
             self.state.fabric.backward(total)
@@ -77,13 +78,37 @@ class TaskGradients:
         losses = self.state.averaged(losses)
         with torch.no_grad():
             finite = bool(torch.isfinite(matrix.sum() + losses.sum()))  # else the step ends with an error
-            combined = balancer.combine(matrix, losses, step) * scale if finite else matrix.sum(0)
+            combined = self._checked(balancer.combine(matrix, losses, step), matrix) if finite else matrix.sum(0)
         sizes = [self.parameters[place].numel() for place in shared]
-        for place, part in zip(shared, torch.split(combined, sizes), strict=True):
+        for place, part in zip(shared, torch.split(combined * scale, sizes), strict=True):
             parameter = self.parameters[place]
             parameter.grad = part.view_as(parameter).to(parameter.dtype)
         total: Tensor = balancer(self.losses)
         return total.detach()
+
+    def _total(self, balancer: Balancer, losses: Mapping[str, Tensor]) -> Tensor:
+        """:raises SsmtlError: if it is not one number that can be differentiated."""
+        total = balancer(losses)
+        if not isinstance(total, Tensor) or total.ndim or not total.requires_grad:
+            found = f"a tensor of shape {tuple(total.shape)}" if isinstance(total, Tensor) else type(total).__name__
+            detached = ", detached" if isinstance(total, Tensor) and not total.requires_grad else ""
+            raise SsmtlError(f"{self._who()} gives {found}{detached}; expected one number with a gradient")
+        return total
+
+    def _checked(self, combined: Tensor, matrix: Tensor) -> Tensor:
+        """:raises SsmtlError: if it has another shape. :raises NotFiniteError: if the balancer made it so."""
+        shape = tuple(combined.shape) if isinstance(combined, Tensor) else type(combined).__name__
+        if shape != (matrix.shape[1],):
+            what = f"combines gradients of shape {tuple(matrix.shape)} into {shape}"
+            raise SsmtlError(f"{self._who()} {what}, expected ({matrix.shape[1]},)")
+        if not torch.isfinite(combined.sum()):
+            raise NotFiniteError((f"what {self._who()} makes of finite gradients",))
+        return combined
+
+    def _who(self) -> str:
+        experiment = self.state.experiment
+        origin = experiment.origins.get("balancer")
+        return f"the balancer {experiment.recipe.balancer.use}" + (f" of plugin {origin}" if origin else "")
 
     def _reached(self) -> list[int]:
         """The shared parameters that some task's loss reaches, in any process."""

@@ -1,6 +1,5 @@
 """What a strategy may ask of its own task before the step: logits that give no parameter a gradient."""
 
-from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -37,7 +36,7 @@ def predictor_of(state: TrainState, task: str, strategy: Strategy) -> TaskPredic
         rows = state.rows or len(images)
         if not training:
             return torch.cat([model.predictor(task)(some) for some in torch.split(images, rows)])
-        with state.fabric.autocast(), torch.no_grad(), nullcontext() if weights == "student" else model.with_dropout():
+        with state.fabric.autocast(), torch.no_grad(), model.with_dropout():
             return torch.cat([model.logits(task, some).float() for some in torch.split(images, rows)])
 
     return predict

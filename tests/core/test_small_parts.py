@@ -20,7 +20,7 @@ def test_the_small_parts_of_all_tasks_are_one_warning():
     with pytest.warns(SsmtlWarning) as caught:
         warn_of_small_parts({"a": split(FEW, here=FEW - 1, there=FEW), "b": split(1, here=FEW)})
     (warning,) = caught
-    assert "fewer than 10 images depend much on chance: a here (9 images), b validation (1 image)" in str(
+    assert "fewer than 10 images depend heavily on chance: a here (9 images), b validation (1 image)" in str(
         warning.message
     )
 

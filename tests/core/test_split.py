@@ -284,7 +284,10 @@ def other_of_a_patient(content):
         (lambda content: content["tasks"].update(tt=content["tasks"].pop("t")), "no task 't' .*did you mean 'tt'"),
         (lambda content: content["tasks"]["t"].update(source="u"), "split over 'u', but the recipe has 's'"),
         (lambda content: content["tasks"]["t"]["labeled"].append("ghost"), "no image 'ghost'"),
-        (lambda content: content["tasks"]["t"].update(labeled=3), r"split.json: tasks.t.labeled: .*list, found 3"),
+        (
+            lambda content: content["tasks"]["t"].update(labeled=3),
+            r"split.json: tasks.t.labeled: .*list, such as \[3\], found 3",
+        ),
         (lambda content: content["tasks"]["t"].update(labeled=[]), "no labelled image"),
         (
             lambda content: content["tasks"]["t"]["val"].append(5),

@@ -36,7 +36,7 @@ def killed_and_resumed(arguments, tmp_path, first):
     assert killed.code == -9, killed.out
     again = command([*arguments, "--out", cut, "--resume", "auto"], log)
     assert again.code == 0, again.out
-    assert not [line for line in again.out.splitlines() if "Warning" in line and "few images" not in line], again.out
+    assert not [line for line in again.out.splitlines() if "Warning" in line and "fewer than" not in line], again.out
     return cut
 
 

@@ -72,7 +72,7 @@ def test_cross_stitch_is_equation_1():
         for layer in bridge.layers:
             torch.nn.init.normal_(layer.weight)
     encoded = model.backbone((rows - 0.5) / 0.25)
-    guide = TaskGuide(model, "other", "one", rows, encoded)
+    guide = TaskGuide(model, "other", "one", "one", rows, encoded)
     found = model.bridges["one"](rows, encoded, {"other": guide})
     for place, level in enumerate(encoded):
         ours, theirs = (
@@ -95,7 +95,7 @@ def test_one_tasks_loss_trains_the_other_tasks_layers():
 
 def test_features_of_a_task_that_the_bridge_does_not_name_are_refused():
     model, rows = stitched(), images(2, 32)
-    guide = TaskGuide(model, "one", "one", rows, model.backbone(rows))
+    guide = TaskGuide(model, "one", "one", "one", rows, model.backbone(rows))
     with pytest.raises(ValueError, match="the bridge of 'one' does not name 'one' in learns_from"):
         guide.own_features()
 
