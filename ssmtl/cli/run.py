@@ -85,8 +85,8 @@ def run(
     hinting = partial(hinting_at_its_plugins, earlier, local or ()) if earlier else nullcontext
     with hinting(), uncollected():
         loaded = load(wanted, sources, overrides, seed, local, allow)
-    folder = earlier or _folder(loaded.recipe, out, resume == "auto")
-    resumes = resume is not None and folder.is_started
+    folder, new = (earlier, False) if earlier else _folder(loaded.recipe, out, resume == "auto")
+    resumes = resume is not None and not new and folder.is_started
     if resumes:
         check_recipe(folder, loaded.recipe, force)
         if folder.is_finished and not _more_steps(folder, loaded.recipe):
@@ -106,7 +106,7 @@ def run(
     for source, skipped in data.skipped.items():
         print_skipped(console, source, skipped)
     print_plan(console, plan_of(experiment, data.tasks))
-    with _reserved(folder, new=earlier is None and out is None and not resumes) as folder:
+    with _reserved(folder, new) as folder:
         place = escape(str(folder.path))
         console.print(f"{'resuming' if resumes else 'run folder'} [bold]{place}[/]", highlight=False)
         job = Job(
@@ -147,20 +147,22 @@ def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFo
     return folder
 
 
-def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "RunFolder":
-    """--out, or else the unfinished run to resume, or else a new folder named after the time."""
+def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "tuple[RunFolder, bool]":
+    """--out, or else the unfinished run to resume, or else a new folder named after the time; whether it is new."""
     from ssmtl.errors import RunError
     from ssmtl.runs.folder import RunFolder
     from ssmtl.runs.launched import launched
     from ssmtl.runs.resume import find_unfinished
 
     if out is not None:
-        return RunFolder(out)
+        return RunFolder(out), False
     if launched():
         raise RunError("which folder? Processes that torchrun or Slurm starts together need the same --out")
     runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
     unfinished = find_unfinished(runs, recipe) if auto else None
-    return unfinished or RunFolder(runs / datetime.now().strftime("%Y%m%d-%H%M%S"))
+    if unfinished:
+        return unfinished, False
+    return RunFolder(runs / datetime.now().strftime("%Y%m%d-%H%M%S")), True
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import json
 import signal
 import threading
 import time
+from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from children import assert_same, command, killed_at, tiny
@@ -150,6 +152,22 @@ def test_auto_finds_the_unfinished_run_of_this_recipe(whole, tmp_path, monkeypat
     assert len(runs) == 2
     assert [(run / "results.json").is_file() for run in runs] == [True, False]
     assert_same(whole("multimix")[0], runs[0])
+
+
+def test_auto_takes_no_other_recipes_run_of_the_same_second(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kill = killed_at("checkpoints", 6)
+
+    def first():
+        import ssmtl.cli.run
+
+        ssmtl.cli.run.datetime = SimpleNamespace(now=lambda: datetime(2026, 1, 2))
+        kill()
+
+    for seed in (0, 1):
+        assert command([*tiny("multimix", f"seed={seed}"), "--resume", "auto"], "log", first=first).code == -9
+    names = sorted(run.name for run in (tmp_path / "runs" / "multimix").iterdir())
+    assert names == ["20260102-000000", "20260102-000000-2"]
 
 
 def test_by_the_clock(tmp_path):
