@@ -76,15 +76,15 @@ def run(
         from ssmtl.runs.launched import rank
         from ssmtl.runs.resume import check_recipe
 
-    alone = rank() == 0  # or the first of several processes: only that one writes and speaks
-    console = Console(quiet=quiet or not alone)
-    if not alone:
-        warnings.simplefilter("ignore", SsmtlWarning)
     earlier = _earlier(recipe, resume, out)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     hinting = partial(hinting_at_its_plugins, earlier, local or ()) if earlier else nullcontext
     with hinting(), uncollected():
         loaded = load(wanted, sources, overrides, seed, local, allow)
+    alone = rank(loaded.recipe.train) == 0  # or the first of several processes: only that one writes and speaks
+    console = Console(quiet=quiet or not alone)
+    if not alone:
+        warnings.simplefilter("ignore", SsmtlWarning)
     folder, new = (earlier, False) if earlier else _folder(loaded.recipe, out, resume == "auto")
     resumes = resume is not None and not new and folder.is_started
     if resumes:
@@ -156,7 +156,7 @@ def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "tuple[RunFolder,
 
     if out is not None:
         return RunFolder(out), False
-    if launched():
+    if launched(recipe.train):
         raise RunError("which folder? Processes that torchrun or Slurm starts together need the same --out")
     runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
     unfinished = find_unfinished(runs, recipe) if auto else None

@@ -89,12 +89,12 @@ def execute(job: Job, plugins: Plugins, experiment: Experiment, data: Experiment
         continue.
     :raises StoppedError: if a signal asked the run to stop; its state is saved.
     """
-    if not job.resume and rank() == 0:
+    if not job.resume and rank(job.recipe.train) == 0:
         job.folder.check_free()
     check_own(job.folder.path)
     fabric = make_fabric(job.recipe)
     job.folder.path.mkdir(parents=True, exist_ok=True)
-    if launched():
+    if launched(job.recipe.train):
         fabric.launch(partial(_train_launched, job=job, plugins=plugins, experiment=experiment, data=data))
         return _results(job)
     with run_lock(job.folder):

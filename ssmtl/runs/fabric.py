@@ -22,11 +22,12 @@ def make_fabric(recipe: Recipe) -> "Fabric":
     keep_pages()
     with uncollected(), without("torchmetrics"):  # which is imported only to look at its version, in a second or two
         from lightning_fabric import Fabric
+        from lightning_fabric.plugins.environments.lightning import LightningEnvironment
         from lightning_fabric.strategies.ddp import DDPStrategy
 
     train = recipe.train
     _check_processes(train)
-    started = launched()
+    started = launched(train)
     several = DDPStrategy(start_method="popen" if started else "spawn", timeout=timedelta(seconds=train.timeout))
     strategy = several if started or train.devices > 1 else "auto"
     precision = "32-true" if train.precision == "32" else train.precision
@@ -39,6 +40,7 @@ def make_fabric(recipe: Recipe) -> "Fabric":
             num_nodes=train.nodes,
             strategy=strategy,
             precision=precision,
+            plugins=None if started else [LightningEnvironment()],  # and not a Slurm job that happens to be around
         )
     except Exception as error:
         raise RunError(
@@ -49,10 +51,10 @@ def make_fabric(recipe: Recipe) -> "Fabric":
 def _check_processes(train: Train) -> None:
     """:raises RunError: if another number of processes was started than the recipe says."""
     wanted = train.devices * train.nodes
-    if launched() and processes() != wanted:
+    if launched(train) and processes(train) != wanted:
         said = f"train.devices x train.nodes is {train.devices} x {train.nodes}"
-        raise RunError(f"{processes()} processes were started, but {said}; set both as torchrun or srun was told")
-    if train.nodes > 1 and not launched():
+        raise RunError(f"{processes(train)} processes were started, but {said}; set both as torchrun or srun was told")
+    if train.nodes > 1 and not launched(train):
         raise RunError(
             f"train.nodes is {train.nodes}: on several machines, torchrun or srun starts the processes "
             "(docs/recipes.md, Several processes)"

@@ -2,25 +2,28 @@
 
 import os
 
+from ssmtl.recipe.training import Train
 
-def launched() -> bool:
+
+def launched(train: Train) -> bool:
     """Whether other processes of this run were started beside this one, by torchrun or by `srun`.
 
-    In an interactive session Slurm sets its variables too, but starts one process.
+    What `srun` starts counts only if a run in as many processes is asked for: in a Slurm job other programs, such as
+    Ray's workers, run one-process runs of their own, and a job's script is in the job without being started by `srun`.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return True
-    tasks, job = os.environ.get("SLURM_NTASKS", "1"), os.environ.get("SLURM_JOB_NAME", "")
-    return "SLURM_PROCID" in os.environ and job not in ("bash", "interactive") and tasks.isdecimal() and int(tasks) > 1
+    wanted = train.devices * train.nodes
+    return wanted > 1 and "SLURM_PROCID" in os.environ and os.environ.get("SLURM_STEP_NUM_TASKS") == str(wanted)
 
 
-def rank() -> int:
+def rank(train: Train) -> int:
     """The number of this process among them, from 0; 0 if it was started alone."""
-    if not launched():
+    if not launched(train):
         return 0
     return int(os.environ.get("RANK") or os.environ["SLURM_PROCID"])
 
 
-def processes() -> int:
+def processes(train: Train) -> int:
     """How many there are."""
-    return int(os.environ.get("WORLD_SIZE") or os.environ["SLURM_NTASKS"]) if launched() else 1
+    return int(os.environ.get("WORLD_SIZE") or os.environ["SLURM_STEP_NUM_TASKS"]) if launched(train) else 1

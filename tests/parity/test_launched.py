@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from small_multimix import SMALL
 
+from ssmtl.recipe.training import Train
 from ssmtl.runs.launched import launched, processes, rank
 
 BIN = Path(sys.executable).parent
@@ -88,7 +89,8 @@ def test_torchrun_on_two_nodes(spawned, tmp_path):
 def test_slurm_on_two_nodes(spawned, tmp_path):
     """With the variables that `srun --nodes 2 --ntasks-per-node 1` sets."""
     run = tmp_path / "run"
-    shared = {"SLURM_NTASKS": 2, "SLURM_JOB_ID": 1, "SLURM_NODELIST": "localhost", "SLURM_LOCALID": 0,
+    shared = {"SLURM_NTASKS": 2, "SLURM_STEP_NUM_TASKS": 2, "SLURM_JOB_ID": 1, "SLURM_NODELIST": "localhost",
+              "SLURM_LOCALID": 0,
               "SLURM_JOB_NAME": "train", "SLURM_NTASKS_PER_NODE": 1, "SLURM_NNODES": 2,
               "MASTER_PORT": free_port(), "MASTER_ADDR": "127.0.0.1"}  # fmt: skip
     both = [
@@ -125,16 +127,26 @@ def test_another_number_of_processes_is_an_error(tmp_path):
     assert "3 processes were started, but train.devices x train.nodes is 2 x 1" in said
 
 
+def test_a_run_of_one_process_takes_no_notice_of_the_slurm_job_around_it(tmp_path):
+    """As in a job's script, and in a worker of Ray that `srun` started."""
+    around = {"SLURM_NTASKS": 4, "SLURM_STEP_NUM_TASKS": 3, "SLURM_PROCID": 1, "SLURM_NODEID": 1, "SLURM_LOCALID": 0,
+              "SLURM_JOB_ID": 1, "SLURM_NODELIST": "elsewhere", "SLURM_JOB_NAME": "suite"}  # fmt: skip
+    code, said = ended(started(arguments(tmp_path / "run"), **around))
+    assert code == 0, said
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
 def test_who_is_launched(monkeypatch):
-    for name in ("TORCHELASTIC_RUN_ID", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_NAME", "RANK", "WORLD_SIZE"):
+    for name in ("TORCHELASTIC_RUN_ID", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    assert (launched(), rank(), processes()) == (False, 0, 1)
+    one, two = Train(), Train(devices=2)
+    assert (launched(two), rank(two), processes(two)) == (False, 0, 1)
     monkeypatch.setenv("SLURM_PROCID", "1")
-    monkeypatch.setenv("SLURM_NTASKS", "2")
-    assert (launched(), rank(), processes()) == (True, 1, 2)
-    monkeypatch.setenv("SLURM_JOB_NAME", "bash")
-    assert not launched(), "an interactive session"
+    assert not launched(two), "a job's script is not started by srun"
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    assert (launched(two), rank(two), processes(two)) == (True, 1, 2)
+    assert not launched(one)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     monkeypatch.setenv("RANK", "3")
     monkeypatch.setenv("WORLD_SIZE", "4")
-    assert (launched(), rank(), processes()) == (True, 3, 4)
+    assert (launched(one), rank(one), processes(one)) == (True, 3, 4)
