@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from torch.utils._python_dispatch import TorchDispatchMode
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "parity"))
+ROOT = Path(__file__).parents[2]
+OWN = (f"{ROOT / 'ssmtl'}/", f"{ROOT / 'plugins'}/")
+sys.path.insert(0, str(ROOT / "tests" / "parity"))
 from small_multimix import state_of
 
 from ssmtl.training.engine import training_step
@@ -23,7 +25,7 @@ class Reads(TorchDispatchMode):
         name = operation.name()
         if name in ("aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal", "aten::nonzero"):
             frame = sys._getframe(1)
-            while frame and "/ssmtl" not in frame.f_code.co_filename:
+            while frame and not frame.f_code.co_filename.startswith(OWN):
                 frame = frame.f_back
             self.places.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else "?")
         return operation(*args, **(kwargs or {}))
