@@ -4,14 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_multimix import state_of
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from ssmtl.training.engine import training_step
 
 ROOT = Path(__file__).parents[2]
 OWN = (f"{ROOT / 'ssmtl'}/", f"{ROOT / 'plugins'}/")
-sys.path.insert(0, str(ROOT / "tests" / "parity"))
-from small_multimix import state_of
-
-from ssmtl.training.engine import training_step
 
 
 class Reads(TorchDispatchMode):
