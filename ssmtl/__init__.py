@@ -11,6 +11,7 @@ from ssmtl.hookspecs import hookimpl
 __version__ = "0.1.0"
 
 _HOME = {
+    "api.load": ("load",),
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
@@ -28,6 +29,8 @@ _HOME = {
     "data.images": ("ImageFile",),
     "errors": ("DataError", "SsmtlError"),
     "evaluation.pseudo_labels": ("pseudo_label_quality",),
+    "inference.model": ("Model",),
+    "inference.prediction": ("LabelPrediction", "MaskPrediction", "Prediction"),
     "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
     "model.input_gradient": ("input_gradient",),
     "regular_file": ("open_file",),
@@ -37,6 +40,7 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
+    from ssmtl.api.load import load
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
@@ -55,6 +59,8 @@ if TYPE_CHECKING:
     from ssmtl.errors import DataError, SsmtlError
     from ssmtl.evaluation.pseudo_labels import pseudo_label_quality
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+    from ssmtl.inference.model import Model
+    from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, Prediction
     from ssmtl.model.input_gradient import input_gradient
     from ssmtl.regular_file import open_file
 
@@ -77,13 +83,17 @@ __all__ = [
     "ImageFile",
     "Images",
     "Kind",
+    "LabelPrediction",
     "Labels",
     "Logits",
+    "MaskPrediction",
     "Masks",
     "Metric",
+    "Model",
     "Output",
     "Outputs",
     "Pixels",
+    "Prediction",
     "Pyramid",
     "RandomStream",
     "RunEnded",
@@ -98,6 +108,7 @@ __all__ = [
     "hookimpl",
     "input_gradient",
     "key",
+    "load",
     "open_file",
     "permutation",
     "pseudo_label_quality",

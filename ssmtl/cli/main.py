@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ssmtl import __version__
-from ssmtl.cli import bench, bench_cost, check, evaluate, plugins, report, run, schema
+from ssmtl.cli import bench, bench_cost, check, evaluate, plugins, predict, report, run, schema
 from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ def _options(
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.add_typer(bench.app, name="bench")
 bench.app.command("cost")(bench_cost.cost)
 app.command("report")(report.report)
@@ -62,7 +63,8 @@ app.command("schema")(schema.schema)
 def main() -> None:
     """The console script.
 
-    Exit code 2 and one message for what the user can fix; 75 for a run that saved and stopped; 1 otherwise.
+    Exit code 2 and one message for what the user can fix; 3 where some images of a prediction failed; 75 for what saved
+    and stopped; 1 otherwise.
     """
     arguments = sys.argv[1:]
     debug = "--debug" in arguments

@@ -28,7 +28,7 @@ from ssmtl.importing import uncollected
 from ssmtl.runs.signals import stoppable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ssmtl.recipe.models import Recipe
     from ssmtl.runs.folder import RunFolder
@@ -63,6 +63,7 @@ def run(
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     with uncollected():
+        from ssmtl.cli.progress_bar import progress_bar
         from ssmtl.cli.skipped import print_skipped
         from ssmtl.cli.tables import print_plan, print_results
         from ssmtl.contracts.folders import Folders
@@ -99,7 +100,7 @@ def run(
         experiment, plugins = loaded.assembled(pretrained=not can_resume(folder, resumes)), loaded.plugins
     folders = Folders(data_root)
     split = folder.split if resumes else None
-    data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
+    data = prepare(experiment, plugins, folders, split_file=split, progress=partial(progress_bar, console))
     warn_of_small_parts(data.splits)
     for doubt in doubts_of(data.files):
         warn(doubt)
@@ -206,25 +207,3 @@ def observers(quiet: bool, terminal: bool) -> "Iterator[list[object]]":
         yield [shown]
     finally:
         shown.live.stop()
-
-
-def _decoding(console: Console, what: str, steps: int) -> "Callable[[], None]":
-    """A progress bar that removes itself at its end; a plain line if the output is not a terminal."""
-    from rich.progress import Progress
-
-    if not console.is_terminal:
-        console.print(what, highlight=False)
-        return lambda: None
-    bar = Progress(console=console, transient=True)
-    task = bar.add_task(what, total=steps)
-    bar.start()
-    done = 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        bar.advance(task)
-        if done == steps:
-            bar.stop()
-
-    return advance

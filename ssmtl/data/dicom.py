@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,3 +92,24 @@ def _window(values: NDArray[np.float64], dataset: Any) -> NDArray[np.float64]:
         return np.clip(looked_up / np.float64(2**bits - 1), 0, 1)
     low, high = float(values.min()), float(values.max())
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def dicom_header(file: BinaryIO) -> tuple[int, tuple[float, float, str] | None]:
+    """The number of frames; millimetres between rows and between columns, and where, `object` or `detector`.
+
+    The calibrated Pixel Spacing (0028,0030) where there is one, else Imager Pixel Spacing (0018,1164).
+    :raises ImportError: without pydicom.
+    """
+    import pydicom
+
+    wanted = ["NumberOfFrames", "PixelSpacing", "ImagerPixelSpacing"]
+    dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=wanted)
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    for key, at in (("PixelSpacing", "object"), ("ImagerPixelSpacing", "detector")):
+        values = dataset.get(key)
+        if values is None or isinstance(values, str) or len(values) != 2:
+            continue
+        rows, columns = float(values[0]), float(values[1])
+        if rows > 0 and columns > 0 and np.isfinite([rows, columns]).all():
+            return frames, (rows, columns, at)
+    return frames, None

@@ -3,21 +3,19 @@
 import hashlib
 import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssmtl.contracts.source import Example
 from ssmtl.data.images import grey_uint8
+from ssmtl.data.in_order import in_order
 from ssmtl.data.masks import mask_uint8
-from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 from ssmtl.wording import counted
 
@@ -26,9 +24,6 @@ HASH = "blake2b"
 
 TOGETHER, BYTES = 16, 2**22
 """How many images one thread decodes before it hands them over, and at most how many bytes of them."""
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 Progress = Callable[[str, int], Callable[[], None]]
 """Takes a description of the work and its number of steps; returns what to call after each step."""
@@ -105,7 +100,7 @@ def write_entry(place: Path, entry: str, examples: Sequence[Example], form: Form
             )
             for name, count in kinds.items()
         }
-        for rows in _in_order(lambda group: _decoded(group, form), groups):
+        for rows in in_order(lambda group: _decoded(group, form), groups):
             files["images.npy"].write(rows.images)
             if form.structures:
                 files["masks.npy"].write(rows.masks)
@@ -142,19 +137,3 @@ def _decoded(examples: Sequence[Example], form: Form) -> DecodedRows:
             images[row] = 0
             skipped[example.id] = str(error)
     return DecodedRows(images, masks, skipped)
-
-
-def _in_order(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
-    """Results in the order of the items, of which few are under way at a time; the first error stops the rest."""
-    waiting: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(thread_count()) as threads:
-        try:
-            for item in items:
-                waiting.append(threads.submit(work, item))
-                if len(waiting) > 2 * thread_count():
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

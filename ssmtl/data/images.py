@@ -73,9 +73,10 @@ class ImageFile:
 
     def _decoded(self, reserve: Callable[[int], None]) -> OpenImage:
         content = self._bytes()
-        dicom = self.path.suffix.lower() in DICOM_SUFFIXES or content[128:132] == b"DICM"
         try:
-            return OpenImage(decode_dicom(content, reserve)) if dicom else decode_pillow(content, reserve)
+            if is_dicom(self.path, content):
+                return OpenImage(decode_dicom(content, reserve))
+            return decode_pillow(content, reserve)
         except ImportError as error:
             raise DataError(f"{self.path} is a DICOM file. To read it: pip install 'ssmtl[dicom]' ({error})") from error
         except UnidentifiedImageError as error:
@@ -92,6 +93,11 @@ class ImageFile:
         if not content:
             raise DataError(f"{self.path} is empty (0 bytes)")
         return content
+
+
+def is_dicom(path: Path, content: bytes) -> bool:
+    """:param content: at least the first 132 bytes."""
+    return path.suffix.lower() in DICOM_SUFFIXES or content[128:132] == b"DICM"
 
 
 @contextmanager

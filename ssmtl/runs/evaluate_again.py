@@ -23,7 +23,7 @@ from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
-from ssmtl.model.weights import checksum, load_weights
+from ssmtl.model.weights import load_weights
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, find_sources
@@ -31,8 +31,8 @@ from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Results, Selected
-from ssmtl.runs.folder import RunFolder, check_own
-from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.own_weights import check_finished, checked_weights
 from ssmtl.wording import counted
 
 
@@ -66,23 +66,17 @@ def evaluate_run(
     :param weights: best or last.
     :raises RunError: if `run` holds no finished run, or a link, or its weights are not those that it wrote.
     """
-    if weights not in ("best", "last"):
-        raise RunError(f"there are no weights called '{weights}'; expected best or last")
-    check_own(run.path)
-    if not run.path.is_dir():
-        raise RunError(f"there is no folder {run.path}; expected that of a finished run")
-    if not run.is_finished:
-        raise RunError(f"{run.path} holds no finished run (no {run.results.name})")
+    check_finished(run, weights)
     recipe, changed, place = _with_sources(run, sources, plugins)
     experiment = assemble(recipe, plugins, place, pretrained=False)
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)
-    _check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split_file))
+    path = checked_weights(run, weights, split_file)
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(recipe)
     fabric.to_device(experiment.model)
-    load_weights(run.weights(weights), experiment.model)
+    load_weights(path, experiment.model)
     results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "excluded": {}})
     if weights == "last":
         results.selected = Selected(by="last", step=results.steps)
@@ -215,14 +209,3 @@ def _ids(request: _Request, examples: Sequence[Example]) -> Sequence[str]:
         for example in examples
         if is_labeled(example, request.task.output) and (not official or example.split == "test")
     ]
-
-
-def _check_weights(run: RunFolder, which: str, origin: TrainedBy) -> None:
-    """:raises RunError: if the weights are not those that the run was finished with, or of another recipe or split."""
-    path = run.weights(which)
-    origin.check(origin_of_weights(path), f"{path}", run.path)
-    known = run.read_results().weights.get(which)
-    if known is None:
-        raise RunError(f"{run.results}: weights.{which}: is missing; without its checksum, {path} cannot be checked")
-    if known != checksum(path):
-        raise RunError(f"{path} is not as the run wrote it: its checksum differs from the one in {run.results}")

@@ -1,0 +1,90 @@
+"""From run folders to a model. Neither sources nor data are needed."""
+
+from collections.abc import Sequence
+
+import torch
+
+from ssmtl.contracts.head import Output
+from ssmtl.errors import RunError
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.inference.decision import thresholds_of
+from ssmtl.inference.model import Model
+from ssmtl.inference.network import Network
+from ssmtl.model.weights import checksum, load_weights
+from ssmtl.recipe.defaults import resolved
+from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.own_weights import check_finished, checked_weights
+
+
+def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best", device: str = "auto") -> Model:
+    """The model of one run, or the ensemble of several.
+
+    :param weights: best or last. :param device: auto, cpu, cuda, cuda:1, mps and so on.
+    :raises RunError: if a folder holds no finished run, its weights are missing or not as the run wrote them, the runs
+        do not have the same tasks and images, or there is no such device.
+    :raises RecipeError: if a plugin that a run was made with is missing.
+    """
+    if not runs:
+        raise RunError("no run was given; expected a run's folder")
+    for run in runs:
+        check_finished(run, weights)
+    place = find_device(device)
+    experiments = tuple(_experiment(run, plugins, weights) for run in runs)
+    first = experiments[0]
+    tasks = _outputs(first)
+    for run, other in zip(runs[1:], experiments[1:], strict=True):
+        _check_alike(runs[0], first, run, other)
+    network = Network([one.model for one in experiments], tasks).to(place).eval().requires_grad_(False)
+    return Model(
+        network,
+        tasks,
+        first.recipe.image.size,
+        first.recipe.image.channels,
+        place,
+        tuple(run.path.name for run in runs),
+        tuple(checksum(run.weights(weights)) for run in runs),
+        thresholds_of(runs[0]) if len(runs) == 1 else {},
+        experiments,
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """:raises RunError: if this machine has no such device."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise RunError(f"device '{name}': {str(error).splitlines()[0]}; expected auto, cpu, cuda or mps") from error
+    return device
+
+
+def _experiment(run: RunFolder, plugins: Plugins, weights: str) -> Experiment:
+    text = run.read_recipe()
+    path = checked_weights(run, weights)
+    experiment = assemble(resolved(text.validated(), plugins), plugins, text.place, pretrained=False)
+    load_weights(path, experiment.model)
+    return experiment
+
+
+def _outputs(experiment: Experiment) -> dict[str, Output]:
+    return {task.name: task.output for task in experiment.tasks}
+
+
+def _check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experiment) -> None:
+    """:raises RunError: if the two cannot be averaged."""
+    said = f"{first.path} and {run.path} cannot be an ensemble: "
+    before, after = _outputs(one), _outputs(other)
+    if set(before) != set(after):
+        raise RunError(f"{said}their tasks are {', '.join(before)} and {', '.join(after)}")
+    for task, output in before.items():
+        if output != after[task]:
+            classes = f"{', '.join(output.classes)} ({output.kind}) and {', '.join(after[task].classes)}"
+            raise RunError(f"{said}the classes of the task '{task}' are {classes} ({after[task].kind})")
+    for what in ("size", "channels"):
+        values = getattr(one.recipe.image, what), getattr(other.recipe.image, what)
+        if values[0] != values[1]:
+            raise RunError(f"{said}image.{what} is {values[0]} and {values[1]}")

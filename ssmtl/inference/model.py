@@ -1,0 +1,142 @@
+"""A trained run, or several as an ensemble, as one object that predicts."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.source import Pixels
+from ssmtl.data.in_order import in_order
+from ssmtl.data.threads import thread_count
+from ssmtl.errors import DataError
+from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.inference.decision import Thresholds
+from ssmtl.inference.decoded_image import DecodedImage, Image, Unreadable, decoded, named
+from ssmtl.inference.finish import finished
+from ssmtl.inference.network import Network
+from ssmtl.inference.options import Options, Tta
+from ssmtl.inference.passes import RawPrediction, check_dropout, raw_predictions, rows_of_a_pass
+from ssmtl.inference.prediction import Prediction
+
+Used = TypeVar("Used")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What `ssmtl.load` returns.
+
+    :param module: images in [0, 1], float32 (rows, channels, size, size), to a dict of probabilities by task: (rows,
+        classes) or (rows, structures, size, size). In evaluation mode, on `device`.
+    :param tasks: by name, what each one says: its kind, and its classes or structures.
+    :param size, channels: of the images that the network sees, in pixels.
+    :param names: of the runs. :param weights: SHA-256 of the weights of each.
+    """
+
+    module: Network
+    tasks: Mapping[str, Output]
+    size: int
+    channels: int
+    device: torch.device
+    names: tuple[str, ...]
+    weights: tuple[str, ...]
+    thresholds: Thresholds
+    experiments: tuple[Experiment, ...]
+
+    def predict(
+        self,
+        images: Image | Iterable[Image],
+        *,
+        tta: Tta = "none",
+        saliency: bool = False,
+        dropout: int = 0,
+        batch_size: int = 16,
+    ) -> list[Prediction]:
+        """What the model says of each image, in their order. All results are in memory: for many images, use `each`.
+
+        :param images: one or several: paths of image files; arrays (height, width) or (height, width, 3); tensors
+            (height, width), (channels, height, width) or (rows, channels, height, width). Values are unsigned integers,
+            whose full range is that of the type, or floats in [0, 1]; any size.
+        :param tta, saliency, dropout: see `ssmtl.inference.options.Options`.
+        :param batch_size: how many images are decoded ahead; the numbers do not depend on it.
+        :raises DataError: naming the first image that cannot be read.
+        :raises SsmtlError: for an option that cannot be used.
+        """
+        results = []
+        for one in self.each(named(images), Options(tta, saliency, dropout), batch_size):
+            if isinstance(one, Unreadable):
+                raise DataError(one.reason)
+            results.append(one)
+        return results
+
+    def each(
+        self, images: Iterable[tuple[str, Pixels]], options: Options | None = None, batch_size: int = 16
+    ) -> Iterator[Prediction | Unreadable]:
+        """As `predict`, one after the other; an image that cannot be read is said to be so, and the rest goes on.
+
+        :param images: by name.
+        """
+        return self.stream(images, options or Options(), batch_size, lambda one: one)
+
+    def stream(
+        self,
+        images: Iterable[tuple[str, Pixels]],
+        options: Options,
+        batch_size: int,
+        use: Callable[[Prediction | Unreadable], Used],
+    ) -> Iterator[Used]:
+        """As `each`, with what `use` makes of every prediction, in threads: the predictions themselves are not kept."""
+        self.check(options)
+        if batch_size < 1:
+            raise DataError(f"batch_size: {batch_size}; expected 1 or more")
+        decode = partial(_decode, size=self.size, channels=self.channels)
+
+        def finish(answer: tuple[DecodedImage, RawPrediction] | Unreadable) -> Used:
+            return use(answer if isinstance(answer, Unreadable) else finished(*answer, self.tasks, self.thresholds))
+
+        return in_order(finish, self._raw(in_order(decode, images, batch_size), options), thread_count())
+
+    def check(self, options: Options) -> None:
+        """:raises SsmtlError: if this model cannot do what is asked."""
+        if options.dropout:
+            check_dropout(self.module)
+        sides = [name for one in self.tasks.values() for name in one.classes if {"left", "right"} & _words(name)]
+        if options.tta == "mirror" and sides:
+            raise DataError(f"tta: mirrored images exchange left and right, and there is a class '{sides[0]}'")
+
+    def _raw(
+        self, pictures: Iterable[DecodedImage | Unreadable], options: Options
+    ) -> Iterator[tuple[DecodedImage, RawPrediction] | Unreadable]:
+        rows = rows_of_a_pass(self.device, options)
+        group: list[DecodedImage | Unreadable] = []
+        for picture in pictures:
+            group.append(picture)
+            if sum(isinstance(one, DecodedImage) for one in group) == rows:
+                yield from self._of_group(group, options)
+                group = []
+        yield from self._of_group(group, options)
+
+    def _of_group(
+        self, group: Sequence[DecodedImage | Unreadable], options: Options
+    ) -> Iterator[tuple[DecodedImage, RawPrediction] | Unreadable]:
+        pictures = [one for one in group if isinstance(one, DecodedImage)]
+        with self._attributed():
+            answers = iter(raw_predictions(self.module, pictures, options, self.device) if pictures else ())
+        for one in group:
+            yield (one, next(answers)) if isinstance(one, DecodedImage) else one
+
+    def _attributed(self) -> AbstractContextManager[None]:
+        first, *others = self.experiments
+        return attributed(first, "in a prediction", *(other.model for other in others))
+
+
+def _words(name: str) -> set[str]:
+    return set(name.lower().replace("_", " ").replace("-", " ").split())
+
+
+def _decode(image: tuple[str, Pixels], size: int, channels: int) -> DecodedImage | Unreadable:
+    return decoded(*image, size, channels)

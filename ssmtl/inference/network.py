@@ -1,0 +1,58 @@
+"""The network of one run or several, from images to probabilities."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.shapes import Images
+from ssmtl.model.multi_task_model import MultiTaskModel
+
+
+class Network(nn.Module):
+    """Images in [0, 1] to the probabilities of every task; normalisation is inside.
+
+    Of several runs, the mean of their probabilities (Lakshminarayanan, Pritzel and Blundell, "Simple and scalable
+    predictive uncertainty estimation using deep ensembles", 2017).
+    """
+
+    def __init__(self, members: Sequence[MultiTaskModel], outputs: Mapping[str, Output]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.outputs = dict(outputs)
+        self.alike = [_alike(member, list(outputs)) for member in members]
+
+    def forward(self, images: Images) -> dict[str, Tensor]:
+        """By task, (rows, classes) or (rows, structures, height, width), float32.
+
+        :param images: (rows, channels, size, size), of the recipe's size.
+        """
+        every = [self.of_member(number, images) for number in range(len(self.members))]
+        return {task: torch.stack([one[task] for one in every]).mean(0) for task in self.outputs}
+
+    def of_member(self, number: int, images: Images) -> dict[str, Tensor]:
+        """As `forward`, of one of the runs alone. Tasks that see the same numbers share a pass through the backbone."""
+        model = self.member(number)
+        result = {}
+        for tasks in self.alike[number]:
+            encoded = model.encode(tasks[0], images)
+            for task in tasks:
+                logits = model.decode(task, images, encoded).logits.float()
+                result[task] = self.outputs[task].probabilities(logits)
+        return {task: result[task] for task in self.outputs}
+
+    def member(self, number: int) -> MultiTaskModel:
+        """The network of one run."""
+        model = self.members[number]
+        assert isinstance(model, MultiTaskModel)
+        return model
+
+
+def _alike(model: MultiTaskModel, tasks: Sequence[str]) -> list[list[str]]:
+    """The tasks, those with one normalisation together."""
+    groups: dict[tuple[tuple[float, ...], ...], list[str]] = {}
+    for task in tasks:
+        used = tuple(tuple(model.get_buffer(f"{name}_{task}").flatten().tolist()) for name in ("mean", "std"))
+        groups.setdefault(used, []).append(task)
+    return list(groups.values())

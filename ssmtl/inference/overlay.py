@@ -1,0 +1,73 @@
+"""A picture of an image with what was predicted: boundaries, and where the classes' saliency is high."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from ssmtl.contracts.source import Pixels
+from ssmtl.data.images import opened, to_grey
+from ssmtl.inference.geometry import in_original
+from ssmtl.inference.prediction import Prediction
+
+COLOURS = ((255, 122, 26), (43, 217, 166), (86, 180, 233), (240, 228, 66))
+"""Of the structures' boundaries, in turn: Okabe and Ito's, lightened for dark radiographs."""
+
+WARM = (255, 64, 0)
+"""Of saliency."""
+
+SHORTEST, LONGEST = 512, 1024
+"""Smaller and larger images are resized until their longer side has so many pixels."""
+
+STRONGEST = 0.6
+"""How much of the image the highest saliency covers."""
+
+
+def overlay(one: Prediction, pixels: Pixels) -> bytes:
+    """A PNG file. The saliency is that of the decided class, or of the most probable one, of the first such task."""
+    with opened(pixels) as image:
+        grey = to_grey(image.array, pixels.name)
+    longer = max(grey.shape)
+    scale = min(max(longer, SHORTEST), LONGEST) / longer
+    size = max(1, round(grey.shape[0] * scale)), max(1, round(grey.shape[1] * scale))
+    shown = np.repeat(in_original(grey, size)[..., None] * 255, 3, axis=2)
+    heat = _saliency(one)
+    if heat is not None:
+        share = (in_original(heat, size) * STRONGEST)[..., None]
+        shown = shown * (1 - share) + np.array(WARM) * share
+    structures = [mask for task in one.masks.values() for mask in task.masks.values()]
+    for number, mask in enumerate(structures):
+        shown[_boundary(mask, size)] = COLOURS[number % len(COLOURS)]
+    return png(np.clip(np.rint(shown), 0, 255).astype(np.uint8))
+
+
+def png(values: NDArray[np.uint8]) -> bytes:
+    """The same values give the same bytes."""
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _saliency(one: Prediction) -> NDArray[np.float32] | None:
+    """In [0, 1], smoothed, since a gradient is grainy."""
+    for labels in one.labels.values():
+        if labels.saliency:
+            name = labels.decision if labels.decision in labels.saliency else _most_probable(labels.probabilities)
+            smooth = ndimage.gaussian_filter(labels.saliency[name], max(one.size) / 64)
+            highest = float(smooth.max())
+            return np.asarray(smooth / (highest or 1), np.float32)
+    return None
+
+
+def _most_probable(probabilities: Mapping[str, float]) -> str:
+    return max(probabilities, key=lambda name: probabilities[name])
+
+
+def _boundary(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Two pixels wide, inside the mask."""
+    shown = in_original(mask.astype(np.float32), size) > 0.5
+    inner: NDArray[np.bool_] = ndimage.binary_erosion(shown, iterations=2)
+    return shown & ~inner

@@ -1,0 +1,92 @@
+"""predictions.csv or predictions.parquet, and failed.csv."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ssmtl.atomic_file import replacing, write_text
+from ssmtl.contracts.head import Output
+from ssmtl.errors import DataError
+from ssmtl.inference.prediction import Prediction
+
+Format = Literal["csv", "parquet"]
+
+Cell = str | int | float | None
+
+
+def columns_of(tasks: Mapping[str, Output], several: bool) -> dict[str, type]:
+    """The columns and their types, in order. :param several: whether there is a disagreement."""
+    columns: dict[str, type] = {"image": str, "height": int, "width": int}
+    for task, output in tasks.items():
+        if output.kind != "masks":
+            columns[task] = str
+            columns |= {f"{task}.{name}": float for name in output.classes}
+        else:
+            for name in output.classes:
+                columns |= {f"{task}.{name}.pixels": int, f"{task}.{name}.mm2": float, f"{task}.{name}.mask": str}
+        if several:
+            columns |= {f"{task}.{name}.disagreement": float for name in output.classes}
+    return columns | {"spacing": str}
+
+
+def cells_of(one: Prediction, masks: Mapping[tuple[str, str], str]) -> dict[str, Cell]:
+    """By column. :param masks: by task and structure, the file of the mask."""
+    cells: dict[str, Cell] = {"image": one.name, "height": one.size[0], "width": one.size[1]}
+    cells["spacing"] = f"{one.spacing.rows:g}x{one.spacing.columns:g} mm ({one.spacing.at})" if one.spacing else None
+    for task, labels in one.labels.items():
+        cells[task] = labels.decision
+        cells |= {f"{task}.{name}": value for name, value in labels.probabilities.items()}
+        cells |= {f"{task}.{name}.disagreement": value for name, value in labels.disagreement.items()}
+    for task, found in one.masks.items():
+        for name, count in found.pixels.items():
+            cells[f"{task}.{name}.pixels"] = count
+            cells[f"{task}.{name}.mm2"] = found.mm2.get(name)
+            cells[f"{task}.{name}.mask"] = masks.get((task, name))
+        cells |= {f"{task}.{name}.disagreement": value for name, value in found.disagreement.items()}
+    return cells
+
+
+def write_table(folder: Path, kind: Format, columns: Mapping[str, type], rows: Sequence[Mapping[str, Cell]]) -> Path:
+    """One line per image. Numbers have six digits in a CSV, and are exact in Parquet."""
+    path = folder / f"predictions.{kind}"
+    if kind == "parquet":
+        arrow = _arrow()
+        types = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
+        schema = arrow.schema([(name, types[one]) for name, one in columns.items()])
+        from pyarrow import parquet
+
+        with replacing(path) as file:
+            parquet.write_table(arrow.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
+        return path
+    write_csv(path, list(columns), [[_text(row.get(name)) for name in columns] for row in rows])
+    return path
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def check_format(kind: Format) -> None:
+    """:raises DataError: without pyarrow, which Parquet needs."""
+    if kind == "parquet":
+        _arrow()
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise DataError(f"--format parquet needs pyarrow: pip install 'ssmtl[parquet]' ({error})") from error
+    return pyarrow
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
