@@ -81,8 +81,8 @@ def _segmentation(library: Any, source: Any, task: str, names: list[str], values
         device_serial_number="0",
         omit_empty_frames=False,
     )
-    made.ContentDate = source.get("ContentDate") or source.get("StudyDate") or "19700101"
-    made.ContentTime = source.get("ContentTime") or source.get("StudyTime") or "000000"
+    made.ContentDate = made.InstanceCreationDate = source.get("ContentDate") or source.get("StudyDate") or "19700101"
+    made.ContentTime = made.InstanceCreationTime = source.get("ContentTime") or source.get("StudyTime") or "000000"
     for equipment in made.get("ContributingEquipmentSequence", ()):
         del equipment.ContributionDateTime
     own = generate_uid(entropy_srcs=["dimensions", *known])

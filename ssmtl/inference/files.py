@@ -9,7 +9,7 @@ import numpy as np
 
 from ssmtl.atomic_file import replacing
 from ssmtl.inference.dicom_seg import check_seg, dicom_seg, seg_possible
-from ssmtl.inference.inputs import Listed
+from ssmtl.inference.inputs import InputImage
 from ssmtl.inference.nifti import check_nifti, nifti
 from ssmtl.inference.overlay import overlay, png
 from ssmtl.inference.prediction import Prediction
@@ -39,7 +39,7 @@ class Written:
     files: list[str]
 
 
-def write_files(folder: Path, stem: str, one: Prediction, image: Listed, wanted: Wanted) -> Written:
+def write_files(folder: Path, stem: str, one: Prediction, image: InputImage, wanted: Wanted) -> Written:
     """Each is written whole or not at all: masks as grey PNG, 255 inside and 0 outside, in the image's own geometry.
 
     :raises DataError: naming the image, if it does not say what a DICOM segmentation needs.
@@ -58,7 +58,7 @@ def write_files(folder: Path, stem: str, one: Prediction, image: Listed, wanted:
 
 
 def _contents(
-    stem: str, one: Prediction, image: Listed, wanted: Wanted
+    stem: str, one: Prediction, image: InputImage, wanted: Wanted
 ) -> Iterator[tuple[str, bytes, tuple[str, str] | None]]:
     """Place in the folder, content, and for a mask its task and structure."""
     tasks = words_of(list(one.masks))

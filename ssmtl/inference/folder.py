@@ -11,7 +11,7 @@ from ssmtl.data.entry import Progress, no_progress
 from ssmtl.errors import DataError, RunError
 from ssmtl.inference.decoded_image import Unreadable
 from ssmtl.inference.files import Wanted, write_files
-from ssmtl.inference.inputs import Listed, stems
+from ssmtl.inference.inputs import InputImage, stems
 from ssmtl.inference.model import Model
 from ssmtl.inference.options import Options
 from ssmtl.inference.prediction import Prediction
@@ -26,7 +26,7 @@ class PredictJob:
     """:param out: the folder. :param table: csv or parquet."""
 
     model: Model
-    images: Sequence[Listed]
+    images: Sequence[InputImage]
     out: Path
     options: Options
     wanted: Wanted
@@ -81,7 +81,7 @@ def predict_into(job: PredictJob, progress: Progress = no_progress) -> Predictio
 
 
 def _predicted(
-    job: PredictJob, images: Sequence[Listed], states: dict[str, list[int]], progress: Progress
+    job: PredictJob, images: Sequence[InputImage], states: dict[str, list[int]], progress: Progress
 ) -> dict[str, PredictedRow]:
     by_name = {one.name: one for one in images}
     short = stems([one.name for one in job.images])

@@ -24,7 +24,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", 
 
 
 @dataclass(frozen=True)
-class Listed:
+class InputImage:
     """:param name: a relative path with forward slashes, unlike that of any other; the images' common folder is left
     out, so that it does not depend on where they are. :param path: as given.
     """
@@ -50,7 +50,7 @@ def leading_runs(arguments: Sequence[Path]) -> tuple[list[RunFolder], list[Path]
     return runs, list(arguments[len(runs) :])
 
 
-def listed(inputs: Sequence[Path], plugins: Plugins, out: Path) -> list[Listed]:
+def listed(inputs: Sequence[Path], plugins: Plugins, out: Path) -> list[InputImage]:
     """The images, each once, in the order of the inputs; those of a folder and of what is below it by their path.
 
     :param out: where predictions are written: nothing in it is an image.
@@ -63,7 +63,7 @@ def listed(inputs: Sequence[Path], plugins: Plugins, out: Path) -> list[Listed]:
         for path, pixels in _of(given, plugins, out.resolve()):
             found.setdefault(os.path.abspath(path), (path, pixels))
     names = _names(list(found))
-    return [Listed(names[place], str(path), pixels) for place, (path, pixels) in found.items()]
+    return [InputImage(names[place], str(path), pixels) for place, (path, pixels) in found.items()]
 
 
 def _of(given: Path, plugins: Plugins, out: Path) -> list[tuple[Path, Pixels]]:
@@ -134,6 +134,6 @@ def stems(names: Sequence[str]) -> dict[str, str]:
     return {name: name if taken[stem.casefold()] > 1 else stem for name, stem in short.items()}
 
 
-def summary(images: Sequence[Listed], inputs: Sequence[Path]) -> str:
+def summary(images: Sequence[InputImage], inputs: Sequence[Path]) -> str:
     """Such as '12 images in 2 places'."""
     return f"{counted(len(images), 'image')} in {counted(len(inputs), 'place')}"

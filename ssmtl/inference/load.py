@@ -35,7 +35,7 @@ def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best
     first = experiments[0]
     tasks = _outputs(first)
     for run, other in zip(runs[1:], experiments[1:], strict=True):
-        _check_alike(runs[0], first, run, other)
+        check_alike(runs[0], first, run, other)
     network = Network([one.model for one in experiments], tasks).to(place).eval().requires_grad_(False)
     return Model(
         network,
@@ -74,7 +74,7 @@ def _outputs(experiment: Experiment) -> dict[str, Output]:
     return {task.name: task.output for task in experiment.tasks}
 
 
-def _check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experiment) -> None:
+def check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experiment) -> None:
     """:raises RunError: if the two cannot be averaged."""
     said = f"{first.path} and {run.path} cannot be an ensemble: "
     before, after = _outputs(one), _outputs(other)

@@ -1,0 +1,86 @@
+"""Small images on disk, and a run of two tasks that was trained on them."""
+
+import gc
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+
+from ssmtl.cli.main import main
+
+SIZE = 32
+SETTINGS = (
+    f"image.size={SIZE}", "backbone.widths=[4,4,8,8,8]", "train.steps=2", "train.evaluate_every=2", "train.device=cpu",
+    "tasks.lungs.labeled=4", "tasks.lungs.batch=4", "tasks.diagnosis.labeled=8", "tasks.diagnosis.batch=4",
+    "tasks.diagnosis.evaluate_on={in_domain: own}", "tasks.lungs.evaluate_on={in_domain: own}",
+    "tasks.diagnosis.source=own", "tasks.lungs.source=own",
+    "tasks.lungs.head.classes=[lung]", "optimizer.lr=0.01",
+)  # fmt: skip
+
+
+def call(*command, columns=250):
+    """The console script in this process: exit code, standard output, standard error."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", ["ssmtl", *map(str, command)]),
+        mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        finally:
+            gc.unfreeze()
+    return code, out.getvalue(), err.getvalue()
+
+
+def process(*command, cwd=None):
+    """The installed script in a real process: exit code, standard output, standard error."""
+    script = Path(sys.executable).with_name("ssmtl")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "250"}
+    done = subprocess.run(
+        [script, *map(str, command)], capture_output=True, text=True, env=environment, cwd=cwd, timeout=300
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def chest(seed, shape=(48, 40)):
+    """A grey image with a brighter ellipse, and the ellipse."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    centre = np.array(shape) * random.uniform(0.4, 0.6, 2)
+    inside = ((y - centre[0]) / (0.3 * shape[0])) ** 2 + ((x - centre[1]) / (0.25 * shape[1])) ** 2 < 1
+    grey = random.integers(0, 120, shape) + 120 * inside
+    return grey.astype(np.uint8), inside
+
+
+def write_images(folder, count=40):
+    """The images, masks and table of a data set."""
+    (folder / "images").mkdir(parents=True)
+    lines = ["image,diagnosis,lung,patient"]
+    for number in range(count):
+        grey, inside = chest(number)
+        Image.fromarray(grey).save(folder / f"images/{number:03d}.png")
+        Image.fromarray((inside * 255).astype(np.uint8)).save(folder / f"images/{number:03d}.mask.png")
+        label = ("normal", "pneumonia")[number % 2]
+        lines.append(f"images/{number:03d}.png,{label},images/{number:03d}.mask.png,p{number}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def train(data, out, *more):
+    """Train MultiMix for two steps on the data set; returns the run's folder."""
+    sources = data.parent / f"{out.name}.yaml"
+    sources.write_text(f"own: {{use: manifest, root: {data}, label: diagnosis, mask: lung, patient: patient}}\n")
+    overrides = [part for one in (*SETTINGS, *more) for part in ("--set", one)]
+    code, _, said = call("run", "multimix", "--sources", sources, *overrides, "--out", out, "--quiet")
+    assert code == 0, said
+    return out
