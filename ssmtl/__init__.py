@@ -1,6 +1,7 @@
 """ssmtl: semi-supervised multi-task learning in PyTorch, as plugins around one visible loop.
 
-These are the names a plugin may import. They load on first use, so `import ssmtl` stays cheap.
+`run`, `load`, `evaluate` and `report` do what the commands do; the other names are what a plugin may import. They load
+on first use, so `import ssmtl` stays cheap.
 """
 
 from importlib import import_module
@@ -11,7 +12,11 @@ from ssmtl.hookspecs import hookimpl
 __version__ = "0.1.0"
 
 _HOME = {
+    "api.evaluate": ("evaluate",),
     "api.load": ("load",),
+    "api.report": ("report",),
+    "api.run": ("run",),
+    "api.trained": ("TrainedRun",),
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
@@ -35,12 +40,16 @@ _HOME = {
     "model.input_gradient": ("input_gradient",),
     "regular_file": ("open_file",),
 }
-"""The names a plugin may import from `ssmtl`, by module."""
+"""The names that `import ssmtl` offers, by module: the calls, and what a plugin may use."""
 
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
+    from ssmtl.api.evaluate import evaluate
     from ssmtl.api.load import load
+    from ssmtl.api.report import report
+    from ssmtl.api.run import run
+    from ssmtl.api.trained import TrainedRun
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
@@ -104,7 +113,9 @@ __all__ = [
     "Strategy",
     "TaskFacts",
     "TaskPredictor",
+    "TrainedRun",
     "View",
+    "evaluate",
     "hookimpl",
     "input_gradient",
     "key",
@@ -112,6 +123,8 @@ __all__ = [
     "open_file",
     "permutation",
     "pseudo_label_quality",
+    "report",
+    "run",
 ]
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from ssmtl.registry.given import plugin_of
 from ssmtl.registry.plugins import Plugins, load_plugins
 
-GivenPlugin = Path | str
-"""The path of a plugin file."""
+GivenPlugin = Path | str | type | Any
+"""The path of a plugin file; the class of a component, whose name in recipes is its own in snake case; or a module or
+object that implements hooks."""
 
 
 def files_among(plugins: Sequence[GivenPlugin]) -> list[Path]:
@@ -14,9 +17,22 @@ def files_among(plugins: Sequence[GivenPlugin]) -> list[Path]:
     return [Path(one) for one in plugins if isinstance(one, str | Path)]
 
 
-def plugins_with(plugins: Sequence[GivenPlugin]) -> Plugins:
-    """The installed plugins and these.
+def objects_among(plugins: Sequence[GivenPlugin]) -> list[Any]:
+    """What is no file."""
+    return [one for one in plugins if not isinstance(one, str | Path)]
+
+
+def names_among(plugins: Sequence[GivenPlugin]) -> list[str]:
+    """The names of what is no file.
+
+    :raises PluginError: for something that cannot be a plugin.
+    """
+    return [plugin_of(one)[0] for one in objects_among(plugins)]
+
+
+def plugins_with(plugins: Sequence[GivenPlugin], files: Sequence[Path] | None = None) -> Plugins:
+    """The installed plugins and these. :param files: instead of those among them.
 
     :raises PluginError: naming the one that cannot be used.
     """
-    return load_plugins(files_among(plugins))
+    return load_plugins(files_among(plugins) if files is None else files, given=objects_among(plugins))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from ssmtl.api.given_plugins import GivenPlugin, files_among, plugins_with
+from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among, plugins_with
 from ssmtl.importing import uncollected
 from ssmtl.inference.load import load_model
 from ssmtl.inference.model import Model
@@ -30,7 +30,7 @@ def load(
     folders = [RunFolder(Path(place)) for place in places]
     with ExitStack() as hints:
         for folder in folders:
-            hints.enter_context(hinting_at_its_plugins(folder, files_among(plugins)))
+            hints.enter_context(hinting_at_its_plugins(folder, files_among(plugins), names_among(plugins)))
         with uncollected():
             known = plugins_with(plugins)
         return load_model(folders, known, weights, device)

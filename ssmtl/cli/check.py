@@ -11,17 +11,16 @@ from rich.console import Console
 from ssmtl.cli.loading import (
     AllowLocal,
     DataRoot,
-    Loaded,
     LocalPlugins,
     Overrides,
     RecipeName,
     Seed,
     Sources,
-    load,
 )
 from ssmtl.importing import uncollected
 
 if TYPE_CHECKING:
+    from ssmtl.api.loaded import Loaded
     from ssmtl.contracts.folders import Folders
     from ssmtl.experiment.experiment import Experiment
     from ssmtl.registry.plugins import Plugins
@@ -48,11 +47,12 @@ def check(
 
     Image files that are new or changed are read to tell copies apart, but not decoded.
     """
+    from ssmtl.api.loaded import load_recipe
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
     from ssmtl.experiment.plan import plan_of
 
-    loaded = load(recipe, sources, overrides, seed, local, allow)
+    loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow)
     experiment = loaded.assembled()
     console = Console()
     print_plan(console, plan_of(experiment))
@@ -85,7 +85,7 @@ def _rehashed() -> Iterator[None]:
         raise DataError(*(f"{path}: {what}" for path in sorted(differing)))
 
 
-def _missing(loaded: Loaded, folders: "Folders") -> dict[str, str]:
+def _missing(loaded: "Loaded", folders: "Folders") -> dict[str, str]:
     """By source, why its folder or file is not found."""
     from ssmtl.errors import DataError
 

@@ -27,20 +27,15 @@ def evaluate(
     local: LocalPlugins = None,
 ) -> None:
     """Evaluate a trained run again, on its own domains or on other sources."""
+    from ssmtl.api.evaluate import evaluate as score
     from ssmtl.cli.tables import print_results
-    from ssmtl.contracts.folders import Folders
     from ssmtl.errors import RunError
     from ssmtl.json_file import write_model
-    from ssmtl.registry.plugins import load_plugins
-    from ssmtl.runs.again import hinting_at_its_plugins
-    from ssmtl.runs.evaluate_again import evaluate_run
     from ssmtl.runs.folder import RunFolder
 
-    folder = RunFolder(run)
     if out is not None:
-        folder.check_not_own(out)
-    with hinting_at_its_plugins(folder, local or ()):
-        results = evaluate_run(folder, load_plugins(local or ()), Folders(data_root), source or (), sources, weights)
+        RunFolder(run).check_not_own(out)
+    results = score(run, source or (), sources=sources, weights=weights, plugins=local or (), data_root=data_root)
     print_results(Console(), results)
     if out is not None:
         try:

@@ -12,17 +12,6 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder, or a suite's.", show_default=False)],
 ) -> None:
     """Redraw the figures and rewrite the page of a run or a suite."""
-    from ssmtl.errors import RunError
-    from ssmtl.reports import write_report, write_suite_report
-    from ssmtl.runs.folder import RunFolder
-    from ssmtl.suite.suite_file import RECORD
-    from ssmtl.suite.tables import write_tables
+    from ssmtl.api.report import report as write
 
-    if (folder / RECORD).is_file():
-        write_tables(folder)
-        page = write_suite_report(folder)
-    elif RunFolder(folder).results.is_file() or RunFolder(folder).log.is_file():
-        page = write_report(folder)
-    else:
-        raise RunError(f"{folder} is neither a run's folder (results.json) nor a suite's (suite.json)")
-    Console().print(f"report [bold]{escape(str(page))}[/]", highlight=False, soft_wrap=True)
+    Console().print(f"report [bold]{escape(str(write(folder)))}[/]", highlight=False, soft_wrap=True)

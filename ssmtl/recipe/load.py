@@ -3,10 +3,10 @@
 import copy
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -20,6 +20,9 @@ from ssmtl.validation_errors import problems_of
 
 UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
 """What pydantic adds to an error's location to say which member of a union of types it tried."""
+
+GIVEN = "recipe"
+"""Where a recipe is from that a program gave as a dict."""
 
 
 @dataclass(frozen=True)
@@ -80,33 +83,35 @@ def _without(content: dict[str, Any], places: list[list[str]]) -> dict[str, Any]
 
 
 def read(
-    recipe: str,
+    recipe: str | Mapping[str, Any],
     shipped: Registry,
     *,
-    sources: str | None = None,
+    sources: str | Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
 ) -> RecipeText:
     """Find, read and overlay a recipe.
 
-    :param recipe: a file, or the name of a shipped recipe.
-    :param sources: a sources file, or the name of a shipped one, that replaces the recipe's own.
+    :param recipe: a file, the name of a shipped recipe, or its content.
+    :param sources: a sources file, the name of a shipped one, or its content, that replaces the recipe's own.
     :param overrides: `a.b=c`, where c is YAML; list items are addressed by number or by what they `use`.
     :raises RecipeError: if a file is missing or not YAML, or an override names a place that does not exist.
     """
-    path = _find(recipe, shipped)
-    content = yaml_file.read_mapping(path)
+    path = _find(recipe, shipped) if isinstance(recipe, str) else None
+    content = yaml_file.read_mapping(path) if path else copy.deepcopy(dict(cast("Mapping[str, Any]", recipe)))
     wanted, listed = sources if sources is not None else content.get("sources"), ""
     if isinstance(wanted, str):
         place = find_sources(wanted, path if sources is None else None)
         content["sources"], listed = yaml_file.read_mapping(place), str(place)
+    elif sources is not None:
+        content["sources"] = copy.deepcopy(dict(cast("Mapping[str, Any]", sources)))
     sets = []
     for override in overrides:
         content, known = overridden(content, override)
         sets.append(known)
     if seed is not None:
         content["seed"] = seed
-    return RecipeText(content, str(path), tuple(sets), listed)
+    return RecipeText(content, str(path or GIVEN), tuple(sets), listed)
 
 
 def local_plugins(text: RecipeText, allow: bool) -> list[Path]:

@@ -13,6 +13,7 @@ import pluggy
 from ssmtl import builtins, hookspecs
 from ssmtl.errors import PluginError
 from ssmtl.registry.blame import FAILURES, place
+from ssmtl.registry.given import plugin_of
 from ssmtl.registry.hooks import check_hooks
 from ssmtl.registry.registry import Entry, Origin, Registry
 
@@ -30,29 +31,34 @@ class Plugins:
     """A manager with its registries.
 
     :param registries: by kind; see KINDS. A recipe's component is its path.
+    :param given: names of the plugins that a program handed over; they exist in its process only.
     """
 
     manager: pluggy.PluginManager
     origins: dict[str, Origin] = field(default_factory=dict)
     registries: dict[str, Registry] = field(default_factory=dict)
+    given: list[str] = field(default_factory=list)
 
     def __getitem__(self, kind: str) -> Registry:
         return self.registries[kind]
 
 
-def load_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
+def load_plugins(local: Iterable[Path] = (), installed: bool = True, given: Iterable[Any] = ()) -> Plugins:
     """Every plugin, and what each provides.
 
+    :param local: plugin files. :param given: classes of components, and modules or objects that implement hooks.
     :raises PluginError: naming the plugin that does not load, implements an unknown hook, or reuses a taken name.
     """
-    plugins = find_plugins(local, installed)
+    plugins = find_plugins(local, installed, given)
     for kind in KINDS:
         plugins.registries[kind] = _collect(plugins, kind)
     return plugins
 
 
-def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
-    """Built-ins first, then installed entry points of the group `ssmtl`, then local files; collects no components."""
+def find_plugins(local: Iterable[Path] = (), installed: bool = True, given: Iterable[Any] = ()) -> Plugins:
+    """Built-ins first, then installed entry points of the group `ssmtl`, then local files, then what the program gives;
+    collects no components.
+    """
     plugins = Plugins(pluggy.PluginManager("ssmtl"))
     plugins.manager.add_hookspecs(hookspecs)
     _register(plugins, builtins, "builtins", Origin("builtins", "ssmtl"))
@@ -68,6 +74,12 @@ def find_plugins(local: Iterable[Path] = (), installed: bool = True) -> Plugins:
         _register(plugins, module, entry.name, Origin(entry.name, distribution))
     for path in local:
         _register(plugins, _local(path), str(path), Origin(str(path)))
+    for one in given:
+        name, plugin = plugin_of(one)
+        if plugins.manager.is_registered(plugin):  # a module that is installed as a plugin too
+            continue
+        _register(plugins, plugin, name, Origin(name))
+        plugins.given.append(name)
     check_hooks(plugins.manager, plugins.origins)
     return plugins
 
@@ -92,7 +104,7 @@ def _call(plugins: Plugins, implementation: pluggy.HookImpl, hook: str, **argume
         raise PluginError(f"the plugin {origin} failed in {hook}: {error!r} ({where})") from error
 
 
-def _register(plugins: Plugins, module: ModuleType, name: str, origin: Origin) -> None:
+def _register(plugins: Plugins, module: Any, name: str, origin: Origin) -> None:
     if plugins.manager.has_plugin(name):
         taken = plugins.origins[name]
         raise PluginError(f"two plugins are called '{name}': {taken} and {origin}. Uninstall one of them")

@@ -29,29 +29,35 @@ def resume_command(folder: RunFolder, recipe: Recipe, folders: Folders, local: S
 
 
 @contextmanager
-def hinting_at_its_plugins(folder: RunFolder, given: Sequence[Path]) -> Iterator[None]:
+def hinting_at_its_plugins(folder: RunFolder, files: Sequence[Path], given: Sequence[str] = ()) -> Iterator[None]:
     """Wraps what assembles the recipe of an earlier run.
 
-    :param given: the plugin files of this command.
-    :raises RecipeError: as the wrapped code does; if a component is unknown and the run had plugin files that are not
+    :param files: the plugin files of this command. :param given: names of the plugins that a program hands over now.
+    :raises RecipeError: as the wrapped code does; if a component is unknown and the run had plugins that are not
         given now, with these as the hint.
     """
     try:
         yield
     except RecipeError as error:
-        lacking = _lacking(folder, given)
-        if not lacking:
+        hint = _hint(folder, files, given)
+        if not hint:
             raise
-        words = shlex.join(word for path in lacking for word in ("--plugin", path))
-        hint = f"the run was started with {words}: give this again"
         problems = [replace(one, hint=hint) if one.where.endswith(".use") else one for one in error.problems]
         raise RecipeError(problems) from error
 
 
-def _lacking(folder: RunFolder, given: Sequence[Path]) -> list[str]:
+def _hint(folder: RunFolder, files: Sequence[Path], given: Sequence[str]) -> str:
     try:
-        before = folder.read_environment().local_plugins
+        before = folder.read_environment()
     except (RunError, OSError):
-        return []
-    now = {path.resolve() for path in given}
-    return [path for path in before if Path(path) not in now]
+        return ""
+    now = {path.resolve() for path in files}
+    paths = [path for path in before.local_plugins if Path(path) not in now]
+    names = [name for name in before.given_plugins if name not in given]
+    if names:
+        more = "".join(f", {path!r}" for path in paths)
+        return f"the run was started from Python with plugins=[{', '.join(names)}{more}]: give this again, from Python"
+    if not paths:
+        return ""
+    words = shlex.join(word for path in paths for word in ("--plugin", path))
+    return f"the run was started with {words}: give this again"

@@ -33,6 +33,7 @@ def environment(
         versions={name: installed for name in PACKAGES if (installed := _version(name))},
         plugins={name: str(origin) for name, origin in plugins.origins.items()},
         local_plugins=[str(path.resolve()) for path in local],
+        given_plugins=list(plugins.given),
         command=command,
         data_folder=str(data_folder.absolute()),
     )

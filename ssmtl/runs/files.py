@@ -110,6 +110,7 @@ class Environment(FileModel):
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
     :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
     :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
+    :param given_plugins: classes and modules that a program handed over, such as a notebook.
     :param data_folder: absolute path that relative roots start from.
     :param resumed: the same facts for each time the run was resumed.
     """
@@ -123,6 +124,7 @@ class Environment(FileModel):
     versions: dict[str, str] = {}
     plugins: dict[str, str] = {}
     local_plugins: list[str] = []
+    given_plugins: list[str] = []
     command: list[str] = []
     data_folder: str = ""
     recipe_fixed: str = ""

@@ -13,7 +13,7 @@ from made_examples import MadeUpImage, example
 from PIL import Image
 
 from ssmtl.contracts.source import Example
-from ssmtl.data import entry
+from ssmtl.data import entry, in_order
 from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.cache import cache_folder, decode
 from ssmtl.data.images import ImageFile
@@ -234,7 +234,7 @@ def test_an_entry_with_a_named_pipe_in_it_is_built_again(tmp_path):
 def test_neither_threads_nor_groups_change_a_byte(threads, together, tmp_path, monkeypatch):
     examples = [example(number, grey=7 * number, masks=("lung",) if number % 2 else ()) for number in range(7)]
     decode(examples, 16, 1, ("lung",), folder=tmp_path / "a")
-    monkeypatch.setattr(entry, "thread_count", lambda: threads)
+    monkeypatch.setattr(in_order, "thread_count", lambda: threads)
     monkeypatch.setattr(entry, "TOGETHER", together)
     decoded = decode(examples, 16, 1, ("lung",), folder=tmp_path / "b")
     for one, other in zip(sorted(tmp_path.glob("a/*/*")), sorted(tmp_path.glob("b/*/*")), strict=True):
@@ -245,7 +245,7 @@ def test_neither_threads_nor_groups_change_a_byte(threads, together, tmp_path, m
 
 def test_few_images_are_under_way_at_a_time(monkeypatch):
     """Or those that wait to be written would fill the memory."""
-    monkeypatch.setattr(entry, "thread_count", lambda: 2)
+    monkeypatch.setattr(in_order, "thread_count", lambda: 2)
     begun = []
 
     def items():
@@ -253,13 +253,13 @@ def test_few_images_are_under_way_at_a_time(monkeypatch):
             begun.append(number)
             yield number
 
-    for number, result in enumerate(entry._in_order(lambda item: item * 2, items())):
+    for number, result in enumerate(in_order.in_order(lambda item: item * 2, items())):
         assert result == 2 * number
         assert len(begun) <= number + 5
 
 
 def test_the_first_image_that_does_not_decode_is_named_whichever_fails_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(entry, "thread_count", lambda: 4)
+    monkeypatch.setattr(in_order, "thread_count", lambda: 4)
     monkeypatch.setattr(entry, "TOGETHER", 1)
     for number in range(4):
         (tmp_path / f"{number}.png").write_bytes(b"no image" * (number + 1))

@@ -69,7 +69,7 @@ def test_killed_before_the_recipe_is_written_it_can_be_started_again(place, whol
 def test_runs_that_start_in_the_same_second_have_their_own_folders(tmp_path, monkeypatch):
     import datetime
 
-    from ssmtl.cli import run
+    from ssmtl.api import run_place
 
     monkeypatch.chdir(tmp_path)
 
@@ -78,7 +78,7 @@ def test_runs_that_start_in_the_same_second_have_their_own_folders(tmp_path, mon
         def now(cls, tz=None):
             return cls(2030, 1, 2, 3, 4, 5, tzinfo=tz)
 
-    monkeypatch.setattr(run, "datetime", Stopped)
+    monkeypatch.setattr(run_place, "datetime", Stopped)
     ended = []
     threads = [
         threading.Thread(target=lambda log=log: ended.append(command(tiny("umtl", "train.steps=2"), log)))
@@ -159,9 +159,9 @@ def test_auto_takes_no_other_recipes_run_of_the_same_second(tmp_path, monkeypatc
     kill = killed_at("checkpoints", 6)
 
     def first():
-        import ssmtl.cli.run
+        import ssmtl.api.run_place
 
-        ssmtl.cli.run.datetime = SimpleNamespace(now=lambda: datetime(2026, 1, 2))
+        ssmtl.api.run_place.datetime = SimpleNamespace(now=lambda: datetime(2026, 1, 2))
         kill()
 
     for seed in (0, 1):

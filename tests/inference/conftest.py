@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from dicom_files import write_dicom
 from PIL import Image
-from trained_run import chest, train, write_images
+from trained_run import SETTINGS, chest, sources, train, write_images
 
 import ssmtl
+from ssmtl.recipe import yaml_file
+from ssmtl.registry.plugins import load_plugins
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +23,10 @@ def run(data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def other_run(data, tmp_path_factory):
-    return train(data, tmp_path_factory.mktemp("runs") / "second", "seed=1")
+    """From Python."""
+    recipe = yaml_file.read_mapping(load_plugins()["recipe"]["multimix"].make)
+    out = tmp_path_factory.mktemp("runs") / "second"
+    return ssmtl.run(recipe, sources=sources(data), overrides=SETTINGS, seed=1, out=out).path
 
 
 @pytest.fixture(scope="session")

@@ -84,3 +84,8 @@ def train(data, out, *more):
     code, _, said = call("run", "multimix", "--sources", sources, *overrides, "--out", out, "--quiet")
     assert code == 0, said
     return out
+
+
+def sources(data):
+    """The same, for `ssmtl.run`."""
+    return {"own": {"use": "manifest", "root": str(data), "label": "diagnosis", "mask": "lung", "patient": "patient"}}

@@ -1,0 +1,39 @@
+"""`ssmtl.evaluate`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among, plugins_with
+from ssmtl.contracts.folders import Folders
+from ssmtl.runs.again import hinting_at_its_plugins
+from ssmtl.runs.evaluate_again import evaluate_run
+from ssmtl.runs.files import Results
+from ssmtl.runs.folder import RunFolder
+
+
+def evaluate(
+    run: Path | str,
+    source: Sequence[str] | str = (),
+    *,
+    sources: Path | str | None = None,
+    weights: str = "best",
+    plugins: Sequence[GivenPlugin] = (),
+    data_root: Path | str | None = None,
+) -> Results:
+    """Evaluate a trained run again; what `ssmtl evaluate` does. Nobody who trained or selected the model is scored.
+
+    :param run: its folder. :param source: `TASK=NAME`, or `NAME` of a source for every task that it has labels for;
+        empty: the run's own domains. :param sources: a sources file that adds to the run's own.
+    :param weights: best or last. :param plugins: what `ssmtl.run` was given.
+    :param data_root: the folder of the sources' relative roots.
+    :returns: by `tasks`, domain and metric, the numbers.
+    :raises RunError: if there is no finished run, or its weights are not those that it wrote.
+    :raises DataError: if there is nothing to evaluate on.
+    """
+    folder = RunFolder(Path(run))
+    wanted = [source] if isinstance(source, str) else list(source)
+    folders = Folders(Path(data_root) if data_root is not None else None)
+    with hinting_at_its_plugins(folder, files_among(plugins), names_among(plugins)):
+        return evaluate_run(
+            folder, plugins_with(plugins), folders, wanted, str(sources) if sources is not None else None, weights
+        )

@@ -1,0 +1,24 @@
+"""`ssmtl.report`."""
+
+from pathlib import Path
+
+from ssmtl.errors import RunError
+from ssmtl.runs.folder import RunFolder
+from ssmtl.suite.suite_file import RECORD
+from ssmtl.suite.tables import write_tables
+
+
+def report(folder: Path | str) -> Path:
+    """Redraw the figures and rewrite the page of a run or a suite; what `ssmtl report` does.
+
+    :returns: the page. :raises RunError: if the folder holds neither.
+    """
+    from ssmtl.reports import write_report, write_suite_report
+
+    place = Path(folder)
+    if (place / RECORD).is_file():
+        write_tables(place)
+        return write_suite_report(place)
+    if RunFolder(place).results.is_file() or RunFolder(place).log.is_file():
+        return write_report(place)
+    raise RunError(f"{place} is neither a run's folder (results.json) nor a suite's (suite.json)")

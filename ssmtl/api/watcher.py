@@ -1,0 +1,33 @@
+"""Who is told how a run comes along; tells nobody, unless a subclass does."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.runs.files import Results
+from ssmtl.runs.folder import RunFolder
+
+
+class Watcher:
+    """Called in this order, in the process that reports."""
+
+    def decoding(self, _what: str, _steps: int) -> Callable[[], None]:
+        """A `ssmtl.data.entry.Progress`."""
+        return lambda: None
+
+    def prepared(self, experiment: Experiment, data: ExperimentData) -> None:
+        """When the data are at hand."""
+
+    def begins(self, folder: RunFolder, resumes: bool) -> None:
+        """When the folder is known."""
+
+    def observers(self) -> AbstractContextManager[list[object]]:
+        """Plugins that observe the steps."""
+        return nullcontext([])
+
+    def was_finished(self, folder: RunFolder) -> None:
+        """In place of all these, if there is nothing left to do."""
+
+    def ended(self, results: Results) -> None:
+        """When everything is evaluated, before the report is written."""

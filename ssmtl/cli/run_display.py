@@ -1,0 +1,73 @@
+"""What `ssmtl run` shows."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from ssmtl.api.watcher import Watcher
+from ssmtl.cli.progress_bar import progress_bar
+from ssmtl.cli.skipped import print_skipped
+from ssmtl.cli.tables import print_plan, print_results
+from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.plan import plan_of
+from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.runs.files import Results
+from ssmtl.runs.folder import RunFolder
+
+
+class RunDisplay(Watcher):
+    """The plan, a live display or plain lines, the results. :param quiet: nothing but errors."""
+
+    def __init__(self, console: Console, quiet: bool) -> None:
+        self.console, self.quiet = console, quiet
+
+    def decoding(self, what: str, steps: int) -> Callable[[], None]:
+        """A progress bar."""
+        return progress_bar(self.console, what, steps)
+
+    def prepared(self, experiment: Experiment, data: ExperimentData) -> None:
+        """The images that were skipped, and the plan."""
+        for source, skipped in data.skipped.items():
+            print_skipped(self.console, source, skipped)
+        print_plan(self.console, plan_of(experiment, data.tasks))
+
+    def begins(self, folder: RunFolder, resumes: bool) -> None:
+        """Where the run goes."""
+        place = escape(str(folder.path))
+        self.console.print(f"{'resuming' if resumes else 'run folder'} [bold]{place}[/]", highlight=False)
+
+    @contextmanager
+    def observers(self) -> "Iterator[list[object]]":
+        """What shows the run: nothing, a live display, or plain lines."""
+        with observers(self.quiet, self.console.is_terminal) as shown:
+            yield shown
+
+    def was_finished(self, folder: RunFolder) -> None:
+        """That there is nothing to do."""
+        self.console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
+
+    def ended(self, results: Results) -> None:
+        """The results."""
+        print_results(self.console, results)
+
+    def reported(self, page: Path) -> None:
+        """Where the report is."""
+        self.console.print(f"report [bold]{escape(str(page))}[/]", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def observers(quiet: bool, terminal: bool) -> "Iterator[list[object]]":
+    """What shows the run: nothing, a live display, or plain lines."""
+    from ssmtl.runs.console import LiveConsole, PlainConsole
+
+    if quiet or not terminal:
+        yield [] if quiet else [PlainConsole(Console())]
+        return
+    shown = LiveConsole(Console())
+    try:
+        yield [shown]
+    finally:
+        shown.live.stop()
