@@ -73,7 +73,7 @@ def test_evaluate_and_report_do_what_the_commands_do(run, tmp_path):
     page = ssmtl.report(run)
     assert page == run / "report.html"
     with pytest.raises(RunError, match="neither a run's folder"):
-        ssmtl.report(tmp_path)
+        ssmtl.report(tmp_path / "none")
 
 
 def test_a_class_is_a_plugin_and_is_needed_again(bridged):
