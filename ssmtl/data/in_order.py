@@ -11,17 +11,25 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def in_order(work: Callable[[Given], Made], items: Iterable[Given], ahead: int | None = None) -> Iterator[Made]:
+def in_order(
+    work: Callable[[Given], Made],
+    items: Iterable[Given],
+    ahead: int | None = None,
+    threads: int | None = None,
+    first: Callable[[], None] | None = None,
+) -> Iterator[Made]:
     """Results in the order of the items, of which few are under way at a time; the first error stops the rest.
 
-    :param ahead: how many may wait while one is used; None: two for each thread.
+    :param ahead: how many may wait while one is used; None: two for each thread. :param threads: None: as many as read
+        files. :param first: what each thread does before anything else.
     """
+    count = threads or thread_count()
     waiting: deque[Future[Made]] = deque()
-    allowed = 2 * thread_count() if ahead is None else ahead
-    with ThreadPoolExecutor(thread_count()) as threads:
+    allowed = 2 * count if ahead is None else ahead
+    with ThreadPoolExecutor(count, initializer=first) as pool:
         try:
             for item in items:
-                waiting.append(threads.submit(work, item))
+                waiting.append(pool.submit(work, item))
                 if len(waiting) > allowed:
                     yield waiting.popleft().result()
             while waiting:

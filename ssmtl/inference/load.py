@@ -7,6 +7,7 @@ import torch
 from ssmtl.contracts.head import Output
 from ssmtl.errors import RunError
 from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.inference.decision import thresholds_of
 from ssmtl.inference.model import Model
@@ -37,6 +38,9 @@ def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best
     for run, other in zip(runs[1:], experiments[1:], strict=True):
         check_alike(runs[0], first, run, other)
     network = Network([one.model for one in experiments], tasks).to(place).eval().requires_grad_(False)
+    image = first.recipe.image
+    with attributed(first, "in the first pass of a loaded run", *(one.model for one in experiments)):
+        network.find_draws(torch.full((1, image.channels, image.size, image.size), 0.5, device=place))
     return Model(
         network,
         tasks,

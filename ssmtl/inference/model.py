@@ -1,17 +1,13 @@
 """A trained run, or several as an ensemble, as one object that predicts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import torch
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Pixels
-from ssmtl.data.in_order import in_order
-from ssmtl.data.threads import thread_count
 from ssmtl.errors import DataError
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -20,8 +16,9 @@ from ssmtl.inference.decoded_image import DecodedImage, Image, Unreadable, decod
 from ssmtl.inference.finish import finished
 from ssmtl.inference.network import Network
 from ssmtl.inference.options import Options, Tta
-from ssmtl.inference.passes import RawPrediction, check_dropout, raw_predictions, rows_of_a_pass
+from ssmtl.inference.passes import RawPrediction, check_dropout, raw_predictions
 from ssmtl.inference.prediction import Prediction
+from ssmtl.inference.streams import by_group, by_image
 
 Used = TypeVar("Used")
 
@@ -93,12 +90,8 @@ class Model:
         self.check(options)
         if batch_size < 1:
             raise DataError(f"batch_size: {batch_size}; expected 1 or more")
-        decode = partial(_decode, size=self.size, channels=self.channels)
-
-        def finish(answer: tuple[DecodedImage, RawPrediction] | Unreadable) -> Used:
-            return use(answer if isinstance(answer, Unreadable) else finished(*answer, self.tasks, self.thresholds))
-
-        return in_order(finish, self._raw(in_order(decode, images, batch_size), options), thread_count())
+        on_cpu = self.device.type == "cpu"
+        return (by_image if on_cpu else by_group)(self, images, options, batch_size, use)
 
     def check(self, options: Options) -> None:
         """:raises SsmtlError: if this model cannot do what is asked."""
@@ -108,35 +101,21 @@ class Model:
         if options.tta == "mirror" and sides:
             raise DataError(f"tta: mirrored images exchange left and right, and there is a class '{sides[0]}'")
 
-    def _raw(
-        self, pictures: Iterable[DecodedImage | Unreadable], options: Options
-    ) -> Iterator[tuple[DecodedImage, RawPrediction] | Unreadable]:
-        rows = rows_of_a_pass(self.device, options)
-        group: list[DecodedImage | Unreadable] = []
-        for picture in pictures:
-            group.append(picture)
-            if sum(isinstance(one, DecodedImage) for one in group) == rows:
-                yield from self._of_group(group, options)
-                group = []
-        yield from self._of_group(group, options)
+    def decoded(self, image: tuple[str, Pixels]) -> DecodedImage | Unreadable:
+        """An image as the network sees it. :param image: name and pixels."""
+        return decoded(*image, self.size, self.channels)
 
-    def _of_group(
-        self, group: Sequence[DecodedImage | Unreadable], options: Options
-    ) -> Iterator[tuple[DecodedImage, RawPrediction] | Unreadable]:
-        pictures = [one for one in group if isinstance(one, DecodedImage)]
-        with self._attributed():
-            answers = iter(raw_predictions(self.module, pictures, options, self.device) if pictures else ())
-        for one in group:
-            yield (one, next(answers)) if isinstance(one, DecodedImage) else one
+    def raw(self, network: Network, images: Sequence[DecodedImage], options: Options) -> list[RawPrediction]:
+        """What the network says of some images, or which of its components failed. :param network: it, or its copy."""
+        first = self.experiments[0]
+        members = [network.member(number) for number in range(len(network.members))]
+        with attributed(first, "in a prediction", *members):
+            return raw_predictions(network, images, options, self.device)
 
-    def _attributed(self) -> AbstractContextManager[None]:
-        first, *others = self.experiments
-        return attributed(first, "in a prediction", *(other.model for other in others))
+    def finished(self, image: DecodedImage, raw: RawPrediction) -> Prediction:
+        """In the image's own geometry."""
+        return finished(image, raw, self.tasks, self.thresholds)
 
 
 def _words(name: str) -> set[str]:
     return set(name.lower().replace("_", " ").replace("-", " ").split())
-
-
-def _decode(image: tuple[str, Pixels], size: int, channels: int) -> DecodedImage | Unreadable:
-    return decoded(*image, size, channels)

@@ -1,9 +1,11 @@
 """The network of one run or several, from images to probabilities."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.shapes import Images
@@ -22,6 +24,8 @@ class Network(nn.Module):
         self.members = nn.ModuleList(members)
         self.outputs = dict(outputs)
         self.alike = [_alike(member, list(outputs)) for member in members]
+        self.draws = False
+        """Whether a pass draws random numbers even in evaluation mode, known after `find_draws`."""
 
     def forward(self, images: Images) -> dict[str, Tensor]:
         """By task, (rows, classes) or (rows, structures, height, width), float32.
@@ -42,11 +46,30 @@ class Network(nn.Module):
                 result[task] = self.outputs[task].probabilities(logits)
         return {task: result[task] for task in self.outputs}
 
+    def find_draws(self, images: Images) -> None:
+        """Set `draws` by a pass of these images."""
+        watch = _DrawsWatch()
+        with torch.no_grad(), watch:
+            self(images)
+        self.draws = watch.seen
+
     def member(self, number: int) -> MultiTaskModel:
         """The network of one run."""
         model = self.members[number]
         assert isinstance(model, MultiTaskModel)
         return model
+
+
+class _DrawsWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operation that draws random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen |= torch.Tag.nondeterministic_seeded in func.tags
+        return func(*args, **(kwargs or {}))
 
 
 def _alike(model: MultiTaskModel, tasks: Sequence[str]) -> list[list[str]]:

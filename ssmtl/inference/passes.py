@@ -37,22 +37,30 @@ class RawPrediction:
     saliency: Mapping[str, Tensor]
 
 
-def rows_of_a_pass(device: torch.device, options: Options) -> int:
-    """What dropout drops is drawn for each image by itself, so it sees each image by itself."""
-    return 1 if device.type == "cpu" or options.dropout else ROWS
+def rows_of_a_pass(device: torch.device, *, random: bool) -> int:
+    """What is random is drawn for each image by itself, so that each is passed by itself."""
+    return 1 if device.type == "cpu" or random else ROWS
+
+
+def is_random(network: Network, options: Options) -> bool:
+    """Whether a pass draws random numbers."""
+    return network.draws or options.dropout > 0
 
 
 def raw_predictions(
     network: Network, pictures: Sequence[DecodedImage], options: Options, device: torch.device
 ) -> list[RawPrediction]:
     """:param pictures: at most `rows_of_a_pass`."""
-    rows, first = rows_of_a_pass(device, options), pictures[0].levels
+    rows, first = rows_of_a_pass(device, random=is_random(network, options)), pictures[0].levels
     levels = np.zeros((rows, *first.shape), np.uint8)
     for row, picture in enumerate(pictures):
         levels[row] = picture.levels
     images = torch.from_numpy(levels).to(device).float().div_(255)
     with torch.no_grad():  # not inference_mode: a bridge may differentiate
-        samples = list(_samples(network, images, options, pictures[0].seed() if options.dropout else ""))
+        with torch.random.fork_rng(enabled=network.draws):
+            if network.draws:
+                torch.manual_seed(key("evaluation", pictures[0].seed()) % 2**63)
+            samples = list(_samples(network, images, options, pictures[0].seed() if options.dropout else ""))
         saliency = _saliency(network, images) if options.saliency else {}
     mean = {task: torch.stack([one[task] for one in samples]).mean(0).cpu() for task in network.outputs}
     several = samples if len(samples) > 1 else []

@@ -73,7 +73,10 @@ def test_the_module_is_a_plain_one_with_normalisation_inside(model, data):
 def test_neither_batch_size_nor_order_nor_name_changes_a_bit(both, options):
     images = [chest(seed, (30 + seed, 50))[0] for seed in range(5)]
     before = both.predict(images, batch_size=1, **options)
+    torch.set_num_threads(3)
     after = both.predict(images[::-1], batch_size=16, **options)[::-1]
+    assert torch.get_num_threads() == 3
+    assert all(isinstance(one, torch.nn.Parameter) for one in both.module.parameters())
     assert all(same(one, other) for one, other in zip(before, after, strict=True))
     assert before[0].name != after[0].name
 
