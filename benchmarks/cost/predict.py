@@ -3,8 +3,9 @@
     python benchmarks/cost/predict.py RUN --images 120 --side 1024 --rounds 3 --out benchmarks/cost/results/predict.csv
 
 Both are whole processes, from their start to their last file, and take turns; both write a mask for each image and a
-table. Images are smooth noise. RUN is a finished run, such as one step of MultiMix at 256 pixels. One row for each round;
-the last column is without the start, which is measured with a single image.
+table. Images are smooth noise. RUN is a finished run, such as one step of MultiMix at 256 pixels. One row for each
+round, with the processor time (`_cpu_s`) beside the time that passed; the last column is without the start, which is
+measured with a single image.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -58,10 +60,13 @@ def write_images(folder: Path, count: int, side: int, kind: str) -> None:
         Image.fromarray(values).save(folder / f"{number:04d}.{kind}")
 
 
-def seconds(command: list[str]) -> float:
-    start = time.perf_counter()
+def seconds(command: list[str]) -> tuple[float, float]:
+    """That pass, and of processor time."""
+    start, before = time.perf_counter(), os.times()
     subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
+    after = os.times()
+    busy = after.children_user + after.children_system - before.children_user - before.children_system
+    return round(time.perf_counter() - start, 3), round(busy, 3)
 
 
 def main() -> None:
@@ -79,19 +84,20 @@ def main() -> None:
         write_images(Path(place) / "many", given.images, given.side, given.kind)
         write_images(Path(place) / "one", 1, given.side, given.kind)
         for number in range(given.rounds):
-            row: dict[str, object] = {
+            row: dict[str, Any] = {
                 "round": number, "images": given.images, "side": given.side, "kind": given.kind,
-                "load": round(os.getloadavg()[0], 1),
+                "threads": os.environ.get("OMP_NUM_THREADS", "as many as cores"), "load": round(os.getloadavg()[0], 1),
             }  # fmt: skip
             for folder, suffix in (("one", "_start"), ("many", "")):
                 images, out = str(Path(place) / folder), str(Path(place) / "out")
-                row[f"loop{suffix}_s"] = round(seconds([sys.executable, "-c", LOOP, str(given.run), images, out]), 3)
+                loop = [sys.executable, "-c", LOOP, str(given.run), images, out]
+                row[f"loop{suffix}_s"], row[f"loop{suffix}_cpu_s"] = seconds(loop)
                 shutil.rmtree(out)
                 command = [script, "predict", str(given.run), images, "--out", out, "--device", "cpu", "--quiet"]
-                row[f"predict{suffix}_s"] = round(seconds(command), 3)
+                row[f"predict{suffix}_s"], row[f"predict{suffix}_cpu_s"] = seconds(command)
                 shutil.rmtree(out)
-            whole = row["loop_s"] / row["predict_s"]  # type: ignore[operator]
-            bare = (row["loop_s"] - row["loop_start_s"]) / (row["predict_s"] - row["predict_start_s"])  # type: ignore[operator]
+            whole = row["loop_s"] / row["predict_s"]
+            bare = (row["loop_s"] - row["loop_start_s"]) / (row["predict_s"] - row["predict_start_s"])
             rows.append({**row, "times_as_fast": round(whole, 2), "without_start": round(bare, 2)})
             print(rows[-1], flush=True)
     print("median", statistics.median(float(row["times_as_fast"]) for row in rows))

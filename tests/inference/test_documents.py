@@ -1,0 +1,71 @@
+"""The code in docs/predict.md and docs/python.md, and the notebook, run as they are written."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from trained_run import call
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def blocks(document):
+    return re.findall(r"^```python\n(.*?)^```$", (DOCS / document).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def execute(code, folder):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def place(run, scans, tmp_path):
+    """A folder with the latest run of `make demo`, and with scans that can all be read."""
+    shutil.copytree(run, tmp_path / "runs/multimix/20261126-225052")
+    for name in ("bad.png", "frames.tif", "notes.txt"):
+        (scans / name).unlink()
+    return tmp_path
+
+
+def test_the_script_says_what_the_command_says(place):
+    (script,) = blocks("predict.md")
+    assert len(script.splitlines()) <= 12
+    shown = execute(script, place)
+    code, _, said = call("predict", place / "runs/multimix/20261126-225052", place / "scans", "--out", place / "out")
+    assert code == 0, said
+    with (place / "out/predictions.csv").open() as file:
+        rows = {str(Path(row["image"]).relative_to(place)): row for row in csv.DictReader(file)}
+    assert len(shown) == len(rows) == 6
+    for line in shown:
+        name, decision, probability, pixels, *_ = line.split()
+        assert decision == rows[name]["diagnosis"]
+        assert probability == f"{float(rows[name]['diagnosis.pneumonia']):.3f}"
+        assert pixels == rows[name]["lungs.lung.pixels"]
+
+
+def test_predicting_from_python(place):
+    shutil.copyfile(place / "scans/c.tif", place / "a.png")
+    shutil.copyfile(place / "scans/d.dcm", place / "b.dcm")
+    training, predicting = blocks("python.md")
+    compile(training, "python.md", "exec")
+    execute(f"import ssmtl\n{predicting}\nassert label.saliency['pneumonia'].shape == image.size == (40, 90)", place)
+
+
+def test_the_notebook_runs(tmp_path):
+    path = DOCS / "first_steps.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in cells)
+    assert json.loads(path.read_text())["nbformat"] == 4
+    file = tmp_path / "notebook.py"
+    file.write_text("\n\n".join(cell.source for cell in cells))  # with a source to hash, as IPython gives its cells
+    execute(f"exec(compile(open({str(file)!r}).read(), {str(file)!r}, 'exec'))", tmp_path)
+    assert len(list((tmp_path / "runs/multimix").iterdir())) == 1
