@@ -1,6 +1,8 @@
 """A loaded model: the same numbers as the run's own evaluation, however it is asked."""
 
+import copy
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ from PIL import Image
 from trained_run import SIZE, chest
 
 import ssmtl
-from ssmtl.data.images import grey_uint8
+from ssmtl.data.images import ImageFile
 from ssmtl.errors import DataError, SsmtlError
+from ssmtl.inference import passes, streams
+from ssmtl.inference.decoded_image import ArrayImage, Unreadable
+from ssmtl.inference.options import Options
 from ssmtl.inference.views import views_of
 from ssmtl.runs.folder import RunFolder
 
@@ -79,6 +84,45 @@ def test_neither_batch_size_nor_order_nor_name_changes_a_bit(both, options):
     assert all(isinstance(one, torch.nn.Parameter) for one in both.module.parameters())
     assert all(same(one, other) for one, other in zip(before, after, strict=True))
     assert before[0].name != after[0].name
+
+
+def test_groups_as_an_accelerator_gets_them(model, data, monkeypatch):
+    for module in (passes, streams):
+        monkeypatch.setattr(module, "rows_of_a_pass", lambda *_, **__: 4)
+    images = [ArrayImage(f"{seed}", chest(seed, (30 + seed, 50))[0]) for seed in range(6)]
+    images.insert(2, ImageFile(data / "none.png"))
+    pairs = [(image.name, image) for image in images]
+
+    def grouped(pairs):
+        return list(streams.by_group(model, pairs, Options(), 2, lambda one: one))
+
+    found = grouped(pairs)
+    assert [one.name for one in found] == [name for name, _ in pairs]
+    assert isinstance(found[2], Unreadable)
+    for one, other in zip(found, grouped(pairs[::-1])[::-1], strict=True):
+        assert isinstance(one, Unreadable) or same(one, other)
+    for one, alone in zip(found, model.each(pairs), strict=True):
+        if not isinstance(one, Unreadable):
+            for name, value in one.labels["diagnosis"].probabilities.items():
+                assert value == pytest.approx(alone.labels["diagnosis"].probabilities[name], abs=1e-5)
+
+
+def test_what_draws_numbers_in_evaluation_is_seen_and_seeded_by_content(model, data):
+    class Noisy(torch.nn.Module):
+        def forward(self, features):
+            return features[-1].mean((1, 2, 3))[:, None] + torch.rand(len(features[0]), 2)
+
+    network = copy.deepcopy(model.module)
+    assert not network.draws
+    network.member(0).heads["diagnosis"] = Noisy()
+    network.find_draws(torch.zeros(1, 1, SIZE, SIZE))
+    assert network.draws
+    noisy = replace(model, module=network)
+    images = [chest(seed)[0] for seed in range(4)]
+    torch.set_num_threads(3)
+    before, after = noisy.predict(images), noisy.predict(images[::-1])[::-1]
+    assert all(same(one, other) for one, other in zip(before, after, strict=True))
+    assert before[0].labels["diagnosis"].probabilities != before[1].labels["diagnosis"].probabilities
 
 
 def test_paths_arrays_and_tensors_are_one_image(model, data):
@@ -168,19 +212,9 @@ def test_saliency_is_the_gradient_of_each_class(model):
     found = model.predict(image, saliency=True)[0].labels["diagnosis"].saliency
     network = model.experiments[0].model
     for number, name in enumerate(("normal", "pneumonia")):
-        inputs = torch.from_numpy(grey_uint8(_Array(image), SIZE, 1)[0].copy())[None].float().div(255).requires_grad_()
+        inputs = torch.from_numpy(image.copy())[None, None].float().div(255).requires_grad_()
         network.logits("diagnosis", inputs)[0, number].backward()
         np.testing.assert_allclose(found[name], inputs.grad.abs().numpy()[0, 0], rtol=1e-4, atol=1e-7)
-
-
-class _Array:
-    name = "array"
-
-    def __init__(self, array):
-        self.array = array
-
-    def read(self):
-        return self.array
 
 
 @pytest.mark.parametrize(
