@@ -18,7 +18,7 @@ def predict(
     what: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN [RUN ...] IMAGES ...",
+            metavar="RUN... IMAGE",
             help="A run's folder, or several as an ensemble; then image files, folders, patterns, or CSV tables.",
             show_default=False,
         ),

@@ -1,6 +1,6 @@
 """A folder of predictions: written image by image, and finished where it was interrupted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from ssmtl.inference.model import Model
 from ssmtl.inference.options import Options
 from ssmtl.inference.prediction import Prediction
 from ssmtl.inference.record import PredictedRow, PredictionsOf, ProgressFile, begin, check_folder, state_of
-from ssmtl.inference.table import Format, cells_of, check_format, columns_of, write_csv, write_table
+from ssmtl.inference.table import Format, cells_of, check_format, columns_of, fits, write_csv, write_table
 from ssmtl.runs.signals import StoppedError, listening
 from ssmtl.wording import counted
 
@@ -62,6 +62,8 @@ def predict_into(job: PredictJob, progress: Progress = no_progress) -> Predictio
     job.wanted.check()
     check_format(job.table)
     job.model.check(job.options)
+    several = len(job.model.names) > 1 or job.options.dropout > 0
+    columns = columns_of(job.model.tasks, several)
     states = {one.name: state_of(one.path) for one in job.images}
     check_folder(job.out, job.content())
     job.out.mkdir(parents=True, exist_ok=True)
@@ -71,11 +73,12 @@ def predict_into(job: PredictJob, progress: Progress = no_progress) -> Predictio
                 name: row
                 for name, row in begin(job.out, job.content()).items()
                 if row.values is not None
+                and fits(columns, row.values)
                 and row.state == states.get(name)
                 and all((job.out / file).is_file() for file in row.files)
             }
             rows = {**done, **_predicted(job, [one for one in job.images if one.name not in done], states, progress)}
-            return _finish(job, rows, len(done))
+            return _finish(job, columns, rows, len(done))
     except Timeout as error:
         raise RunError(f"another process is writing to {job.out}; wait for it, or give another --out") from error
 
@@ -112,9 +115,9 @@ def _predicted(
     return rows
 
 
-def _finish(job: PredictJob, rows: dict[str, PredictedRow], before: int) -> PredictionsMade:
-    several = len(job.model.names) > 1 or job.options.dropout > 0
-    columns = columns_of(job.model.tasks, several)
+def _finish(
+    job: PredictJob, columns: Mapping[str, type], rows: dict[str, PredictedRow], before: int
+) -> PredictionsMade:
     every = [rows[one.name] for one in job.images]
     paths = {one.name: one.path for one in job.images}
     good = [{**row.values, "image": paths[row.name]} for row in every if row.values is not None]

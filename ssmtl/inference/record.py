@@ -7,7 +7,7 @@ from typing import Any
 from ssmtl.atomic_file import clear_leftovers, sync, write_text
 from ssmtl.errors import RunError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
-from ssmtl.regular_file import check_file
+from ssmtl.regular_file import strangers
 
 MARK = "predict.json"
 PROGRESS = "progress.jsonl"
@@ -47,6 +47,8 @@ def check_folder(folder: Path, wanted: PredictionsOf) -> None:
         if folder.is_dir() and any(one.name != ".lock" for one in folder.iterdir()):
             raise RunError(f"--out {folder} is not empty, and holds no predictions ({MARK}); give a new folder")
         return
+    for stranger in strangers(folder):
+        raise RunError(f"{stranger}; a folder of predictions may hold only regular files and folders. Remove it")
     before = read_model(folder / MARK, PredictionsOf)
     for what, words in (("weights", "another model"), ("options", "other options"), ("images", "other images")):
         if getattr(before, what) != getattr(wanted, what):
@@ -81,7 +83,6 @@ def _rows(path: Path) -> dict[str, PredictedRow]:
     rows: dict[str, PredictedRow] = {}
     if not path.exists():
         return rows
-    check_file(path)
     whole = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
         try:

@@ -34,7 +34,9 @@ def columns_of(tasks: Mapping[str, Output], several: bool) -> dict[str, type]:
 def cells_of(one: Prediction, masks: Mapping[tuple[str, str], str]) -> dict[str, Cell]:
     """By column. :param masks: by task and structure, the file of the mask."""
     cells: dict[str, Cell] = {"image": one.name, "height": one.size[0], "width": one.size[1]}
-    cells["spacing"] = f"{one.spacing.rows:g}x{one.spacing.columns:g} mm ({one.spacing.at})" if one.spacing else None
+    cells["spacing"] = None
+    if one.spacing:
+        cells["spacing"] = f"{one.spacing.rows:g}x{one.spacing.columns:g} mm ({one.spacing.at})"
     for task, labels in one.labels.items():
         cells[task] = labels.decision
         cells |= {f"{task}.{name}": value for name, value in labels.probabilities.items()}
@@ -46,6 +48,13 @@ def cells_of(one: Prediction, masks: Mapping[tuple[str, str], str]) -> dict[str,
             cells[f"{task}.{name}.mask"] = masks.get((task, name))
         cells |= {f"{task}.{name}.disagreement": value for name, value in found.disagreement.items()}
     return cells
+
+
+def fits(columns: Mapping[str, type], cells: Mapping[str, Any]) -> bool:
+    """Whether a row is of this table: a line of progress.jsonl may have been changed."""
+    return set(cells) == set(columns) and all(
+        cell is None or isinstance(cell, columns[name]) for name, cell in cells.items()
+    )
 
 
 def write_table(folder: Path, kind: Format, columns: Mapping[str, type], rows: Sequence[Mapping[str, Cell]]) -> Path:

@@ -93,6 +93,13 @@ def test_a_class_is_a_plugin_and_is_needed_again(bridged):
     assert "plugins=[PictureBridge]: give this again, from Python" in said
 
 
+def test_a_component_that_fails_in_a_prediction_is_named(bridged, monkeypatch):
+    model = ssmtl.load(bridged.path, plugins=[PictureBridge], device="cpu")
+    monkeypatch.setattr(PictureBridge, "forward", lambda self, images, features, guides: 1 / 0)
+    with pytest.raises(PluginError, match=r"the bridge of task 'lungs'.* failed in a prediction.*ZeroDivisionError"):
+        model.predict(chest(0)[0])
+
+
 def test_the_code_of_a_given_class_is_part_of_the_codes_version(bridged):
     recipe = RunFolder(bridged.path).read_recipe().validated()
     plugins = load_plugins(given=[PictureBridge])

@@ -169,6 +169,21 @@ def test_a_signal_stops_and_the_same_command_goes_on(run, scans, tmp_path):
     assert whole.table.read_bytes() == done.table.read_bytes()
 
 
+def test_a_folder_that_others_changed(run, scans, tmp_path):
+    out = tmp_path / "out"
+    command = ["predict", run, scans / "b", "--device", "cpu", "--out", out]
+    assert call(*command)[0] == 0
+    before = contents(out)
+    first, second = (out / "progress.jsonl").read_text().splitlines()
+    for line in (first.replace('"width": ', '"wide": '), first.replace('"height": ', '"height": "1'), "{}", "[1]"):
+        (out / "progress.jsonl").write_text(f"{line}\n{second}\n")
+        assert call(*command)[0] == 0
+        after = contents(out)
+        assert all(after[name] == before[name] for name in before if name != "progress.jsonl")
+    (out / "masks/elsewhere").symlink_to(tmp_path)
+    assert "elsewhere is a link" in refused(*command[1:])
+
+
 def test_a_file_that_changed_is_predicted_anew(run, scans, tmp_path):
     command = ["predict", run, scans / "a", scans / "b", "--device", "cpu", "--out", tmp_path / "out"]
     assert call(*command)[0] == 0
