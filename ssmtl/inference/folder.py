@@ -1,5 +1,6 @@
 """A folder of predictions: written image by image, and finished where it was interrupted."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -98,6 +99,10 @@ def _predicted(
             written = write_files(job.out, short[one.name], one, by_name[one.name], job.wanted)
         except DataError as error:
             return PredictedRow(name=one.name, state=state, reason=str(error))
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return PredictedRow(name=one.name, state=state, reason="its name is too long for the names of its files")
         return PredictedRow(name=one.name, state=state, values=cells_of(one, written.masks), files=written.files)
 
     if not images:

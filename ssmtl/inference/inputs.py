@@ -130,8 +130,12 @@ def _names(places: Sequence[str]) -> dict[str, str]:
 def stems(names: Sequence[str]) -> dict[str, str]:
     """By name, what its files are called: without its suffix, unless another one would be called the same."""
     short = {name: str(PurePosixPath(name).with_suffix("")) for name in names}
-    taken = Counter(one.casefold() for one in short.values())
-    return {name: name if taken[stem.casefold()] > 1 else stem for name, stem in short.items()}
+    while True:
+        taken = Counter(one.casefold() for one in short.values())
+        again = {name: name if taken[stem.casefold()] > 1 else stem for name, stem in short.items()}
+        if again == short:
+            return short
+        short = again
 
 
 def summary(images: Sequence[InputImage], inputs: Sequence[Path]) -> str:

@@ -67,7 +67,8 @@ def write_table(folder: Path, kind: Format, columns: Mapping[str, type], rows: S
         from pyarrow import parquet
 
         with replacing(path) as file:
-            parquet.write_table(arrow.Table.from_pylist([dict(row) for row in rows], schema=schema), file)
+            plain = [{name: _unicode(cell) for name, cell in row.items()} for row in rows]
+            parquet.write_table(arrow.Table.from_pylist(plain, schema=schema), file)
         return path
     write_csv(path, list(columns), [[_text(row.get(name)) for name in columns] for row in rows])
     return path
@@ -93,6 +94,11 @@ def _arrow() -> Any:
     except ImportError as error:
         raise DataError(f"--format parquet needs pyarrow: pip install 'ssmtl[parquet]' ({error})") from error
     return pyarrow
+
+
+def _unicode(cell: Cell) -> Cell:
+    """Bytes of a file name that are no UTF-8 as escapes, as in the CSV."""
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
 def _text(cell: Cell) -> str:

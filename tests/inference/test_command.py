@@ -11,6 +11,8 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
 from trained_run import call, process
@@ -21,7 +23,7 @@ from ssmtl.experiment.assemble import assemble
 from ssmtl.inference import inputs
 from ssmtl.inference.files import Wanted
 from ssmtl.inference.folder import PredictJob, predict_into
-from ssmtl.inference.inputs import listed
+from ssmtl.inference.inputs import listed, stems
 from ssmtl.inference.load import check_alike
 from ssmtl.inference.options import Options
 from ssmtl.recipe.load import read
@@ -255,6 +257,31 @@ def test_folders_leave_out_runs_and_earlier_predictions(run, scans, tmp_path):
 def test_an_image_that_is_named_twice_is_predicted_once(scans, tmp_path):
     found = listed([scans / "a", scans / "a/x.png", scans / "b/../a"], load_plugins(), tmp_path)
     assert [one.name for one in found] == ["x.png"]
+
+
+@given(st.lists(st.from_regex(r"([ab]/)?[abAB](\.(png|jpg)){0,3}", fullmatch=True), unique=True, min_size=1))
+def test_no_two_images_have_the_same_files(names):
+    found = stems(names)
+    assert list(found) == names
+    assert len(set(found.values())) == len(names)
+    alone = stems(names[:1])[names[0]]
+    assert found[names[0]] in (alone, names[0])
+
+
+def test_names_that_are_no_text_or_too_long(run, scans, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    odd = os.fsdecode(b"caf\xe9.png")
+    shutil.copyfile(scans / "a/x.png", folder / odd)
+    shutil.copyfile(scans / "a/x.png", folder / ("x" * 250 + ".png"))
+    for kind in ("csv", "parquet"):
+        out = tmp_path / kind
+        code, _, said = call("predict", run, folder, "--out", out, "--device", "cpu", "--format", kind)
+        assert code == 3, said
+        assert "its name is too long" in rows(out / "failed.csv")[0]["reason"]
+        assert (out / "masks/lungs" / odd.replace(".png", ".lung.png")).is_file()
+    assert "caf\\udce9.png" in rows(tmp_path / "csv/predictions.csv")[0]["image"]
+    assert "caf\\udce9.png" in parquet.read_table(tmp_path / "parquet/predictions.parquet").to_pylist()[0]["image"]
 
 
 def test_the_suffixes_are_those_of_the_sources():
