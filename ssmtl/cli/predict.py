@@ -1,5 +1,6 @@
 """`ssmtl predict`."""
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -79,7 +80,8 @@ def predict(
     wanted = Wanted(overlays or saliency, seg, nifti)
     job = PredictJob(model, images, out, Options(tta, saliency, dropout), wanted, table, batch)
     try:
-        outcome = predict_into(job, partial(progress_bar, console))
+        with ExitStack() as bars:
+            outcome = predict_into(job, partial(progress_bar, console, ends=bars.callback))
     except OSError as error:
         place = f"{error.strerror or error}: {error.filename or out}"
         raise RunError(f"{place}; what is predicted stays, the same command goes on") from error

@@ -5,8 +5,13 @@ from collections.abc import Callable
 from rich.console import Console
 
 
-def progress_bar(console: Console, what: str, steps: int) -> Callable[[], None]:
-    """A progress bar that removes itself at its end; a plain line if the output is not a terminal."""
+def progress_bar(
+    console: Console, what: str, steps: int, ends: Callable[[Callable[[], None]], object] = lambda _: None
+) -> Callable[[], None]:
+    """A progress bar that removes itself at its end; a plain line if the output is not a terminal.
+
+    :param ends: takes what removes the bar, for work that may end early.
+    """
     from rich.progress import Progress
 
     if not console.is_terminal:
@@ -15,6 +20,7 @@ def progress_bar(console: Console, what: str, steps: int) -> Callable[[], None]:
     bar = Progress(console=console, transient=True)
     task = bar.add_task(what, total=steps)
     bar.start()
+    ends(bar.stop)
     done = 0
 
     def advance() -> None:

@@ -1,7 +1,7 @@
 """A trained run, or several as an ensemble, as one object that predicts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
@@ -32,17 +32,18 @@ class Model:
     :param tasks: by name, what each one says: its kind, and its classes or structures.
     :param size, channels: of the images that the network sees, in pixels.
     :param names: of the runs. :param weights: SHA-256 of the weights of each.
+    :param thresholds: by task and class, where they are not one half. :param experiments: what the runs were.
     """
 
-    module: Network
+    module: Network = field(repr=False)
     tasks: Mapping[str, Output]
     size: int
     channels: int
     device: torch.device
     names: tuple[str, ...]
     weights: tuple[str, ...]
-    thresholds: Thresholds
-    experiments: tuple[Experiment, ...]
+    thresholds: Thresholds = field(repr=False)
+    experiments: tuple[Experiment, ...] = field(repr=False)
 
     def predict(
         self,

@@ -16,19 +16,28 @@ Format = Literal["csv", "parquet"]
 Cell = str | int | float | None
 
 
+FIRST: dict[str, type] = {"image": str, "height": int, "width": int}
+LAST: dict[str, type] = {"spacing": str}
+
+
+def decision_column(task: str) -> str:
+    """The task's own name, unless a column of ours has it."""
+    return f"task {task}" if task in {**FIRST, **LAST} else task
+
+
 def columns_of(tasks: Mapping[str, Output], several: bool) -> dict[str, type]:
     """The columns and their types, in order. :param several: whether there is a disagreement."""
-    columns: dict[str, type] = {"image": str, "height": int, "width": int}
+    columns = dict(FIRST)
     for task, output in tasks.items():
         if output.kind != "masks":
-            columns[task] = str
+            columns[decision_column(task)] = str
             columns |= {f"{task}.{name}": float for name in output.classes}
         else:
             for name in output.classes:
                 columns |= {f"{task}.{name}.pixels": int, f"{task}.{name}.mm2": float, f"{task}.{name}.mask": str}
         if several:
             columns |= {f"{task}.{name}.disagreement": float for name in output.classes}
-    return columns | {"spacing": str}
+    return columns | LAST
 
 
 def cells_of(one: Prediction, masks: Mapping[tuple[str, str], str]) -> dict[str, Cell]:
@@ -38,7 +47,7 @@ def cells_of(one: Prediction, masks: Mapping[tuple[str, str], str]) -> dict[str,
     if one.spacing:
         cells["spacing"] = f"{one.spacing.rows:g}x{one.spacing.columns:g} mm ({one.spacing.at})"
     for task, labels in one.labels.items():
-        cells[task] = labels.decision
+        cells[decision_column(task)] = labels.decision
         cells |= {f"{task}.{name}": value for name, value in labels.probabilities.items()}
         cells |= {f"{task}.{name}.disagreement": value for name, value in labels.disagreement.items()}
     for task, found in one.masks.items():

@@ -18,6 +18,7 @@ from pyarrow import parquet
 from trained_run import call, process
 
 import ssmtl
+from ssmtl.contracts.head import Output
 from ssmtl.errors import RunError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.inference import inputs
@@ -26,6 +27,8 @@ from ssmtl.inference.folder import PredictJob, predict_into
 from ssmtl.inference.inputs import listed, stems
 from ssmtl.inference.load import check_alike
 from ssmtl.inference.options import Options
+from ssmtl.inference.prediction import LabelPrediction, Prediction
+from ssmtl.inference.table import cells_of, columns_of, fits
 from ssmtl.recipe.load import read
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.folder import RunFolder
@@ -207,6 +210,17 @@ def test_parquet_holds_what_the_table_holds(run, scans, tmp_path):
     for row, texts in zip(table, plain, strict=True):
         shown = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
         assert {key: "" if value is None else str(value) for key, value in shown.items()} == texts
+
+
+def test_a_task_may_be_called_like_a_column():
+    columns = columns_of({"image": Output("multiclass", ("a", "b")), "spacing": Output("multilabel", ("c",))}, False)
+    first, last = ["image", "height", "width"], ["spacing"]
+    assert list(columns) == [*first, "task image", "image.a", "image.b", "task spacing", "spacing.c", *last]
+    one = LabelPrediction({"a": 0.5, "b": 0.5}, "a")
+    other = LabelPrediction({"c": 0.9}, "c")
+    cells = cells_of(Prediction("x.png", (2, 3), None, {"image": one, "spacing": other}, {}), {})
+    assert fits(columns, cells)
+    assert (cells["image"], cells["task image"], cells["spacing"]) == ("x.png", "a", None)
 
 
 def test_tables_and_patterns(run, data, scans, tmp_path):
