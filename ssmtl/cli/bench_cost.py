@@ -2,13 +2,16 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ssmtl.cli.loading import named_path
+
+if TYPE_CHECKING:
+    from ssmtl.cost.stepper import Device
 
 COLUMNS = {
     "way": "way of training",
@@ -31,6 +34,7 @@ def cost(
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", metavar="NUMBER", min=1, help="Steps of each way, in turn.")] = 5,
     threads: Annotated[int, typer.Option("--threads", metavar="NUMBER", min=1, help="Of each process.")] = 2,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Take the steps on a GPU (CUDA).")] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for ssmtl run; may be repeated.")
     ] = None,
@@ -49,10 +53,11 @@ def cost(
     if around:
         _around(console, rounds, out)
         return
+    device = _device(gpu)
     rows = []
     for pixels in size or (64,):
         with console.status(f"{pixels} pixels: {rounds} rounds"):
-            found = step_costs(recipe, pixels, overrides or (), threads, rounds)
+            found = step_costs(recipe, pixels, overrides or (), threads, device, rounds)
         console.print(_table(pixels, found))
         rows += found
     console.print(
@@ -63,6 +68,19 @@ def cost(
     )
     if out is not None:
         write_text(out, _csv(rows))
+
+
+def _device(gpu: bool) -> "Device":
+    """:raises RunError: if there is no GPU."""
+    if not gpu:
+        return "cpu"
+    import torch
+
+    from ssmtl.errors import RunError
+
+    if not torch.cuda.is_available():
+        raise RunError("--gpu: PyTorch finds no GPU (CUDA) on this machine")
+    return "cuda"
 
 
 def _around(console: Console, rounds: int, out: Path | None) -> None:
