@@ -11,7 +11,7 @@ from rich.markup import escape
 def report(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder, or a suite's.", show_default=False)],
 ) -> None:
-    """Redraw the figures and rewrite the page of a run or a suite."""
+    """Redraw the figures, as PNG and as PDF, and rewrite the page of a run or a suite."""
     from ssmtl.errors import RunError
     from ssmtl.reports import write_report, write_suite_report
     from ssmtl.runs.folder import RunFolder

@@ -128,7 +128,8 @@ def run(
 def _report(console: Console, folder: "RunFolder") -> None:
     from ssmtl.reports import write_report
 
-    console.print(f"report [bold]{escape(str(write_report(folder.path)))}[/]", highlight=False, soft_wrap=True)
+    page = write_report(folder.path, for_a_paper=False)
+    console.print(f"report [bold]{escape(str(page))}[/]", highlight=False, soft_wrap=True)
 
 
 def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFolder | None":

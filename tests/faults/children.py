@@ -154,7 +154,7 @@ def without_report():
     """For `command(first=…)`: no figures are drawn, which takes longer than a tiny run."""
     import ssmtl.reports
 
-    ssmtl.reports.write_report = lambda path: path / "report.html"
+    ssmtl.reports.write_report = lambda path, **_: path / "report.html"
 
 
 STEPS = 12
