@@ -39,8 +39,15 @@ def cost(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for ssmtl run; may be repeated.")
     ] = None,
     around: Annotated[
-        bool, typer.Option("--around", help="Time what is around the steps of a run instead: check, start, end.")
+        bool,
+        typer.Option(
+            "--around",
+            help="Time what is around the steps: check, start, end, augmentation, cache.",
+        ),
     ] = False,
+    images: Annotated[
+        int, typer.Option("--images", metavar="NUMBER", min=1000, help="Of a start on many image files, in --around.")
+    ] = 50_000,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", parser=named_path, help="Write the rows as CSV.")
     ] = None,
@@ -51,7 +58,7 @@ def cost(
 
     console = Console()
     if around:
-        _around(console, rounds, out)
+        _around(console, rounds, images, out)
         return
     device = _device(gpu)
     rows = []
@@ -83,12 +90,12 @@ def _device(gpu: bool) -> "Device":
     return "cuda"
 
 
-def _around(console: Console, rounds: int, out: Path | None) -> None:
+def _around(console: Console, rounds: int, images: int, out: Path | None) -> None:
     from ssmtl.atomic_file import write_text
     from ssmtl.cost.around import around
 
     with console.status(f"{rounds} rounds"):
-        rows = around(rounds)
+        rows = around(rounds, images)
     table = Table()
     for number, heading in enumerate(("what", "median", "quartiles", "unit")):
         table.add_column(heading, justify="right" if number in (1, 2) else "left")
