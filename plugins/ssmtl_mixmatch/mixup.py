@@ -13,9 +13,10 @@ def own_share(streams: Sequence[RandomStream], alpha: float) -> Float[Tensor, " 
     """λ' = max(λ, 1 − λ) with λ ~ Beta(α, α), equations (8) and (9), one per row, by inverting the distribution."""
     from scipy.special import betaincinv
 
-    uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in streams])
-    share = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy()))
-    return torch.maximum(share, 1 - share).to(uniform)
+    here = [RandomStream(rows.keys) for rows in streams]  # on the CPU
+    uniform = torch.cat([rows.uniform("mixmatch share")[:, 0] for rows in here])
+    share = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().numpy()))
+    return torch.maximum(share, 1 - share).float().to(streams[0].device, non_blocking=True)
 
 
 def partners(streams: Sequence[RandomStream]) -> Int[Tensor, " rows"]:

@@ -5,10 +5,10 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn import functional as F
 
 from ssmtl import Features, Head, Logits, Output, Pyramid
 from ssmtl_multimix.blocks import DROPOUT, double_convolution
+from ssmtl_multimix.upsampling import upsample
 
 
 class MultiMixDecoder(Head):
@@ -53,9 +53,8 @@ class MultiMixDecoder(Head):
     def forward(self, features: Features) -> Logits:
         merged = features[-1]
         for block, skip in zip(self.blocks, features[-2::-1], strict=True):
-            upsampled = F.interpolate(merged, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-            merged = block(torch.cat([upsampled, skip], dim=1))
+            merged = block(torch.cat([upsample(merged, *skip.shape[-2:]), skip], dim=1))
         logits: Logits = self.last(merged)
         if self.stride > 1:
-            logits = F.interpolate(logits, scale_factor=self.stride, mode="bilinear", align_corners=False)
+            logits = upsample(logits, self.stride * logits.shape[-2], self.stride * logits.shape[-1])
         return logits

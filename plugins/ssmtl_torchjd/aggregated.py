@@ -18,7 +18,7 @@ class Aggregated(GradientBalancer):
     """One of TorchJD's aggregators combines the tasks' gradients on the backbone.
 
     Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, for UPGrad; https://torchjd.org says
-    which paper each of the others is from. What an aggregator draws at random is a function of the step.
+    which paper each of the others is from.
 
     :param aggregator: its name. :param options: of its constructor, such as {c: 0.5} for CAGrad.
     :raises SsmtlError: if torchjd is not installed. :raises ValueError: if the options do not fit.
@@ -28,24 +28,30 @@ class Aggregated(GradientBalancer):
         self, _tasks: tuple[str, ...], /, *, aggregator: Name = "UPGrad", options: dict[str, Option] | None = None
     ) -> None:
         super().__init__()
-        self.aggregator: Any = _made(aggregator, options or {})
+        self.aggregator = aggregator
+        self.options = options or {}
+        self.device = torch.device("cpu")
+        self.combined = _made(aggregator, self.options, self.device)
 
     def combine(
         self, gradients: Float[Tensor, "tasks parameters"], losses: Float[Tensor, " tasks"], step: int
     ) -> Float[Tensor, " parameters"]:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(step)
-            combined: Tensor = self.aggregator(gradients)
+        if gradients.device != self.device:
+            self.device = gradients.device
+            self.combined = _made(self.aggregator, self.options, self.device)
+        combined: Tensor = self.combined(gradients)
         return combined
 
 
-def _made(name: str, options: dict[str, Option]) -> Any:
+def _made(name: str, options: dict[str, Option], device: torch.device) -> Any:
+    """The aggregator, with its own tensors on this device."""
     try:
         from torchjd import aggregation
     except ImportError as error:
         raise SsmtlError("the balancer torchjd needs the extra 'torchjd': pip install 'ssmtl[torchjd]'") from error
     try:
-        given = {key: torch.tensor(one) if isinstance(one, list) else one for key, one in options.items()}
-        return getattr(aggregation, name)(**given)
+        with device:  # where torch.tensor makes them
+            given = {key: torch.tensor(one) if isinstance(one, list) else one for key, one in options.items()}
+            return getattr(aggregation, name)(**given)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"aggregator {name}: {error}") from error

@@ -9,7 +9,7 @@ from ssmtl.suite.tables import write_tables
 
 
 def report(folder: Path | str) -> Path:
-    """Redraw the figures and rewrite the page of a run or a suite; what `ssmtl report` does.
+    """Redraw the figures, as PNG and as PDF, and rewrite the page of a run or a suite; what `ssmtl report` does.
 
     :returns: the page. :raises RunError: if the folder holds neither.
     """

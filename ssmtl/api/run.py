@@ -137,4 +137,4 @@ def _check_given(loaded: Loaded) -> None:
 def _report(folder: Path) -> Path:
     from ssmtl.reports import write_report
 
-    return write_report(folder)
+    return write_report(folder, for_a_paper=False)

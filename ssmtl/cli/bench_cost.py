@@ -2,13 +2,16 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ssmtl.cli.loading import named_path
+
+if TYPE_CHECKING:
+    from ssmtl.cost.stepper import Device
 
 COLUMNS = {
     "way": "way of training",
@@ -31,12 +34,20 @@ def cost(
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", metavar="NUMBER", min=1, help="Steps of each way, in turn.")] = 5,
     threads: Annotated[int, typer.Option("--threads", metavar="NUMBER", min=1, help="Of each process.")] = 2,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Take the steps on a GPU (CUDA).")] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for ssmtl run; may be repeated.")
     ] = None,
     around: Annotated[
-        bool, typer.Option("--around", help="Time what is around the steps of a run instead: check, start, end.")
+        bool,
+        typer.Option(
+            "--around",
+            help="Time what is around the steps: check, start, end, augmentation, cache.",
+        ),
     ] = False,
+    images: Annotated[
+        int, typer.Option("--images", metavar="NUMBER", min=1000, help="Of a start on many image files, in --around.")
+    ] = 50_000,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", parser=named_path, help="Write the rows as CSV.")
     ] = None,
@@ -47,12 +58,13 @@ def cost(
 
     console = Console()
     if around:
-        _around(console, rounds, out)
+        _around(console, rounds, images, out)
         return
+    device = _device(gpu)
     rows = []
     for pixels in size or (64,):
         with console.status(f"{pixels} pixels: {rounds} rounds"):
-            found = step_costs(recipe, pixels, overrides or (), threads, rounds)
+            found = step_costs(recipe, pixels, overrides or (), threads, device, rounds)
         console.print(_table(pixels, found))
         rows += found
     console.print(
@@ -65,12 +77,25 @@ def cost(
         write_text(out, _csv(rows))
 
 
-def _around(console: Console, rounds: int, out: Path | None) -> None:
+def _device(gpu: bool) -> "Device":
+    """:raises RunError: if there is no GPU."""
+    if not gpu:
+        return "cpu"
+    import torch
+
+    from ssmtl.errors import RunError
+
+    if not torch.cuda.is_available():
+        raise RunError("--gpu: PyTorch finds no GPU (CUDA) on this machine")
+    return "cuda"
+
+
+def _around(console: Console, rounds: int, images: int, out: Path | None) -> None:
     from ssmtl.atomic_file import write_text
     from ssmtl.cost.around import around
 
     with console.status(f"{rounds} rounds"):
-        rows = around(rounds)
+        rows = around(rounds, images)
     table = Table()
     for number, heading in enumerate(("what", "median", "quartiles", "unit")):
         table.add_column(heading, justify="right" if number in (1, 2) else "left")

@@ -50,6 +50,6 @@ class GradientBalancer(Balancer):
         """One gradient for the shared parameters.
 
         :param gradients: of each task's loss, in the recipe's order, the mean over the processes; zero where a loss
-            does not reach a parameter. :param losses: of the tasks. :param step: from 0, for random numbers: a pure
-            function of it is the same in every process and after a resume.
+            does not reach a parameter. :param losses: of the tasks. :param step: from 0. PyTorch's generators are
+            seeded by the recipe's seed and the step before, equally in every process.
         """

@@ -6,22 +6,29 @@ generators", OOPSLA 2014), chained over the words of the counter.
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+from ssmtl.contracts.upload import upload
+
+_GAMMA = 0x9E3779B97F4A7C15 - 2**64
 
 
-def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    with np.errstate(over="ignore"):
-        words = words + _GAMMA
-        words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
+def _mix(words: Tensor) -> Tensor:
+    """64-bit words, as int64: what overflows is cut off, and bits shifted in are 0."""
+    words = words + _GAMMA
+    words = (words ^ (words >> 30 & 2**34 - 1)) * (0xBF58476D1CE4E5B9 - 2**64)
+    words = (words ^ (words >> 27 & 2**37 - 1)) * (0x94D049BB133111EB - 2**64)
+    return words ^ (words >> 31 & 2**33 - 1)
+
+
+def _signed(word: int) -> int:
+    return word - 2**64 if word >= 2**63 else word
 
 
 def key(*parts: int | str) -> int:
@@ -38,11 +45,11 @@ def permutation(length: int, *parts: int | str) -> NDArray[np.int64]:
 class RandomStream:
     """Uniform random numbers for the rows of one view at one step.
 
-    :param keys: one 64-bit key per row.
-    :param device: where the numbers are needed.
+    :param keys: one 64-bit key per row, on the CPU.
+    :param device: where the numbers are drawn; they are the same on every device.
     """
 
-    def __init__(self, keys: NDArray[np.uint64], device: torch.device | str = "cpu") -> None:
+    def __init__(self, keys: Int64[Tensor, " rows"], device: torch.device | str = "cpu") -> None:
         self.keys = keys
         self.device = device
 
@@ -51,21 +58,22 @@ class RandomStream:
         cls, samples: Sequence[int] | NDArray[np.uint64], *context: int | str, device: torch.device | str = "cpu"
     ) -> "RandomStream":
         """The stream of these samples in a context such as (seed, task, step, view)."""
-        rows = np.asarray(samples, dtype=np.uint64)
-        return cls(_mix(_mix(rows) ^ np.uint64(key(*context))), device)
+        rows = torch.from_numpy(np.asarray(samples, dtype=np.uint64).view(np.int64))
+        return cls(_mix(_mix(rows) ^ _signed(key(*context))), device)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, rows: Tensor | slice | NDArray[np.int64]) -> "RandomStream":
-        """The stream of some of the rows."""
-        index = rows.cpu().numpy() if isinstance(rows, Tensor) else rows
-        return RandomStream(self.keys[index], self.device)
+    def __getitem__(self, rows: Tensor | slice) -> "RandomStream":
+        """The stream of some of the rows. An index on a GPU is waited for."""
+        return RandomStream(self.keys[rows.cpu() if isinstance(rows, Tensor) else rows], self.device)
 
     def uniform(self, name: str, count: int = 1) -> Float[Tensor, "rows {count}"]:
         """Numbers in [0, 1), float32; the same name always gives the same numbers."""
-        with np.errstate(over="ignore"):
-            base = _mix(self.keys ^ np.uint64(key(name)))[:, None]
-            words = _mix(base + np.arange(count, dtype=np.uint64)[None, :] * _GAMMA)
-        values = (words >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
-        return torch.from_numpy(values).to(self.device)
+        base = _mix(self._keys_there ^ _signed(key(name)))[:, None]
+        words = _mix(base + torch.arange(count, device=self.device)[None, :] * _GAMMA)
+        return (words >> 40 & 2**24 - 1).float() * 2.0**-24
+
+    @cached_property
+    def _keys_there(self) -> Tensor:
+        return upload(self.keys, torch.device(self.device))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -75,13 +75,31 @@ def measured(code: Path | None, place: Path) -> Iterator[tuple[str, float, str]]
     yield "whole run of 4 steps", used, "processor s"
 
 
-def around(rounds: int) -> list[dict[str, str | float | int]]:
-    """One row for each thing measured, with the median over the rounds and its quartiles."""
+def around(rounds: int, images: int) -> list[dict[str, str | float | int]]:
+    """One row for each thing measured, with the median over the rounds and its quartiles.
+
+    :param images: of the run on many image files.
+    """
+    from ssmtl.cost.augmentation import BATCHES, pairs_of
+    from ssmtl.cost.cache_build import ratios
+    from ssmtl.cost.many_images import make_images, started
+
     found: dict[tuple[str, str], list[float]] = {}
-    with tempfile.TemporaryDirectory() as place:
+
+    def note(rows: Iterable[tuple[str, float, str]]) -> None:
+        for what, value, unit in rows:
+            found.setdefault((what, unit), []).append(value)
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
         for _ in range(rounds):
-            for what, value, unit in measured(None, Path(place)):
-                found.setdefault((what, unit), []).append(value)
+            note(measured(None, place))
+        for rows, side in BATCHES:
+            what = f"strong augmentation, {rows} × {side}²"
+            note((what, ours / pillow, "times a loop") for ours, pillow in pairs_of(rows, side, 8 * rounds))
+        note(ratios(place, rounds))
+        make_images(place, images)
+        note(row for _ in range(rounds) for row in started(None, place, images))
     return [{"what": what, "unit": unit, **_summary(values)} for (what, unit), values in found.items()]
 
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import torch
 
-from ssmtl.cost.stepper import Stepper, StepTaken
+from ssmtl.cost.stepper import Device, Stepper, StepTaken, finished
 from ssmtl.errors import RunError
 
 WARM_UP = 1
@@ -35,6 +35,8 @@ def costs(steppers: Mapping[str, Stepper], rounds: int) -> dict[str, Cost]:
     """
     with ExitStack() as stack:
         processes = {name: stack.enter_context(_started(name, stepper)) for name, stepper in steppers.items()}
+        for process in processes.values():
+            process.answer()
         taken: dict[str, list[StepTaken]] = {name: [] for name in processes}
         for number in range(WARM_UP + rounds):
             for name, process in processes.items():
@@ -73,18 +75,26 @@ def _started(name: str, stepper: Stepper) -> Iterator[_Child]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         child = _Child(name, process)
         try:
-            child.answer()
             yield child
         finally:
             process.kill()
 
 
-def matmul_rate(threads: int, size: int = 2048, repeats: int = 5) -> float:
-    """Floating-point operations per second of a product of square matrices, the best of some."""
+def matmul_rate(threads: int, device: Device, repeats: int = 5) -> float:
+    """Floating-point operations per second of a product of square matrices, the best of some.
+
+    On a GPU in TensorFloat-32, as PyTorch's convolutions by default.
+    """
     torch.set_num_threads(threads)
-    one, seconds = torch.randn(size, size), []
+    size = 2048 if device == "cpu" else 8192
+    one, seconds = torch.randn(size, size, device=device), []
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
     for _ in range(repeats + 1):
+        finished(device)
         began = time.perf_counter()
         one @ one
+        finished(device)
         seconds.append(time.perf_counter() - began)
+    torch.backends.cuda.matmul.allow_tf32 = before
     return 2 * size**3 / min(seconds)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from ssmtl.cost.compare import Cost, costs, matmul_rate
-from ssmtl.cost.stepper import Step, Stepper
+from ssmtl.cost.stepper import Device, Step, Stepper
 from ssmtl.recipe.load import read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import load_plugins
@@ -26,7 +26,9 @@ IMAGES = {"chex": 60, "jsrt": 40, "nihx": 8, "mcu": 8}
 Row = dict[str, str | float | int]
 
 
-def steppers(name: str, recipe: Recipe, size: int, overrides: Sequence[str], threads: int) -> dict[str, Stepper]:
+def steppers(
+    name: str, recipe: Recipe, size: int, overrides: Sequence[str], threads: int, device: Device
+) -> dict[str, Stepper]:
     """By name, every way of training on phantom images of this size.
 
     :param name: of a shipped recipe. :param overrides: what the command line says besides.
@@ -36,10 +38,10 @@ def steppers(name: str, recipe: Recipe, size: int, overrides: Sequence[str], thr
         for domain, n in IMAGES.items()
     ]
     labels = [f"tasks.{task}.labeled=all" for task in recipe.tasks]
-    settings = (f"image.size={size}", *images, *labels, "train.device=cpu", *overrides)
+    settings = (f"image.size={size}", *images, *labels, f"train.device={device}", *overrides)
 
     def one(step: Step, *more: str, keep: bool = False) -> Stepper:
-        return Stepper(name, (*settings, *more), step, keep, threads)
+        return Stepper(name, (*settings, *more), step, keep, threads, device)
 
     return {
         REFERENCE: one("reference"),
@@ -84,12 +86,12 @@ def _ratios(reference: Cost, other: Cost, what: str) -> list[float]:
     return [getattr(one, what) / getattr(two, what) for one, two in pairs]
 
 
-def step_costs(name: str, size: int, overrides: Sequence[str], threads: int, rounds: int) -> list[Row]:
+def step_costs(name: str, size: int, overrides: Sequence[str], threads: int, device: Device, rounds: int) -> list[Row]:
     """Of a shipped recipe.
 
     :raises RecipeError: if there is no such recipe, or something in it is wrong. :raises RunError: if a way of
         training ends with an error.
     """
     recipe = read(name, load_plugins()["recipe"], overrides=list(overrides)).validated()
-    found = costs(steppers(name, recipe, size, overrides, threads), rounds)
-    return [*rows_of(found, size, matmul_rate(threads))]
+    found = costs(steppers(name, recipe, size, overrides, threads, device), rounds)
+    return [*rows_of(found, size, matmul_rate(threads, device))]

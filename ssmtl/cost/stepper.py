@@ -21,10 +21,12 @@ from ssmtl.experiment.prepare import prepare
 from ssmtl.recipe.load import read
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.allocator import keep_pages
+from ssmtl.runs.repeatable import make_repeatable
 from ssmtl.training.engine import training_step
 from ssmtl.training.train_state import TrainState, make_train_state
 
 Step = Literal["engine", "bare", "reference"]
+Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Stepper:
     step: Step
     keep: bool
     threads: int
+    device: Device
 
     def argument(self) -> str:
         """For the command line."""
@@ -75,8 +78,10 @@ def main() -> None:
     if asked.keep:
         keep_pages()
     torch.set_num_threads(asked.threads)
+    if asked.device == "cuda":
+        make_repeatable()
     state = _state_of(asked)
-    before = _resident()
+    before = _megabytes(asked.device)
     ways: dict[Step, Callable[[TrainState, int], object]]
     ways = {"engine": training_step, "bare": bare_step(state), "reference": reference_step}
     take = ways[asked.step]
@@ -87,10 +92,11 @@ def main() -> None:
                 take(state, taken)
             _answer({"flops": counted.total})
         elif line.strip() == "memory":
-            _answer({"before": before, "peak": _resident()})
+            _answer({"before": before, "peak": _megabytes(asked.device)})
         else:
             began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
             take(state, taken)
+            finished(asked.device)
             after = resource.getrusage(resource.RUSAGE_SELF)
             cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
             _answer(asdict(StepTaken(time.perf_counter() - began, cpu, after.ru_minflt - used.ru_minflt)))
@@ -103,11 +109,19 @@ def _state_of(asked: Stepper) -> TrainState:
     data = prepare(experiment, plugins, Folders())
     if asked.step == "reference":
         with_plain_layers(experiment.model)
-    return make_train_state(Fabric(accelerator="cpu", devices=1), experiment, data.tasks)
+    return make_train_state(Fabric(accelerator=asked.device, devices=1), experiment, data.tasks)
 
 
-def _resident() -> float:
-    """Megabytes at their highest so far."""
+def finished(device: Device) -> None:
+    """Wait until the device has done all that it was asked."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _megabytes(device: Device) -> float:
+    """Memory at its highest so far: the process's on a CPU, what tensors take on a GPU."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -1,6 +1,6 @@
 """Train, validation and test parts of a source: the data set's own, else carved out by patient, stratified by class."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from ssmtl.contracts.random_stream import permutation
@@ -111,9 +111,12 @@ def patient_names(examples: Sequence[Example], persons: Mapping[str, Person]) ->
 
 def _stratum(examples: list[Example]) -> str:
     """The most frequent label set of a patient, and whether there is a mask."""
-    labels = Counter("|".join(sorted(example.labels)) if example.labels is not None else "?" for example in examples)
+    counts: dict[str, int] = {}
+    for example in examples:
+        labels = "|".join(sorted(example.labels)) if example.labels is not None else "?"
+        counts[labels] = counts.get(labels, 0) + 1
     masked = any(example.masks is not None for example in examples)
-    return f"{max(sorted(labels), key=lambda name: labels[name])} {masked}"
+    return f"{min(counts, key=lambda labels: (-counts[labels], labels))} {masked}"
 
 
 def _check_patients(source: str, parts: Mapping[SplitName, Sequence[Example]]) -> None:

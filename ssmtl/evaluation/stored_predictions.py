@@ -121,13 +121,15 @@ def write_predictions(
 
 def _grey(images: Tensor) -> Any:
     """Mean over channels, as bytes: (images, height, width)."""
+    if images.shape[1] == 1:
+        return images[:, 0].numpy()
     return images.float().mean(1).round().byte().numpy()
 
 
 def _intensities(rows: Rows) -> Any:
     counts = np.zeros(256, np.int64)
     for place in range(len(rows)):
-        counts += np.bincount(_grey(rows.images(np.array([place]))).ravel(), minlength=256)
+        counts += np.bincount(_grey(rows.images(slice(place, place + 1))).ravel(), minlength=256)
     return counts
 
 

@@ -1,9 +1,10 @@
 """Which component failed: its exception becomes an error that names it; out of memory, one that says what to do."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -28,10 +29,14 @@ class WrongResultError(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """A component of an experiment. :param words: such as "the head of task 'lungs'"."""
+    """A component of an experiment.
+
+    :param words: such as "the head of task 'lungs'". :param where: its key in the recipe.
+    """
 
     component: Any
     words: str
+    where: str
     origin: Origin | None
 
 
@@ -54,7 +59,7 @@ def attributed(experiment: Experiment, when: str, *copies: MultiTaskModel, other
         if part is None:
             if not otherwise:
                 raise
-            part = Part(None, otherwise, None)
+            part = Part(None, otherwise, "", None)
         if out_of_memory(error):
             raise RunError(
                 f"out of memory {when}, in {part.words}: {first_line(error)}. Try a smaller tasks.NAME.batch or "
@@ -64,7 +69,10 @@ def attributed(experiment: Experiment, when: str, *copies: MultiTaskModel, other
 
 
 def failed_part(error: BaseException, experiment: Experiment, *copies: MultiTaskModel) -> Part | None:
-    """The innermost component whose code was running; else one whose file was; None if there is neither."""
+    """The innermost component whose code was running, with the strategy that called it, if one did.
+
+    Else one whose file was running; None if there is neither.
+    """
     every = [part for model in (experiment.model, *copies) for part in parts_of(experiment, model)]
     components = {id(part.component): part for part in every}
     functions = {id(getattr(function_of(part.component), "__code__", None)): part for part in every}
@@ -72,12 +80,18 @@ def failed_part(error: BaseException, experiment: Experiment, *copies: MultiTask
     if isinstance(error, WrongResultError):
         return components.get(id(error.component))
     frames = [frame for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__)))]
-    for frame in frames:
-        first = frame.f_code.co_varnames[0] if frame.f_code.co_argcount else ""
-        part = components.get(id(frame.f_locals.get(first, frame))) or functions.get(id(frame.f_code))
-        if part is not None:
-            return part
-    return next((files[frame.f_code.co_filename] for frame in frames if frame.f_code.co_filename in files), None)
+    running = [part for frame in frames if (part := _running(frame, components, functions)) is not None]
+    if not running:
+        return next((files[frame.f_code.co_filename] for frame in frames if frame.f_code.co_filename in files), None)
+    caller = next((part for part in running if part.where.split(".")[2:3] == ["strategies"]), running[0])
+    if caller is running[0]:
+        return caller
+    return replace(running[0], words=f"{running[0].words}, called by {caller.words}")
+
+
+def _running(frame: FrameType, components: Mapping[int, Part], functions: Mapping[int, Part]) -> Part | None:
+    first = frame.f_code.co_varnames[0] if frame.f_code.co_argcount else ""
+    return components.get(id(frame.f_locals.get(first, frame))) or functions.get(id(frame.f_code))
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -89,20 +103,22 @@ def out_of_memory(error: BaseException) -> bool:
 
 def parts_of(experiment: Experiment, model: MultiTaskModel) -> Iterator[Part]:
     """Each component, with its name in messages and its plugin. :param model: the experiment's, or a copy of it."""
-    origins = experiment.origins
-    yield Part(experiment.balancer, "the balancer", origins.get("balancer"))
-    yield Part(model.backbone, "the backbone", origins.get("backbone"))
+    for component, words, where in _named(experiment, model):
+        yield Part(component, words, where, experiment.origins.get(where))
+
+
+def _named(experiment: Experiment, model: MultiTaskModel) -> Iterator[tuple[Any, str, str]]:
+    yield experiment.balancer, "the balancer", "balancer"
+    yield model.backbone, "the backbone", "backbone"
     for name, bridge in model.bridges.items():
-        yield Part(bridge, f"the bridge of task '{name}'", origins.get(f"tasks.{name}.bridge"))
+        yield bridge, f"the bridge of task '{name}'", f"tasks.{name}.bridge"
     for name, head in model.heads.items():
-        yield Part(head, f"the head of task '{name}'", origins.get(f"tasks.{name}.head"))
+        yield head, f"the head of task '{name}'", f"tasks.{name}.head"
     for task in experiment.tasks:
         where = f"tasks.{task.name}"
         for name, augmentation in task.augment.items():
-            words = f"the augmentation '{task.name}.{name}'"
-            yield Part(augmentation, words, origins.get(f"{where}.augment.{name}"))
+            yield augmentation, f"the augmentation '{task.name}.{name}'", f"{where}.augment.{name}"
         for number, term in enumerate(task.terms):
-            words = f"the strategy '{task.name}.{term.name}'"
-            yield Part(term.strategy, words, origins.get(f"{where}.strategies.{number}"))
+            yield term.strategy, f"the strategy '{task.name}.{term.name}'", f"{where}.strategies.{number}"
         for number, (name, metric) in enumerate(task.metrics.items()):
-            yield Part(metric, f"the metric '{task.name}.{name}'", origins.get(f"{where}.metrics.{number}"))
+            yield metric, f"the metric '{task.name}.{name}'", f"{where}.metrics.{number}"

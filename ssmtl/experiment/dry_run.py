@@ -59,7 +59,7 @@ def _problem(trial: Experiment, where: str, error: BaseException, suspect: Any, 
     part = failed_part(error, trial)
     part = part or next(one for one in parts_of(trial, trial.model) if one.component is suspect)
     named = f"{part.words}, {place(error, part.component, part.origin)}"
-    return Problem(where, said(error), f"{hint}; {named}" if hint else named)
+    return Problem(part.where or where, said(error), f"{hint}; {named}" if hint else named)
 
 
 def _uncopied(experiment: Experiment, error: BaseException) -> Problem:

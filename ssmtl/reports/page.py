@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ssmtl.reports.saved_figure import PAGE_FORMATS, SavedFigure
+from ssmtl.reports.saved_figure import FOR_A_PAPER, SHOWN, SavedFigure
 
 SCRIPT = "page.js"
 PIXELS_PER_INCH = 96  # of CSS
@@ -52,14 +52,19 @@ def render(template: str, **content: Any) -> str:
 
 
 def pictures(figures: Iterable[SavedFigure]) -> list[Picture]:
-    """Those in the page's own format."""
-    return [picture(figure) for figure in figures if figure.path.suffix == f".{PAGE_FORMATS[0]}"]
+    """Those in the page's own format, each with a link to that for a paper, if there is one."""
+    saved = {figure.path: figure for figure in figures}
+    return [
+        picture(figure, path.with_suffix(f".{FOR_A_PAPER}") in saved)
+        for path, figure in saved.items()
+        if path.suffix == f".{SHOWN}"
+    ]
 
 
-def picture(figure: SavedFigure) -> Picture:
-    """The figure as a data URI, with a link to the file beside it for a paper."""
+def picture(figure: SavedFigure, for_a_paper: bool) -> Picture:
+    """The figure as a data URI. :param for_a_paper: whether a file for a paper is beside it."""
     content = base64.b64encode(figure.path.read_bytes()).decode()
-    file = quote(f"{figure.path.parent.name}/{figure.path.stem}.{PAGE_FORMATS[1]}")
+    file = quote(f"{figure.path.parent.name}/{figure.path.stem}.{FOR_A_PAPER}") if for_a_paper else ""
     return Picture(f"data:image/png;base64,{content}", file, figure.caption, round(figure.width * PIXELS_PER_INCH))
 
 

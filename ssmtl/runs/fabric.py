@@ -34,7 +34,7 @@ def make_fabric(recipe: Recipe) -> "Fabric":
     try:
         if precision == "16-mixed" and Fabric(accelerator=train.device, devices=1).device.type == "cpu":
             raise ValueError("a CPU does not support 16-mixed (Fabric would use bf16-mixed); set bf16-mixed or 32")
-        return Fabric(
+        fabric = Fabric(
             accelerator=train.device,
             devices=train.devices,
             num_nodes=train.nodes,
@@ -46,6 +46,11 @@ def make_fabric(recipe: Recipe) -> "Fabric":
         raise RunError(
             f"train: device {train.device}, devices {train.devices}, precision {train.precision}: {error}"
         ) from error
+    if fabric.device.type == "cuda":
+        from ssmtl.runs.repeatable import make_repeatable
+
+        make_repeatable()
+    return fabric
 
 
 def _check_processes(train: Train) -> None:

@@ -54,7 +54,7 @@ def _check_combine(balancer: GradientBalancer, tasks: int, name: str) -> None:
         with torch.no_grad():
             torch.manual_seed(1)
             combined = balancer.combine(gradients, losses, 3)
-            torch.manual_seed(2)
+            torch.manual_seed(1)
             again = balancer.combine(gradients, losses, 3)
         assert isinstance(combined, Tensor), f"{name}: combine returns {type(combined).__name__}, expected a tensor"
         assert tuple(combined.shape) == (PARAMETERS,), (
@@ -63,4 +63,4 @@ def _check_combine(balancer: GradientBalancer, tasks: int, name: str) -> None:
         )
         assert combined.isfinite().all(), f"{name}: combine gives numbers that are not finite for {what}"
         assert torch.equal(gradients, before), f"{name}: combine changes the gradients that it is given"
-        assert torch.equal(combined, again), f"{name}: combine takes randomness from elsewhere than the step"
+        assert torch.equal(combined, again), f"{name}: combine does not draw from PyTorch's generators"

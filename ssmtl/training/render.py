@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.upload import upload
 from ssmtl.contracts.view import Batch, View
 from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.rows import Rows, TaskData
 from ssmtl.data.sampler import rows_at, sample_keys
 from ssmtl.experiment.task import Task
-from ssmtl.training.upload import upload
 
 Number = TypeVar("Number", np.int64, np.uint64)
 

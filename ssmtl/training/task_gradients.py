@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.balancer import Balancer, GradientBalancer
+from ssmtl.contracts.random_stream import key
 from ssmtl.errors import SsmtlError
 from ssmtl.training.finite import NotFiniteError
 from ssmtl.training.gradients import cosines, gradients_of
@@ -66,6 +67,9 @@ class TaskGradients:
     def _combined(self, balancer: GradientBalancer, step: int) -> Tensor:
         """The shared parameters get what the balancer makes of the tasks' gradients, the others their own."""
         shared = self._reached()
+        if not shared:
+            what = "has no gradients to combine: no loss reaches a parameter of the backbone that is trained"
+            raise SsmtlError(f"{self._who()} {what}; train the backbone, or use a balancer of losses")
         for kept in self.kept.values():
             self._put([None if place in self._shared else one for place, one in enumerate(kept)], None)
         losses = torch.stack([*self.losses.values()]).float()
@@ -78,6 +82,7 @@ class TaskGradients:
         losses = self.state.averaged(losses)
         with torch.no_grad():
             finite = bool(torch.isfinite(matrix.sum() + losses.sum()))  # else the step ends with an error
+            torch.manual_seed(key(self.state.experiment.recipe.seed, "balancer", step) % 2**63)
             combined = self._checked(balancer.combine(matrix, losses, step), matrix) if finite else matrix.sum(0)
         sizes = [self.parameters[place].numel() for place in shared]
         for place, part in zip(shared, torch.split(combined * scale, sizes), strict=True):

@@ -189,7 +189,7 @@ def run(folder, **changes):
     ("where", "place", "words"),
     [
         ("building the head", "tasks.diagnosis.head", ""),
-        ("the head", "tasks.diagnosis", "the head of task 'diagnosis', "),
+        ("the head", "tasks.diagnosis.head", "the head of task 'diagnosis', "),
         ("the balancer", "balancer", "the balancer, "),
         ("the strategy", "tasks.diagnosis.strategies.0", "the strategy 'diagnosis.sick_strategy', "),
     ],

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import ssmtl.suite.preload  # noqa: F401
 
+DEVICE = os.environ.get("SSMTL_TEST_DEVICE", "cpu")
+"""Where the runs train; the tests of kills can be run on a GPU with `cuda`."""
+
 TINY = (
     "image.size=32",
     "backbone.widths=[4, 4, 8, 8, 8]",
@@ -29,7 +32,7 @@ TINY = (
     "train.log_every=1",
     "train.gradient_cosine_every=6",
     "train.checkpoint_every=3",
-    "train.device=cpu",
+    f"train.device={DEVICE}",
 )
 BUDGETS = {
     "diagnosis": ("tasks.diagnosis.labeled=12", "tasks.diagnosis.batch=4"),
@@ -151,7 +154,7 @@ def without_report():
     """For `command(first=…)`: no figures are drawn, which takes longer than a tiny run."""
     import ssmtl.reports
 
-    ssmtl.reports.write_report = lambda path: path / "report.html"
+    ssmtl.reports.write_report = lambda path, **_: path / "report.html"
 
 
 STEPS = 12

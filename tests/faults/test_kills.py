@@ -1,9 +1,10 @@
 """A run that is killed at any moment and resumed ends bit for bit as the uninterrupted one."""
 
 import random
+import re
 
 import pytest
-from children import assert_same, command, killed_at, random_moment, tiny
+from children import DEVICE, assert_same, command, killed_at, random_moment, tiny
 from first_users import FIRST_USERS
 
 from ssmtl.registry.plugins import load_plugins
@@ -11,6 +12,10 @@ from ssmtl.registry.plugins import load_plugins
 RECIPES = ["multimix", "enc_mm", "supervised_tuned"]
 """MixMatch's mixing and the moving average are among them."""
 
+QUIET = re.compile(r"fewer than|use of fork\(\)")
+"""Warnings of the smallest runs, and of Python 3.12 where a process of several threads forks."""
+
+METHODS = FIRST_USERS | ({"16 bits": ("train.precision=16-mixed",)} if DEVICE == "cuda" else {})
 OTHERS = sorted(name for name in load_plugins()["recipe"] if "/" not in name and name not in RECIPES)
 PLACES = [
     ("checkpoints", 1),
@@ -36,7 +41,7 @@ def killed_and_resumed(arguments, tmp_path, first):
     assert killed.code == -9, killed.out
     again = command([*arguments, "--out", cut, "--resume", "auto"], log)
     assert again.code == 0, again.out
-    assert not [line for line in again.out.splitlines() if "Warning" in line and "fewer than" not in line], again.out
+    assert not [line for line in again.out.splitlines() if "Warning" in line and not QUIET.search(line)], again.out
     return cut
 
 
@@ -55,10 +60,10 @@ def test_killed_twice_at_random_it_ends_as_if_nothing_had_been(recipe, whole, tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FIRST_USERS)
+@pytest.mark.parametrize("name", METHODS)
 def test_other_methods_killed_and_resumed(name, whole, tmp_path):
-    cut = killed_and_resumed(tiny("multimix", *FIRST_USERS[name]), tmp_path, killed_at("checkpoints", 14))
-    assert_same(whole("multimix", *FIRST_USERS[name])[0], cut)
+    cut = killed_and_resumed(tiny("multimix", *METHODS[name]), tmp_path, killed_at("checkpoints", 14))
+    assert_same(whole("multimix", *METHODS[name])[0], cut)
 
 
 FEW = [("checkpoints", 6), ("results.json", 1)]

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ssmtl.reports.drawing import BLUE, GREY, SMALL, Drawing, label, panels, plain, styles
+from ssmtl.reports.powers import PowersOfTen
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import number
 from ssmtl.suite.layout import head_of
@@ -154,7 +155,7 @@ def _tidy(axis: Axes, values: Sequence[float]) -> None:
     known = known[np.isfinite(known)]
     if len(known) and np.ptp(known) <= 1e-9 * max(abs(float(known[0])), 1e-12):
         axis.set_ylim(*flat_limits(float(known[0])))
-    axis.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
+    axis.yaxis.set_major_formatter(PowersOfTen())
     axis.yaxis.get_offset_text().set_fontsize(SMALL)
 
 

@@ -11,21 +11,22 @@ from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.rates import rates
 from ssmtl.reports.run.summary import summarise
 from ssmtl.reports.run.worst import worst_tables
-from ssmtl.reports.saved_figure import PAGE_FORMATS
+from ssmtl.reports.saved_figure import FOR_A_PAPER, SHOWN
 from ssmtl.runs.folder import RunFolder, damaged
 
 TEMPLATE = "run/page.html.j2"
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, *, for_a_paper: bool = True) -> Path:
     """Draw the figures of the run folder `run` into its `figures/`, and write `report.html` beside them.
 
+    :param for_a_paper: whether to save each as PDF too, which takes as long again.
     :raises RunError: if `run` is not a folder or has a damaged file.
     """
     folder = RunFolder(run)
     with damaged(run):
         finished = FinishedRun.read(run)
-        saved = save_figures(finished, PAGE_FORMATS)
+        saved = save_figures(finished, (SHOWN, FOR_A_PAPER) if for_a_paper else (SHOWN,))
         sections = [
             Section(subject.heading, pictures(figures), subject.needs)
             for subject, figures in zip(SUBJECTS, saved, strict=True)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ssmtl.reports.drawing import SMALL, WIDTH, Drawing, label, panels, plain, styles
+from ssmtl.reports.powers import PowersOfTen
 from ssmtl.reports.run.curves import quantity_title, smoothed
 from ssmtl.reports.suite.finished_suite import CellRun, FinishedSuite, run_of
 from ssmtl.reports.table import number
@@ -60,7 +61,7 @@ def _panels(suite: FinishedSuite, sources: str, series: Mapping[str, Mapping[str
                 (line,) = axis.plot(steps, values, color=colour, linestyle=dashes, linewidth=1.2)
                 handles.setdefault(plain(suite.results.label(name), 40), line)
         axis.locator_params(nbins=4)
-        axis.ticklabel_format(axis="y", scilimits=(-3, 5), useMathText=True)
+        axis.yaxis.set_major_formatter(PowersOfTen())
         axis.yaxis.get_offset_text().set_fontsize(SMALL)
         label(axis, title=quantity_title(quantity), x="optimiser step")
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from ssmtl.atomic_file import write_text
 from ssmtl.reports.page import Section, link, pictures, render
 from ssmtl.reports.processes import in_processes
-from ssmtl.reports.saved_figure import PAGE_FORMATS, SavedFigure, save_drawings
+from ssmtl.reports.saved_figure import FOR_A_PAPER, SHOWN, SavedFigure, save_drawings
 from ssmtl.reports.suite import tables
 from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
@@ -41,7 +41,7 @@ def write_suite_report(folder: Path) -> Path:
     suite = FinishedSuite.read(folder)
 
     def saved(place: int) -> list[SavedFigure]:
-        return save_drawings(SUBJECTS[place].draw(suite), suite.folder, PAGE_FORMATS) if suite.cells else []
+        return save_drawings(SUBJECTS[place].draw(suite), suite.folder, (SHOWN, FOR_A_PAPER)) if suite.cells else []
 
     path = folder / "report.html"
     sections = [
