@@ -17,6 +17,7 @@ from ssmtl.recipe.defaults import resolved
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.own_weights import check_finished, checked_weights
+from ssmtl.runs.repeatable import make_repeatable
 
 
 def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best", device: str = "auto") -> Model:
@@ -32,6 +33,8 @@ def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best
     for run in runs:
         check_finished(run, weights)
     place = find_device(device)
+    if place.type == "cuda":
+        make_repeatable()
     experiments = tuple(_experiment(run, plugins, weights) for run in runs)
     first = experiments[0]
     tasks = _outputs(first)

@@ -107,6 +107,20 @@ def test_groups_as_an_accelerator_gets_them(model, data, monkeypatch):
                 assert value == pytest.approx(alone.labels["diagnosis"].probabilities[name], abs=1e-5)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU (CUDA) on this machine")
+@pytest.mark.parametrize("options", [{}, {"dropout": 3}, {"tta": "shifts"}])
+def test_on_a_gpu_the_neighbours_change_no_bit_either(run, model, options):
+    fast = ssmtl.load(run, device="cuda")
+    images = [chest(seed, (30 + seed, 50))[0] for seed in range(20)]
+    before, after = fast.predict(images, **options), fast.predict(images[::-1], batch_size=3, **options)[::-1]
+    assert all(same(one, other) for one, other in zip(before, after, strict=True))
+    assert all(same(one, fast.predict(image, **options)[0]) for one, image in zip(before, images, strict=True))
+    if not options.get("dropout"):
+        for one, other in zip(before, model.predict(images, **options), strict=True):
+            mine, theirs = (list(each.labels["diagnosis"].probabilities.values()) for each in (one, other))
+            np.testing.assert_allclose(mine, theirs, atol=1e-3)
+
+
 def test_what_draws_numbers_in_evaluation_is_seen_and_seeded_by_content(model, data):
     class Noisy(torch.nn.Module):
         def forward(self, features):
