@@ -17,6 +17,7 @@ _HOME = {
     "contracts.bridge": ("Bridge", "FrozenPredictor", "Guide"),
     "contracts.folders": ("Folders",),
     "contracts.head": ("Head", "Kind", "Output"),
+    "contracts.known": ("mean_of_known",),
     "contracts.metric": ("Metric",),
     "contracts.outputs": ("Outputs",),
     "contracts.random_stream": ("RandomStream", "key", "permutation"),
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
     from ssmtl.contracts.folders import Folders
     from ssmtl.contracts.head import Head, Kind, Output
+    from ssmtl.contracts.known import mean_of_known
     from ssmtl.contracts.metric import Metric
     from ssmtl.contracts.outputs import Outputs
     from ssmtl.contracts.random_stream import RandomStream, key, permutation
@@ -98,6 +100,7 @@ __all__ = [
     "hookimpl",
     "input_gradient",
     "key",
+    "mean_of_known",
     "open_file",
     "permutation",
     "pseudo_label_quality",

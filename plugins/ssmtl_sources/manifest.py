@@ -16,13 +16,13 @@ YES, NO = ("1", "1.0"), ("0", "0.0")  # pandas writes 1.0 in a column with gaps
 
 
 class Manifest:
-    """A table with one line per image; paths are relative to its folder. An empty cell: not labelled for that task.
+    """A table with one line per image; paths are relative to its folder. An empty cell: nothing is known of it.
 
     :param root: the folder of the table.
     :param file: the table's name.
     :param image: column with the path of the image.
     :param label: column with its class, or with several classes separated by `|`.
-    :param labels: columns of 0 or 1, each with the name of its class; a line with an empty one is not labelled.
+    :param labels: columns of 0 or 1, each with the name of its class; an empty cell: not known for this image.
     :param mask: column with mask paths, those to be united separated by `;`; its name is that of the structure.
     :param masks: the same for several structures, or under other names: structure → column.
     :param patient: column with the patient; None: `patient` if that column exists, otherwise each image is a patient.
@@ -95,6 +95,7 @@ class Manifest:
                     patient=patients.get(row.line) or name,
                     image=ImageFile(image),
                     labels=self._labels_of(row),
+                    unknown=self._unknown_of(row),
                     masks=self._masks_of(row, files),
                     split=_split_of(row, split) if split else None,
                 )
@@ -109,9 +110,13 @@ class Manifest:
         for column in self._labels:
             if row[column] not in ("", *YES, *NO):
                 raise row.error(column, f"'{row[column]}'; expected 0, 1 or nothing")
-        if not all(row[column] for column in self._labels):
+        if not any(row[column] for column in self._labels):
             return None
         return frozenset(column for column in self._labels if row[column] in YES)
+
+    def _unknown_of(self, row: Row) -> frozenset[str]:
+        empty = frozenset(column for column in self._labels or () if not row[column])
+        return empty if len(empty) < len(self._labels or ()) else frozenset()
 
     def _masks_of(self, row: Row, files: NamedFiles) -> Mapping[str, tuple[Pixels, ...]] | None:
         return {

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssmtl.contracts.head import Kind, Output
+from ssmtl.contracts.known import mean_of_known
 from ssmtl.contracts.shapes import Logits
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.contracts.view import Batch, View
@@ -16,6 +17,8 @@ from ssmtl.contracts.view import Batch, View
 
 class CrossEntropy(Strategy):
     """Cross-entropy on labelled rows: softmax for multi-class, a sigmoid per class for multi-label; the mean over rows.
+
+    A multi-label row counts by the mean over those of its labels that are known.
 
     The first term of equation (1) of MultiMix (Haque et al. 2021).
 
@@ -41,5 +44,8 @@ class CrossEntropy(Strategy):
         logits, labels = outputs[self.view], batch.targets[self.view]
         if self.output.kind == "multiclass":
             return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-        smooth = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return F.binary_cross_entropy_with_logits(logits, smooth)
+        known, smooth = ~labels.isnan(), labels.nan_to_num() * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if known.all():  # one operation, whose gradient is rounded otherwise than that of two
+            return F.binary_cross_entropy_with_logits(logits, smooth)
+        losses = F.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+        return mean_of_known(losses, known)

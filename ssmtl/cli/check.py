@@ -112,8 +112,8 @@ def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders"
         files, splits = list_and_split(experiment, make, folders)
     warn_of_small_parts(splits)
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
-    classes = {task.name: task.output.classes for task in experiment.tasks if task.output.kind != "masks"}
+    outputs = {task.name: task.output for task in experiment.tasks}
     unused = {task.name for task in experiment.tasks if not task.uses("unlabeled")}
-    counted = parts_counted(splits, files, classes)
+    counted = parts_counted(splits, files, outputs)
     parts = [one for one in counted if one.part != "unlabeled" or one.task not in unused]
     print_data(console, counts_of(files), shared_between(files), doubts_of(files), parts, left_out)

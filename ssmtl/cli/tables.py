@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ssmtl.wording import counted
+from ssmtl.wording import class_counts, counted
 
 if TYPE_CHECKING:
     from ssmtl.runs.files import Results
@@ -68,7 +68,7 @@ def _data(task: Mapping[str, Any]) -> str:
         return f"{task['source']}, label budget {_budget(task['labeled'])}; evaluated on {domains or 'nothing'}"
     images = dict(task["images"])
     labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
-    classes = ", ".join(f"{number} {name}" for name, number in task["labeled_classes"].items())
+    classes = class_counts(task["labeled_classes"], task.get("known", {}))
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
     used = any(view.startswith("unlabeled/") for view in task["views"])
     pool = f", {unlabeled} unlabelled ({include} the labelled)" if used else ""

@@ -37,10 +37,12 @@ class ImageIdentity:
     masks: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     split: str | None = None
     mask_scale: float = 1.0
+    unknown: tuple[str, ...] = ()
 
     def line(self) -> str:
         """All of it as text; equal lines are equal images with equal knowledge of them."""
-        return repr((self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale))
+        said = (self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale)
+        return repr((*said, self.unknown) if self.unknown else said)
 
     def digest(self) -> str:
         """A hash of all of it."""
@@ -71,8 +73,9 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Imag
         )
         labels = None if example.labels is None else tuple(sorted(example.labels))
         return ImageIdentity(
-            example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale
-        )
+            example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale,
+            tuple(sorted(example.unknown)),
+        )  # fmt: skip
 
     def several(start: int) -> list[ImageIdentity]:
         return [one(example) for example in examples[start : start + BLOCK]]

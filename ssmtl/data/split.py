@@ -6,7 +6,7 @@ from typing import Any
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.budget import choose, is_labeled, unknown_classes
+from ssmtl.data.budget import choose, is_labeled, lacking, unknown_classes
 from ssmtl.data.disjoint import in_common
 from ssmtl.data.empty_parts import why_empty
 from ssmtl.data.identity import Person
@@ -36,7 +36,7 @@ def split_tasks(
     @cache
     def parts(source: str, output: Output) -> Parts:
         examples = files.examples[source]
-        known = {example.id for example in examples if is_labeled(example, output)}
+        known = {example.id: lacking(example, output) for example in examples if is_labeled(example, output)}
         return parts_of(source, examples, files.entries[source], seed, persons[source], known)
 
     drawn = {task: parts(spec.source, output) for task, (spec, output) in tasks.items()}

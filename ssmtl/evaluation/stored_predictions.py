@@ -86,6 +86,8 @@ def write_predictions(
 ) -> None:
     """An .npz file: probabilities and targets, or foreground counts for masks; some samples with their maps.
 
+    Of a structure of which nothing is known, the count of its reference is -1, and its mask is 255 throughout.
+
     `intensities` counts the pixels of all images by their grey level, 0 to 255. `worst_…` are the images on which the
     task does worst, with how wrong they are (see `severity`). `bridge_map_0` and so on are what the task's bridge adds
     to the features of the samples: (samples, height, width), the mean over the map's channels.

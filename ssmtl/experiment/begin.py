@@ -40,8 +40,10 @@ def _seeded(experiment: Experiment, place: str) -> Iterator[None]:
         yield
 
 
-def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], counts: Tensor | None) -> TaskFacts:
-    """:param images: by pool. :param counts: labelled images of each class; None for masks."""
+def facts_of(
+    experiment: Experiment, task: Task, images: Mapping[str, int], counts: Tensor | None, known: Tensor | None = None
+) -> TaskFacts:
+    """:param images: by pool. :param counts, known: as in `TaskFacts`."""
     numbers = count(1)
     return TaskFacts(
         task=task.name,
@@ -52,12 +54,15 @@ def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], coun
         steps=experiment.recipe.train.steps,
         make_head=lambda: task.make_head(next(numbers)),
         make_network=lambda: task.make_network(next(numbers)),
+        known_counts=known,
     )
 
 
 def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:
-    targets, counts = data.labeled.targets, None
+    targets, counts, known = data.labeled.targets, None, None
     if task.output.kind != "masks" and targets is not None:
         classes = len(task.output.classes)
-        counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.sum(0).long()
-    return facts_of(experiment, task, {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}, counts)
+        counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.nansum(0).long()
+        known = torch.full_like(counts, len(targets)) if targets.ndim == 1 else (~targets.isnan()).sum(0)
+    images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}
+    return facts_of(experiment, task, images, counts, known)

@@ -58,6 +58,7 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         plan["images"] = images
         plan["left_out"] = sum(data.left_out.values())
         plan["labeled_classes"] = labeled_classes(task, data)
+        plan["known"] = data.labeled.known(task.output)
     return plan
 
 
@@ -66,7 +67,7 @@ def labeled_classes(task: Task, data: TaskData) -> dict[str, int]:
     targets = data.labeled.targets
     if targets is None:
         return {}
-    counts = targets.bincount(minlength=len(task.output.classes)) if targets.ndim == 1 else targets.sum(0)
+    counts = targets.bincount(minlength=len(task.output.classes)) if targets.ndim == 1 else targets.nansum(0)
     return {name: int(count) for name, count in zip(task.output.classes, counts, strict=True)}
 
 

@@ -22,6 +22,7 @@ from ssmtl.data.split_file import TaskSplit
 from ssmtl.data.targets import check_labels
 from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.recipe.models import Recipe, SourceEntry
 from ssmtl.registry.blame import blaming
 from ssmtl.registry.options import build
@@ -118,6 +119,9 @@ def prepare(
         task.name: task_data(splits[task.name], task.output, files.examples, decoded, patients)
         for task in experiment.tasks
     }
+    for task in experiment.tasks:
+        for part, rows in {"validation": data[task.name].val, **data[task.name].test}.items():
+            check_metrics(task, part, rows)
     skipped = {name: images.skipped for name, images in decoded.items() if images.skipped}
     return ExperimentData(data, splits, skipped, fingerprints, files)
 

@@ -23,6 +23,7 @@ from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
+from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.model.weights import checksum, load_weights
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.defaults import resolved
@@ -112,12 +113,13 @@ def evaluate_run(
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
         with make(name).decoding():
             rows = _rows(recipe, request, ids, listed[name], progress)
+        check_metrics(task, f"the source '{name}'", rows)
         with attributed(experiment, f"in the evaluation on '{name}'"):
             counts = ImageCounts(task.output.kind)
             scores = score(task, shown_to(predict(experiment.model, task, rows, fabric.device), counts.add))
         tell_undefined(task.name, request.domain, scores, set())
         results.tasks.setdefault(task.name, {})[request.domain] = dict(scores.values)
-        results.counts.setdefault(task.name, {})[request.domain] = dict(counts.numbers)
+        results.counts.setdefault(task.name, {})[request.domain] = counts.with_known(rows, task.output)
         results.sources.setdefault(task.name, {})[request.domain] = name
     if not results.tasks:
         raise DataError(f"no task of the run has labels in {', '.join(wanted)}")

@@ -110,4 +110,5 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
         100,
         lambda: sample_head(kind, pyramid, output.classes),
         network,
+        counts,
     )

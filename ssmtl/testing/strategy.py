@@ -14,6 +14,7 @@ from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import changed, state_of
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
+from ssmtl.testing.unknown import check_strategy_with_unknown
 
 PROGRESS = (0.0, 0.5, 0.999)
 SIZE = 16
@@ -41,6 +42,7 @@ def check_strategy(make: Make, /, **options: Any) -> None:
 
 def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: str) -> None:
     batch = _batch(strategy, output, rows)
+    check_strategy_with_unknown(strategy, batch, samples.SamplePredictor(output), SIZE, name)
     prepared = _check_prepare(strategy, batch, samples.SamplePredictor(output), name)
     _check_prepare(strategy, batch, samples.SamplePredictor(output, scale=1000.0), name)
     outputs = {

@@ -31,7 +31,9 @@ def worst_tables(run: FinishedRun) -> Iterator[PageTable]:
             patient = str(item["patients"][place]) if "patients" in item else UNDEFINED
             named = [TableCell(str(item["ids"][place])), TableCell(patient)]
             if "worst_masks" in item:
-                areas = [item[name][place].sum() for name in ("foreground_reference", "foreground_predicted")]
+                areas = [
+                    np.maximum(item[name][place], 0).sum() for name in ("foreground_reference", "foreground_predicted")
+                ]
                 rows.append([*named, decimal(1 - severity), *(whole(int(area)) for area in areas)])
             else:
                 true, predicted, probability = decision(run, item, int(place))
@@ -44,7 +46,9 @@ def decision(run: FinishedRun, item: StoredPredictions, place: int) -> tuple[str
     probabilities, target = item["probabilities"][place], item["targets"][place]
     names = run.class_names(item.task, len(probabilities))
     if is_multilabel(item):
-        true = ", ".join(name for name, known in zip(names, target, strict=True) if known == 1)
+        true = ", ".join(
+            name if known == 1 else f"{name}?" for name, known in zip(names, target, strict=True) if known != 0
+        )
         guessed = ", ".join(name for name, one in zip(names, probabilities, strict=True) if one > THRESHOLD)
         return true or "none", guessed or "none", decimal(None)
     return names[int(target)], names[int(probabilities.argmax())], decimal(probabilities[int(target)])
@@ -66,7 +70,8 @@ def _note(item: StoredPredictions) -> str:
     if "worst_masks" in item:
         return f"{shown}lowest Dice (the mean over structures; 1 if both masks are empty)."
     if is_multilabel(item):
-        return f"{shown}highest binary cross-entropy (the mean over labels); predicted: above {THRESHOLD}."
+        loss = "binary cross-entropy (the mean over known labels)"
+        return f"{shown}highest {loss}; predicted: above {THRESHOLD}; a label with a question mark is not known."
     return f"{shown}highest cross-entropy, the negative logarithm of the probability of the true class."
 
 
@@ -99,7 +104,7 @@ def _masks(item: StoredPredictions) -> Drawing:
         for reference, probability in zip(
             item["worst_masks"][number], item["worst_probabilities"][number], strict=True
         ):
-            boundary(frame, (reference > 0).astype(float), REFERENCE, "solid")
+            boundary(frame, (reference == 1).astype(float), REFERENCE, "solid")
             boundary(frame, np.asarray(probability, dtype=float), PREDICTED, "dashed")
         _title(frame, str(item["ids"][place]), f"Dice {1 - item['worst_severities'][number]:.3f}")
     boundary_legend(drawing.figure)
