@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ssmtl.contracts.shapes import Features, Logits
@@ -21,13 +22,18 @@ class Output:
     :param kind: `multiclass` (softmax over classes, one label per image), `multilabel` (a sigmoid per class, any
         number of labels per image) or `masks` (a sigmoid per structure and pixel).
     :param classes: names of the classes or structures, in channel order.
+    :param exclusive: of masks, whether at most one structure is at each pixel: a softmax over the structures and the
+        background, whose logit is 0.
     """
 
     kind: Kind
     classes: tuple[str, ...]
+    exclusive: bool = False
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of the same shape as `logits`; channels are axis 1."""
+        if self.exclusive:
+            return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).softmax(1)[:, 1:]
         return logits.softmax(1) if self.kind == "multiclass" else logits.sigmoid()
 
 

@@ -78,7 +78,8 @@ def _begin(trial: Experiment, task: Task) -> list[Problem]:
     """Tell the task's components facts of as many images as the dry run has."""
     classes = len(task.output.classes)
     counts = None if task.output.kind == "masks" else torch.full((classes,), ROWS)
-    facts = {task.name: facts_of(trial, task, {"labeled": ROWS, "unlabeled": ROWS}, counts)}
+    known = None if counts is None else 2 * counts  # some images have each class, and some do not
+    facts = {task.name: facts_of(trial, task, {"labeled": ROWS, "unlabeled": ROWS}, counts, known)}
     try:
         tell(task, trial, facts)
     except FAILURES as error:

@@ -22,6 +22,7 @@ OUTPUTS = (
     Output("multilabel", ("a", "b", "c")),
     Output("masks", ("a",)),
     Output("masks", ("a", "b")),
+    Output("masks", ("a", "b"), exclusive=True),
 )
 """The outputs that a strategy or a metric may meet."""
 
