@@ -63,6 +63,7 @@ def run(
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     with uncollected():
+        from ssmtl.cli.initial import initial_of
         from ssmtl.cli.skipped import print_skipped
         from ssmtl.cli.tables import print_plan, print_results
         from ssmtl.contracts.folders import Folders
@@ -99,7 +100,9 @@ def run(
         experiment, plugins = loaded.assembled(pretrained=not can_resume(folder, resumes)), loaded.plugins
     folders = Folders(data_root)
     split = folder.split if resumes else None
-    data = prepare(experiment, plugins, folders, split_file=split, progress=partial(_decoding, console))
+    initial = initial_of(experiment, console) if not resumes else None
+    before, progress = initial.split if initial else None, partial(_decoding, console)
+    data = prepare(experiment, plugins, folders, split_file=split, earlier=before, progress=progress)
     warn_of_small_parts(data.splits)
     for doubt in doubts_of(data.files):
         warn(doubt)
@@ -116,6 +119,7 @@ def run(
             loaded.local,
             partial(observers, quiet, console.is_terminal),
             tuple(sys.argv),
+            initial,
             resume=resume is not None,
             force=force,
         )

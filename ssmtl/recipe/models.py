@@ -147,6 +147,7 @@ class Recipe(RecipePart):
     """A whole experiment.
 
     :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
+    :param init: the folder of a finished run with whose weights training begins, where their names and shapes fit.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -154,6 +155,7 @@ class Recipe(RecipePart):
     image: ImageSpec = ImageSpec()
     sources: dict[str, SourceEntry]
     split: str | None = None
+    init: Annotated[str, Field(min_length=1)] | None = None
     plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
@@ -194,8 +196,9 @@ class Recipe(RecipePart):
             yield from ((f"tasks.{name}.{place}", kind, component) for place, kind, component in task.components())
 
     def content(self) -> dict[str, Any]:
-        """The recipe as plain data, with every default filled in."""
-        return self.model_dump(mode="json")
+        """The recipe as plain data, with every default filled in, but for keys that it once did not have."""
+        content = self.model_dump(mode="json")
+        return {key: value for key, value in content.items() if key != "init" or value is not None}
 
     def digest(self) -> str:
         """A hash of the resolved recipe."""

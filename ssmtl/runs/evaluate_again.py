@@ -24,7 +24,7 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
 from ssmtl.experiment.unknown_targets import check_metrics
-from ssmtl.model.weights import checksum, load_weights
+from ssmtl.model.weights import load_weights
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, find_sources
@@ -33,7 +33,7 @@ from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Results, Selected
 from ssmtl.runs.folder import RunFolder, check_own
-from ssmtl.runs.trained_by import TrainedBy, origin_of_weights
+from ssmtl.runs.trained_by import TrainedBy, check_weights
 from ssmtl.wording import counted
 
 
@@ -79,7 +79,7 @@ def evaluate_run(
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)
-    _check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split_file))
+    check_weights(run, weights, TrainedBy.of(run.read_recipe().validated(), split_file))
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(recipe)
     fabric.to_device(experiment.model)
@@ -217,14 +217,3 @@ def _ids(request: _Request, examples: Sequence[Example]) -> Sequence[str]:
         for example in examples
         if is_labeled(example, request.task.output) and (not official or example.split == "test")
     ]
-
-
-def _check_weights(run: RunFolder, which: str, origin: TrainedBy) -> None:
-    """:raises RunError: if the weights are not those that the run was finished with, or of another recipe or split."""
-    path = run.weights(which)
-    origin.check(origin_of_weights(path), f"{path}", run.path)
-    known = run.read_results().weights.get(which)
-    if known is None:
-        raise RunError(f"{run.results}: weights.{which}: is missing; without its checksum, {path} cannot be checked")
-    if known != checksum(path):
-        raise RunError(f"{path} is not as the run wrote it: its checksum differs from the one in {run.results}")

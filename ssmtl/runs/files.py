@@ -113,6 +113,7 @@ class Environment(FileModel):
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
     :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
     :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
+    :param initial: of `init`: the other run, the checksum of its weights, and what of them was taken.
     :param data_folder: absolute path that relative roots start from.
     :param resumed: the same facts for each time the run was resumed.
     """
@@ -129,4 +130,5 @@ class Environment(FileModel):
     command: list[str] = []
     data_folder: str = ""
     recipe_fixed: str = ""
+    initial: dict[str, Any] = {}
     resumed: list[dict[str, Any]] = []

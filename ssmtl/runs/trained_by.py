@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ssmtl.data.split_file import SplitFile
 from ssmtl.errors import RunError
-from ssmtl.model.weights import read_facts
+from ssmtl.model.weights import checksum, read_facts
 from ssmtl.recipe.models import Recipe
+from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.resume import lasting_digest
 
 
@@ -45,3 +46,14 @@ def origin_of_weights(path: Path) -> TrainedBy:
         return TrainedBy(facts["recipe_origin"], facts["split_origin"])
     except KeyError as error:
         raise RunError(f"the weights {path} do not say which recipe and split trained them") from error
+
+
+def check_weights(run: RunFolder, which: str, origin: TrainedBy) -> None:
+    """:raises RunError: if the weights are not those that the run was finished with, or of another recipe or split."""
+    path = run.weights(which)
+    origin.check(origin_of_weights(path), f"{path}", run.path)
+    known = run.read_results().weights.get(which)
+    if known is None:
+        raise RunError(f"{run.results}: weights.{which}: is missing; without its checksum, {path} cannot be checked")
+    if known != checksum(path):
+        raise RunError(f"{path} is not as the run wrote it: its checksum differs from the one in {run.results}")

@@ -15,6 +15,7 @@ from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import data_digest
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import split_digest
+from ssmtl.errors import Problem, RecipeError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
 from ssmtl.recipe.defaults import resolved
@@ -141,7 +142,10 @@ class Maker:
             if not key.startswith("tasks.") or key.split(".")[1] in known
         ]
         text = RecipeText(self._read(system, sources, overrides, seed), f"system {system}")
-        return resolved(text.validated(), self.plugins)
+        recipe = text.validated()
+        if recipe.init is not None:
+            raise RecipeError([Problem(text.place("init"), "a suite's systems all begin anew", "leave it out")])
+        return resolved(recipe, self.plugins)
 
     def _outputs(self, system: str, sources: str, recipe: Recipe) -> dict[str, Output]:
         if (system, sources) not in self.outputs:
