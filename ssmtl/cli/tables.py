@@ -29,7 +29,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     table.add_row(
         "[dim]network",
         f"backbone {escape(plan['backbone'])}, {plan['parameters']:,} parameters with all heads; "
-        f"images {plan['image']} (channels × height × width)",
+        f"images {plan['image']} (channels × height × width{'; padded' if 'fit' in plan else ''})",
     )
     table.add_row(
         "[dim]training",

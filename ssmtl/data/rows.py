@@ -59,6 +59,13 @@ class Rows:
             masks[self.missing[rows]] = UNKNOWN
         return torch.from_numpy(masks)
 
+    def inside(self, rows: NDArray[np.int64] | slice) -> UInt8[Tensor, "rows 1 height width"] | None:
+        """1 where the image is, 0 around it; None if images fill their squares."""
+        masks, structures = self.decoded.masks, self.decoded.structures
+        if masks is None or masks.shape[1] == len(structures):
+            return None
+        return torch.from_numpy(np.ascontiguousarray(masks[self.places[rows]][:, -1:]))
+
     def known(self, output: Output) -> dict[str, int]:
         """For each class or structure of which something is unknown in some image, in how many it is known."""
         if self.targets is None:

@@ -24,6 +24,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "seed": recipe.seed,
         "recipe_hash": recipe.digest(),
         "image": f"{recipe.image.channels} × {recipe.image.size} × {recipe.image.size}",
+        **({"fit": "pad"} if recipe.image.fit == "pad" else {}),
         "backbone": recipe.backbone.use,
         "balancer": recipe.balancer.use,
         "parameters": parameters,

@@ -112,7 +112,7 @@ def prepare(
         with make(name).decoding():
             decoded[name] = decode(
                 files.examples[name], size, channels, structures[name],
-                skip=skip, identities=files.identities[name], progress=progress,
+                fit=recipe.image.fit, skip=skip, identities=files.identities[name], progress=progress,
             )  # fmt: skip
     if any(images.skipped for images in decoded.values()):
         files, decoded = _without_skipped(files, decoded)

@@ -54,10 +54,14 @@ class SourceEntry(Component):
 class ImageSpec(RecipePart):
     """Images are resized to size × size.
 
+    :param fit: `stretch`: the aspect ratio is not kept; `pad`: it is, with black around the image, of which nothing is
+        known in masks.
+
     The model normalises them as (x − mean) / std, with one value per channel or one for all.
     """
 
     size: Annotated[int, Field(ge=16, le=8192)] = 64
+    fit: Literal["stretch", "pad"] = "stretch"
     channels: Literal[1, 3] = 1
     mean: list[float] = [0.5]
     std: list[PositiveFloat] = [0.25]
@@ -198,6 +202,8 @@ class Recipe(RecipePart):
     def content(self) -> dict[str, Any]:
         """The recipe as plain data, with every default filled in, but for keys that it once did not have."""
         content = self.model_dump(mode="json")
+        if self.image.fit == "stretch":
+            del content["image"]["fit"]
         return {key: value for key, value in content.items() if key != "init" or value is not None}
 
     def digest(self) -> str:

@@ -154,7 +154,8 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
         )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"
-    decoded = decode(examples, recipe.image.size, recipe.image.channels, structures, skip=skip, progress=progress)
+    image = recipe.image
+    decoded = decode(examples, image.size, image.channels, structures, fit=image.fit, skip=skip, progress=progress)
     kept = [name for name in ids if name not in decoded.skipped]
     return rows_of(request.source, kept, output, examples, decoded)
 

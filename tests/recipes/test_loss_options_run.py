@@ -24,6 +24,12 @@ def folder(tmp_path_factory):
     return made
 
 
+@pytest.fixture(autouse=True)
+def _no_page(monkeypatch):
+    """Drawing takes longer than training."""
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder: folder / "report.html")
+
+
 def test_a_run_learns_exclusive_structures_and_weighted_classes(folder, ssmtl):
     recipe = write_recipe(folder, LABELS, HEAD, "auroc", **EXCLUSIVE)
     code, _, err = ssmtl("run", recipe, "--out", folder / "run")
@@ -59,3 +65,19 @@ def test_wrong_options_are_named(folder, ssmtl, options, message):
     assert code == 2
     assert "tasks.findings.strategies.0" in err
     assert message in err
+
+
+def test_a_run_on_padded_images(folder, ssmtl):
+    recipe = write_recipe(folder, LABELS, HEAD, "auroc", **{"{size: 32}": "{size: 32, fit: pad}"})
+    code, out, err = ssmtl("run", recipe, "--out", folder / "padded")
+    assert code == 0, err
+    assert "padded" in out
+    stored = read_predictions(folder / "padded" / "predictions" / "organs.here.npz")
+    around = np.ones((32, 32), bool)
+    around[:, 3:29] = False  # images of 40 × 32 pixels
+    assert (stored["sample_images"][:, around] == 0).all()
+    assert (stored["sample_probabilities"][:, :, around] == 0).all()
+    code, _, err = ssmtl("evaluate", folder / "padded", "--out", folder / "again.json")
+    assert code == 0, err
+    first, again = (json.loads((folder / name).read_text()) for name in ("padded/results.json", "again.json"))
+    assert first["tasks"] == again["tasks"]
