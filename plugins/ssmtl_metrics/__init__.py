@@ -18,6 +18,7 @@ def ssmtl_metrics() -> Mapping[str, Callable[..., "Metric"]]:
     from ssmtl_metrics.f1 import F1
     from ssmtl_metrics.hausdorff import AverageHausdorff
     from ssmtl_metrics.overlap import Dice, Jaccard, Precision, Recall
+    from ssmtl_metrics.ranks import QuadraticKappa, RankError
     from ssmtl_metrics.ssim import SSIM
 
     return {
@@ -30,6 +31,8 @@ def ssmtl_metrics() -> Mapping[str, Callable[..., "Metric"]]:
         "f1": F1,
         "jaccard": Jaccard,
         "precision": Precision,
+        "quadratic_kappa": QuadraticKappa,
+        "rank_error": RankError,
         "recall": Recall,
         "ssim": SSIM,
     }
