@@ -14,11 +14,15 @@ def report(
     """Redraw the figures and rewrite the page of a run or a suite."""
     from ssmtl.errors import RunError
     from ssmtl.reports import write_report, write_suite_report
+    from ssmtl.reports.folds import RECORD as FOLDS
+    from ssmtl.reports.folds import write_folds_report
     from ssmtl.runs.folder import RunFolder
     from ssmtl.suite.suite_file import RECORD
     from ssmtl.suite.tables import write_tables
 
-    if (folder / RECORD).is_file():
+    if (folder / FOLDS).is_file():
+        page = write_folds_report(folder)
+    elif (folder / RECORD).is_file():
         write_tables(folder)
         page = write_suite_report(folder)
     elif RunFolder(folder).results.is_file() or RunFolder(folder).log.is_file():

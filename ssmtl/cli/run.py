@@ -1,12 +1,9 @@
 """`ssmtl run`."""
 
-import re
 import sys
 import warnings
-from contextlib import contextmanager, nullcontext, suppress
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +60,9 @@ def run(
 ) -> None:
     """Train a recipe, evaluate it, and write a report. Exit code 75: stopped by a signal, and saved."""
     with uncollected():
+        from ssmtl.cli.folds import all_folds
         from ssmtl.cli.initial import initial_of
+        from ssmtl.cli.run_folder import folder_for, reserved
         from ssmtl.cli.skipped import print_skipped
         from ssmtl.cli.tables import print_plan, print_results
         from ssmtl.contracts.folders import Folders
@@ -82,11 +81,15 @@ def run(
     hinting = partial(hinting_at_its_plugins, earlier, local or ()) if earlier else nullcontext
     with hinting(), uncollected():
         loaded = load(wanted, sources, overrides, seed, local, allow)
+    if loaded.recipe.folds is not None and loaded.recipe.fold is None:
+        again = partial(run, recipe, sources, seed=seed, force=force, data_root=data_root, local=local, allow=allow)
+        all_folds(loaded.recipe, out, resume, quiet, overrides or [], again)
+        return
     alone = rank(loaded.recipe.train) == 0  # or the first of several processes: only that one writes and speaks
     console = Console(quiet=quiet or not alone)
     if not alone:
         warnings.simplefilter("ignore", SsmtlWarning)
-    folder, new = (earlier, False) if earlier else _folder(loaded.recipe, out, resume == "auto")
+    folder, new = (earlier, False) if earlier else folder_for(loaded.recipe, out, resume == "auto")
     resumes = resume is not None and not new and folder.is_started
     if resumes:
         check_recipe(folder, loaded.recipe, force)
@@ -109,7 +112,7 @@ def run(
     for source, skipped in data.skipped.items():
         print_skipped(console, source, skipped)
     print_plan(console, plan_of(experiment, data.tasks))
-    with _reserved(folder, new) as folder:
+    with reserved(folder, new) as folder:
         place = escape(str(folder.path))
         console.print(f"{'resuming' if resumes else 'run folder'} [bold]{place}[/]", highlight=False)
         job = Job(
@@ -149,48 +152,6 @@ def _earlier(recipe: str | None, resume: str | None, out: Path | None) -> "RunFo
     folder = RunFolder(Path(resume))
     folder.read_recipe()
     return folder
-
-
-def _folder(recipe: "Recipe", out: Path | None, auto: bool) -> "tuple[RunFolder, bool]":
-    """--out, or else the unfinished run to resume, or else a new folder named after the time; whether it is new."""
-    from ssmtl.errors import RunError
-    from ssmtl.runs.folder import RunFolder
-    from ssmtl.runs.launched import launched
-    from ssmtl.runs.resume import find_unfinished
-
-    if out is not None:
-        return RunFolder(out), False
-    if launched(recipe.train):
-        raise RunError("which folder? Processes that torchrun or Slurm starts together need the same --out")
-    runs = Path("runs") / (re.sub(r"[^\w.-]+", "-", recipe.name).strip(".-") or "run")
-    unfinished = find_unfinished(runs, recipe) if auto else None
-    if unfinished:
-        return unfinished, False
-    return RunFolder(runs / datetime.now().strftime("%Y%m%d-%H%M%S")), True
-
-
-@contextmanager
-def _reserved(folder: "RunFolder", new: bool) -> "Iterator[RunFolder]":
-    """The folder; a new one is made now, numbered if another run of this second has its name, and removed if unused."""
-    from ssmtl.runs.folder import RunFolder
-
-    if not new:
-        yield folder
-        return
-    folder.path.parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        place = RunFolder(folder.path if number == 1 else folder.path.with_name(f"{folder.path.name}-{number}"))
-        try:
-            place.path.mkdir()
-            break
-        except FileExistsError:
-            continue
-    try:
-        yield place
-    except BaseException:
-        with suppress(OSError):  # such as that it is in use
-            place.path.rmdir()
-        raise
 
 
 def _more_steps(folder: "RunFolder", recipe: "Recipe") -> bool:

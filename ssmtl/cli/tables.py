@@ -20,7 +20,9 @@ LEFT_OUT = "their patients are in validation or test parts"
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     """Print the plan that `ssmtl.experiment.plan.plan_of` made."""
     console.print(
-        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}", highlight=False
+        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}"
+        f"{'  ' + plan['fold'] if 'fold' in plan else ''}",
+        highlight=False,
     )
     at_once, total = plan["rows_per_pass"], plan["rows_per_step"]
     passes = "of all tasks together" if at_once == total else f"of all tasks, at most {at_once} at once"

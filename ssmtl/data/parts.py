@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, SplitName
+from ssmtl.data.folds import Fold, fold_of_patients
 from ssmtl.data.identity import Person
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
@@ -26,6 +27,7 @@ def parts_of(
     seed: int,
     persons: Mapping[str, Person] | None = None,
     labeled: Mapping[str, str] | None = None,
+    fold: Fold | None = None,
 ) -> Parts:
     """Three disjoint parts; all images of a patient are in one of them.
 
@@ -37,6 +39,8 @@ def parts_of(
     :param labeled: by id of the images that a task can score, the names of which nothing is known there, together one
         text, in which the parts are proportionate too; None: all can be scored. The others go where their patient goes,
         to the train part if the patient has no labelled image.
+    :param fold: the test part, in place of the size that the entry says: over all folds, each patient is in one.
+    :raises DataError: if a part cannot be carved out, or folds are asked of a data set with a split of its own.
     """
     known = {example.id: "" for example in examples} if labeled is None else labeled
     own: dict[SplitName, list[Example]] = {"train": [], "val": [], "test": []}
@@ -46,7 +50,11 @@ def parts_of(
     wanted: dict[SplitName, float | int | None] = {"test": entry.test, "val": entry.val}
     if not official:
         wanted = {"test": entry.test or DEFAULT_TEST, "val": entry.val or DEFAULT_VAL}
+    if fold is not None and official:
+        raise DataError(f"the source '{name}' has a split of its own, and folds would be another one: leave them out")
     total, names = sum(example.id in known for example in own["train"]), patient_names(examples, persons or {})
+    if fold is not None:
+        own["test"], own["train"] = _fold(own["train"], fold, seed, name, names, known)
     for part, size in wanted.items():
         if size is not None and not own[part]:
             number = round(size * total) if isinstance(size, float) else size
@@ -91,6 +99,20 @@ def _carve(
             got += size
     carved = [example for example in examples if names[example.id] in taken]
     return carved, [example for example in examples if names[example.id] not in taken]
+
+
+def _fold(
+    examples: list[Example], fold: Fold, seed: int, source: str, names: Mapping[str, str], known: Mapping[str, str]
+) -> tuple[list[Example], list[Example]]:
+    """The images of the patients in the fold, and all the rest. :param names, known: as in `_carve`."""
+    number, folds = fold
+    candidates = [example for example in examples if example.id in known]
+    patients = fold_of_patients(_strata(candidates, names, known), folds, seed, source)
+    if len(patients) < folds:
+        has = counted(len(patients), "patient")
+        raise DataError(f"the source '{source}' has {has} with labels, too few for {folds} folds")
+    carved = [example for example in examples if patients.get(names[example.id]) == number]
+    return carved, [example for example in examples if patients.get(names[example.id]) != number]
 
 
 def _strata(

@@ -25,6 +25,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "recipe_hash": recipe.digest(),
         "image": f"{recipe.image.channels} × {recipe.image.size} × {recipe.image.size}",
         **({"fit": "pad"} if recipe.image.fit == "pad" else {}),
+        **({"fold": f"fold {recipe.test_fold[0]} of {recipe.test_fold[1]}"} if recipe.test_fold else {}),
         "backbone": recipe.backbone.use,
         "balancer": recipe.balancer.use,
         "parameters": parameters,

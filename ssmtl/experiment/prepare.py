@@ -195,7 +195,7 @@ def _split(
     if split_file is not None:
         splits = read_split(split_file, tasks, files)
     else:
-        splits = split_tasks(tasks, files, recipe.seed, select)
+        splits = split_tasks(tasks, files, recipe.seed, select, recipe.test_fold)
     if earlier is not None:
         splits = without_earlier(splits, files, earlier, select)
     check_labels(splits, {name: output for name, (_, output) in tasks.items()}, files.examples)
