@@ -11,6 +11,7 @@ LABELS: frozenset[Kind] = frozenset({"multiclass", "multilabel"})
 ORDERED: frozenset[Kind] = frozenset({"multiclass"})
 """Whose classes may have an order."""
 
+NUMBERS: frozenset[Kind] = frozenset({"numbers"})
 MASKS: frozenset[Kind] = frozenset({"masks"})
 
 Threshold = Annotated[float, Field(ge=0, lt=1)]

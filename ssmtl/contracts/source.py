@@ -40,6 +40,7 @@ class Example:
     :param mask_scale: size of the masks relative to the image (JSRT's masks are half the size of its images).
     :param unknown: classes of a multi-label task of which it is not known whether the image has them; it is known of
         all others, if `labels` is not None.
+    :param numbers: by name, such as an age; finite. One that is missing is not known; None: none is.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Example:
     split: SplitName | None = None
     mask_scale: float = 1.0
     unknown: frozenset[str] = frozenset()
+    numbers: Mapping[str, float] | None = field(default=None, hash=False)
 
 
 class Source(Protocol):

@@ -20,9 +20,11 @@ def is_labeled(example: Example, output: Output) -> bool:
 
 
 def known_names(example: Example, output: Output) -> tuple[str, ...]:
-    """The structures that the example has masks of, or the labels of which it is known whether it has them."""
+    """The structures that the example has masks of, the labels of which it is known whether it has them, or numbers."""
     if output.kind == "masks":
         return tuple(name for name in output.classes if example.masks is not None and name in example.masks)
+    if output.kind == "numbers":
+        return tuple(name for name in output.classes if name in (example.numbers or ()))
     if example.labels is None:
         return ()
     return tuple(name for name in output.classes if name not in example.unknown)
@@ -89,9 +91,9 @@ def _per_class(
 
 
 def _strata(examples: Sequence[Example], output: Output) -> dict[str, list[Example]]:
-    """By class; a multi-label image counts for its rarest class, masks by which of the structures they show."""
+    """By class; a multi-label image counts for its rarest class, masks and numbers by which of them there are."""
     strata: dict[str, list[Example]] = {}
-    if output.kind == "masks":
+    if output.kind in ("masks", "numbers"):
         for example in examples:
             strata.setdefault(" ".join(known_names(example, output)), []).append(example)
         return strata

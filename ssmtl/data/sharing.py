@@ -14,7 +14,7 @@ from ssmtl.data.split_file import TaskSplit
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """:param labeled: images with a class. :param masked: images with a mask.
+    """:param labeled: images with a class or a number. :param masked: images with a mask.
 
     :param copies: images whose bytes equal those of an image before them.
     :param labels_differ: sets of equal images of which two have different classes. :param masks_differ: likewise.
@@ -71,7 +71,7 @@ def _counts(images: Sequence[ImageIdentity], persons: set[Person]) -> SourceCoun
     return SourceCounts(
         images=len(images),
         patients=len(persons),
-        labeled=sum(bool(image.labels) for image in images),
+        labeled=sum(bool(image.labels or image.numbers) for image in images),
         masked=sum(bool(image.masks) for image in images),
         copies=len(images) - len(contents),
         labels_differ=sum(len(known) > 1 for known in labels.values()),
@@ -100,7 +100,7 @@ def parts_counted(
     rows = []
     for task, split in splits.items():
         output = outputs[task]
-        classes = () if output.kind == "masks" else output.classes
+        classes = () if output.kind in ("masks", "numbers") else output.classes
         parts = {"labeled": split.labeled, "unlabeled": split.unlabeled, "val": split.val}
         named = [(part, split.source, ids) for part, ids in parts.items()]
         named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]

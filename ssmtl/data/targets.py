@@ -13,13 +13,17 @@ from ssmtl.errors import DataError, nearest
 
 
 def targets_of(examples: Sequence[Example], output: Output, source: str) -> Tensor | None:
-    """Class indices, -1 where there is no label; or a row of 0, 1 and NaN, where nothing is known; None for masks.
+    """Class indices, -1 where there is no label; or a row of 0, 1 or numbers, NaN where nothing is
+    known; None for masks.
 
     :raises DataError: naming the first image whose label is no class of the head, or that has several for a head with
         one label per image.
     """
     if output.kind == "masks":
         return None
+    if output.kind == "numbers":
+        read = [[(example.numbers or {}).get(name, math.nan) for name in output.classes] for example in examples]
+        return torch.tensor(read, dtype=torch.float32).reshape(len(examples), len(output.classes))
     if output.kind == "multilabel":
         for example in examples:
             for label in sorted(example.labels or ()):

@@ -55,6 +55,9 @@ class KeptPredictions:
             self._append("foreground_predicted", (batch.probabilities > 0.5).sum((2, 3)))
             area = batch.targets.nan_to_num().sum((2, 3)).long()
             self._append("foreground_reference", area.masked_fill(~is_known(batch.targets), -1))
+        elif self.kind == "numbers":
+            self._append("numbers", batch.probabilities)
+            self._append("true_numbers", batch.targets)
         else:
             self._append("probabilities", batch.probabilities)
             self._append("targets", batch.targets)

@@ -19,7 +19,7 @@ def severity(kind: Kind, predictions: Predictions) -> Float[Tensor, " rows"]:
 
     Multi-class: −log of the probability of the true class. Multi-label: the mean over labels of the binary
     cross-entropy. Masks: 1 − 2|A∩B| / (|A|+|B|) at probability 0.5, 0 if both are empty; the mean over the
-    structures that are known.
+    structures that are known. Numbers: the mean absolute error.
     """
     probabilities, targets = predictions.probabilities, predictions.targets
     if kind == "masks":
@@ -28,6 +28,8 @@ def severity(kind: Kind, predictions: Predictions) -> Float[Tensor, " rows"]:
         known = is_known(targets)
         missed = (1 - 2 * (predicted & reference).sum(2) / total).where(total > 0, 0.0)
         return missed.mean(1) if known.all() else missed.where(known, torch.nan).nanmean(1)
+    if kind == "numbers":
+        return (probabilities - targets).abs().nanmean(1)
     likely = probabilities.clamp(LEAST, 1 - LEAST)
     if kind == "multilabel":
         known = (targets == 0) | (targets == 1)

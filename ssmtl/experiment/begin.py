@@ -41,10 +41,15 @@ def _seeded(experiment: Experiment, place: str) -> Iterator[None]:
 
 
 def facts_of(
-    experiment: Experiment, task: Task, images: Mapping[str, int], counts: Tensor | None, known: Tensor | None = None
+    experiment: Experiment,
+    task: Task,
+    images: Mapping[str, int],
+    counts: Tensor | None,
+    known: Tensor | None = None,
+    numbers: tuple[Tensor, Tensor] | None = None,
 ) -> TaskFacts:
-    """:param images: by pool. :param counts, known: as in `TaskFacts`."""
-    numbers = count(1)
+    """:param images: by pool. :param counts, known, numbers: as in `TaskFacts`."""
+    order = count(1)
     return TaskFacts(
         task=task.name,
         outputs={one.name: one.output for one in experiment.tasks},
@@ -52,17 +57,22 @@ def facts_of(
         images=images,
         class_counts=counts,
         steps=experiment.recipe.train.steps,
-        make_head=lambda: task.make_head(next(numbers)),
-        make_network=lambda: task.make_network(next(numbers)),
+        make_head=lambda: task.make_head(next(order)),
+        make_network=lambda: task.make_network(next(order)),
         known_counts=known,
+        numbers=numbers,
     )
 
 
 def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:
-    targets, counts, known = data.labeled.targets, None, None
-    if task.output.kind != "masks" and targets is not None:
+    targets, counts, known, numbers = data.labeled.targets, None, None, None
+    if task.output.kind == "numbers" and targets is not None:
+        mean = targets.nanmean(0)
+        std = (targets - mean).square().nanmean(0).sqrt()
+        numbers = mean, std.where(std > 0, 1.0)
+    elif targets is not None:
         classes = len(task.output.classes)
         counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.nansum(0).long()
         known = torch.full_like(counts, len(targets)) if targets.ndim == 1 else (~targets.isnan()).sum(0)
     images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}
-    return facts_of(experiment, task, images, counts, known)
+    return facts_of(experiment, task, images, counts, known, numbers)

@@ -80,10 +80,10 @@ def _selection(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
 
 
 def _budgets(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
-    """Masks have no classes of images."""
+    """Masks and numbers have no classes of images."""
     for name, head in parts.heads.items():
-        if isinstance(recipe.tasks[name].labeled, dict) and head.output.kind == "masks":
-            what = "a number for each class is for tasks with labels, and this one has masks"
+        if isinstance(recipe.tasks[name].labeled, dict) and head.output.kind in ("masks", "numbers"):
+            what = f"a number for each class is for tasks with labels, and this one has {head.output.kind}"
             yield Problem(f"tasks.{name}.labeled", what, "give a number of images, a share between 0 and 1, or all")
 
 

@@ -65,9 +65,9 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
 
 
 def labeled_classes(task: Task, data: TaskData) -> dict[str, int]:
-    """How many labelled images each class has; empty for masks."""
+    """How many labelled images each class has; empty for masks and numbers."""
     targets = data.labeled.targets
-    if targets is None:
+    if targets is None or task.output.kind == "numbers":
         return {}
     counts = targets.bincount(minlength=len(task.output.classes)) if targets.ndim == 1 else targets.nansum(0)
     return {name: int(count) for name, count in zip(task.output.classes, counts, strict=True)}

@@ -185,7 +185,7 @@ class Recipe(RecipePart):
         folds = others.data.get("folds")
         if fold is not None and folds is None:
             raise ValueError("should have 'folds' beside it")
-        if fold is not None and fold > folds:
+        if fold is not None and folds is not None and fold > folds:
             raise ValueError(f"should be a number from 1 to {folds}")
         return fold
 

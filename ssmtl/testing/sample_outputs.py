@@ -96,7 +96,7 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
     kind = output.kind
     pyramid = SampleBackbone().pyramid
     classes = len(output.classes)
-    counts = None if kind == "masks" else torch.full((classes,), images["labeled"] // (classes + 1))
+    counts = None if kind in ("masks", "numbers") else torch.full((classes,), images["labeled"] // (classes + 1))
     known = None if counts is None else torch.full_like(counts, images["labeled"])
 
     def network() -> nn.Module:
@@ -113,4 +113,5 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
         lambda: sample_head(kind, pyramid, output.classes),
         network,
         known,
+        (torch.zeros(classes), torch.full((classes,), 2.0)) if kind == "numbers" else None,
     )

@@ -27,6 +27,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
         {"classes": ["lung"]},
         {"classes": ["a", "b"], "widths": [8, 6, 4, 4], "exclusive": True},
     ],
+    ("head", "pooled_numbers"): [{"numbers": ["age"]}, {"numbers": ["a", "b"], "max_pool": False}],
     ("head", "ordinal_linear"): [{"classes": ["a", "b", "c"]}, {"classes": ["a", "b", "c", "d"], "max_pool": False}],
     ("head", "smp_decoder"): [
         {"classes": ["a", "b"], "width": 4, "exclusive": True},

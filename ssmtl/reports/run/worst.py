@@ -37,12 +37,20 @@ def worst_tables(run: FinishedRun) -> Iterator[PageTable]:
                 rows.append([*named, decimal(1 - severity), *(whole(int(area)) for area in areas)])
             else:
                 true, predicted, probability = decision(run, item, int(place))
-                rows.append([*named, TableCell(true), TableCell(predicted), probability, decimal(severity)])
+                sure = [] if "numbers" in item else [probability]
+                rows.append([*named, TableCell(true), TableCell(predicted), *sure, decimal(severity)])
         yield PageTable(f"Worst cases: {item.task}, {item.domain}", _columns(item), rows, _note(item))
 
 
 def decision(run: FinishedRun, item: StoredPredictions, place: int) -> tuple[str, str, TableCell]:
     """The true and the predicted classes of an image; the probability of the true class, undefined for several."""
+    if "numbers" in item:
+        names = run.class_names(item.task, item["numbers"].shape[1])
+        true, guessed = (
+            ", ".join(f"{name} {value:.4g}" for name, value in zip(names, item[key][place], strict=True))
+            for key in ("true_numbers", "numbers")
+        )
+        return true, guessed, decimal(None)
     probabilities, target = item["probabilities"][place], item["targets"][place]
     names = run.class_names(item.task, len(probabilities))
     if is_multilabel(item):
@@ -61,6 +69,8 @@ def _items(run: FinishedRun) -> Iterator[StoredPredictions]:
 def _columns(item: StoredPredictions) -> list[str]:
     if "worst_masks" in item:
         return ["image", "patient", "Dice", "reference (pixels)", "prediction (pixels)"]
+    if "numbers" in item:
+        return ["image", "patient", "true", "predicted", "mean absolute error"]
     loss = "mean cross-entropy" if is_multilabel(item) else "cross-entropy"
     return ["image", "patient", "true", "predicted", "probability of the true class", loss]
 
@@ -69,6 +79,8 @@ def _note(item: StoredPredictions) -> str:
     shown = f"The {len(item['worst_places'])} test images with the "
     if "worst_masks" in item:
         return f"{shown}lowest Dice (the mean over structures; 1 if both masks are empty)."
+    if "numbers" in item:
+        return f"{shown}largest absolute error (the mean over known numbers)."
     if is_multilabel(item):
         loss = "binary cross-entropy (the mean over known labels)"
         return f"{shown}highest {loss}; predicted: above {THRESHOLD}; a label with a question mark is not known."
@@ -90,11 +102,12 @@ def _labels(run: FinishedRun, item: StoredPredictions) -> Drawing:
     drawing, frames = _frames(item, 0.05)
     for frame, place in zip(frames, item["worst_places"], strict=False):
         true, predicted, _ = decision(run, item, int(place))
-        sure = float(item["probabilities"][place].max())
-        words = f"{plain(true, 14)} → {plain(predicted, 14)}" + ("" if is_multilabel(item) else f", {sure:.2f}")
+        one = "numbers" not in item and not is_multilabel(item)
+        sure = f", {float(item['probabilities'][place].max()):.2f}" if one else ""
+        words = f"{plain(true, 14)} → {plain(predicted, 14)}{sure}"
         _title(frame, str(item["ids"][place]), words)
-    several = is_multilabel(item)
-    said = "true labels → predicted ones" if several else "true class → predicted class, and its probability"
+    several = "numbers" in item or is_multilabel(item)
+    said = "true → predicted" if several else "true class → predicted class, and its probability"
     return Drawing(drawing.name, f"{drawing.caption} Over each image: {said}.", drawing.figure)
 
 
