@@ -16,13 +16,14 @@ _HOME = {
     "api.load": ("load",),
     "api.report": ("report",),
     "api.run": ("run",),
-    "api.trained": ("TrainedRun",),
+    "api.trained": ("TrainedFolds", "TrainedRun"),
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
     "contracts.bridge": ("Bridge", "FrozenPredictor", "Guide"),
     "contracts.folders": ("Folders",),
     "contracts.head": ("Head", "Kind", "Output"),
+    "contracts.known": ("mean_of_known",),
     "contracts.metric": ("Metric",),
     "contracts.outputs": ("Outputs",),
     "contracts.random_stream": ("RandomStream", "key", "permutation"),
@@ -49,13 +50,14 @@ if TYPE_CHECKING:
     from ssmtl.api.load import load
     from ssmtl.api.report import report
     from ssmtl.api.run import run
-    from ssmtl.api.trained import TrainedRun
+    from ssmtl.api.trained import TrainedFolds, TrainedRun
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
     from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
     from ssmtl.contracts.folders import Folders
     from ssmtl.contracts.head import Head, Kind, Output
+    from ssmtl.contracts.known import mean_of_known
     from ssmtl.contracts.metric import Metric
     from ssmtl.contracts.outputs import Outputs
     from ssmtl.contracts.random_stream import RandomStream, key, permutation
@@ -113,6 +115,7 @@ __all__ = [
     "Strategy",
     "TaskFacts",
     "TaskPredictor",
+    "TrainedFolds",
     "TrainedRun",
     "View",
     "evaluate",
@@ -120,6 +123,7 @@ __all__ = [
     "input_gradient",
     "key",
     "load",
+    "mean_of_known",
     "open_file",
     "permutation",
     "pseudo_label_quality",

@@ -1,6 +1,19 @@
 """Numbers in sentences."""
 
+from collections.abc import Mapping
+
 
 def counted(count: int, thing: str) -> str:
     """'1 image', '2 images'; `thing` is a word whose plural ends in s."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def class_counts(classes: Mapping[str, int], known: Mapping[str, int]) -> str:
+    """'3 normal, 4 sick'; where something is unknown, '3 of 8 nodule, 4 of 9 mass'; '8 with lung' for masks.
+
+    :param classes: images that have each class. :param known: images of which it is known, or that have its mask.
+    """
+    words = [
+        f"{count:,} of {known[name]:,} {name}" if known else f"{count:,} {name}" for name, count in classes.items()
+    ]
+    return ", ".join(words if classes else [f"{count:,} with {name}" for name, count in known.items()])

@@ -32,7 +32,8 @@ class AnatomicalGate(Bridge):
 
     def forward(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Features:
         with torch.no_grad():
-            inside = guides[self.guided_by](images).sigmoid().amax(1, keepdim=True)
+            guide = guides[self.guided_by]
+            inside = guide.output.probabilities(guide(images)).amax(1, keepdim=True)
             gate = self.outside + (1 - self.outside) * inside
         return tuple(level * _resized(gate, level).to(level.dtype) for level in features)
 

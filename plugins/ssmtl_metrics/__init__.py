@@ -17,7 +17,9 @@ def ssmtl_metrics() -> Mapping[str, Callable[..., "Metric"]]:
     from ssmtl_metrics.empty_masks import EmptyMasks
     from ssmtl_metrics.f1 import F1
     from ssmtl_metrics.hausdorff import AverageHausdorff
+    from ssmtl_metrics.number_errors import MAE, RMSE
     from ssmtl_metrics.overlap import Dice, Jaccard, Precision, Recall
+    from ssmtl_metrics.ranks import QuadraticKappa, RankError
     from ssmtl_metrics.ssim import SSIM
 
     return {
@@ -29,7 +31,11 @@ def ssmtl_metrics() -> Mapping[str, Callable[..., "Metric"]]:
         "empty_masks": EmptyMasks,
         "f1": F1,
         "jaccard": Jaccard,
+        "mae": MAE,
         "precision": Precision,
+        "quadratic_kappa": QuadraticKappa,
+        "rank_error": RankError,
         "recall": Recall,
+        "rmse": RMSE,
         "ssim": SSIM,
     }

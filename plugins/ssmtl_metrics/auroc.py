@@ -15,11 +15,13 @@ class AUROC:
     """The probability that a positive scores above a negative, ties counting half, in [0, 1]; 0.5 is chance.
 
     It measures the ranking, independently of a threshold. Two classes: the second is the positive one. More classes,
-    and multi-label: each class against the rest, and their unweighted mean. If all images or no images have a class,
-    its area is undefined: NaN with a warning, where torchmetrics gives 0, the worst score, which no model could avoid.
+    and multi-label: each class against the rest, among the images of which it is known, and their unweighted mean. If
+    all images or no images have a class, its area is undefined: NaN with a warning, where torchmetrics gives 0, the
+    worst score, which no model could avoid.
     """
 
     accepts = LABELS
+    takes_unknown = True
     higher_is_better = True
     unit = ""
     selects = True
@@ -31,14 +33,16 @@ class AUROC:
         """Scalars: `auroc`, and `auroc_<class>` where there is more than one area."""
         scores, output = numbers(probabilities), self.output
         if output.kind == "multilabel":
-            positive = targets > 0.5
+            positive, known = targets > 0.5, ~targets.isnan()
         else:
             positive = targets[:, None] == torch.arange(len(output.classes))
+            known = torch.ones_like(positive)
         if output.kind == "multiclass" and len(output.classes) == 2:
-            scores, positive, output = scores[:, 1:], positive[:, 1:], Output("multilabel", output.classes[1:])
-        defined = positive.any(0) & ~positive.all(0)
-        areas = torch.stack([area(scores[:, i], positive[:, i]) for i in range(len(output.classes))])
-        mean, values = mean_of_defined("auroc", areas, defined, output, "which all images have, or none")
+            scores, positive, known = scores[:, 1:], positive[:, 1:], known[:, 1:]
+            output = Output("multilabel", output.classes[1:])
+        defined = (positive & known).any(0) & (~positive & known).any(0)
+        areas = [area(scores[known[:, i], i], positive[known[:, i], i]) for i in range(len(output.classes))]
+        mean, values = mean_of_defined("auroc", torch.stack(areas), defined, output, "which all images have, or none")
         several = len(output.classes) > 1
         return {"auroc": mean} | {f"auroc_{name}": values[i] for i, name in enumerate(output.classes) if several}
 

@@ -21,6 +21,7 @@ class BalancedAccuracy:
     """
 
     accepts = LABELS
+    takes_unknown = True
     higher_is_better = True
     unit = ""
     selects = False

@@ -12,7 +12,7 @@ from ssmtl_metrics.kinds import numbers
 
 @dataclass(frozen=True)
 class Confusion:
-    """Numbers of images for each class against the rest, of shape (classes,), float64."""
+    """Numbers of images for each class against the rest, where it is known, of shape (classes,), float64."""
 
     true_positives: Float[Tensor, " classes"]
     false_positives: Float[Tensor, " classes"]
@@ -26,7 +26,8 @@ def confusion(output: Output, probabilities: Tensor, targets: Tensor, threshold:
     if output.kind == "multiclass":
         classes = torch.arange(len(output.classes), device=scores.device)
         chosen, positive = scores.argmax(1)[:, None] == classes, targets[:, None] == classes
+        known = torch.ones_like(positive)
     else:
-        chosen, positive = scores > threshold, targets > 0.5
+        chosen, positive, known = scores > threshold, targets > 0.5, ~targets.isnan()
     cells = (chosen & positive, chosen & ~positive, ~chosen & ~positive, ~chosen & positive)
-    return Confusion(*(cell.sum(0).double() for cell in cells))
+    return Confusion(*((cell & known).sum(0).double() for cell in cells))

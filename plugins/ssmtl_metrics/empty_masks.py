@@ -7,11 +7,11 @@ from torch import Tensor
 from ssmtl import Output
 from ssmtl_metrics.empty import is_empty
 from ssmtl_metrics.kinds import MASKS, Threshold, accepted
-from ssmtl_metrics.masks import binary
+from ssmtl_metrics.masks import binary, known_structures
 
 
 class EmptyMasks:
-    """Counts of empty masks, over images and structures: how often the policy for them decided other metrics.
+    """Counts of empty masks, over images and known structures: how often the policy for them decided other metrics.
 
     `empty_reference` and `empty_prediction` each include `both_empty`; their differences from it count the falsely
     predicted and the missed structures.
@@ -20,6 +20,7 @@ class EmptyMasks:
     """
 
     accepts = MASKS
+    takes_unknown = True
     higher_is_better = None
     unit = "masks"
     selects = False
@@ -31,7 +32,8 @@ class EmptyMasks:
 
     def __call__(self, probabilities: Tensor, targets: Tensor) -> Mapping[str, Tensor]:
         """The three counts, as scalars."""
-        predicted, reference = (is_empty(masks) for masks in binary(probabilities, targets, self.threshold))
+        known = known_structures(targets)
+        predicted, reference = (is_empty(masks) & known for masks in binary(probabilities, targets, self.threshold))
         return {
             "empty_reference": reference.sum().float(),
             "empty_prediction": predicted.sum().float(),

@@ -20,6 +20,7 @@ class F1:
     """
 
     accepts = LABELS
+    takes_unknown = True
     higher_is_better = True
     unit = ""
     selects = False

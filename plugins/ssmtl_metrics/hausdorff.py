@@ -31,6 +31,7 @@ class AverageHausdorff:
     """
 
     accepts = MASKS
+    takes_unknown = True
     higher_is_better = False
     selects = False
     by_batches = True
@@ -48,7 +49,7 @@ class AverageHausdorff:
             average_distance(ours, theirs, self.spacing) for ours, theirs in zip(predicted, reference, strict=True)
         ]
         values = torch.tensor(distances, dtype=torch.float32).reshape(targets.shape[:2])
-        return named("average_hausdorff", values, self.output)
+        return named("average_hausdorff", values, self.output, targets)
 
 
 def average_distance(predicted: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: Spacing) -> float:

@@ -8,6 +8,10 @@ from torch import Tensor
 from ssmtl import Kind, Output, SsmtlError
 
 LABELS: frozenset[Kind] = frozenset({"multiclass", "multilabel"})
+ORDERED: frozenset[Kind] = frozenset({"multiclass"})
+"""Whose classes may have an order."""
+
+NUMBERS: frozenset[Kind] = frozenset({"numbers"})
 MASKS: frozenset[Kind] = frozenset({"masks"})
 
 Threshold = Annotated[float, Field(ge=0, lt=1)]

@@ -26,8 +26,22 @@ def pixels(masks: Binary) -> Int[Tensor, "rows structures"]:
     return torch.tensor([np.count_nonzero(mask) for mask in masks.flatten(0, 1).numpy()]).reshape(masks.shape[:2])
 
 
-def named(metric: str, values: Float[Tensor, "rows structures"], output: Output) -> Mapping[str, Tensor]:
-    """Values by name, of shape (rows,): the mean over structures, and each structure's if there is more than one."""
+def known_structures(targets: Masks) -> Bool[Tensor, "rows structures"]:
+    """Of which something is known; the others are NaN throughout."""
+    return ~targets[:, :, 0, 0].isnan()
+
+
+def named(
+    metric: str, values: Float[Tensor, "rows structures"], output: Output, targets: Masks
+) -> Mapping[str, Tensor]:
+    """Values by name, of shape (rows,): the mean over structures, and each structure's if there is more than one.
+
+    NaN for a structure of which nothing is known, and the mean leaves it out.
+    """
+    known = known_structures(targets)
+    if not known.all():
+        values = values.masked_fill(~known, torch.nan)
+    mean = values.mean(1) if known.all() else values.nanmean(1)
     several = len(output.classes) > 1
     each = {f"{metric}_{name}": values[:, i] for i, name in enumerate(output.classes) if several}
-    return {metric: values.mean(1)} | each
+    return {metric: mean} | each

@@ -18,6 +18,7 @@ class _Overlap(ABC):
     """
 
     accepts = MASKS
+    takes_unknown = True
     higher_is_better = True
     unit = ""
     selects = False
@@ -33,7 +34,7 @@ class _Overlap(ABC):
         predicted, reference = binary(probabilities, targets, self.threshold)
         sizes = pixels(predicted), pixels(reference)
         part, whole = self.ratio(pixels(predicted & reference), *sizes)
-        return named(self.name, share(part, whole, *sizes), self.output)
+        return named(self.name, share(part, whole, *sizes), self.output, targets)
 
     @staticmethod
     @abstractmethod

@@ -37,6 +37,7 @@ class SSIM:
     """
 
     accepts = MASKS
+    takes_unknown = True
     higher_is_better = True
     unit = ""
     selects = False
@@ -62,7 +63,7 @@ class SSIM:
         ours = torch.split(compared.flatten(0, 1), CHUNK)
         theirs = torch.split(reference.flatten(0, 1).float(), CHUNK)
         values = [_of_chunk(*pair) for pair in zip(ours, theirs, strict=True)]
-        return named("ssim", torch.cat(values).reshape(targets.shape[:2]), self.output)
+        return named("ssim", torch.cat(values).reshape(targets.shape[:2]), self.output, targets)
 
 
 def _of_chunk(ours: Tensor, theirs: Tensor) -> Float[Tensor, " masks"]:

@@ -1,6 +1,6 @@
 """MixMatch: supervised and unsupervised learning from mixed images, in place of a supervised loss."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, pseudo_label_quality
+from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, mean_of_known, pseudo_label_quality
 from ssmtl_mixmatch.mixup import mix, own_share, partners
 from ssmtl_mixmatch.sharpen import sharpen
 
@@ -24,7 +24,8 @@ class MixMatch(Strategy):
     equations (2) to (5): cross-entropy on the labelled rows plus `unlabeled_weight` times the mean squared difference
     of *probabilities*, which is bounded and so less sensitive to wrong guesses, on the unlabelled ones. It replaces
     `cross_entropy` in a recipe: with both, labels would count twice. All rows pass through the encoder together, so
-    batches need no interleaving. Multi-label outputs use the two outcomes of each class.
+    batches need no interleaving. Multi-label outputs use the two outcomes of each class; of a mixture
+    nothing is known where nothing is known of one of its two images.
 
     :param views: number K of augmentations of each unlabelled image whose predictions are averaged to a guess.
     :param temperature: temperature of the sharpening; 1 leaves the guesses unchanged.
@@ -86,10 +87,10 @@ class MixMatch(Strategy):
         if self.output.kind == "multiclass":
             supervised = F.cross_entropy(logits, targets)
         else:
-            supervised = F.binary_cross_entropy_with_logits(logits, targets)
+            supervised = _over_known(F.binary_cross_entropy_with_logits, logits, targets)
         guesses = torch.cat([batch.targets[view] for view in self.unlabeled])
         predictions = self.output.probabilities(torch.cat([outputs[view] for view in self.unlabeled]))
-        unsupervised = F.mse_loss(predictions, guesses)
+        unsupervised = _over_known(F.mse_loss, predictions, guesses)
         return supervised + self.unlabeled_weight * min(progress / self.ramp, 1.0) * unsupervised
 
     def diagnose(
@@ -121,3 +122,11 @@ class MixMatch(Strategy):
         if self.output.kind == "multiclass":
             return torch.eye(len(self.output.classes), device=labels.device)[labels]
         return labels.float()
+
+
+def _over_known(loss: Callable[..., Tensor], given: Tensor, targets: Tensor) -> Float[Tensor, ""]:
+    """The loss of targets of which some may be unknown (NaN)."""
+    known = ~targets.isnan()
+    if known.all():  # one operation, whose gradient is rounded otherwise than that of two
+        return loss(given, targets)
+    return mean_of_known(loss(given, targets.nan_to_num(), reduction="none"), known)

@@ -19,6 +19,7 @@ class MultiMixDecoder(Head):
     256 + 128 + 2 channels. If the finest level is smaller than the image, the logits are upsampled to its size.
 
     :param classes: names of the structures, each with its own sigmoid.
+    :param exclusive: whether at most one structure is at each pixel: a softmax over them and the background.
     :param dropout: dropout rate after each block.
     :param widths: channels of the blocks, coarsest first; None: halving down to those of the finest level.
     """
@@ -31,6 +32,7 @@ class MultiMixDecoder(Head):
         classes: Annotated[tuple[str, ...], Field(min_length=1)],
         dropout: Annotated[float, Field(ge=0, lt=1)] = DROPOUT,
         widths: tuple[Annotated[int, Field(ge=1)], ...] | None = None,
+        exclusive: bool = False,
     ) -> None:
         super().__init__()
         if len(set(classes)) < len(classes):
@@ -40,7 +42,7 @@ class MultiMixDecoder(Head):
         chosen = widths or tuple(pyramid.channels[0] * factor for factor in narrowing)
         if len(chosen) != levels:
             raise ValueError(f"{len(chosen)} widths for {levels} decoder blocks")
-        self.output = Output("masks", tuple(classes))
+        self.output = Output("masks", tuple(classes), exclusive)
         inputs = (pyramid.channels[-1], *chosen[:-1])
         skips = pyramid.channels[-2::-1]
         self.blocks = nn.ModuleList(

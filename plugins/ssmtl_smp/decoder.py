@@ -20,6 +20,7 @@ class SmpDecoder(Head):
     size of the images: if the decoder ends coarser (`fpn`, or a finest stride of 4) they are upsampled bilinearly.
 
     :param classes: names of the structures, each with its own sigmoid.
+    :param exclusive: whether at most one structure is at each pixel: a softmax over them and the background.
     :param decoder: the architecture.
     :param width: channels of the decoder's finest level (U-Nets: doubled at each coarser one; `fpn`: at all levels).
     :param norm: normalisation in the decoder's blocks; `batchnorm` mixes the rows of a batch. `fpn` always has group
@@ -36,13 +37,14 @@ class SmpDecoder(Head):
         decoder: Decoder = "unet",
         width: PositiveInt | None = None,
         norm: Norm = "batchnorm",
+        exclusive: bool = False,
     ) -> None:
         super().__init__()
         if len(set(classes)) < len(classes):
             raise ValueError(f"the structures {list(classes)} are not distinct")
         chosen = DEFAULT_WIDTH[decoder] if width is None else width
         check(decoder, pyramid.strides, chosen)
-        self.output = Output("masks", tuple(classes))
+        self.output = Output("masks", tuple(classes), exclusive)
         self.stride = pyramid.strides[0]
         blocks = len(pyramid.channels) - (self.stride == 1)
         self.decoder, channels = build(decoder, (0, *pyramid.channels), blocks, chosen, norm)

@@ -1,5 +1,6 @@
 """The source `manifest`: your own images, listed in a CSV table."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +17,14 @@ YES, NO = ("1", "1.0"), ("0", "0.0")  # pandas writes 1.0 in a column with gaps
 
 
 class Manifest:
-    """A table with one line per image; paths are relative to its folder. An empty cell: not labelled for that task.
+    """A table with one line per image; paths are relative to its folder. An empty cell: nothing is known of it.
 
     :param root: the folder of the table.
     :param file: the table's name.
     :param image: column with the path of the image.
     :param label: column with its class, or with several classes separated by `|`.
-    :param labels: columns of 0 or 1, each with the name of its class; a line with an empty one is not labelled.
+    :param labels: columns of 0 or 1, each with the name of its class; an empty cell: not known for this image.
+    :param numbers: columns of numbers, such as an age; an empty cell: not known for this image.
     :param mask: column with mask paths, those to be united separated by `;`; its name is that of the structure.
     :param masks: the same for several structures, or under other names: structure → column.
     :param patient: column with the patient; None: `patient` if that column exists, otherwise each image is a patient.
@@ -41,6 +43,7 @@ class Manifest:
         image: str = "image",
         label: str | None = None,
         labels: list[str] | None = None,
+        numbers: list[str] | None = None,
         mask: str | None = None,
         masks: dict[str, str] | None = None,
         patient: str | None = None,
@@ -57,6 +60,7 @@ class Manifest:
         self._image = image
         self._label = label
         self._labels = labels
+        self._numbers = numbers or []
         self._masks = {mask: mask} if mask is not None else masks or {}
         self._patient = patient
         self._split = split
@@ -68,7 +72,15 @@ class Manifest:
         :raises DataError: for the first mistake; it names the file, line and column.
         """
         path = self._folders.find(self._root) / self._file
-        asked = [self._image, self._label, *(self._labels or []), *self._masks.values(), self._patient, self._split]
+        asked = [
+            self._image,
+            self._label,
+            *(self._labels or []),
+            *self._numbers,
+            *self._masks.values(),
+            self._patient,
+            self._split,
+        ]
         table = read_table(path, [column for column in asked if column is not None])
         patient = _optional(table, self._patient, "patient")
         split = _optional(table, self._split, "split")
@@ -95,6 +107,8 @@ class Manifest:
                     patient=patients.get(row.line) or name,
                     image=ImageFile(image),
                     labels=self._labels_of(row),
+                    unknown=self._unknown_of(row),
+                    numbers=self._numbers_of(row),
                     masks=self._masks_of(row, files),
                     split=_split_of(row, split) if split else None,
                 )
@@ -109,9 +123,25 @@ class Manifest:
         for column in self._labels:
             if row[column] not in ("", *YES, *NO):
                 raise row.error(column, f"'{row[column]}'; expected 0, 1 or nothing")
-        if not all(row[column] for column in self._labels):
+        if not any(row[column] for column in self._labels):
             return None
         return frozenset(column for column in self._labels if row[column] in YES)
+
+    def _unknown_of(self, row: Row) -> frozenset[str]:
+        empty = frozenset(column for column in self._labels or () if not row[column])
+        return empty if len(empty) < len(self._labels or ()) else frozenset()
+
+    def _numbers_of(self, row: Row) -> Mapping[str, float] | None:
+        found = {}
+        for column in self._numbers:
+            if row[column]:
+                try:
+                    found[column] = float(row[column])
+                except ValueError:
+                    found[column] = math.nan
+                if not math.isfinite(found[column]):
+                    raise row.error(column, f"'{row[column]}'; expected a number or nothing")
+        return found or None
 
     def _masks_of(self, row: Row, files: NamedFiles) -> Mapping[str, tuple[Pixels, ...]] | None:
         return {

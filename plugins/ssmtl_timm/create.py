@@ -10,16 +10,23 @@ import torch
 from torch import nn
 
 from ssmtl import SsmtlError
+from ssmtl_timm.weights import copied, overlay
 
 REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError)
 """What timm's models raise for images of a size that they were not built for."""
 
 
 def create(
-    model: str, image_channels: int, pretrained: bool, levels: Sequence[int] | None, image_size: int | None
+    model: str,
+    image_channels: int,
+    pretrained: bool,
+    levels: Sequence[int] | None,
+    image_size: int | None,
+    weights: str | None = None,
 ) -> nn.Module:
     """A timm model whose forward returns its levels.
 
+    :param weights: a file, or `lite0`, in place of what timm downloads.
     :param image_size: of square images, in pixels; passed on to timm if the model takes no such image by default.
     :raises ValueError: for a name or a level that timm does not know, or images of a size that the model cannot take.
     :raises SsmtlError: if the pretrained weights are not available.
@@ -28,7 +35,11 @@ def create(
 
     if not timm.is_model(model):
         raise ValueError(f"timm has no model '{model}' ({_nearest(model, timm.list_models())})")
+    if pretrained and weights is not None:
+        raise ValueError("both 'pretrained' and 'weights' are given; expected one of them")
     chosen: dict[str, Any] = {} if levels is None else {"out_indices": tuple(levels)}
+    if weights is not None:
+        pretrained, chosen["pretrained_cfg_overlay"] = True, overlay(model, weights)
     built = _created(model, image_channels, pretrained, chosen)
     refusal = _refusal(built, image_channels, image_size)
     if refusal is None:
@@ -49,8 +60,10 @@ def create(
 def _created(model: str, image_channels: int, pretrained: bool, chosen: dict[str, Any]) -> nn.Module:
     import timm
 
+    if "pretrained_cfg_overlay" in chosen:
+        chosen = {**chosen, "pretrained_cfg_overlay": copied(chosen["pretrained_cfg_overlay"])}
     try:
-        with _first_retry_only():
+        with _first_retry_only(), _without_classifier():
             return timm.create_model(model, pretrained, features_only=True, in_chans=image_channels, **chosen)
     except IndexError as error:
         levels = chosen.get("out_indices", ())
@@ -96,6 +109,18 @@ def _first_retry_only() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(first)
+
+
+@contextmanager
+def _without_classifier() -> Iterator[None]:
+    """timm warns that the weights have a classifier, and the model none."""
+    logger = logging.getLogger("timm.models._builder")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _nearest(model: str, known: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 """timm's encoders."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 from torch import nn
 
 from ssmtl import Backbone, Features, Images, Pyramid
@@ -18,6 +18,8 @@ class TimmEncoder(Backbone):
 
     :param model: timm's name; `timm.list_models()` lists them. `name.tag` selects pretrained weights.
     :param pretrained: start from timm's weights, downloaded on first use.
+    :param weights: start from those in a file, safetensors or a state dict, of the whole model or without its
+        classifier; `lite0`: ImageNet weights of `tf_efficientnet_lite0`, from the extra `lite0`.
     :param levels: indices of the model's levels, finest first; all by default.
     :raises ValueError: for a name or a level that timm does not know, a model whose levels do not form a pyramid, or
         one that takes no images of this size.
@@ -32,10 +34,11 @@ class TimmEncoder(Backbone):
         *,
         model: str = "resnet18",
         pretrained: bool = False,
+        weights: Annotated[str, Field(min_length=1)] | None = None,
         levels: tuple[NonNegativeInt, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.model: nn.Module = create(model, image_channels, pretrained, levels, image_size)
+        self.model: nn.Module = create(model, image_channels, pretrained, levels, image_size, weights)
         info: Any = self.model.feature_info
         strides = tuple(info.reduction())
         if list(strides) != sorted(set(strides)):

@@ -9,13 +9,17 @@ from ssmtl.suite.tables import write_tables
 
 
 def report(folder: Path | str) -> Path:
-    """Redraw the figures, as PNG and as PDF, and rewrite the page of a run or a suite; what `ssmtl report` does.
+    """Redraw the figures, as PNG and as PDF, and rewrite the page of a run, a suite or folds; what `ssmtl report` does.
 
     :returns: the page. :raises RunError: if the folder holds neither.
     """
     from ssmtl.reports import write_report, write_suite_report
+    from ssmtl.reports.folds import RECORD as FOLDS
+    from ssmtl.reports.folds import write_folds_report
 
     place = Path(folder)
+    if (place / FOLDS).is_file():
+        return write_folds_report(place)
     if (place / RECORD).is_file():
         write_tables(place)
         return write_suite_report(place)

@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ssmtl.api.folds import run_folds
 from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among
 from ssmtl.api.loaded import Loaded, load_recipe
 from ssmtl.api.run_place import earlier_run, folder_of, has_more_steps, reserved
-from ssmtl.api.trained import TrainedRun
+from ssmtl.api.trained import TrainedFolds, TrainedRun
 from ssmtl.api.watcher import Watcher
 from ssmtl.contracts.folders import Folders
 from ssmtl.data.doubts import doubts_of
@@ -21,6 +22,7 @@ from ssmtl.experiment.prepare import prepare
 from ssmtl.importing import uncollected
 from ssmtl.runs.again import hinting_at_its_plugins
 from ssmtl.runs.execute import Job, can_resume, execute
+from ssmtl.runs.initial import initial_of
 from ssmtl.runs.launched import rank
 from ssmtl.runs.resume import check_recipe
 
@@ -42,7 +44,7 @@ def run(
     allow_local_plugins: bool = False,
     watcher: Watcher | None = None,
     command: Sequence[str] = ("ssmtl.run",),
-) -> TrainedRun:
+) -> TrainedRun | TrainedFolds:
     """Train a recipe, evaluate it, and write a report; what `ssmtl run` does.
 
     :param recipe: a file, the name of a shipped recipe, or its content as a dict; None: that of the run to resume.
@@ -57,6 +59,7 @@ def run(
         the recipe lists. :param watcher: who is told how it comes along. :param command: for the run's record.
     :raises RecipeError: with every error in the recipe. :raises DataError: for anything wrong with the data.
     :raises RunError: if the folder is taken, or training cannot go on.
+    :returns: the run; for a recipe with `folds`, one for each.
     :raises StoppedError: if a signal asked it to stop; its state is saved.
     """
     shown = watcher or Watcher()
@@ -76,6 +79,27 @@ def run(
             allow_local_plugins,
         )
     _check_given(loaded)
+    if loaded.recipe.folds is not None and loaded.recipe.fold is None:
+
+        def one(number: int, own: Path) -> TrainedRun:
+            done = run(
+                recipe,
+                sources=sources,
+                overrides=[*_as_text(overrides), f"fold={number}"],
+                seed=seed,
+                plugins=plugins,
+                out=own,
+                resume=resume,
+                force=force,
+                data_root=data_root,
+                allow_local_plugins=allow_local_plugins,
+                watcher=shown,
+                command=command,
+            )
+            assert isinstance(done, TrainedRun)
+            return done
+
+        return run_folds(loaded.recipe, place, resumed, shown, one)
     alone = rank(loaded.recipe.train) == 0  # or the first of several processes: only that one writes and speaks
     if not alone:
         shown = Watcher()
@@ -93,7 +117,11 @@ def run(
         experiment = loaded.assembled(pretrained=not can_resume(folder, resumes))
     folders = Folders(Path(data_root) if data_root is not None else None)
     split = folder.split if resumes else None
-    data = prepare(experiment, loaded.plugins, folders, split_file=split, progress=shown.decoding)
+    initial = initial_of(experiment) if not resumes else None
+    if initial:
+        shown.began_with(initial)
+    before = initial.split if initial else None
+    data = prepare(experiment, loaded.plugins, folders, split_file=split, earlier=before, progress=shown.decoding)
     warn_of_small_parts(data.splits)
     for doubt in doubts_of(data.files):
         warn(doubt)
@@ -107,6 +135,7 @@ def run(
             loaded.local,
             shown.observers,
             tuple(command),
+            initial,
             resume=resumed is not None,
             force=force,
         )

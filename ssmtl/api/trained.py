@@ -1,4 +1,4 @@
-"""What a finished run is to a program."""
+"""What a finished run, or several, is to a program."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,3 +19,12 @@ class TrainedRun:
     report: Path
     resumed: bool = False
     trained: bool = True
+
+
+@dataclass(frozen=True)
+class TrainedFolds:
+    """:param path: of the folder of all folds. :param runs: one for each. :param report: the page of them all."""
+
+    path: Path
+    runs: tuple[TrainedRun, ...]
+    report: Path

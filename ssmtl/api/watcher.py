@@ -1,12 +1,13 @@
 """Who is told how a run comes along; tells nobody, unless a subclass does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import ExperimentData
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.initial import Initial
 
 
 class Watcher:
@@ -31,3 +32,12 @@ class Watcher:
 
     def ended(self, results: Results) -> None:
         """When everything is evaluated, before the report is written."""
+
+    def began_with(self, initial: Initial) -> None:
+        """If the recipe has `init`, before the data are read."""
+
+    def fold_begins(self, number: int, folds: int) -> None:
+        """Before all else of each fold, from 1."""
+
+    def folds_ended(self, name: str, results: Sequence[Results]) -> None:
+        """After all folds. :param name: of the recipe."""

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 @hookimpl
 def ssmtl_heads() -> Mapping[str, type["Head"]]:
     from ssmtl.builtins.pooled_linear import PooledLinear
+    from ssmtl.builtins.pooled_numbers import PooledNumbers
 
-    return {"pooled_linear": PooledLinear}
+    return {"pooled_linear": PooledLinear, "pooled_numbers": PooledNumbers}
 
 
 @hookimpl
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
     from ssmtl.builtins.cross_entropy import CrossEntropy
+    from ssmtl.builtins.number_error import AbsoluteError, SquaredError
     from ssmtl.builtins.soft_dice import SoftDice
 
-    return {"cross_entropy": CrossEntropy, "soft_dice": SoftDice}
+    return {"cross_entropy": CrossEntropy, "mae": AbsoluteError, "mse": SquaredError, "soft_dice": SoftDice}
 
 
 @hookimpl

@@ -22,6 +22,7 @@ from ssmtl.importing import uncollected
 if TYPE_CHECKING:
     from ssmtl.api.loaded import Loaded
     from ssmtl.contracts.folders import Folders
+    from ssmtl.data.split_file import SplitFile
     from ssmtl.experiment.experiment import Experiment
     from ssmtl.registry.plugins import Plugins
 
@@ -48,14 +49,19 @@ def check(
     Image files that are new or changed are read to tell copies apart, but not decoded.
     """
     from ssmtl.api.loaded import load_recipe
+    from ssmtl.cli.initial import print_initial
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
     from ssmtl.experiment.plan import plan_of
+    from ssmtl.runs.initial import initial_of
 
     loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow)
     experiment = loaded.assembled()
     console = Console()
     print_plan(console, plan_of(experiment))
+    initial = initial_of(experiment)
+    if initial:
+        print_initial(console, initial)
     folders = Folders(data_root)
     missing = {} if no_data else _missing(loaded, folders)
     for name, error in missing.items():
@@ -64,7 +70,7 @@ def check(
         _end(console, f"{loaded.where} has no errors; the data were not checked")
         return
     with _rehashed() if rehash else nullcontext():
-        _check_data(experiment, loaded.plugins, folders, console)
+        _check_data(experiment, loaded.plugins, folders, console, initial.split if initial else None)
     _end(console, f"{loaded.where} has no errors, nor has what its sources list; only a run decodes images and masks")
 
 
@@ -100,7 +106,9 @@ def _missing(loaded: "Loaded", folders: "Folders") -> dict[str, str]:
     return missing
 
 
-def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders", console: Console) -> None:
+def _check_data(
+    experiment: "Experiment", plugins: "Plugins", folders: "Folders", console: Console, earlier: "SplitFile | None"
+) -> None:
     from ssmtl.cli.data_table import print_data
     from ssmtl.data.doubts import doubts_of
     from ssmtl.data.sharing import counts_of, parts_counted, shared_between
@@ -109,11 +117,11 @@ def _check_data(experiment: "Experiment", plugins: "Plugins", folders: "Folders"
 
     make = cache(partial(make_source, experiment.recipe, plugins, folders))
     with Console(stderr=True).status("Reading images"):
-        files, splits = list_and_split(experiment, make, folders)
+        files, splits = list_and_split(experiment, make, folders, earlier=earlier)
     warn_of_small_parts(splits)
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
-    classes = {task.name: task.output.classes for task in experiment.tasks if task.output.kind != "masks"}
+    outputs = {task.name: task.output for task in experiment.tasks}
     unused = {task.name for task in experiment.tasks if not task.uses("unlabeled")}
-    counted = parts_counted(splits, files, classes)
+    counted = parts_counted(splits, files, outputs)
     parts = [one for one in counted if one.part != "unlabeled" or one.task not in unused]
     print_data(console, counts_of(files), shared_between(files), doubts_of(files), parts, left_out)

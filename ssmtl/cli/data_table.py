@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ssmtl.cli.tables import LEFT_OUT
+from ssmtl.wording import class_counts
 
 if TYPE_CHECKING:
     from ssmtl.data.sharing import PartCounts, Shared, SourceCounts
@@ -46,7 +47,7 @@ def print_data(
     for part in parts:
         name, _, domain = part.part.partition(".")
         words = f"test, {domain}" if domain else PARTS[name]
-        classes = ", ".join(f"{count:,} {label}" for label, count in part.classes.items())
+        classes = class_counts(part.classes, part.known)
         names = (escape(part.task), escape(words), escape(part.source))
         table.add_row(*names, f"{part.images:,}", f"{part.patients:,}", escape(classes))
     console.print(table, highlight=False)

@@ -1,6 +1,6 @@
 """What `ssmtl run` shows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from ssmtl.api.watcher import Watcher
+from ssmtl.cli.folds_table import print_folds
+from ssmtl.cli.initial import print_initial
 from ssmtl.cli.progress_bar import progress_bar
 from ssmtl.cli.skipped import print_skipped
 from ssmtl.cli.tables import print_plan, print_results
@@ -16,6 +18,7 @@ from ssmtl.experiment.plan import plan_of
 from ssmtl.experiment.prepare import ExperimentData
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.initial import Initial
 
 
 class RunDisplay(Watcher):
@@ -52,6 +55,18 @@ class RunDisplay(Watcher):
     def ended(self, results: Results) -> None:
         """The results."""
         print_results(self.console, results)
+
+    def began_with(self, initial: Initial) -> None:
+        """What the model takes of another run."""
+        print_initial(self.console, initial)
+
+    def fold_begins(self, number: int, folds: int) -> None:
+        """Which fold."""
+        self.console.print(f"[bold]fold {number} of {folds}[/]", highlight=False)
+
+    def folds_ended(self, name: str, results: Sequence[Results]) -> None:
+        """The mean and the spread."""
+        print_folds(self.console, name, results)
 
     def reported(self, page: Path) -> None:
         """Where the report is."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ssmtl.wording import counted
+from ssmtl.wording import class_counts, counted
 
 if TYPE_CHECKING:
     from ssmtl.runs.files import Results
@@ -20,7 +20,9 @@ LEFT_OUT = "their patients are in validation or test parts"
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     """Print the plan that `ssmtl.experiment.plan.plan_of` made."""
     console.print(
-        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}", highlight=False
+        f"[bold]{escape(plan['name'])}[/]  seed {plan['seed']}  recipe {plan['recipe_hash']}"
+        f"{'  ' + plan['fold'] if 'fold' in plan else ''}",
+        highlight=False,
     )
     at_once, total = plan["rows_per_pass"], plan["rows_per_step"]
     passes = "of all tasks together" if at_once == total else f"of all tasks, at most {at_once} at once"
@@ -29,7 +31,7 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     table.add_row(
         "[dim]network",
         f"backbone {escape(plan['backbone'])}, {plan['parameters']:,} parameters with all heads; "
-        f"images {plan['image']} (channels × height × width)",
+        f"images {plan['image']} (channels × height × width{'; padded' if 'fit' in plan else ''})",
     )
     table.add_row(
         "[dim]training",
@@ -68,7 +70,7 @@ def _data(task: Mapping[str, Any]) -> str:
         return f"{task['source']}, label budget {_budget(task['labeled'])}; evaluated on {domains or 'nothing'}"
     images = dict(task["images"])
     labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
-    classes = ", ".join(f"{number} {name}" for name, number in task["labeled_classes"].items())
+    classes = class_counts(task["labeled_classes"], task.get("known", {}))
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
     used = any(view.startswith("unlabeled/") for view in task["views"])
     pool = f", {unlabeled} unlabelled ({include} the labelled)" if used else ""

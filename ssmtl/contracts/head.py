@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ssmtl.contracts.shapes import Features, Logits
@@ -11,7 +12,7 @@ from ssmtl.contracts.shapes import Features, Logits
 if TYPE_CHECKING:
     from ssmtl.contracts.task_facts import TaskFacts
 
-Kind = Literal["multiclass", "multilabel", "masks"]
+Kind = Literal["multiclass", "multilabel", "masks", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,23 @@ class Output:
     """What a head's logits mean.
 
     :param kind: `multiclass` (softmax over classes, one label per image), `multilabel` (a sigmoid per class, any
-        number of labels per image) or `masks` (a sigmoid per structure and pixel).
-    :param classes: names of the classes or structures, in channel order.
+        number of labels per image), `masks` (a sigmoid per structure and pixel) or `numbers` (as they are, each in its
+        own unit).
+    :param classes: names of the classes, structures or numbers, in channel order.
+    :param exclusive: of masks, whether at most one structure is at each pixel: a softmax over the structures and the
+        background, whose logit is 0.
     """
 
     kind: Kind
     classes: tuple[str, ...]
+    exclusive: bool = False
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Probabilities of the same shape as `logits`; channels are axis 1."""
+        """Probabilities of the same shape as `logits`, or the numbers themselves; channels are axis 1."""
+        if self.kind == "numbers":
+            return logits
+        if self.exclusive:
+            return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).softmax(1)[:, 1:]
         return logits.softmax(1) if self.kind == "multiclass" else logits.sigmoid()
 
 

@@ -13,7 +13,9 @@ class Metric(Protocol):
     Three attributes, on the class or the instance, say all that others need to know about its values. A fourth,
     `by_batches`, may be left out. True: it may be called for a few images at a time, since its values for all of them
     are those of the parts, one after another if there is one per image, else added up (a count). Otherwise it is called
-    once, and all predictions are kept in memory until then.
+    once, and all predictions are kept in memory until then. A fifth, `takes_unknown`, likewise: whether `targets` may
+    have NaN, in place of a class or throughout a structure of which nothing is known for an image. Such a label counts
+    neither for nor against the prediction; a value per image is NaN where nothing is known of the image, and left out.
     """
 
     @property
@@ -49,12 +51,19 @@ def wrong_facts(metric: Metric) -> list[str]:
         problems.append("selects is True, but higher_is_better is None: it cannot select weights")
     if not isinstance(by_batches := getattr(metric, "by_batches", False), bool):
         problems.append(f"by_batches is {by_batches!r:.40}, expected True or False")
+    if not isinstance(taken := getattr(metric, "takes_unknown", False), bool):
+        problems.append(f"takes_unknown is {taken!r:.40}, expected True or False")
     return problems
 
 
 def is_by_batches(metric: Metric) -> bool:
     """Whether it may be called for a few images at a time."""
     return bool(getattr(metric, "by_batches", False))
+
+
+def takes_unknown(metric: Metric) -> bool:
+    """Whether its targets may have NaN where nothing is known."""
+    return bool(getattr(metric, "takes_unknown", False))
 
 
 def wrong_value(value: object, rows: int) -> str:

@@ -7,7 +7,7 @@ Images = Float[Tensor, "rows channels height width"]
 """Images in [0, 1], float32, on the device."""
 
 Masks = Float[Tensor, "rows structures height width"]
-"""Reference masks, 0 or 1, one channel per structure."""
+"""Reference masks, 0 or 1, one channel per structure; NaN where nothing is known."""
 
 Features = tuple[Float[Tensor, "rows _ _ _"], ...]
 """A feature pyramid, finest level first."""
@@ -16,4 +16,4 @@ Logits = Float[Tensor, "rows classes"] | Float[Tensor, "rows classes height widt
 """Unnormalised scores: one per class, or one per structure and pixel."""
 
 Labels = Int[Tensor, " rows"] | Float[Tensor, "rows classes"]
-"""Class indices (multi-class), or 0/1 for each class (multi-label)."""
+"""Class indices (multi-class), or 0/1 for each class (multi-label), NaN where nothing is known."""

@@ -34,9 +34,13 @@ class Example:
     :param id: unique within the source, the same on every machine (such as a path relative to the root).
     :param patient: images of one patient always fall in the same part of a split.
     :param labels: names of its classes (exactly one for a multi-class task); None: not labelled.
-    :param masks: by structure name, mask images whose union is taken; None: not labelled.
+    :param masks: by structure name, mask images whose union is taken; None: not labelled. Of a structure that is
+        missing nothing is known; one that the image does not show has an empty mask.
     :param split: the part in the data set's own split; None: the core assigns one.
     :param mask_scale: size of the masks relative to the image (JSRT's masks are half the size of its images).
+    :param unknown: classes of a multi-label task of which it is not known whether the image has them; it is known of
+        all others, if `labels` is not None.
+    :param numbers: by name, such as an age; finite. One that is missing is not known; None: none is.
     """
 
     id: str
@@ -46,6 +50,8 @@ class Example:
     masks: Mapping[str, tuple[Pixels, ...]] | None = field(default=None, hash=False)
     split: SplitName | None = None
     mask_scale: float = 1.0
+    unknown: frozenset[str] = frozenset()
+    numbers: Mapping[str, float] | None = field(default=None, hash=False)
 
 
 class Source(Protocol):

@@ -42,10 +42,12 @@ class Strategy(nn.Module, ABC):
     Besides the abstract `loss`, `begin`, `prepare`, `by_rows`, `after_step` and `diagnose` may be overridden. Its
     parameters are trained with the network's; its parameters and buffers are kept in checkpoints.
 
+    :cvar takes_exclusive: whether it can learn masks of exclusive structures, by `Output.probabilities`.
     :cvar teacher_decay: decay of a moving average of the network of the strategy's own; None: the recipe's.
     """
 
     accepts: ClassVar[frozenset[Kind]]
+    takes_exclusive: ClassVar[bool] = False
     views: frozenset[View]
     teacher_decay: float | None = None
 

@@ -19,6 +19,9 @@ class TaskFacts:
     :param pyramid: of the features that the task's head reads.
     :param images: training images in each pool, `labeled` and `unlabeled`.
     :param class_counts: labelled images of each class, shape (classes,); None for masks.
+    :param known_counts: labelled images of which it is known whether they have the class; None for masks.
+    :param numbers: mean and standard deviation of each number over the labelled images, shape (numbers,), for a task
+        that predicts numbers.
     :param steps: of the whole training.
     :param make_head: another head like the task's, initialised anew: a pure function of the seed and of how often it
         was called before.
@@ -33,6 +36,8 @@ class TaskFacts:
     steps: int
     make_head: Callable[[], Head]
     make_network: Callable[[], nn.Module]
+    known_counts: Int[Tensor, " classes"] | None = None
+    numbers: tuple[Tensor, Tensor] | None = None
 
     @property
     def output(self) -> Output:

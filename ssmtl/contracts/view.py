@@ -35,9 +35,9 @@ class Batch:
     """The rows that one strategy sees in one step.
 
     :param images: shape (rows, channels, height, width), float32 in [0, 1], by view.
-    :param targets: by view, for labelled views: class indices (rows,) int64, multi-hot (rows, classes) float, or
-        masks (rows, structures, height, width) float 0/1, NaN where nothing is known. `prepare` may set others
-        (pseudo-labels).
+    :param targets: by view, for labelled views: class indices (rows,) int64, multi-hot (rows, classes) float,
+        NaN where nothing is known of a class, numbers likewise, or masks (rows, structures, height, width) float 0/1,
+        NaN where nothing is known of a pixel or of a whole structure. `prepare` may set others (pseudo-labels).
     :param streams: random numbers for each view's rows, a pure function of (seed, task, sample, repetition,
         step, view), where the repetition counts how often the sample came before in the step.
     :param samples: by view, which image of the pool each row shows: 0 to `TaskFacts.images[pool]` − 1.

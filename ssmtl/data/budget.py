@@ -13,12 +13,27 @@ Budget = int | float | str | Mapping[str, int]
 
 
 def is_labeled(example: Example, output: Output) -> bool:
-    """Whether the example has what a head with this output learns from."""
-    if output.kind == "masks":
-        return example.masks is not None and all(name in example.masks for name in output.classes)
+    """Whether the example has something that a head with this output learns from: one label or structure is enough."""
     if output.kind == "multiclass":
         return bool(example.labels)
-    return example.labels is not None
+    return bool(known_names(example, output))
+
+
+def known_names(example: Example, output: Output) -> tuple[str, ...]:
+    """The structures that the example has masks of, the labels of which it is known whether it has them, or numbers."""
+    if output.kind == "masks":
+        return tuple(name for name in output.classes if example.masks is not None and name in example.masks)
+    if output.kind == "numbers":
+        return tuple(name for name in output.classes if name in (example.numbers or ()))
+    if example.labels is None:
+        return ()
+    return tuple(name for name in output.classes if name not in example.unknown)
+
+
+def lacking(example: Example, output: Output) -> str:
+    """The names of which nothing is known there; empty for a head with one label per image."""
+    known = output.classes if output.kind == "multiclass" else known_names(example, output)
+    return ", ".join(name for name in output.classes if name not in known)
 
 
 def choose(examples: Sequence[Example], budget: Budget, output: Output, seed: int, task: str) -> list[Example]:
@@ -76,11 +91,13 @@ def _per_class(
 
 
 def _strata(examples: Sequence[Example], output: Output) -> dict[str, list[Example]]:
-    """By class; a multi-label image counts for its rarest class; masks are one stratum."""
-    if output.kind == "masks":
-        return {"": list(examples)}
-    frequency = {name: sum(name in (example.labels or ()) for example in examples) for name in output.classes}
+    """By class; a multi-label image counts for its rarest class, masks and numbers by which of them there are."""
     strata: dict[str, list[Example]] = {}
+    if output.kind in ("masks", "numbers"):
+        for example in examples:
+            strata.setdefault(" ".join(known_names(example, output)), []).append(example)
+        return strata
+    frequency = {name: sum(name in (example.labels or ()) for example in examples) for name in output.classes}
     for example in examples:
         own = sorted((frequency.get(label, 0), label) for label in example.labels or ())
         strata.setdefault(own[0][1] if own else "", []).append(example)

@@ -16,6 +16,7 @@ from ssmtl.contracts.source import Example
 from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.cache_folder import cache_folder
 from ssmtl.data.entry import HASH, Form, Progress, digest_of, no_progress, write_entry
+from ssmtl.data.fit import How
 from ssmtl.data.identity import ImageIdentity, identities_of
 from ssmtl.regular_file import check_file, read_text
 
@@ -33,7 +34,7 @@ class Decoded:
     :param images: (examples, channels, size, size) uint8, memory-mapped.
     :param masks: (examples, structures, size, size) uint8 0/1, 255 where
         nothing is known; zero where an example has none. None: not requested.
-    :param structures: names of the masks' channels.
+    :param structures: names of the masks' channels. With `fit: pad` there is one more, 1 where the image is.
     :param skipped: ids of images that did not decode, and why (`on_error: skip`); their rows are zero.
     :param fingerprint: hash of all content, for the run's record.
     """
@@ -51,6 +52,7 @@ def decode(
     channels: int,
     structures: tuple[str, ...] = (),
     *,
+    fit: How = "stretch",
     skip: bool = False,
     identities: Sequence[ImageIdentity] | None = None,
     folder: Path | None = None,
@@ -58,27 +60,29 @@ def decode(
 ) -> Decoded:
     """The decoded images, from the cache or newly built. Two processes may build the same entry at once.
 
-    :param structures: masks to decode; empty: none.
+    :param structures: masks to decode; empty: none. :param fit: of images that are not square.
     :param identities: of the examples, if they are known: no file is then read to find out.
     :param skip: leave out images that do not decode, instead of raising an error.
     :raises DataError: naming the file that does not decode, or the mask whose size does not fit.
     """
     fingerprint = _fingerprint(identities or identities_of(examples, skip), structures)
-    name = hashlib.sha256(f"{FORMAT} {fingerprint} {size} {channels} {structures} {skip}".encode()).hexdigest()[:32]
+    form = Form(size, channels, structures, skip, fit)
+    words = f"{FORMAT} {fingerprint} {size} {channels} {structures} {skip}" + (" pad" if fit == "pad" else "")
+    name = hashlib.sha256(words.encode()).hexdigest()[:32]
     root = folder or cache_folder()
     place = root / name
     try:
-        return _opened(place, structures, fingerprint)
+        return _opened(place, form, fingerprint)
     except DAMAGE:  # or missing
         root.mkdir(parents=True, exist_ok=True)
         clear_abandoned(root)
     with building_in(root) as building:
-        write_entry(building, name, examples, Form(size, channels, structures, skip), progress)
-        _publish(building, place, structures, fingerprint)
-    return _opened(place, structures, fingerprint, verify=False)
+        write_entry(building, name, examples, form, progress)
+        _publish(building, place, form, fingerprint)
+    return _opened(place, form, fingerprint, verify=False)
 
 
-def _opened(place: Path, structures: tuple[str, ...], fingerprint: str, verify: bool = True) -> Decoded:
+def _opened(place: Path, form: Form, fingerprint: str, verify: bool = True) -> Decoded:
     """:param verify: whether to compare the arrays with their checksums, for which they are read in full.
 
     :raises OSError, ValueError, …: one of DAMAGE, if the entry is incomplete or not as it was written."""
@@ -94,8 +98,8 @@ def _opened(place: Path, structures: tuple[str, ...], fingerprint: str, verify: 
             raise ValueError(f"{name} is not as it was written")
     skipped = dict(done["skipped"])
     images = np.load(place / "images.npy", mmap_mode="r")
-    masks = np.load(place / "masks.npy", mmap_mode="r") if structures else None
-    return Decoded(images, masks, structures, skipped, fingerprint)
+    masks = np.load(place / "masks.npy", mmap_mode="r") if form.masks else None
+    return Decoded(images, masks, form.structures, skipped, fingerprint)
 
 
 def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...]) -> str:
@@ -108,13 +112,13 @@ def _fingerprint(identities: Sequence[ImageIdentity], structures: tuple[str, ...
     return digest.hexdigest()[:16]
 
 
-def _publish(building: Path, place: Path, structures: tuple[str, ...], fingerprint: str) -> None:
+def _publish(building: Path, place: Path, form: Form, fingerprint: str) -> None:
     """Rename into place; if another process was first, its entry stays; a damaged entry is replaced."""
     try:
         publish(building, place)
     except OSError:
         try:
-            _opened(place, structures, fingerprint)
+            _opened(place, form, fingerprint)
         except DAMAGE:
             shutil.rmtree(place, ignore_errors=True)
             publish(building, place)

@@ -17,13 +17,16 @@ def what_lacks(examples: Sequence[Example], output: Output) -> str | None:
     """What none of the images has and a head with this output needs, such as a structure; None if one has all of it."""
     if any(is_labeled(example, output) for example in examples):
         return None
+    numbers = {name for example in examples for name in example.numbers or ()}
+    if output.kind == "numbers" and numbers:
+        return f"none of its images has the number '{output.classes[0]}' ({nearest(output.classes[0], numbers)})"
     if output.kind != "masks":
         return "none of its images is labelled"
     present = {name for example in examples for name in example.masks or ()}
-    for name in output.classes:
-        if present and name not in present:
-            return f"none of its images has a mask of the structure '{name}' ({nearest(name, present)})"
-    return f"none of its images has masks of all of {', '.join(output.classes)}" if present else "it has no masks"
+    if not present:
+        return "it has no masks"
+    name = output.classes[0]
+    return f"none of its images has a mask of the structure '{name}' ({nearest(name, present)})"
 
 
 def why_empty(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmtl.contracts.source import Example
+from ssmtl.data.fit import Fit, How
 from ssmtl.data.images import grey_uint8
 from ssmtl.data.in_order import in_order
 from ssmtl.data.masks import mask_uint8
@@ -39,12 +40,19 @@ class Form:
     """What images become.
 
     :param structures: masks to decode; empty: none. :param skip: leave out images that do not decode.
+    :param fit: into the square; with `pad`, the masks have one more channel, 1 where the image is.
     """
 
     size: int
     channels: int
     structures: tuple[str, ...]
     skip: bool
+    fit: How = "stretch"
+
+    @property
+    def masks(self) -> int:
+        """Channels of the masks."""
+        return len(self.structures) + (self.fit == "pad")
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,11 @@ class ArrayFile:
 
 
 def write_entry(place: Path, entry: str, examples: Sequence[Example], form: Form, progress: Progress) -> None:
-    """images.npy, masks.npy if the form has structures, and done.json with their checksums.
+    """images.npy, masks.npy if the form has masks, and done.json with their checksums.
 
     :raises DataError: as `decode`; the first in the order of the examples. :raises OSError: if the disk is full.
     """
-    kinds = {"images.npy": form.channels} | ({"masks.npy": len(form.structures)} if form.structures else {})
+    kinds = {"images.npy": form.channels} | ({"masks.npy": form.masks} if form.masks else {})
     row = sum(kinds.values()) * form.size**2
     together = max(min(TOGETHER, BYTES // row), 1)
     groups = (examples[start : start + together] for start in range(0, len(examples), together))
@@ -102,7 +110,7 @@ def write_entry(place: Path, entry: str, examples: Sequence[Example], form: Form
         }
         for rows in in_order(lambda group: _decoded(group, form), groups):
             files["images.npy"].write(rows.images)
-            if form.structures:
+            if form.masks:
                 files["masks.npy"].write(rows.masks)
             skipped.update(rows.skipped)
             for _ in range(len(rows.images)):
@@ -122,15 +130,18 @@ def digest_of(content: Any) -> str:
 
 def _decoded(examples: Sequence[Example], form: Form) -> DecodedRows:
     images = np.zeros((len(examples), form.channels, form.size, form.size), np.uint8)
-    masks = np.zeros((len(examples), len(form.structures), form.size, form.size), np.uint8)
+    masks = np.zeros((len(examples), form.masks, form.size, form.size), np.uint8)
     skipped = {}
     for row, example in enumerate(examples):
         try:
-            images[row], original = grey_uint8(example.image, form.size, form.channels)
+            images[row], original = grey_uint8(example.image, form.size, form.channels, form.fit)
             for number, structure in enumerate(form.structures):
                 parts = (example.masks or {}).get(structure)
                 if parts is not None:
-                    masks[row, number] = mask_uint8(parts, form.size, original, example.mask_scale, example.image.name)
+                    scale, name = example.mask_scale, example.image.name
+                    masks[row, number] = mask_uint8(parts, form.size, original, scale, name, form.fit)
+            if form.fit == "pad":
+                masks[row, -1][Fit(form.size, form.fit).window(original.height, original.width)] = 1
         except DataError as error:
             if not form.skip:
                 raise

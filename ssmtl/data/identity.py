@@ -37,10 +37,14 @@ class ImageIdentity:
     masks: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     split: str | None = None
     mask_scale: float = 1.0
+    unknown: tuple[str, ...] = ()
+    numbers: tuple[tuple[str, float], ...] = ()
 
     def line(self) -> str:
         """All of it as text; equal lines are equal images with equal knowledge of them."""
-        return repr((self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale))
+        said = (self.id, self.patient, self.content, self.labels, self.masks, self.split, self.mask_scale)
+        more = (self.unknown, self.numbers) if self.numbers else (self.unknown,) if self.unknown else ()
+        return repr((*said, *more))
 
     def digest(self) -> str:
         """A hash of all of it."""
@@ -71,8 +75,9 @@ def identities_of(examples: Sequence[Example], skip: bool = False) -> tuple[Imag
         )
         labels = None if example.labels is None else tuple(sorted(example.labels))
         return ImageIdentity(
-            example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale
-        )
+            example.id, example.patient, content, labels, masks or None, example.split, example.mask_scale,
+            tuple(sorted(example.unknown)), tuple(sorted((example.numbers or {}).items())),
+        )  # fmt: skip
 
     def several(start: int) -> list[ImageIdentity]:
         return [one(example) for example in examples[start : start + BLOCK]]

@@ -15,11 +15,10 @@ from ssmtl.contracts.source import Pixels
 from ssmtl.data.decoding_memory import DECODING
 from ssmtl.data.dicom import decode_dicom
 from ssmtl.data.file_hashes import FILE_HASHES
+from ssmtl.data.fit import Fit, Float, How
 from ssmtl.data.pillow_image import FORMATS, Array, OpenImage, decode_pillow
 from ssmtl.errors import DataError
 from ssmtl.regular_file import read_bytes
-
-Float = NDArray[np.float32]
 
 DICOM_SUFFIXES = (".dcm", ".dicom")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -153,18 +152,12 @@ def to_grey(array: Array, name: str = "an array") -> Float:
     return np.minimum(luma, np.float32(1), out=luma)
 
 
-def resize(grey: Float, size: int) -> Float:
-    """Shape (size, size): bilinear, antialiased when shrinking; the aspect ratio is not kept."""
-    return resample(grey, size, Image.Resampling.BILINEAR)
+def resize(grey: Float, size: int, fit: How = "stretch") -> Float:
+    """Shape (size, size): bilinear, antialiased when shrinking."""
+    return Fit(size, fit).forward(grey, Image.Resampling.BILINEAR)
 
 
-def resample(grey: Float, size: int, kind: Image.Resampling) -> Float:
-    if grey.shape == (size, size):
-        return grey
-    return np.asarray(Image.fromarray(np.ascontiguousarray(grey, np.float32)).resize((size, size), kind))
-
-
-def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uint8], ImageSize]:
+def grey_uint8(pixels: Pixels, size: int, channels: int, fit: How = "stretch") -> tuple[NDArray[np.uint8], ImageSize]:
     """Shape (channels, size, size), and the original size. Three channels keep colours, if there are any.
 
     :raises DataError: naming the image, if it cannot be read.
@@ -173,9 +166,9 @@ def grey_uint8(pixels: Pixels, size: int, channels: int) -> tuple[NDArray[np.uin
         array = image.array
         if channels == 3 and array.ndim == 3 and array.shape[2] == 3 and array.size:
             colour = to_unit(array, pixels.name)
-            planes = np.stack([resize(colour[..., channel], size) for channel in range(3)])
+            planes = np.stack([resize(colour[..., channel], size, fit) for channel in range(3)])
         else:
-            planes = resize(to_grey(array, pixels.name), size)[None]
+            planes = resize(to_grey(array, pixels.name), size, fit)[None]
     levels = planes * np.float32(255)
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     original = ImageSize(array.shape[0], array.shape[1], image.orientation)

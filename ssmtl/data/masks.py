@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from ssmtl.contracts.source import Example, Pixels
-from ssmtl.data.images import ImageSize, opened, resample
+from ssmtl.data.fit import Fit, How
+from ssmtl.data.images import ImageSize, opened
 from ssmtl.data.mask_values import INSIDE, UNKNOWN, Mask, Meaning, by_itself, by_meaning, meaning_of
 from ssmtl.data.pillow_image import Array
 from ssmtl.errors import DataError
@@ -64,10 +65,11 @@ def mask_uint8(
     image_size: ImageSize | tuple[int, int],
     scale: float = 1.0,
     image_name: str = "",
+    fit: How = "stretch",
 ) -> Mask:
     """Shape (size, size) of 0, 1 and 255: the union of `masks`, area-averaged.
 
-    1 where more than half of what is known is inside; 255 where half or more is unknown.
+    1 where more than half of what is known is inside; 255 where half or more is unknown, and around the image.
 
     :param image_size: (height, width) of the image before it was resized, and its EXIF orientation if that is known.
     :param scale: expected size of each mask relative to the image.
@@ -92,10 +94,11 @@ def mask_uint8(
         inside |= mask == INSIDE
         unknown |= mask == UNKNOWN
     unknown &= ~inside
-    share = resample(inside.astype(np.float32), size, Image.Resampling.BOX)
-    if not unknown.any():
+    fitted = Fit(size, fit)
+    share = fitted.forward(inside.astype(np.float32), Image.Resampling.BOX)
+    if not unknown.any() and fit == "stretch":
         return (share > 0.5).astype(np.uint8)
-    known = 1 - resample(unknown.astype(np.float32), size, Image.Resampling.BOX)
+    known = 1 - fitted.forward(unknown.astype(np.float32), Image.Resampling.BOX, fill=1.0)
     if not (known > 0.5).any():
         raise DataError(f"mask {masks[0].name} has nothing but values to ignore; leave the mask out")
     return np.where(known > 0.5, share > 0.5 * known, UNKNOWN).astype(np.uint8)

@@ -1,10 +1,11 @@
 """Train, validation and test parts of a source: the data set's own, else carved out by patient, stratified by class."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ssmtl.contracts.random_stream import permutation
 from ssmtl.contracts.source import Example, SplitName
+from ssmtl.data.folds import Fold, fold_of_patients
 from ssmtl.data.identity import Person
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry
@@ -25,7 +26,8 @@ def parts_of(
     entry: SourceEntry,
     seed: int,
     persons: Mapping[str, Person] | None = None,
-    labeled: Collection[str] | None = None,
+    labeled: Mapping[str, str] | None = None,
+    fold: Fold | None = None,
 ) -> Parts:
     """Three disjoint parts; all images of a patient are in one of them.
 
@@ -34,10 +36,13 @@ def parts_of(
     the patients of labelled images, and its size is one of labelled images.
 
     :param persons: by image id, whom it shows; copies under several patients' names are carved together.
-    :param labeled: ids of the images that a task can score; None: all. The others go where their patient goes, to the
-        train part if the patient has no labelled image.
+    :param labeled: by id of the images that a task can score, the names of which nothing is known there, together one
+        text, in which the parts are proportionate too; None: all can be scored. The others go where their patient goes,
+        to the train part if the patient has no labelled image.
+    :param fold: the test part, in place of the size that the entry says: over all folds, each patient is in one.
+    :raises DataError: if a part cannot be carved out, or folds are asked of a data set with a split of its own.
     """
-    known = {example.id for example in examples} if labeled is None else set(labeled)
+    known = {example.id: "" for example in examples} if labeled is None else labeled
     own: dict[SplitName, list[Example]] = {"train": [], "val": [], "test": []}
     for example in examples:
         own[example.split or "train"].append(example)
@@ -45,7 +50,11 @@ def parts_of(
     wanted: dict[SplitName, float | int | None] = {"test": entry.test, "val": entry.val}
     if not official:
         wanted = {"test": entry.test or DEFAULT_TEST, "val": entry.val or DEFAULT_VAL}
+    if fold is not None and official:
+        raise DataError(f"the source '{name}' has a split of its own, and folds would be another one: leave them out")
     total, names = sum(example.id in known for example in own["train"]), patient_names(examples, persons or {})
+    if fold is not None:
+        own["test"], own["train"] = _fold(own["train"], fold, seed, name, names, known)
     for part, size in wanted.items():
         if size is not None and not own[part]:
             number = round(size * total) if isinstance(size, float) else size
@@ -55,13 +64,19 @@ def parts_of(
 
 
 def _carve(
-    examples: list[Example], number: int, seed: int, source: str, part: str, names: Mapping[str, str], known: set[str]
+    examples: list[Example],
+    number: int,
+    seed: int,
+    source: str,
+    part: str,
+    names: Mapping[str, str],
+    known: Mapping[str, str],
 ) -> tuple[list[Example], list[Example]]:
     """About `number` labelled images, whole patients, each class in proportion; and all the rest.
 
     The order of patients does not depend on the task, so that two tasks that score the same ones mostly draw the same.
 
-    :param names: of the patients, by image id. :param known: ids of the labelled images.
+    :param names: of the patients, by image id. :param known: by id of the labelled images, what is lacking there.
     """
     candidates = [example for example in examples if example.id in known]
     if number >= len(candidates):
@@ -69,12 +84,12 @@ def _carve(
         raise DataError(f"the source '{source}' has {has} to train on; {part}: {number} cannot be carved out")
     ranks = {
         patients[index]: place / len(patients)
-        for stratum, of_patients in _strata(examples, names).items()
+        for stratum, of_patients in _strata(examples, names, known).items()
         for patients in [sorted(of_patients)]
         for place, index in enumerate(permutation(len(patients), seed, "part", source, part, stratum))
     }
     taken: set[str] = set()
-    for by_patient in _strata(candidates, names).values():
+    for by_patient in _strata(candidates, names, known).values():
         wanted, got = number * sum(by_patient.values()) / len(candidates), 0
         for patient in sorted(by_patient, key=lambda patient: (ranks[patient], patient)):
             size = by_patient[patient]
@@ -86,14 +101,31 @@ def _carve(
     return carved, [example for example in examples if names[example.id] not in taken]
 
 
-def _strata(examples: Sequence[Example], names: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """By stratum and patient, the number of images. :param names: of the patients, by image id."""
+def _fold(
+    examples: list[Example], fold: Fold, seed: int, source: str, names: Mapping[str, str], known: Mapping[str, str]
+) -> tuple[list[Example], list[Example]]:
+    """The images of the patients in the fold, and all the rest. :param names, known: as in `_carve`."""
+    number, folds = fold
+    candidates = [example for example in examples if example.id in known]
+    patients = fold_of_patients(_strata(candidates, names, known), folds, seed, source)
+    if len(patients) < folds:
+        has = counted(len(patients), "patient")
+        raise DataError(f"the source '{source}' has {has} with labels, too few for {folds} folds")
+    carved = [example for example in examples if patients.get(names[example.id]) == number]
+    return carved, [example for example in examples if patients.get(names[example.id]) != number]
+
+
+def _strata(
+    examples: Sequence[Example], names: Mapping[str, str], lacking: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    """By stratum and patient, the number of images. :param names, lacking: by image id."""
     by_patient: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         by_patient[names[example.id]].append(example)
     strata: dict[str, dict[str, int]] = defaultdict(dict)
     for patient, images in by_patient.items():
-        strata[_stratum(images)][patient] = len(images)
+        lacks = min((lacking.get(image.id, "") for image in images), key=len)
+        strata[_stratum(images) + (f" without {lacks}" if lacks else "")][patient] = len(images)
     return strata
 
 

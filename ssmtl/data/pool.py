@@ -131,7 +131,7 @@ def _check_structures(name: str, entry: SourceEntry, examples: tuple[Example, ..
 
 
 def _check_renamed(name: str, entry: SourceEntry, examples: tuple[Example, ...]) -> None:
-    labels = {label for example in examples for label in example.labels or ()}
+    labels = {label for example in examples for label in (*(example.labels or ()), *example.unknown)}
     for label in entry.rename:
         if label not in labels:
             hint = nearest(label, labels)
@@ -141,5 +141,9 @@ def _check_renamed(name: str, entry: SourceEntry, examples: tuple[Example, ...])
 def _renamed(example: Example, names: Mapping[str, str | None]) -> Example:
     if example.labels is None:
         return example
-    renamed = (names.get(label, label) for label in example.labels)
-    return replace(example, labels=frozenset(label for label in renamed if label is not None))
+
+    def renamed(labels: frozenset[str]) -> frozenset[str]:
+        return frozenset(new for label in labels if (new := names.get(label, label)) is not None)
+
+    labels = renamed(example.labels)
+    return replace(example, labels=labels, unknown=renamed(example.unknown) - labels)

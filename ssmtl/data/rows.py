@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.budget import is_labeled
+from ssmtl.data.budget import is_labeled, known_names
 from ssmtl.data.cache import Decoded
+from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.data.targets import targets_of
 from ssmtl.errors import DataError
@@ -26,8 +27,10 @@ class Rows:
 
     :param ids: names of the images. :param patients: of each image; one name for each person.
     :param keys: 64-bit identities for the random streams.
-    :param targets: class indices (-1: unknown) or multi-hot rows; None for masks, which are read with the images.
+    :param targets: class indices (-1: unknown) or multi-hot rows (NaN: unknown); None for masks, which are read
+        with the images.
     :param channels: the task's structures among the decoded masks.
+    :param missing: (images, structures), of which there is no mask; None: all are there.
     """
 
     ids: tuple[str, ...]
@@ -37,6 +40,7 @@ class Rows:
     places: NDArray[np.int64]
     targets: Tensor | None
     channels: tuple[int, ...] = ()
+    missing: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,11 +50,31 @@ class Rows:
         return torch.from_numpy(np.ascontiguousarray(self.decoded.images[self.places[rows]]))
 
     def target(self, rows: NDArray[np.int64] | slice) -> Tensor:
-        """Class indices, multi-hot rows, or uint8 masks of 0, 1 and, where nothing is known, 255."""
+        """Class indices, multi-hot rows of 0, 1 and NaN, or uint8 masks of 0, 1 and, where nothing is known, 255."""
         if self.targets is not None:
             return self.targets[rows]
         assert self.decoded.masks is not None
-        return torch.from_numpy(np.ascontiguousarray(self.decoded.masks[self.places[rows]][:, self.channels]))
+        masks = np.ascontiguousarray(self.decoded.masks[self.places[rows]][:, self.channels])
+        if self.missing is not None:
+            masks[self.missing[rows]] = UNKNOWN
+        return torch.from_numpy(masks)
+
+    def inside(self, rows: NDArray[np.int64] | slice) -> UInt8[Tensor, "rows 1 height width"] | None:
+        """1 where the image is, 0 around it; None if images fill their squares."""
+        masks, structures = self.decoded.masks, self.decoded.structures
+        if masks is None or masks.shape[1] == len(structures):
+            return None
+        return torch.from_numpy(np.ascontiguousarray(masks[self.places[rows]][:, -1:]))
+
+    def known(self, output: Output) -> dict[str, int]:
+        """For each class or structure of which something is unknown in some image, in how many it is known."""
+        if self.targets is None:
+            unknown = self.missing
+        else:
+            unknown = self.targets.isnan().numpy() if self.targets.is_floating_point() else None
+        if unknown is None or not unknown.any():
+            return {}
+        return {name: int(count) for name, count in zip(output.classes, (~unknown).sum(0), strict=True)}
 
 
 @dataclass(frozen=True)
@@ -114,9 +138,16 @@ def rows_of(
     targets = targets_of([examples[place] for place in places], output, source)
     keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
     channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
+    missing = _missing([examples[place] for place in places], output) if masks else None
     names = patients or {}
     shown = tuple(names.get(examples[place].id, examples[place].patient) for place in places)
-    return Rows(tuple(ids), shown, keys, decoded, places, targets, channels)
+    return Rows(tuple(ids), shown, keys, decoded, places, targets, channels, missing)
+
+
+def _missing(examples: Sequence[Example], output: Output) -> NDArray[np.bool_] | None:
+    shown = [known_names(example, output) for example in examples]
+    missing = np.array([[name not in known for name in output.classes] for known in shown], dtype=np.bool_)
+    return missing.reshape(len(examples), len(output.classes)) if missing.any() else None
 
 
 def _identity(source: str, name: str) -> int:

@@ -41,9 +41,11 @@ def check_classes(task: str, where: str, examples: Sequence[Example], output: Ou
     :raises DataError: naming the first class or structure of the head that none of the images has."""
     if output.kind == "masks":
         present = {name for example in examples for name in example.masks or ()}
+    elif output.kind == "numbers":
+        present = {name for example in examples for name in example.numbers or ()}
     else:
         present = {label for example in examples for label in example.labels or ()}
     for name in output.classes:
         if name not in present:
-            what = "structure" if output.kind == "masks" else "class"
+            what = {"masks": "structure", "numbers": "number"}.get(output.kind, "class")
             raise DataError(f"task '{task}': no image of {where} has the {what} '{name}' ({nearest(name, present)})")

@@ -6,9 +6,10 @@ from typing import Any
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Example
-from ssmtl.data.budget import choose, is_labeled, unknown_classes
+from ssmtl.data.budget import choose, is_labeled, lacking, unknown_classes
 from ssmtl.data.disjoint import in_common
 from ssmtl.data.empty_parts import why_empty
+from ssmtl.data.folds import Fold
 from ssmtl.data.identity import Person
 from ssmtl.data.parts import Parts, parts_of
 from ssmtl.data.pool import SourceFiles
@@ -19,7 +20,11 @@ from ssmtl.recipe.models import TaskSpec
 
 
 def split_tasks(
-    tasks: Mapping[str, tuple[TaskSpec, Output]], files: SourceFiles, seed: int, select: bool
+    tasks: Mapping[str, tuple[TaskSpec, Output]],
+    files: SourceFiles,
+    seed: int,
+    select: bool,
+    fold: Fold | None = None,
 ) -> dict[str, TaskSplit]:
     """A pure function of the sources' examples and the seed.
 
@@ -27,21 +32,23 @@ def split_tasks(
     a label stay in its unlabelled pool, unless their patient is in a validation or test part.
 
     :param select: whether weights are selected by validation, so that each task needs validation images.
+    :param fold: of the sources that are trained on: their test part.
     :raises DataError: for a budget larger than the set, a class that does not occur, or a part without images; with
         the mistakes of all tasks.
     """
     check_known(tasks, files.examples)
     persons = {name: files.persons(name) for name in files.examples}
+    trained = {spec.source for spec, _ in tasks.values()}
 
     @cache
     def parts(source: str, output: Output) -> Parts:
         examples = files.examples[source]
-        known = {example.id for example in examples if is_labeled(example, output)}
-        return parts_of(source, examples, files.entries[source], seed, persons[source], known)
+        known = {example.id: lacking(example, output) for example in examples if is_labeled(example, output)}
+        own = fold if source in trained else None
+        return parts_of(source, examples, files.entries[source], seed, persons[source], known, own)
 
     drawn = {task: parts(spec.source, output) for task, (spec, output) in tasks.items()}
     restricted = _separate(tasks, drawn, seed, persons)
-    trained = {spec.source for spec, _ in tasks.values()}
 
     def test(task: str, source: str, output: Output) -> DomainPart:
         """A source that no task trains on and that has no split of its own is a test set as a whole."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -13,6 +13,8 @@ from ssmtl.data.names import tidy
 from ssmtl.errors import DataError, RunError, SsmtlError
 from ssmtl.json_file import FileModel, Id, read_model, write_model
 from ssmtl.recipe.models import checked_names
+
+Kept = TypeVar("Kept")
 
 
 class DomainPart(FileModel):
@@ -47,7 +49,8 @@ class SplitFile(FileModel):
     """:param fingerprints: by source, of the content that was split.
 
     :param namespaces: by source, a word that is equal where patients are named alike.
-    :param images: by source and id, content and patient of every image of whoever trains or validates.
+    :param images: by source and id, content and patient of every image of whoever trains or validates; by `init:SOURCE`
+        those of the run with whose weights it began.
     :param tested: by source and id, a hash of what is known of each test image: content, patient, label, masks.
     """
 
@@ -76,6 +79,7 @@ def write_split_file(
     identities: Mapping[str, Sequence[ImageIdentity]] | None = None,
     namespaces: Mapping[str, str] | None = None,
     people: People | None = None,
+    earlier: SplitFile | None = None,
 ) -> None:
     """:param fingerprints: by source, of the content that was split.
 
@@ -83,7 +87,9 @@ def write_split_file(
         tested, and of the test images a hash, so that a change of them is seen.
     :param namespaces: by source, a word that is equal where patients are named alike; a source's own name if not given.
     :param people: whom the images show; by default, what `identities` and `namespaces` tell.
+    :param earlier: of the run with whose weights this one begins: who trained or selected that one did so here too.
     """
+    before = earlier or SplitFile(tasks={})
     identities = identities or {}
     spaces = {source: (namespaces or {}).get(source, source) for source in identities}
     tests = [part for split in splits.values() for part in split.test.values()]
@@ -91,8 +97,8 @@ def write_split_file(
         fingerprints=dict(fingerprints),
         seed=seed,
         tasks=dict(splits),
-        namespaces={**spaces, **(namespaces or {})},
-        images=_images_of_the_used(splits, identities, people or People(identities, spaces)),
+        namespaces={**spaces, **(namespaces or {})} | _of_init(before.namespaces),
+        images=_images_of_the_used(splits, identities, people or People(identities, spaces)) | _of_init(before.images),
         tested={
             source: {image.id: image.digest() for image in listed if image.id in ids}
             for source, listed in identities.items()
@@ -100,6 +106,11 @@ def write_split_file(
         },
     )
     write_model(path, content)
+
+
+def _of_init(by_source: Mapping[str, Kept]) -> dict[str, Kept]:
+    """Under names that no source of a recipe has."""
+    return {f"init:{source}": value for source, value in by_source.items()}
 
 
 def _images_of_the_used(
@@ -130,10 +141,13 @@ def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def used_images(split: SplitFile, images: Sequence[ImageIdentity], namespace: str) -> frozenset[str]:
+def used_images(
+    split: SplitFile, images: Sequence[ImageIdentity], namespace: str, *, selected: bool = True
+) -> frozenset[str]:
     """Ids of those of these images that trained or selected the model of the split, or show somebody who did.
 
     :param images: of any source, whatever it is called. :param namespace: of its patients.
+    :param selected: whether those count who only selected it, and did not train.
     :raises RunError: if the split does not tell who was used.
     """
     recorded = {
@@ -150,5 +164,13 @@ def used_images(split: SplitFile, images: Sequence[ImageIdentity], namespace: st
             raise RunError(f"split.json: namespaces.{source}: is missing, though patients of the source were used")
     spaces = {f"used {source}": split.namespaces[source] for source in split.images}
     people = People({**recorded, "asked": images}, {**spaces, "asked": namespace})
-    used = {people.person(source, image) for source, listed in recorded.items() for image in listed}
+    trained = {
+        (f"used {task.source}", one) for task in split.tasks.values() for one in (*task.labeled, *task.unlabeled)
+    }
+    used = {
+        people.person(source, image)
+        for source, listed in recorded.items()
+        for image in listed
+        if selected or source.startswith("used init:") or (source, image.id) in trained
+    }
     return frozenset(image.id for image in images if people.person("asked", image) in used)

@@ -1,5 +1,6 @@
 """What labels are to a head: class indices or multi-hot rows; a label that is none of its classes is refused."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -12,18 +13,22 @@ from ssmtl.errors import DataError, nearest
 
 
 def targets_of(examples: Sequence[Example], output: Output, source: str) -> Tensor | None:
-    """Class indices, -1 where there is no label; or a row of 0 and 1 for each image; None for masks.
+    """Class indices, -1 where there is no label; or a row of 0, 1 or numbers, NaN where nothing is
+    known; None for masks.
 
     :raises DataError: naming the first image whose label is no class of the head, or that has several for a head with
         one label per image.
     """
     if output.kind == "masks":
         return None
+    if output.kind == "numbers":
+        read = [[(example.numbers or {}).get(name, math.nan) for name in output.classes] for example in examples]
+        return torch.tensor(read, dtype=torch.float32).reshape(len(examples), len(output.classes))
     if output.kind == "multilabel":
         for example in examples:
             for label in sorted(example.labels or ()):
                 _check_class(label, example, output, source)
-        known = [[float(name in (example.labels or ())) for name in output.classes] for example in examples]
+        known = [[_presence(example, name) for name in output.classes] for example in examples]
         return torch.tensor(known, dtype=torch.float32).reshape(len(examples), len(output.classes))
     return torch.tensor([_class(example, output, source) for example in examples], dtype=torch.int64)
 
@@ -47,6 +52,12 @@ def check_labels(
                 problems += error.problems
     if problems:
         raise DataError(*dict.fromkeys(problems))
+
+
+def _presence(example: Example, name: str) -> float:
+    if example.labels is None or name in example.unknown:
+        return math.nan
+    return float(name in example.labels)
 
 
 def _class(example: Example, output: Output, source: str) -> int:

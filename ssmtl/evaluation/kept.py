@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmtl.contracts.head import Kind
-from ssmtl.evaluation.predict import Predictions
+from ssmtl.data.mask_values import UNKNOWN
+from ssmtl.evaluation.predict import Predictions, is_known
 from ssmtl.evaluation.worst import WORST, severity, worst_places
 
 SAMPLES = 8
@@ -52,7 +53,11 @@ class KeptPredictions:
             chosen = [int(place) - self.seen for place in self.sample_places]
             self.samples += self._images(batch, [place for place in chosen if 0 <= place < len(batch.ids)], severities)
             self._append("foreground_predicted", (batch.probabilities > 0.5).sum((2, 3)))
-            self._append("foreground_reference", batch.targets.sum((2, 3)).long())
+            area = batch.targets.nan_to_num().sum((2, 3)).long()
+            self._append("foreground_reference", area.masked_fill(~is_known(batch.targets), -1))
+        elif self.kind == "numbers":
+            self._append("numbers", batch.probabilities)
+            self._append("true_numbers", batch.targets)
         else:
             self._append("probabilities", batch.probabilities)
             self._append("targets", batch.targets)
@@ -69,9 +74,9 @@ class KeptPredictions:
 
     def _masks(self) -> dict[str, Any]:
         return {
-            "sample_masks": _stacked([image.targets for image in self.samples]).byte().numpy(),
+            "sample_masks": _stacked([image.targets for image in self.samples]).nan_to_num(UNKNOWN).byte().numpy(),
             "sample_probabilities": _stacked([image.probabilities for image in self.samples]).numpy(),
-            "worst_masks": _stacked([image.targets for image in self.worst]).byte().numpy(),
+            "worst_masks": _stacked([image.targets for image in self.worst]).nan_to_num(UNKNOWN).byte().numpy(),
             "worst_probabilities": _stacked([image.probabilities for image in self.worst]).numpy(),
         }
 

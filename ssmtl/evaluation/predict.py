@@ -23,7 +23,7 @@ class Predictions:
 
     :param patients: of each row. :param probabilities: (rows, classes) or (rows, structures, height, width).
     :param targets: as `Metric` takes them. Pixels of which nothing is known are outside, in both: no metric of overlap
-        or distance counts them.
+        or distance counts them. A structure of which nothing is known is NaN throughout.
     """
 
     ids: tuple[str, ...]
@@ -48,7 +48,13 @@ def _of(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torc
     if task.output.kind == "masks":
         unknown = target == UNKNOWN
         predicted, target = predicted.masked_fill(unknown, 0), target.masked_fill(unknown, 0).float()
+        target[unknown.flatten(2).all(2)] = torch.nan
     return Predictions(rows.ids[part], rows.patients[part], predicted, target)
+
+
+def is_known(masks: Tensor) -> Tensor:
+    """(images, structures): whether anything is known of each, which is NaN throughout otherwise."""
+    return ~masks[:, :, 0, 0].isnan()
 
 
 def joined(batches: Iterable[Predictions]) -> Predictions:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ssmtl.contracts.metric import Metric, is_by_batches, wrong_value
+from ssmtl.contracts.metric import Metric, is_by_batches, takes_unknown, wrong_value
 from ssmtl.errors import warn
 from ssmtl.evaluation.predict import Predictions, joined
 from ssmtl.experiment.attribution import WrongResultError
@@ -101,7 +101,8 @@ def _scores(task: Task, found: Mapping[str, Mapping[str, Tensor]], heard: Mappin
                 raise WrongResultError(metric, f"'{title}' and '{other}' both return a value called '{name}'")
             if value.ndim:
                 per_image[name] = value
-            values[name] = value.double().mean().item()
+            some = takes_unknown(metric) and bool(value.isnan().any())
+            values[name] = (value.double().nanmean() if some else value.double().mean()).item()
             metrics[name] = metric
         missing = [name for name in own if math.isnan(values[name])]
         said = list(dict.fromkeys(heard[title]))

@@ -27,6 +27,8 @@ PER_IMAGE = {
     "patients": (1,),
     "probabilities": (2,),
     "targets": (1, 2),
+    "numbers": (2,),
+    "true_numbers": (2,),
     "foreground_predicted": (1, 2),
     "foreground_reference": (1, 2),
 }
@@ -84,7 +86,9 @@ def _check(stored: StoredPredictions) -> None:
 def write_predictions(
     path: Path, model: MultiTaskModel, task: Task, rows: Rows, kept: KeptPredictions, device: torch.device
 ) -> None:
-    """An .npz file: probabilities and targets, or foreground counts for masks; some samples with their maps.
+    """An .npz file: probabilities and targets, numbers and true numbers, or areas of masks; some samples.
+
+    Of a structure of which nothing is known, the count of its reference is -1, and its mask is 255 throughout.
 
     `intensities` counts the pixels of all images by their grey level, 0 to 255. `worst_…` are the images on which the
     task does worst, with how wrong they are (see `severity`). `bridge_map_0` and so on are what the task's bridge adds

@@ -1,7 +1,7 @@
 """Recipe + registries → Experiment. Every mistake is collected; no data is touched."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +53,7 @@ def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretr
 
     :param where: the recipe's file, or what turns a key into the place where a user finds it.
     :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
-        and so need no network.
+        and no `weights`, and so need no network and no other file.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
@@ -77,6 +77,12 @@ def _positional(make: Callable[..., Any]) -> int:
     """How many arguments a backbone takes from the engine: the image's channels, and its size if it depends on it."""
     kinds = [parameter.kind for parameter in inspect.signature(make).parameters.values()]
     return max(1, kinds.count(inspect.Parameter.POSITIONAL_ONLY))
+
+
+def _without_weights(options: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """The options of a component that is to fetch no weights. :param known: the names of its options."""
+    none = {"pretrained": False, "weights": None} if "pretrained" in known else {}
+    return {**options, **{name: value for name, value in none.items() if name in known}}
 
 
 class _Assembly:
@@ -116,8 +122,8 @@ class _Assembly:
             torch.manual_seed(key(self.recipe.seed, "weights", where) % 2**63)
             try:
                 options = component.options
-                if not self.pretrained and "pretrained" in options_model(entry.make, component.use).model_fields:
-                    options = {**options, "pretrained": False}
+                if not self.pretrained:
+                    options = _without_weights(options, options_model(entry.make, component.use).model_fields)
                 built = build(entry.make, component.use, options, *engine)
                 lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
                 wrong = wrong_facts(built) if kind == "metric" and not lacking else []

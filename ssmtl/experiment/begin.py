@@ -40,9 +40,16 @@ def _seeded(experiment: Experiment, place: str) -> Iterator[None]:
         yield
 
 
-def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], counts: Tensor | None) -> TaskFacts:
-    """:param images: by pool. :param counts: labelled images of each class; None for masks."""
-    numbers = count(1)
+def facts_of(
+    experiment: Experiment,
+    task: Task,
+    images: Mapping[str, int],
+    counts: Tensor | None,
+    known: Tensor | None = None,
+    numbers: tuple[Tensor, Tensor] | None = None,
+) -> TaskFacts:
+    """:param images: by pool. :param counts, known, numbers: as in `TaskFacts`."""
+    order = count(1)
     return TaskFacts(
         task=task.name,
         outputs={one.name: one.output for one in experiment.tasks},
@@ -50,14 +57,22 @@ def facts_of(experiment: Experiment, task: Task, images: Mapping[str, int], coun
         images=images,
         class_counts=counts,
         steps=experiment.recipe.train.steps,
-        make_head=lambda: task.make_head(next(numbers)),
-        make_network=lambda: task.make_network(next(numbers)),
+        make_head=lambda: task.make_head(next(order)),
+        make_network=lambda: task.make_network(next(order)),
+        known_counts=known,
+        numbers=numbers,
     )
 
 
 def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:
-    targets, counts = data.labeled.targets, None
-    if task.output.kind != "masks" and targets is not None:
+    targets, counts, known, numbers = data.labeled.targets, None, None, None
+    if task.output.kind == "numbers" and targets is not None:
+        mean = targets.nanmean(0)
+        std = (targets - mean).square().nanmean(0).sqrt()
+        numbers = mean, std.where(std > 0, 1.0)
+    elif targets is not None:
         classes = len(task.output.classes)
-        counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.sum(0).long()
-    return facts_of(experiment, task, {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}, counts)
+        counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.nansum(0).long()
+        known = torch.full_like(counts, len(targets)) if targets.ndim == 1 else (~targets.isnan()).sum(0)
+    images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}
+    return facts_of(experiment, task, images, counts, known, numbers)

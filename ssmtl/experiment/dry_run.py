@@ -77,8 +77,9 @@ def _uncopied(experiment: Experiment, error: BaseException) -> Problem:
 def _begin(trial: Experiment, task: Task) -> list[Problem]:
     """Tell the task's components facts of as many images as the dry run has."""
     classes = len(task.output.classes)
-    counts = None if task.output.kind == "masks" else torch.full((classes,), ROWS)
-    facts = {task.name: facts_of(trial, task, {"labeled": ROWS, "unlabeled": ROWS}, counts)}
+    counts = None if task.output.kind in ("masks", "numbers") else torch.full((classes,), ROWS)
+    known = None if counts is None else 2 * counts  # some images have each class, and some do not
+    facts = {task.name: facts_of(trial, task, {"labeled": ROWS, "unlabeled": ROWS}, counts, known)}
     try:
         tell(task, trial, facts)
     except FAILURES as error:
@@ -200,4 +201,4 @@ def _targets(task: Task, size: int) -> Tensor:
     classes = len(task.output.classes)
     if task.output.kind == "multiclass":
         return torch.zeros(ROWS, dtype=torch.int64)
-    return torch.zeros((ROWS, classes) if task.output.kind == "multilabel" else (ROWS, classes, size, size))
+    return torch.zeros((ROWS, classes) if task.output.kind != "masks" else (ROWS, classes, size, size))

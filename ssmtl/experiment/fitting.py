@@ -27,8 +27,16 @@ class Parts:
 
 def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     """Every mistake in how the components are put together."""
-    checks = (_guides, _selection, _budgets, _devices, _passes)
+    checks = (_exclusive, _guides, _selection, _budgets, _devices, _passes)
     return [problem for check in checks for problem in check(recipe, parts)]
+
+
+def _exclusive(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    for task in parts.tasks:
+        for number, term in enumerate(task.terms if task.output.exclusive else ()):
+            if not term.strategy.takes_exclusive:
+                what = f"'{term.name}' takes each structure by itself, and those of the head are exclusive"
+                yield Problem(f"tasks.{task.name}.strategies.{number}", what, "leave 'exclusive' out of the head")
 
 
 def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
@@ -72,10 +80,10 @@ def _selection(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
 
 
 def _budgets(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
-    """Masks have no classes of images."""
+    """Masks and numbers have no classes of images."""
     for name, head in parts.heads.items():
-        if isinstance(recipe.tasks[name].labeled, dict) and head.output.kind == "masks":
-            what = "a number for each class is for tasks with labels, and this one has masks"
+        if isinstance(recipe.tasks[name].labeled, dict) and head.output.kind in ("masks", "numbers"):
+            what = f"a number for each class is for tasks with labels, and this one has {head.output.kind}"
             yield Problem(f"tasks.{name}.labeled", what, "give a number of images, a share between 0 and 1, or all")
 
 

@@ -24,6 +24,8 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "seed": recipe.seed,
         "recipe_hash": recipe.digest(),
         "image": f"{recipe.image.channels} × {recipe.image.size} × {recipe.image.size}",
+        **({"fit": "pad"} if recipe.image.fit == "pad" else {}),
+        **({"fold": f"fold {recipe.test_fold[0]} of {recipe.test_fold[1]}"} if recipe.test_fold else {}),
         "backbone": recipe.backbone.use,
         "balancer": recipe.balancer.use,
         "parameters": parameters,
@@ -58,15 +60,16 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         plan["images"] = images
         plan["left_out"] = sum(data.left_out.values())
         plan["labeled_classes"] = labeled_classes(task, data)
+        plan["known"] = data.labeled.known(task.output)
     return plan
 
 
 def labeled_classes(task: Task, data: TaskData) -> dict[str, int]:
-    """How many labelled images each class has; empty for masks."""
+    """How many labelled images each class has; empty for masks and numbers."""
     targets = data.labeled.targets
-    if targets is None:
+    if targets is None or task.output.kind == "numbers":
         return {}
-    counts = targets.bincount(minlength=len(task.output.classes)) if targets.ndim == 1 else targets.sum(0)
+    counts = targets.bincount(minlength=len(task.output.classes)) if targets.ndim == 1 else targets.nansum(0)
     return {name: int(count) for name, count in zip(task.output.classes, counts, strict=True)}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.source import Example, Source
 from ssmtl.data.cache import Decoded, decode
+from ssmtl.data.earlier import without_earlier
 from ssmtl.data.entry import Progress, no_progress
 from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import fingerprint_of
@@ -18,10 +19,11 @@ from ssmtl.data.parts import patient_names
 from ssmtl.data.pool import SourceFiles, list_sources
 from ssmtl.data.rows import TaskData, task_data
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import TaskSplit
+from ssmtl.data.split_file import SplitFile, TaskSplit
 from ssmtl.data.targets import check_labels
 from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.recipe.models import Recipe, SourceEntry
 from ssmtl.registry.blame import blaming
 from ssmtl.registry.options import build
@@ -90,15 +92,17 @@ def prepare(
     folders: Folders,
     *,
     split_file: Path | None = None,
+    earlier: SplitFile | None = None,
     progress: Progress = no_progress,
 ) -> ExperimentData:
     """List the sources, split them or read a split, decode what is needed.
 
+    :param earlier: of the run with whose weights the training begins: whoever trained or selected it is not scored.
     :raises DataError: for anything that can be wrong with data.
     """
     recipe = experiment.recipe
     make = cache(partial(make_source, recipe, plugins, folders))
-    files, splits = list_and_split(experiment, make, folders, split_file)
+    files, splits = list_and_split(experiment, make, folders, split_file, earlier)
     fingerprints = fingerprints_of(recipe, files)
     structures = _structures(experiment)
     decoded: dict[str, Decoded] = {}
@@ -108,30 +112,37 @@ def prepare(
         with make(name).decoding():
             decoded[name] = decode(
                 files.examples[name], size, channels, structures[name],
-                skip=skip, identities=files.identities[name], progress=progress,
+                fit=recipe.image.fit, skip=skip, identities=files.identities[name], progress=progress,
             )  # fmt: skip
     if any(images.skipped for images in decoded.values()):
         files, decoded = _without_skipped(files, decoded)
-        splits = _split(experiment, files, split_file)
+        splits = _split(experiment, files, split_file, earlier)
     patients = {name: patient_names(files.examples[name], files.persons(name)) for name in decoded}
     data = {
         task.name: task_data(splits[task.name], task.output, files.examples, decoded, patients)
         for task in experiment.tasks
     }
+    for task in experiment.tasks:
+        for part, rows in {"validation": data[task.name].val, **data[task.name].test}.items():
+            check_metrics(task, part, rows)
     skipped = {name: images.skipped for name, images in decoded.items() if images.skipped}
     return ExperimentData(data, splits, skipped, fingerprints, files)
 
 
 def list_and_split(
-    experiment: Experiment, make: Callable[[str], Source], folders: Folders, split_file: Path | None = None
+    experiment: Experiment,
+    make: Callable[[str], Source],
+    folders: Folders,
+    split_file: Path | None = None,
+    earlier: SplitFile | None = None,
 ) -> tuple[SourceFiles, dict[str, TaskSplit]]:
     """What the sources hold, and each task's split; files are read for who each image is, none is decoded.
 
-    :param make: builds a source from its name in the recipe.
+    :param make: builds a source from its name in the recipe. :param earlier: as in `prepare`.
     :raises DataError: as the sources do; if the split is impossible.
     """
     files = list_files(experiment.recipe, make, folders)
-    return files, _split(experiment, files, split_file)
+    return files, _split(experiment, files, split_file, earlier)
 
 
 def list_files(recipe: Recipe, make: Callable[[str], Source], folders: Folders) -> SourceFiles:
@@ -174,15 +185,19 @@ def _wanted(recipe: Recipe) -> set[str]:
     return {source for spec in recipe.tasks.values() for source in (spec.source, *spec.evaluate_on.values())}
 
 
-def _split(experiment: Experiment, files: SourceFiles, split_file: Path | None) -> dict[str, TaskSplit]:
-    recipe = experiment.recipe
+def _split(
+    experiment: Experiment, files: SourceFiles, split_file: Path | None, earlier: SplitFile | None
+) -> dict[str, TaskSplit]:
+    recipe, select = experiment.recipe, experiment.recipe.train.select_by == "validation"
     tasks = {task.name: (task.spec, task.output) for task in experiment.tasks}
     if split_file is None and recipe.split is not None:
         split_file = Path(recipe.split)
     if split_file is not None:
         splits = read_split(split_file, tasks, files)
     else:
-        splits = split_tasks(tasks, files, recipe.seed, recipe.train.select_by == "validation")
+        splits = split_tasks(tasks, files, recipe.seed, select, recipe.test_fold)
+    if earlier is not None:
+        splits = without_earlier(splits, files, earlier, select)
     check_labels(splits, {name: output for name, (_, output) in tasks.items()}, files.examples)
     return splits
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
 from ssmtl.recipe.training import Optimizer, Schedule, Train
@@ -54,10 +54,14 @@ class SourceEntry(Component):
 class ImageSpec(RecipePart):
     """Images are resized to size × size.
 
+    :param fit: `stretch`: the aspect ratio is not kept; `pad`: it is, with black around the image, of which nothing is
+        known in masks.
+
     The model normalises them as (x − mean) / std, with one value per channel or one for all.
     """
 
     size: Annotated[int, Field(ge=16, le=8192)] = 64
+    fit: Literal["stretch", "pad"] = "stretch"
     channels: Literal[1, 3] = 1
     mean: list[float] = [0.5]
     std: list[PositiveFloat] = [0.25]
@@ -147,6 +151,9 @@ class Recipe(RecipePart):
     """A whole experiment.
 
     :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
+    :param folds: into how many the patients of each source that is trained on are divided; `ssmtl run` trains once for
+        each, with that fold as the test part. :param fold: one of them, from 1, by itself.
+    :param init: the folder of a finished run with whose weights training begins, where their names and shapes fit.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -154,6 +161,9 @@ class Recipe(RecipePart):
     image: ImageSpec = ImageSpec()
     sources: dict[str, SourceEntry]
     split: str | None = None
+    folds: Annotated[int, Field(ge=2, le=100)] | None = None
+    fold: PositiveInt | None = None
+    init: Annotated[str, Field(min_length=1)] | None = None
     plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
@@ -161,6 +171,28 @@ class Recipe(RecipePart):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     train: Train = Train()
+
+    @field_validator("folds")
+    @classmethod
+    def _folds(cls, folds: int | None, others: ValidationInfo) -> int | None:
+        if folds is not None and others.data.get("split") is not None:
+            raise ValueError("is given beside 'split'; expected one of them")
+        return folds
+
+    @field_validator("fold")
+    @classmethod
+    def _fold(cls, fold: int | None, others: ValidationInfo) -> int | None:
+        folds = others.data.get("folds")
+        if fold is not None and folds is None:
+            raise ValueError("should have 'folds' beside it")
+        if fold is not None and folds is not None and fold > folds:
+            raise ValueError(f"should be a number from 1 to {folds}")
+        return fold
+
+    @property
+    def test_fold(self) -> tuple[int, int] | None:
+        """Which fold is tested, from 1, of how many; of all of them, the first."""
+        return None if self.folds is None else (self.fold or 1, self.folds)
 
     @model_validator(mode="after")
     def _channels(self) -> "Recipe":
@@ -194,8 +226,12 @@ class Recipe(RecipePart):
             yield from ((f"tasks.{name}.{place}", kind, component) for place, kind, component in task.components())
 
     def content(self) -> dict[str, Any]:
-        """The recipe as plain data, with every default filled in."""
-        return self.model_dump(mode="json")
+        """The recipe as plain data, with every default filled in, but for keys that it once did not have."""
+        content = self.model_dump(mode="json")
+        if self.image.fit == "stretch":
+            del content["image"]["fit"]
+        added = ("init", "folds", "fold")
+        return {key: value for key, value in content.items() if key not in added or value is not None}
 
     def digest(self) -> str:
         """A hash of the resolved recipe."""

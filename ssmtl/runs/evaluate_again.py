@@ -23,6 +23,7 @@ from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
+from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.model.weights import load_weights
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.defaults import resolved
@@ -106,12 +107,13 @@ def evaluate_run(
             raise DataError(f"task '{task.name}': the source '{name}' has nothing to evaluate on{why}")
         with make(name).decoding():
             rows = _rows(recipe, request, ids, listed[name], progress)
+        check_metrics(task, f"the source '{name}'", rows)
         with attributed(experiment, f"in the evaluation on '{name}'"):
             counts = ImageCounts(task.output.kind)
             scores = score(task, shown_to(predict(experiment.model, task, rows, fabric.device), counts.add))
         tell_undefined(task.name, request.domain, scores, set())
         results.tasks.setdefault(task.name, {})[request.domain] = dict(scores.values)
-        results.counts.setdefault(task.name, {})[request.domain] = dict(counts.numbers)
+        results.counts.setdefault(task.name, {})[request.domain] = counts.with_known(rows, task.output)
         results.sources.setdefault(task.name, {})[request.domain] = name
     if not results.tasks:
         raise DataError(f"no task of the run has labels in {', '.join(wanted)}")
@@ -146,7 +148,8 @@ def _rows(recipe: Recipe, request: _Request, ids: Sequence[str], listed: Sequenc
         )
     structures = output.classes if output.kind == "masks" else ()
     skip = recipe.sources[request.source].on_error == "skip"
-    decoded = decode(examples, recipe.image.size, recipe.image.channels, structures, skip=skip, progress=progress)
+    image = recipe.image
+    decoded = decode(examples, image.size, image.channels, structures, fit=image.fit, skip=skip, progress=progress)
     kept = [name for name in ids if name not in decoded.skipped]
     return rows_of(request.source, kept, output, examples, decoded)
 

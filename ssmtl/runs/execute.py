@@ -32,6 +32,7 @@ from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Environment, Results
 from ssmtl.runs.folder import RunFolder, check_own
+from ssmtl.runs.initial import Initial
 from ssmtl.runs.launched import launched, rank
 from ssmtl.runs.lock import run_lock
 from ssmtl.runs.log import RunLog
@@ -61,6 +62,7 @@ class Job:
 
     :param resume: whether to resume the run in the folder, if there is one.
     :param force: resume even if the recipe differs in keys that may change.
+    :param initial: the weights that a new run begins with, if its recipe has `init`.
     :param observers: made in the process that reports, and closed there however the run ends.
     """
 
@@ -70,6 +72,7 @@ class Job:
     local_plugins: tuple[Path, ...] = ()
     observers: Callable[[], AbstractContextManager[list[object]]] = nobody
     command: tuple[str, ...] = ()
+    initial: Initial | None = None
     resume: bool = False
     force: bool = False
 
@@ -132,6 +135,9 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
         folder.results.unlink(missing_ok=True)
     else:
         files = data.files
+        if job.initial is not None:
+            job.initial.write(folder)
+            facts.initial = job.initial.facts()
         write_split_file(
             folder.split,
             data.splits,
@@ -140,6 +146,7 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
             files.identities,
             files.namespaces,
             files.people,
+            job.initial.split if job.initial else None,
         )
     write_model(folder.environment, facts)
     write_text(folder.recipe, yaml_file.dump(job.recipe.content()))

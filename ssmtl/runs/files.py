@@ -17,6 +17,7 @@ class Budget(FileModel):
     """How many images of a task training could use, and how. Unlabelled: 0 if no strategy asks for them.
 
     :param left_out: images in no part, since whom they show is in a validation or test part.
+    :param known: in how many labelled images a class or structure is known, if it is not known in all.
     """
 
     labeled: Count
@@ -25,6 +26,7 @@ class Budget(FileModel):
     val: Count
     left_out: Count = 0
     labeled_classes: dict[str, Count] = {}
+    known: dict[str, Count] = {}
 
 
 class MetricFacts(FileModel):
@@ -42,7 +44,8 @@ class MetricFacts(FileModel):
 class Results(FileModel):
     """results.json.
 
-    :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks.
+    :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks, and
+        `known_NAME` of a class or structure that is not known in all images.
     :param metrics: by task and metric. :param validation: by task and metric, of the selected weights.
     :param weights: by name, the SHA-256 of their file. :param excluded: by task and domain, how many images were not
         scored, since they or whom they show trained or selected the model.
@@ -111,6 +114,7 @@ class Environment(FileModel):
     :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
     :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
     :param given_plugins: classes and modules that a program handed over, such as a notebook.
+    :param initial: of `init`: the other run, the checksum of its weights, and what of them was taken.
     :param data_folder: absolute path that relative roots start from.
     :param resumed: the same facts for each time the run was resumed.
     """
@@ -128,4 +132,5 @@ class Environment(FileModel):
     command: list[str] = []
     data_folder: str = ""
     recipe_fixed: str = ""
+    initial: dict[str, Any] = {}
     resumed: list[dict[str, Any]] = []

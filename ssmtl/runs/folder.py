@@ -72,7 +72,7 @@ class RunFolder:
         return self.path / "nonfinite"
 
     def weights(self, which: str) -> Path:
-        """:param which: best or last."""
+        """:param which: best, last, or init: what it began with."""
         return self.path / "weights" / f"{which}.safetensors"
 
     def predictions_of(self, task: str, domain: str) -> Path:

@@ -14,6 +14,7 @@ from ssmtl.runs.callbacks import NonFiniteSteps, RunClock, Telling
 from ssmtl.runs.checkpointing import Checkpointing, resume_along
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.initial import load_initial
 from ssmtl.runs.observers import Observers
 from ssmtl.runs.results import final_results
 from ssmtl.runs.signals import StopRequest
@@ -32,6 +33,8 @@ def train_first(
 ) -> bool:  # fmt: skip
     """Train in the process that validates, saves and reports; False: stopped early, with the state saved."""
     recipe = experiment.recipe
+    if recipe.init is not None:
+        load_initial(folder, experiment.model)
     state, clock = make_train_state(fabric, experiment, data.tasks), RunClock()
     plan = plan_of(experiment, data.tasks)
     validation = Validation(folder, state, observers, TrainedBy.of(recipe, folder.read_split()))
@@ -55,5 +58,7 @@ def train_along(
     folder: RunFolder, fabric: "Fabric", experiment: Experiment, data: ExperimentData, stop: StopRequest
 ) -> None:
     """As `train_first`, in every other process."""
+    if experiment.recipe.init is not None:
+        load_initial(folder, experiment.model)
     state = make_train_state(fabric, experiment, data.tasks)
     fit(state, (NonFiniteSteps(folder, state),), stop.asked, resume_along(folder, state))

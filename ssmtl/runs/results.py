@@ -49,7 +49,7 @@ def final_results(
             scores = score(task, shown_to(predict(model, task, rows, device), kept.add, counts.add))
             tell_undefined(task.name, domain, scores, validation.told)
             results.tasks.setdefault(task.name, {})[domain] = dict(scores.values)
-            results.counts.setdefault(task.name, {})[domain] = dict(counts.numbers)
+            results.counts.setdefault(task.name, {})[domain] = counts.with_known(rows, task.output)
             results.metrics[task.name] = {
                 name: MetricFacts(higher_is_better=metric.higher_is_better, unit=metric.unit)
                 for name, metric in scores.metrics.items()
@@ -71,4 +71,5 @@ def _budget(task: Task, data: TaskData) -> Budget:
         val=len(data.val),
         left_out=sum(data.left_out.values()),
         labeled_classes=labeled_classes(task, data),
+        known=data.labeled.known(task.output),
     )

@@ -15,6 +15,7 @@ from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import data_digest
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import split_digest
+from ssmtl.errors import Problem, RecipeError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
 from ssmtl.recipe.defaults import resolved
@@ -141,7 +142,13 @@ class Maker:
             if not key.startswith("tasks.") or key.split(".")[1] in known
         ]
         text = RecipeText(self._read(system, sources, overrides, seed), f"system {system}")
-        return resolved(text.validated(), self.plugins)
+        recipe = text.validated()
+        if recipe.folds is not None and recipe.fold is None:
+            what = "a suite's systems have one test part each"
+            raise RecipeError([Problem(text.place("folds"), what, "leave it out, or set fold too")])
+        if recipe.init is not None:
+            raise RecipeError([Problem(text.place("init"), "a suite's systems all begin anew", "leave it out")])
+        return resolved(recipe, self.plugins)
 
     def _outputs(self, system: str, sources: str, recipe: Recipe) -> dict[str, Output]:
         if (system, sources) not in self.outputs:
@@ -162,13 +169,14 @@ class Maker:
         content = recipe.content()
         parts = {name: [task[key] for key in SPLIT_BY] for name, task in content["tasks"].items()}
         select = recipe.train.select_by == "validation"
-        key = f"{json.dumps([content['sources'], parts, content['split'], recipe.seed])} {outputs} {select}"
+        told = [content["sources"], parts, content["split"], recipe.seed, recipe.test_fold]
+        key = f"{json.dumps(told)} {outputs} {select}"
         if key not in self.splits:
             files = list_files(recipe, lambda name: self._listed(recipe, name), self.folders)
             tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
             if recipe.split is not None:
                 splits = read_split(Path(recipe.split), tasks, files)
             else:
-                splits = split_tasks(tasks, files, recipe.seed, select)
+                splits = split_tasks(tasks, files, recipe.seed, select, recipe.test_fold)
             self.splits[key] = split_digest(splits, recipe.seed), data_digest(fingerprints_of(recipe, files))
         return self.splits[key]

@@ -8,7 +8,7 @@ from ssmtl.suite.aggregate import FEW, Group, Summary, shared_seeds
 from ssmtl.suite.reference import Published, Reference
 from ssmtl.suite.results import SuiteResults
 
-PROPER = {name.lower(): name for name in ("AUROC", "Dice", "F1", "Hausdorff", "Jaccard", "SSIM")}
+PROPER = {name.lower(): name for name in ("AUROC", "Dice", "F1", "Hausdorff", "Jaccard", "MAE", "RMSE", "SSIM")}
 """Words of metrics' names that are not written in lower case."""
 
 

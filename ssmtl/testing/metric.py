@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.head import Output
-from ssmtl.contracts.metric import Metric, is_by_batches, wrong_facts, wrong_value
+from ssmtl.contracts.metric import Metric, is_by_batches, takes_unknown, wrong_facts, wrong_value
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, check_options, made, name_of
+from ssmtl.testing.unknown import check_metric_with_unknown
 
 ROWS, SIZE = 12, 16
 TOLERANCE = 1e-5
@@ -72,6 +73,8 @@ def _check(metric: Metric, output: Output, name: str) -> None:
         _assert_equal(
             parts, values, f"{name} says by_batches, and its values for two parts do not make up those for all"
         )
+    if takes_unknown(metric):
+        check_metric_with_unknown(metric, probabilities, targets, name)
     for constant in (0.0, 1.0):
         flat = metric(torch.full_like(probabilities, constant), torch.zeros_like(targets))
         assert set(flat) == set(values), f"{name} returns other names where nothing is predicted: {sorted(flat)}"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssmtl.builtins.pooled_linear import PooledLinear
+from ssmtl.builtins.pooled_numbers import PooledNumbers
 from ssmtl.contracts.backbone import Backbone, Pyramid
 from ssmtl.contracts.head import Head, Kind, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
@@ -67,4 +68,6 @@ def sample_head(kind: Kind, pyramid: Pyramid, classes: tuple[str, ...] | None = 
     """A small head of the kind; of three classes or one structure if `classes` does not say."""
     if kind == "masks":
         return SampleMasks(pyramid, classes or ("a",))
+    if kind == "numbers":
+        return PooledNumbers(pyramid, numbers=classes or ("a", "b"))
     return PooledLinear(pyramid, classes=classes or ("a", "b", "c"), multilabel=kind == "multilabel")

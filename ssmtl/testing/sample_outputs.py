@@ -95,7 +95,9 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
     """Of a task with so many images in each pool. :param images: by pool."""
     kind = output.kind
     pyramid = SampleBackbone().pyramid
-    counts = None if kind == "masks" else torch.full((len(output.classes),), images["labeled"])
+    classes = len(output.classes)
+    counts = None if kind in ("masks", "numbers") else torch.full((classes,), images["labeled"] // (classes + 1))
+    known = None if counts is None else torch.full_like(counts, images["labeled"])
 
     def network() -> nn.Module:
         head, backbone = sample_head(kind, pyramid, output.classes), SampleBackbone(plain=True)
@@ -110,4 +112,6 @@ def facts(output: Output, images: Mapping[str, int]) -> TaskFacts:
         100,
         lambda: sample_head(kind, pyramid, output.classes),
         network,
+        known,
+        (torch.zeros(classes), torch.full((classes,), 2.0)) if kind == "numbers" else None,
     )

@@ -13,7 +13,7 @@ from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.shapes import Images, Logits, Masks
 from ssmtl.contracts.view import View
 
-KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks")
+KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks", "numbers")
 
 OUTPUTS = (
     Output("multiclass", ("a", "b")),
@@ -22,6 +22,9 @@ OUTPUTS = (
     Output("multilabel", ("a", "b", "c")),
     Output("masks", ("a",)),
     Output("masks", ("a", "b")),
+    Output("masks", ("a", "b"), exclusive=True),
+    Output("numbers", ("a",)),
+    Output("numbers", ("a", "b")),
 )
 """The outputs that a strategy or a metric may meet."""
 
@@ -48,6 +51,8 @@ def targets(output: Output, rows: int, size: int = 32, seed: int = 0) -> Tensor:
     """Labels or masks, as a labelled view has them; every class occurs if there are as many rows."""
     if output.kind == "masks":
         return masks(rows, len(output.classes), size, seed)
+    if output.kind == "numbers":
+        return torch.randn(rows, len(output.classes), generator=generator(seed))
     classes = (torch.arange(rows) + seed) % len(output.classes)
     if output.kind == "multiclass":
         return classes

@@ -14,6 +14,7 @@ from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import changed, state_of
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
+from ssmtl.testing.unknown import check_strategy_with_unknown
 
 PROGRESS = (0.0, 0.5, 0.999)
 SIZE = 16
@@ -23,24 +24,35 @@ SATURATED = 60.0
 
 
 def check_strategy(make: Make, /, **options: Any) -> None:
-    """For every kind of output it accepts: views, `prepare`, the loss and its gradient, `diagnose`."""
+    """For every kind of output it accepts: views, `prepare`, the loss and its gradient, `diagnose`.
+
+    Its options may not suit each of them: it says so with a ValueError, and takes at least one.
+    """
     name = name_of(make)
     accepts: frozenset[str] = getattr(make, "accepts", frozenset())
     assert isinstance(accepts, frozenset), f"{name}.accepts is not a frozenset"
     assert accepts, f"{name}.accepts names no kind of output"
     assert accepts <= set(samples.KINDS), f"{name}.accepts names {set(accepts)}, the known kinds are {samples.KINDS}"
-    for output in (output for output in samples.OUTPUTS if output.kind in accepts):
+    exclusive = getattr(make, "takes_exclusive", False)
+    taken = 0
+    for output in (one for one in samples.OUTPUTS if one.kind in accepts and (exclusive or not one.exclusive)):
         for rows in ROWS:
-            strategy = made(make, options, output)
+            try:
+                strategy = made(make, options, output)
+            except ValueError:
+                continue
+            taken += 1
             assert isinstance(strategy, Strategy), f"{name} is not an ssmtl.Strategy"
             _check_views(strategy, name)
             what = f"{name} of {output.kind} {output.classes}, rows {rows}"
             strategy.begin(facts(output, {"labeled": 100, "unlabeled": 200}))
             _check(strategy.train(), output, rows, what)
+    assert taken, f"{name} takes no output with the options {options}"
 
 
 def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: str) -> None:
     batch = _batch(strategy, output, rows)
+    check_strategy_with_unknown(strategy, batch, samples.SamplePredictor(output), SIZE, name)
     prepared = _check_prepare(strategy, batch, samples.SamplePredictor(output), name)
     _check_prepare(strategy, batch, samples.SamplePredictor(output, scale=1000.0), name)
     outputs = {

@@ -50,12 +50,20 @@ def render(
         originals = upload(rows.images(chosen), device).float().div_(255)
         masked = task.output.kind == "masks"
         known = rows.target(chosen) if pool == "labeled" or not masked else None
-        masks = upload(_channels(known), device) if masked and known is not None else None
+        masks = _channels(known) if masked and known is not None else None
+        inside = rows.inside(chosen)
+        if inside is not None:
+            masks = inside.float() if masks is None else torch.cat([masks, inside], 1)
+        masks = None if masks is None else upload(masks, device)
         known = None if known is None else upload(known, device)
         for view in (view for view in task.views if view.pool == pool):
             samples[view] = places
             streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
             images[view], warped = task.augment[view.augment](originals, masks, streams[view])
+            if inside is not None:
+                assert warped is not None
+                images[view] = images[view] * (warped[:, -1:] > 0.5)
+                warped = warped[:, :-1]
             if pool == "unlabeled":
                 if known is not None:
                     truth[view] = known

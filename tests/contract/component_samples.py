@@ -23,9 +23,14 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
         {"classes": ["a", "b", "c"], "max_pool": False},
         {"classes": ["a"], "multilabel": True},
     ],
-    ("head", "multimix_decoder"): [{"classes": ["lung"]}, {"classes": ["a", "b"], "widths": [8, 6, 4, 4]}],
+    ("head", "multimix_decoder"): [
+        {"classes": ["lung"]},
+        {"classes": ["a", "b"], "widths": [8, 6, 4, 4], "exclusive": True},
+    ],
+    ("head", "pooled_numbers"): [{"numbers": ["age"]}, {"numbers": ["a", "b"], "max_pool": False}],
+    ("head", "ordinal_linear"): [{"classes": ["a", "b", "c"]}, {"classes": ["a", "b", "c", "d"], "max_pool": False}],
     ("head", "smp_decoder"): [
-        {"classes": ["a", "b"], "width": 4},
+        {"classes": ["a", "b"], "width": 4, "exclusive": True},
         {"classes": ["a"], "width": 4, "norm": "instancenorm"},
     ],
     ("bridge", "saliency"): [
@@ -35,7 +40,12 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("bridge", "grad_cam"): [{"guided_by": "diagnosis"}, {"guided_by": "diagnosis", "stride": 1}],
     ("bridge", "cross_stitch"): [{"partner": "diagnosis"}, {"partner": "diagnosis", "own": 0.5}],
     ("bridge", "anatomical_gate"): [{"guided_by": "lungs"}, {"guided_by": "lungs", "outside": 0.0}],
-    ("strategy", "cross_entropy"): [{}, {"label_smoothing": 0.1, "augment": "strong"}],
+    ("strategy", "cross_entropy"): [
+        {},
+        {"label_smoothing": 0.1, "augment": "strong"},
+        {"class_weights": "balanced", "focal": 2.0},
+        {"class_weights": [1.0, 3.0], "focal": 0.5},
+    ],
     ("strategy", "soft_dice"): [{}, {"over": "batch", "smooth": 0.5}],
     ("strategy", "fixmatch"): [{}, {"threshold": 0.0, "frozen": True, "teacher": "ema"}],
     ("strategy", "kl_consistency"): [{}, {"pairing": "foreground_rate"}],

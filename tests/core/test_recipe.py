@@ -203,8 +203,8 @@ def test_names_are_plain():
             "tasks.lungs.bridge: no level of stride 3; this backbone has strides 1, 2, 4, 8, 16",
         ),
         (
-            {"tasks__lungs__strategies__0__use": "cross_entropy"},
-            "tasks.lungs.strategies.0: 'cross_entropy' cannot learn from a head of kind masks (it learns "
+            {"tasks__lungs__strategies__0__use": "mixmatch"},
+            "tasks.lungs.strategies.0: 'mixmatch' cannot learn from a head of kind masks (it learns "
             "from multiclass, multilabel)",
         ),
         (

@@ -131,7 +131,7 @@ def test_the_page_says_what_was_done_and_what_the_numbers_mean(run: Path, page: 
         "One run is not evidence",
         "empty reference",
         "cuda:0",
-        "normal: 50, pneumonia: 50",
+        "50 normal, 50 pneumonia",
         results["recipe_hash"],
         results["data_fingerprint"],
     ):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ssmtl import Pyramid
+from ssmtl import Output, Pyramid
 from ssmtl.model.frozen_task import FrozenTask, TaskGuide
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.testing.sample_model import SampleBackbone, SampleMasks, sample_model
@@ -102,6 +102,8 @@ def test_features_of_a_task_that_the_bridge_does_not_name_are_refused():
 
 class Inside:
     """A guide that is sure of one mask."""
+
+    output = Output("masks", ("lung",))
 
     def __init__(self, logits):
         self.logits = logits

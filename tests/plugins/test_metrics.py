@@ -284,6 +284,13 @@ def test_a_missing_class_is_left_out_of_the_mean_and_named():
     assert found["auroc"].item() == pytest.approx((found["auroc_a"] + found["auroc_b"]).item() / 2)
 
 
+OF_NUMBERS = ("mae", "rmse")
+"""Tested in test_numbers.py."""
+
+OF_RANKS = ("quadratic_kappa", "rank_error")
+"""Tested in test_ordinal.py."""
+
+
 def test_perfect_predictions_get_the_best_values():
     predicted, _ = masks(3, rows=9, height=14, width=14)
     for name in OF_MASKS:
@@ -296,7 +303,7 @@ def test_perfect_predictions_get_the_best_values():
             warnings.simplefilter("error")
             for name in OF_LABELS:
                 assert all((found == 1).all() for found in METRICS[name](output)(perfect, targets).values())
-    assert {*OF_MASKS, *OF_LABELS, "empty_masks"} == set(METRICS)
+    assert {*OF_MASKS, *OF_LABELS, "empty_masks", *OF_RANKS, *OF_NUMBERS} == set(METRICS)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
@@ -305,12 +312,12 @@ def test_a_metric_refuses_unsuitable_outputs_and_options(name):
     with pytest.raises(ValueError, match=name):
         METRICS[name](wrong)
     assert check_options(METRICS[name], name, {}, "metrics") == []
-    if name != "auroc":
+    if name not in ("auroc", *OF_RANKS, *OF_NUMBERS):
         assert check_options(METRICS[name], name, {"threshold": 1.5}, "metrics")
         assert build(METRICS[name], name, {"threshold": 0.25}, ONE if wrong is BINARY else BINARY).threshold == 0.25
 
 
-@pytest.mark.parametrize("name", sorted(METRICS))
+@pytest.mark.parametrize("name", sorted(set(METRICS) - set(OF_NUMBERS)))
 def test_a_diverged_model_gets_no_score(name):
     output = BINARY if METRICS[name].accepts != {"masks"} else ONE
     shape = (4, 2) if output is BINARY else (4, 1, 16, 16)

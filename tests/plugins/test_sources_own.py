@@ -64,7 +64,8 @@ def test_manifest_of_several_columns(tmp_path):
         masks={"left_lung": "left", "right_lung": "right"},
         patient="who",
     )
-    assert [example.labels for example in found] == [{"effusion"}, frozenset(), None]
+    assert [example.labels for example in found] == [{"effusion"}, frozenset(), {"effusion"}]
+    assert [example.unknown for example in found] == [frozenset(), frozenset(), {"nodule"}]
     assert [sorted(example.masks or {}) for example in found] == [["left_lung", "right_lung"], ["left_lung"], []]
     assert [example.patient for example in found] == ["x", "x", "y"]
 

@@ -30,6 +30,7 @@ def draw_bland_altman(run: FinishedRun) -> Iterator[Drawing]:
             structure, item = names[place // len(items)], items[place % len(items)]
             reference = _columns(item, "foreground_reference")[:, place // len(items)].astype(float)
             predicted = _columns(item, "foreground_predicted")[:, place // len(items)].astype(float)
+            reference, predicted = reference[known := reference >= 0], predicted[known]
             _agreement(axis, predicted, reference)
             label(
                 axis,

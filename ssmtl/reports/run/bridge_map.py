@@ -50,7 +50,7 @@ def _maps(run: FinishedRun, item: StoredPredictions) -> Drawing:
             for reference, probability in zip(
                 item["sample_masks"][column], item["sample_probabilities"][column], strict=True
             ):
-                boundary(frame, (reference > 0).astype(float), REFERENCE, "solid")
+                boundary(frame, (reference == 1).astype(float), REFERENCE, "solid")
                 boundary(frame, np.asarray(probability, dtype=float), PREDICTED, "dashed")
         frames[-1][0].set_ylabel("masks", fontsize=SMALL)
         boundary_legend(figure)

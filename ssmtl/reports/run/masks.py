@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import SMALL, Drawing, pictures, plain
 from ssmtl.reports.run.finished_run import FinishedRun
@@ -42,13 +43,15 @@ def _overlays(run: FinishedRun, item: StoredPredictions) -> Drawing:
     figure, frames = pictures(rows, columns, images.shape[1] / images.shape[2], titled=rows, below=0.3)
     places = [frame for line in frames for frame in line]
     for frame, (image, structure) in zip(places, cells, strict=False):
-        reference = masks[image, structure] > 0
+        reference = masks[image, structure] == 1
         predicted = probabilities[image, structure] > THRESHOLD
         frame.imshow(images[image], cmap="gray", vmin=0, vmax=255)
         boundary(frame, reference.astype(float), REFERENCE, "solid")
         boundary(frame, probabilities[image, structure].astype(float), PREDICTED, "dashed")
         score = dice(reference, predicted)
         words = f"Dice {score:.3f}" if np.isfinite(score) else "both empty"
+        if (masks[image, structure] == UNKNOWN).all():
+            words = "reference not known"
         name = f"{plain(names[structure], 20)} · " if len(names) > 1 else ""
         frame.set_title(f"{plain(str(ids[image]), 24)}\n{name}{words}", fontsize=SMALL, linespacing=1.15)
     boundary_legend(figure)

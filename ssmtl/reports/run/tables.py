@@ -10,6 +10,7 @@ from ssmtl.reports.domains import FIRST_DOMAINS, in_order
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import NOT_DEFINED, UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.layout import head_of
+from ssmtl.wording import class_counts
 
 
 def metrics(run: FinishedRun) -> Iterator[PageTable]:
@@ -71,7 +72,7 @@ def budgets(run: FinishedRun) -> PageTable:
     """How many images of each task were available to training, and for what."""
     rows = []
     for task, budget in run.results.budgets.items() if run.results else ():
-        named = ", ".join(f"{name}: {whole(count).text}" for name, count in budget.labeled_classes.items())
+        named = class_counts(budget.labeled_classes, budget.known)
         sizes = (whole(budget.labeled), whole(budget.unlabeled), whole(budget.val))
         rows.append([TableCell(task), *sizes, TableCell(named or UNDEFINED)])
     budgets = run.results.budgets if run.results else {}

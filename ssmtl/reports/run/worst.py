@@ -31,20 +31,32 @@ def worst_tables(run: FinishedRun) -> Iterator[PageTable]:
             patient = str(item["patients"][place]) if "patients" in item else UNDEFINED
             named = [TableCell(str(item["ids"][place])), TableCell(patient)]
             if "worst_masks" in item:
-                areas = [item[name][place].sum() for name in ("foreground_reference", "foreground_predicted")]
+                areas = [
+                    np.maximum(item[name][place], 0).sum() for name in ("foreground_reference", "foreground_predicted")
+                ]
                 rows.append([*named, decimal(1 - severity), *(whole(int(area)) for area in areas)])
             else:
                 true, predicted, probability = decision(run, item, int(place))
-                rows.append([*named, TableCell(true), TableCell(predicted), probability, decimal(severity)])
+                sure = [] if "numbers" in item else [probability]
+                rows.append([*named, TableCell(true), TableCell(predicted), *sure, decimal(severity)])
         yield PageTable(f"Worst cases: {item.task}, {item.domain}", _columns(item), rows, _note(item))
 
 
 def decision(run: FinishedRun, item: StoredPredictions, place: int) -> tuple[str, str, TableCell]:
     """The true and the predicted classes of an image; the probability of the true class, undefined for several."""
+    if "numbers" in item:
+        names = run.class_names(item.task, item["numbers"].shape[1])
+        true, guessed = (
+            ", ".join(f"{name} {value:.4g}" for name, value in zip(names, item[key][place], strict=True))
+            for key in ("true_numbers", "numbers")
+        )
+        return true, guessed, decimal(None)
     probabilities, target = item["probabilities"][place], item["targets"][place]
     names = run.class_names(item.task, len(probabilities))
     if is_multilabel(item):
-        true = ", ".join(name for name, known in zip(names, target, strict=True) if known == 1)
+        true = ", ".join(
+            name if known == 1 else f"{name}?" for name, known in zip(names, target, strict=True) if known != 0
+        )
         guessed = ", ".join(name for name, one in zip(names, probabilities, strict=True) if one > THRESHOLD)
         return true or "none", guessed or "none", decimal(None)
     return names[int(target)], names[int(probabilities.argmax())], decimal(probabilities[int(target)])
@@ -57,6 +69,8 @@ def _items(run: FinishedRun) -> Iterator[StoredPredictions]:
 def _columns(item: StoredPredictions) -> list[str]:
     if "worst_masks" in item:
         return ["image", "patient", "Dice", "reference (pixels)", "prediction (pixels)"]
+    if "numbers" in item:
+        return ["image", "patient", "true", "predicted", "mean absolute error"]
     loss = "mean cross-entropy" if is_multilabel(item) else "cross-entropy"
     return ["image", "patient", "true", "predicted", "probability of the true class", loss]
 
@@ -65,8 +79,11 @@ def _note(item: StoredPredictions) -> str:
     shown = f"The {len(item['worst_places'])} test images with the "
     if "worst_masks" in item:
         return f"{shown}lowest Dice (the mean over structures; 1 if both masks are empty)."
+    if "numbers" in item:
+        return f"{shown}largest absolute error (the mean over known numbers)."
     if is_multilabel(item):
-        return f"{shown}highest binary cross-entropy (the mean over labels); predicted: above {THRESHOLD}."
+        loss = "binary cross-entropy (the mean over known labels)"
+        return f"{shown}highest {loss}; predicted: above {THRESHOLD}; a label with a question mark is not known."
     return f"{shown}highest cross-entropy, the negative logarithm of the probability of the true class."
 
 
@@ -85,11 +102,12 @@ def _labels(run: FinishedRun, item: StoredPredictions) -> Drawing:
     drawing, frames = _frames(item, 0.05)
     for frame, place in zip(frames, item["worst_places"], strict=False):
         true, predicted, _ = decision(run, item, int(place))
-        sure = float(item["probabilities"][place].max())
-        words = f"{plain(true, 14)} → {plain(predicted, 14)}" + ("" if is_multilabel(item) else f", {sure:.2f}")
+        one = "numbers" not in item and not is_multilabel(item)
+        sure = f", {float(item['probabilities'][place].max()):.2f}" if one else ""
+        words = f"{plain(true, 14)} → {plain(predicted, 14)}{sure}"
         _title(frame, str(item["ids"][place]), words)
-    several = is_multilabel(item)
-    said = "true labels → predicted ones" if several else "true class → predicted class, and its probability"
+    several = "numbers" in item or is_multilabel(item)
+    said = "true → predicted" if several else "true class → predicted class, and its probability"
     return Drawing(drawing.name, f"{drawing.caption} Over each image: {said}.", drawing.figure)
 
 
@@ -99,7 +117,7 @@ def _masks(item: StoredPredictions) -> Drawing:
         for reference, probability in zip(
             item["worst_masks"][number], item["worst_probabilities"][number], strict=True
         ):
-            boundary(frame, (reference > 0).astype(float), REFERENCE, "solid")
+            boundary(frame, (reference == 1).astype(float), REFERENCE, "solid")
             boundary(frame, np.asarray(probability, dtype=float), PREDICTED, "dashed")
         _title(frame, str(item["ids"][place]), f"Dice {1 - item['worst_severities'][number]:.3f}")
     boundary_legend(drawing.figure)

@@ -85,7 +85,7 @@ def _sheet(
 
 
 def _picture(frame: Axes, item: StoredPredictions, image: int, filled: bool) -> None:
-    reference, probability = item["sample_masks"][image, 0] > 0, item["sample_probabilities"][image, 0].astype(float)
+    reference, probability = item["sample_masks"][image, 0] == 1, item["sample_probabilities"][image, 0].astype(float)
     if filled:
         frame.imshow(probability > THRESHOLD, cmap="gray", vmin=0, vmax=1)
     else:

@@ -1,0 +1,54 @@
+"""A recipe with `folds`: a run for each, and one page."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ssmtl.api.run_place import folder_of, reserved
+from ssmtl.api.trained import TrainedFolds, TrainedRun
+from ssmtl.api.watcher import Watcher
+from ssmtl.errors import RunError
+from ssmtl.json_file import write_model
+from ssmtl.recipe.models import Recipe
+from ssmtl.reports.folds import RECORD, FoldsRecord, fold_folder, write_folds_report
+from ssmtl.runs.launched import launched
+from ssmtl.runs.signals import StoppedError
+
+
+def run_folds(
+    recipe: Recipe, out: Path | None, resume: str | None, shown: Watcher, one: Callable[[int, Path], TrainedRun]
+) -> TrainedFolds:
+    """Train each fold, and write the page of them all.
+
+    :param one: trains a fold, from 1, in a folder.
+    :raises RunError: if the folder holds a run or folds, and is not to be resumed.
+    """
+    if launched(recipe.train):
+        raise RunError("torchrun and Slurm start one fold at a time: give each its --set fold=NUMBER and --out")
+    if resume is not None and (resume != "auto" or out is None):
+        raise RunError("folds are resumed with --resume auto and --out, the folder of all folds")
+    folder, new = folder_of(recipe, out, False)
+    folder.check_free()
+    if resume is None and (folder.path / RECORD).exists():
+        raise RunError(
+            f"{folder.path} already holds folds; go on with them with --resume auto, give another --out, or remove it"
+        )
+    with reserved(folder, new) as place:
+        return _all(recipe, place.path, shown, one)
+
+
+def _all(recipe: Recipe, folder: Path, shown: Watcher, one: Callable[[int, Path], TrainedRun]) -> TrainedFolds:
+    assert recipe.folds is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    write_model(folder / RECORD, FoldsRecord(name=recipe.name, seed=recipe.seed, folds=recipe.folds))
+    runs = []
+    for number in range(1, recipe.folds + 1):
+        shown.fold_begins(number, recipe.folds)
+        try:
+            runs.append(one(number, fold_folder(folder, number).path))
+        except StoppedError as error:
+            raise StoppedError(
+                f"{error}; all folds go on with the same command and --out {folder} --resume auto"
+            ) from error
+    done = TrainedFolds(folder, tuple(runs), write_folds_report(folder))
+    shown.folds_ended(recipe.name, [run.results for run in runs])
+    return done
