@@ -36,7 +36,7 @@ _HOME = {
     "errors": ("DataError", "SsmtlError"),
     "evaluation.pseudo_labels": ("pseudo_label_quality",),
     "inference.model": ("Model",),
-    "inference.prediction": ("LabelPrediction", "MaskPrediction", "Prediction"),
+    "inference.prediction": ("LabelPrediction", "MaskPrediction", "NumberPrediction", "Prediction"),
     "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
     "model.input_gradient": ("input_gradient",),
     "regular_file": ("open_file",),
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from ssmtl.evaluation.pseudo_labels import pseudo_label_quality
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
     from ssmtl.inference.model import Model
-    from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, Prediction
+    from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, NumberPrediction, Prediction
     from ssmtl.model.input_gradient import input_gradient
     from ssmtl.regular_file import open_file
 
@@ -101,6 +101,7 @@ __all__ = [
     "Masks",
     "Metric",
     "Model",
+    "NumberPrediction",
     "Output",
     "Outputs",
     "Pixels",

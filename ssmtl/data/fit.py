@@ -32,7 +32,7 @@ class Fit:
     def forward(self, image: Float, kind: Image.Resampling, fill: float = 0.0) -> Float:
         """(height, width) to (size, size). :param fill: around the image."""
         rows, columns = self.window(*image.shape)
-        inner = _resized(image, rows.stop - rows.start, columns.stop - columns.start, kind)
+        inner = resized(image, rows.stop - rows.start, columns.stop - columns.start, kind)
         if inner.shape == (self.size, self.size):
             return inner
         square = np.full((self.size, self.size), fill, np.float32)
@@ -45,10 +45,11 @@ class Fit:
         What lies around the image is left out. At the image's own size nothing is changed.
         """
         rows, columns = self.window(height, width)
-        return _resized(values[rows, columns], height, width, kind)
+        return resized(values[rows, columns], height, width, kind)
 
 
-def _resized(image: Float, height: int, width: int, kind: Image.Resampling) -> Float:
+def resized(image: Float, height: int, width: int, kind: Image.Resampling = Image.Resampling.BILINEAR) -> Float:
+    """Both cover the same field of view from edge to edge, so that pixel centres stay where they were."""
     if image.shape == (height, width):
         return image
     return np.asarray(Image.fromarray(np.ascontiguousarray(image, np.float32)).resize((width, height), kind))

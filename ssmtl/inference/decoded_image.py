@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmtl.contracts.source import Pixels
+from ssmtl.data.fit import Fit
 from ssmtl.data.header import Spacing, header_of
 from ssmtl.data.images import ImageFile, grey_uint8
 from ssmtl.errors import DataError
@@ -37,13 +38,17 @@ class ArrayImage:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """:param levels: (channels, size, size) uint8, what the network sees. :param size: (height, width) before."""
+    """:param levels: (channels, size, size) uint8, what the network sees. :param size: (height, width) before.
+
+    :param fit: how the one became the other.
+    """
 
     name: str
     pixels: Pixels
     levels: NDArray[np.uint8]
     size: tuple[int, int]
     spacing: Spacing | None
+    fit: Fit
 
     def seed(self) -> str:
         """Equal for equal content, whatever it is called."""
@@ -58,16 +63,16 @@ class Unreadable:
     reason: str
 
 
-def decoded(name: str, pixels: Pixels, size: int, channels: int) -> DecodedImage | Unreadable:
+def decoded(name: str, pixels: Pixels, fit: Fit, channels: int) -> DecodedImage | Unreadable:
     """The picture, or why there is none: it cannot be read, or has several frames."""
     try:
-        levels, original = grey_uint8(pixels, size, channels)
+        levels, original = grey_uint8(pixels, fit.size, channels, fit.how)
         header = header_of(pixels)
         if header.frames != 1:
             raise DataError(f"{pixels.name}: it has {header.frames} frames, expected one; save those that count alone")
     except DataError as error:
         return Unreadable(name, str(error))
-    return DecodedImage(name, pixels, levels, (original.height, original.width), header.spacing)
+    return DecodedImage(name, pixels, levels, (original.height, original.width), header.spacing, fit)
 
 
 def named(images: Image | Sequence[Image] | Iterable[Image]) -> Iterator[tuple[str, Pixels]]:

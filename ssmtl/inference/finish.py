@@ -10,21 +10,24 @@ from torch import Tensor
 from ssmtl.contracts.head import Output
 from ssmtl.inference.decision import USUAL, Thresholds, decision
 from ssmtl.inference.decoded_image import DecodedImage
-from ssmtl.inference.geometry import in_original
 from ssmtl.inference.passes import RawPrediction
-from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, Prediction
+from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, NumberPrediction, Prediction
 
 
 def finished(
     picture: DecodedImage, raw: RawPrediction, outputs: Mapping[str, Output], thresholds: Thresholds
 ) -> Prediction:
     """Masks are cut at their threshold after they are resized, where the boundary is finest."""
-    labels, masks = {}, {}
+    labels, numbers, masks = {}, {}, {}
     for task, output in outputs.items():
         own = thresholds.get(task, {})
         samples = raw.samples.get(task, ())
         if output.kind == "masks":
             masks[task] = _masks(picture, raw.probabilities[task], output, own, samples)
+        elif output.kind == "numbers":
+            values = dict(zip(output.classes, raw.probabilities[task].tolist(), strict=True))
+            maps = _maps(picture, output, raw.saliency.get(task))
+            numbers[task] = NumberPrediction(values, _spread(output, samples), maps)
         else:
             probabilities = dict(zip(output.classes, raw.probabilities[task].tolist(), strict=True))
             labels[task] = LabelPrediction(
@@ -33,7 +36,7 @@ def finished(
                 _spread(output, samples),
                 _maps(picture, output, raw.saliency.get(task)),
             )
-    return Prediction(picture.name, picture.size, picture.spacing, labels, masks)
+    return Prediction(picture.name, picture.size, picture.spacing, labels, masks, numbers)
 
 
 def _masks(
@@ -41,7 +44,7 @@ def _masks(
 ) -> MaskPrediction:
     small = dict(zip(output.classes, values.numpy(), strict=True))
     cut = {name: thresholds.get(name, USUAL) for name in output.classes}
-    masks = {name: in_original(one, picture.size) > cut[name] for name, one in small.items()}
+    masks = {name: picture.fit.back(one, *picture.size) > cut[name] for name, one in small.items()}
     pixels = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     area = picture.spacing.rows * picture.spacing.columns if picture.spacing else None
     return MaskPrediction(
@@ -73,4 +76,4 @@ def _spread(output: Output, samples: Sequence[Tensor]) -> dict[str, float]:
 def _maps(picture: DecodedImage, output: Output, maps: Tensor | None) -> "dict[str, np.ndarray]":
     if maps is None:
         return {}
-    return {name: in_original(one, picture.size) for name, one in zip(output.classes, maps.numpy(), strict=True)}
+    return {name: picture.fit.back(one, *picture.size) for name, one in zip(output.classes, maps.numpy(), strict=True)}

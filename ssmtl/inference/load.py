@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from ssmtl.contracts.head import Output
+from ssmtl.data.fit import Fit
 from ssmtl.errors import RunError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
@@ -47,8 +48,8 @@ def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best
     return Model(
         network,
         tasks,
-        first.recipe.image.size,
-        first.recipe.image.channels,
+        Fit(image.size, image.fit),
+        image.channels,
         place,
         tuple(run.path.name for run in runs),
         tuple(checksum(run.weights(weights)) for run in runs),
@@ -91,7 +92,7 @@ def check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experi
         if output != after[task]:
             classes = f"{', '.join(output.classes)} ({output.kind}) and {', '.join(after[task].classes)}"
             raise RunError(f"{said}the classes of the task '{task}' are {classes} ({after[task].kind})")
-    for what in ("size", "channels"):
+    for what in ("size", "channels", "fit"):
         values = getattr(one.recipe.image, what), getattr(other.recipe.image, what)
         if values[0] != values[1]:
             raise RunError(f"{said}image.{what} is {values[0]} and {values[1]}")

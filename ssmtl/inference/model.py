@@ -8,6 +8,7 @@ import torch
 
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.source import Pixels
+from ssmtl.data.fit import Fit
 from ssmtl.errors import DataError
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -30,14 +31,14 @@ class Model:
     :param module: images in [0, 1], float32 (rows, channels, size, size), to a dict of probabilities by task: (rows,
         classes) or (rows, structures, size, size). In evaluation mode, on `device`.
     :param tasks: by name, what each one says: its kind, and its classes or structures.
-    :param size, channels: of the images that the network sees, in pixels.
+    :param fit: how images become the squares that the network sees. :param channels: of these.
     :param names: of the runs. :param weights: SHA-256 of the weights of each.
     :param thresholds: by task and class, where they are not one half. :param experiments: what the runs were.
     """
 
     module: Network = field(repr=False)
     tasks: Mapping[str, Output]
-    size: int
+    fit: Fit
     channels: int
     device: torch.device
     names: tuple[str, ...]
@@ -104,7 +105,7 @@ class Model:
 
     def decoded(self, image: tuple[str, Pixels]) -> DecodedImage | Unreadable:
         """An image as the network sees it. :param image: name and pixels."""
-        return decoded(*image, self.size, self.channels)
+        return decoded(*image, self.fit, self.channels)
 
     def raw(self, network: Network, images: Sequence[DecodedImage], options: Options) -> list[RawPrediction]:
         """What the network says of some images, or which of its components failed. :param network: it, or its copy."""

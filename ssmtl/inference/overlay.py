@@ -9,8 +9,8 @@ from PIL import Image
 from scipy import ndimage
 
 from ssmtl.contracts.source import Pixels
+from ssmtl.data.fit import resized
 from ssmtl.data.images import opened, to_grey
-from ssmtl.inference.geometry import in_original
 from ssmtl.inference.prediction import Prediction
 
 COLOURS = ((255, 122, 26), (43, 217, 166), (86, 180, 233), (240, 228, 66))
@@ -33,10 +33,10 @@ def overlay(one: Prediction, pixels: Pixels) -> bytes:
     longer = max(grey.shape)
     scale = min(max(longer, SHORTEST), LONGEST) / longer
     size = max(1, round(grey.shape[0] * scale)), max(1, round(grey.shape[1] * scale))
-    shown = np.repeat(in_original(grey, size)[..., None] * 255, 3, axis=2)
+    shown = np.repeat(resized(grey, *size)[..., None] * 255, 3, axis=2)
     heat = _saliency(one)
     if heat is not None:
-        share = (in_original(heat, size) * STRONGEST)[..., None]
+        share = (resized(heat, *size) * STRONGEST)[..., None]
         shown = shown * (1 - share) + np.array(WARM) * share
     structures = [mask for task in one.masks.values() for mask in task.masks.values()]
     for number, mask in enumerate(structures):
@@ -68,6 +68,6 @@ def _most_probable(probabilities: Mapping[str, float]) -> str:
 
 def _boundary(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Two pixels wide, inside the mask."""
-    shown = in_original(mask.astype(np.float32), size) > 0.5
+    shown = resized(mask.astype(np.float32), *size) > 0.5
     inner: NDArray[np.bool_] = ndimage.binary_erosion(shown, iterations=2)
     return shown & ~inner

@@ -47,11 +47,25 @@ class MaskPrediction:
 
 
 @dataclass(frozen=True)
+class NumberPrediction:
+    """Of a task that estimates numbers.
+
+    :param values: by name, in the units of the table that the run learned from.
+    :param disagreement: by name, the standard deviation over the runs and draws; empty if there is one alone.
+    :param saliency: by name, as of `LabelPrediction`.
+    """
+
+    values: Mapping[str, float]
+    disagreement: Mapping[str, float] = field(default_factory=dict)
+    saliency: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Of one image.
 
     :param name: its path, or its number among the arrays. :param size: (height, width) as it is shown: EXIF applied.
-    :param spacing: in millimetres, if the file says so. :param labels, masks: by task.
+    :param spacing: in millimetres, if the file says so. :param labels, masks, numbers: by task.
     """
 
     name: str
@@ -59,3 +73,4 @@ class Prediction:
     spacing: Spacing | None
     labels: Mapping[str, LabelPrediction]
     masks: Mapping[str, MaskPrediction]
+    numbers: Mapping[str, NumberPrediction] = field(default_factory=dict)

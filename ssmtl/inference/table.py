@@ -30,7 +30,8 @@ def columns_of(tasks: Mapping[str, Output], several: bool) -> dict[str, type]:
     columns = dict(FIRST)
     for task, output in tasks.items():
         if output.kind != "masks":
-            columns[decision_column(task)] = str
+            if output.kind != "numbers":
+                columns[decision_column(task)] = str
             columns |= {f"{task}.{name}": float for name in output.classes}
         else:
             for name in output.classes:
@@ -50,6 +51,9 @@ def cells_of(one: Prediction, masks: Mapping[tuple[str, str], str]) -> dict[str,
         cells[decision_column(task)] = labels.decision
         cells |= {f"{task}.{name}": value for name, value in labels.probabilities.items()}
         cells |= {f"{task}.{name}.disagreement": value for name, value in labels.disagreement.items()}
+    for task, numbers in one.numbers.items():
+        cells |= {f"{task}.{name}": value for name, value in numbers.values.items()}
+        cells |= {f"{task}.{name}.disagreement": value for name, value in numbers.disagreement.items()}
     for task, found in one.masks.items():
         for name, count in found.pixels.items():
             cells[f"{task}.{name}.pixels"] = count

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from ssmtl.inference.geometry import in_original
+from ssmtl.data.fit import Fit
 
 
 def small(mask, size):
@@ -22,7 +22,7 @@ def test_a_mask_goes_there_and_back(size, tall, wide, data):
         top, left = (data.draw(st.integers(0, size - 4)) for _ in range(2))
         mask[top : top + 4, left : left + 4] = True
     shape = size * tall, size * wide
-    large = in_original(mask.astype(np.float32), shape) > 0.5
+    large = Fit(size).back(mask.astype(np.float32), *shape) > 0.5
     assert large.shape == shape
     corners = ndimage.binary_erosion(mask) | ~ndimage.binary_dilation(mask)
     back = small(large, size)
@@ -36,7 +36,7 @@ def test_enlarging_is_bilinear_between_pixel_centres(size, tall, wide, seed):
     shape = size * tall + tall // 2, size * wide + 1
     y, x = ((np.arange(length) + 0.5) * size / length - 0.5 for length in shape)
     expected = ndimage.map_coordinates(values, np.meshgrid(y, x, indexing="ij"), order=1, mode="nearest")
-    np.testing.assert_allclose(in_original(values, shape), expected, atol=2e-6)
+    np.testing.assert_allclose(Fit(size).back(values, *shape), expected, atol=2e-6)
 
 
 @settings(max_examples=30)
@@ -46,7 +46,7 @@ def test_a_disk_stays_where_it_was(height, width, row, column):
     y, x = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
     disk = (y[:, None] - row) ** 2 + (x[None] - column) ** 2 < 0.09
     square = np.asarray(Image.fromarray(disk.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR))
-    back = in_original(square, (height, width)) > 0.5
+    back = Fit(size).back(square, height, width) > 0.5
     centre, before = np.array(ndimage.center_of_mass(back)), np.array(ndimage.center_of_mass(disk))
     assert np.abs(centre - before).max() < 0.5
     assert 2 * (back & disk).sum() / (back.sum() + disk.sum()) > 0.95

@@ -91,7 +91,7 @@ def test_kappa_of_one_class_is_not_defined():
 
 
 def test_the_documents_task_learns(tmp_path, monkeypatch):
-    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder: folder / "report.html")
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder, **_: folder / "report.html")
     own_images(tmp_path)
     recipe = block("docs/recipes.md", "yaml", "### Classes in an order")
     (tmp_path / "grades.yaml").write_text(recipe.replace("[none, mild, severe]", "[normal, pneumonia]"))

@@ -132,7 +132,7 @@ def test_the_documents_recipe_is_right(tmp_path):
 
 
 def test_a_run_is_evaluated_without_the_file(tmp_path, state, monkeypatch):
-    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder: folder / "report.html")
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder, **_: folder / "report.html")
     path = write(tmp_path / "w.pth", state, "plain")
     code, _, err = call("run", "enc", "--out", tmp_path / "run", *settings(
         f"backbone={{use: timm, model: test_resnet, weights: {path}}}", "image.size=32", "train.device=cpu",

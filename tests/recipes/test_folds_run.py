@@ -13,7 +13,7 @@ LABELS, HEAD = "label: finding", "classes: [normal, sick]"
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
     """Drawing each run's figures takes longer than training."""
-    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder: folder / "report.html")
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder, **_: folder / "report.html")
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def run(ssmtl, folder, name, *settings, seed=0):
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
     """Drawing takes longer than training."""
-    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder: folder / "report.html")
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder, **_: folder / "report.html")
 
 
 def flip(path):

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
     """Drawing takes longer than training."""
-    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder: folder / "report.html")
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder, **_: folder / "report.html")
 
 
 def test_a_run_learns_exclusive_structures_and_weighted_classes(folder, ssmtl):
