@@ -1,0 +1,54 @@
+"""A run on images that keep their aspect ratio, with a task that estimates a number."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from trained_run import SETTINGS, SIZE, chest, sources, write_images
+
+import ssmtl
+from ssmtl.recipe import yaml_file
+from ssmtl.registry.plugins import load_plugins
+
+AGE = "tasks.age={source: own, labeled: all, batch: 4, evaluate_on: {in_domain: own}, metrics: [mae], "
+AGE += "head: {use: pooled_numbers, numbers: [age]}, augment: {weak: {use: identity}}, strategies: [{use: mse}]}"
+
+
+@pytest.fixture(scope="module")
+def padded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("padded")
+    data = write_images(folder / "own")
+    rows = list(csv.reader((data / "manifest.csv").open()))
+    with (data / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*row, str(30 + at) if at else "age"] for at, row in enumerate(rows)])
+    own = sources(data)
+    entry = {**own["own"], "numbers": ["age"]}
+    recipe = yaml_file.read_mapping(load_plugins()["recipe"]["multimix"].make)
+    settings = (*SETTINGS, "image.fit=pad", AGE)
+    done = ssmtl.run(recipe, sources={**own, "own": entry}, overrides=settings, out=folder / "run")
+    return ssmtl.load(done.path, device="cpu")
+
+
+def test_masks_are_cut_out_of_the_square_that_the_network_saw(padded):
+    grey = chest(7, (80, 40))[0]
+    found = padded.predict(grey)[0]
+    half = np.asarray(Image.fromarray(grey.astype(np.float32)).resize((16, 32), Image.Resampling.BILINEAR))
+    square = np.zeros((SIZE, SIZE), np.float32)
+    square[:, 8:24] = np.rint(half) / 255
+    seen = padded.module(torch.from_numpy(square)[None, None])["lungs"][0, 0].numpy()
+    large = Image.fromarray(np.ascontiguousarray(seen[:, 8:24])).resize((40, 80), Image.Resampling.BILINEAR)
+    mask = found.masks["lungs"].masks["lung"]
+    assert mask.shape == (80, 40)
+    assert (mask != (np.asarray(large) > 0.5)).mean() < 0.01
+
+
+def test_numbers_have_a_name_and_no_decision(padded, tmp_path):
+    grey = chest(8, (48, 40))[0]
+    found = padded.predict(grey, saliency=True)[0]
+    assert set(found.numbers["age"].values) == {"age"}
+    assert found.numbers["age"].saliency["age"].shape == (48, 40)
+    assert set(found.labels) == {"diagnosis"}
+    network = padded.module(torch.zeros(1, 1, SIZE, SIZE))["age"]
+    assert network.shape == (1, 1)
