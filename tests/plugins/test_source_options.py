@@ -33,6 +33,7 @@ VALUES = {
         "image": "path",
         "label": "class",
         "labels": ["a", "b"],
+        "numbers": ["age"],
         "mask": "lung",
         "masks": {"lung": "lung_path"},
         "patient": "who",
