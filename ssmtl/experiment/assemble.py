@@ -45,6 +45,9 @@ ATTRIBUTES = {
 }
 """By kind, what a component says about itself."""
 
+SETS = ("reads", "learns_from", "accepts", "views")
+"""Of these, what must be a frozenset."""
+
 
 def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
@@ -77,6 +80,18 @@ def _positional(make: Callable[..., Any]) -> int:
     """How many arguments a backbone takes from the engine: the image's channels, and its size if it depends on it."""
     kinds = [parameter.kind for parameter in inspect.signature(make).parameters.values()]
     return max(1, kinds.count(inspect.Parameter.POSITIONAL_ONLY))
+
+
+def _wrong(kind: str, built: Any) -> list[str]:
+    """What a component says about itself and may not."""
+    if kind == "metric":
+        return wrong_facts(built)
+    sets = {name: getattr(built, name) for name in SETS if hasattr(built, name)}
+    wrong = [f"{name} is {one!r}, expected a frozenset" for name, one in sets.items() if not isinstance(one, frozenset)]
+    decay = getattr(built, "teacher_decay", None)
+    if decay is not None and not (isinstance(decay, int | float) and 0 < decay < 1):
+        wrong.append(f"teacher_decay is {decay!r}, expected a number > 0 and < 1, or None")
+    return wrong
 
 
 class _Assembly:
@@ -120,7 +135,7 @@ class _Assembly:
                     options = {**options, "pretrained": False}
                 built = build(entry.make, component.use, options, *engine)
                 lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
-                wrong = wrong_facts(built) if kind == "metric" and not lacking else []
+                wrong = [] if lacking else _wrong(kind, built)
             except FAILURES as error:
                 self.problems.append(Problem(where, said(error), place(error, entry.make, entry.origin)))
                 return None
