@@ -9,7 +9,7 @@ from ssmtl import View, testing
 from ssmtl.builtins.cross_entropy import CrossEntropy
 from ssmtl.builtins.fixed import Fixed
 from ssmtl.builtins.pooled_linear import PooledLinear
-from ssmtl.errors import RecipeError, SsmtlError
+from ssmtl.errors import DataError, RecipeError, SsmtlError
 from ssmtl.experiment.plan import plan_of
 from ssmtl_bridges.anatomical_gate import AnatomicalGate
 from ssmtl_torchjd.aggregated import Aggregated
@@ -116,3 +116,8 @@ def test_buffers_that_change_their_shape_cannot_be_resumed():
 
     with pytest.raises(AssertionError, match=r"after_step turns the shapes .*make them in begin"):
         testing.check_strategy(Growing)
+
+
+def test_a_strategy_that_asks_for_unlabelled_images_where_there_are_none():
+    with pytest.raises(DataError, match="task 'diagnosis': its strategies ask for unlabelled images; there is none"):
+        prepared_of("tasks.diagnosis.labeled=all", "tasks.diagnosis.unlabeled_includes_labeled=false")
