@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from ssmtl.contracts.shapes import Features, Images
 
@@ -31,6 +31,14 @@ class Pyramid:
                 f"no level of stride {stride}; this backbone has strides {', '.join(map(str, self.strides))}"
             )
         return self.strides.index(stride)
+
+    def check(self, features: Features) -> None:
+        """:raises ValueError: if these are no features with so many channels at each level."""
+        if not isinstance(features, tuple | list):
+            raise ValueError(f"features are {type(features).__name__}, expected a tuple, one tensor per level")
+        found = tuple(level.shape[1] if isinstance(level, Tensor) and level.ndim == 4 else None for level in features)
+        if found != self.channels:
+            raise ValueError(f"features have the channels {found}, expected {self.channels}: one number per level")
 
     def widened(self, level: int, by: int) -> "Pyramid":
         """The same pyramid with `by` more channels at `level`."""

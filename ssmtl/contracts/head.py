@@ -49,7 +49,11 @@ class Head(nn.Module, ABC):
     output: Output
 
     def begin(self, facts: "TaskFacts") -> None:
-        """Make what depends on the data, such as a bias from the classes' frequencies. Called once before training."""
+        """Make what depends on the data, such as a bias from the classes' frequencies. Called once before training.
+
+        When a run is evaluated again, the facts are made up, and its weights and buffers loaded next: so their shapes
+        may not depend on numbers of images.
+        """
 
     @abstractmethod
     def forward(self, features: Features) -> Logits:

@@ -5,6 +5,7 @@ from statistics import median
 
 from ssmtl.cost.compare import Cost, costs, matmul_rate
 from ssmtl.cost.stepper import Device, Step, Stepper
+from ssmtl.experiment.assemble import assemble
 from ssmtl.recipe.load import read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import load_plugins
@@ -92,6 +93,10 @@ def step_costs(name: str, size: int, overrides: Sequence[str], threads: int, dev
     :raises RecipeError: if there is no such recipe, or something in it is wrong. :raises RunError: if a way of
         training ends with an error.
     """
-    recipe = read(name, load_plugins()["recipe"], overrides=list(overrides)).validated()
-    found = costs(steppers(name, recipe, size, overrides, threads, device), rounds)
+    plugins = load_plugins()
+    recipe = read(name, plugins["recipe"], overrides=list(overrides)).validated()
+    ways = steppers(name, recipe, size, overrides, threads, device)
+    text = read(name, plugins["recipe"], overrides=list(ways[ENGINE].overrides))
+    assemble(text.validated(), plugins, text.place)  # so that a mistake is named once, before any process starts
+    found = costs(ways, rounds)
     return [*rows_of(found, size, matmul_rate(threads, device))]

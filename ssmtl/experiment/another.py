@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
-
 from ssmtl.contracts.backbone import Pyramid
 from ssmtl.contracts.head import Head
 from ssmtl.model.multi_task_model import MultiTaskModel
@@ -27,10 +25,10 @@ def another_head(build: Build, task: str, spec: TaskSpec, pyramid: Pyramid) -> C
 
 def another_network(
     build: Build, recipe: Recipe, task: str, spec: TaskSpec, engine: tuple[Any, ...]
-) -> Callable[[int], nn.Module]:
+) -> Callable[[int], SingleTaskNetwork]:
     """Of a number. :param engine: what a backbone is made from."""
 
-    def make(number: int) -> nn.Module:
+    def make(number: int) -> SingleTaskNetwork:
         backbone = build("backbone", recipe.backbone, f"backbone, another {number} of {task}", *engine)
         head = build("head", spec.head, f"tasks.{task}.head, of another {number}", backbone.pyramid)
         used = spec.normalize or recipe.image

@@ -45,6 +45,9 @@ ATTRIBUTES = {
 }
 """By kind, what a component says about itself."""
 
+SETS = ("reads", "learns_from", "accepts", "views")
+"""Of these, what must be a frozenset."""
+
 
 def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretrained: bool = True) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
@@ -83,6 +86,18 @@ def _without_weights(options: dict[str, Any], known: Collection[str]) -> dict[st
     """The options of a component that is to fetch no weights. :param known: the names of its options."""
     none = {"pretrained": False, "weights": None} if "pretrained" in known else {}
     return {**options, **{name: value for name, value in none.items() if name in known}}
+
+
+def _wrong(kind: str, built: Any) -> list[str]:
+    """What a component says about itself and may not."""
+    if kind == "metric":
+        return wrong_facts(built)
+    sets = {name: getattr(built, name) for name in SETS if hasattr(built, name)}
+    wrong = [f"{name} is {one!r}, expected a frozenset" for name, one in sets.items() if not isinstance(one, frozenset)]
+    decay = getattr(built, "teacher_decay", None)
+    if decay is not None and not (isinstance(decay, int | float) and 0 < decay < 1):
+        wrong.append(f"teacher_decay is {decay!r}, expected a number > 0 and < 1, or None")
+    return wrong
 
 
 class _Assembly:
@@ -126,7 +141,7 @@ class _Assembly:
                     options = _without_weights(options, options_model(entry.make, component.use).model_fields)
                 built = build(entry.make, component.use, options, *engine)
                 lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
-                wrong = wrong_facts(built) if kind == "metric" and not lacking else []
+                wrong = [] if lacking else _wrong(kind, built)
             except FAILURES as error:
                 self.problems.append(Problem(where, said(error), place(error, entry.make, entry.origin)))
                 return None

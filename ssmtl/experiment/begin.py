@@ -2,16 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ssmtl.contracts.head import Head
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.task_facts import TaskFacts
 from ssmtl.data.rows import TaskData
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task
+from ssmtl.model.multi_task_model import MultiTaskModel
+
+ROWS = 2
+"""Rows of each view, and images of each pool, where a step is only tried."""
 
 
 def begin(experiment: Experiment, data: Mapping[str, TaskData]) -> None:
@@ -19,8 +25,27 @@ def begin(experiment: Experiment, data: Mapping[str, TaskData]) -> None:
     facts = {task.name: _facts_of(experiment, task, data[task.name]) for task in experiment.tasks}
     for task in experiment.tasks:
         tell(task, experiment, facts)
+    tell_balancer(experiment, facts)
+    experiment.model.begun = True
+
+
+def tell_balancer(experiment: Experiment, facts: Mapping[str, TaskFacts]) -> None:
+    """:param facts: by task."""
     with _seeded(experiment, "balancer"):
         experiment.balancer.begin(facts)
+
+
+def begin_heads(experiment: Experiment, model: MultiTaskModel) -> None:
+    """Tell the heads of this model made-up facts, if they were told none.
+
+    It can then be tried, or filled with the weights of a run.
+    """
+    if model.begun:
+        return
+    for task in experiment.tasks:
+        with _seeded(experiment, f"tasks.{task.name}.head"):
+            model.head_of(task.name).begin(made_up_facts(experiment, task))
+    model.begun = True
 
 
 def tell(task: Task, experiment: Experiment, facts: Mapping[str, TaskFacts]) -> None:
@@ -40,6 +65,14 @@ def _seeded(experiment: Experiment, place: str) -> Iterator[None]:
         yield
 
 
+def made_up_facts(experiment: Experiment, task: Task) -> TaskFacts:
+    """As if each pool had `ROWS` images; half of those whose label is known have each class."""
+    kinds = ("masks", "numbers")
+    counts = None if task.output.kind in kinds else torch.full((len(task.output.classes),), ROWS)
+    known = None if counts is None else 2 * counts
+    return facts_of(experiment, task, {"labeled": ROWS, "unlabeled": ROWS}, counts, known)
+
+
 def facts_of(
     experiment: Experiment,
     task: Task,
@@ -48,20 +81,35 @@ def facts_of(
     known: Tensor | None = None,
     numbers: tuple[Tensor, Tensor] | None = None,
 ) -> TaskFacts:
-    """:param images: by pool. :param counts, known, numbers: as in `TaskFacts`."""
+    """:param images: by pool. :param counts, known, numbers: as in `TaskFacts`.
+
+    Another head, or another network's, is told the facts as the task's own is.
+    """
     order = count(1)
-    return TaskFacts(
+
+    def another_head() -> Head:
+        head = task.make_head(next(order))
+        head.begin(facts)
+        return head
+
+    def another_network() -> nn.Module:
+        network = task.make_network(next(order))
+        network.model.head_of(task.name).begin(replace(facts, pyramid=network.model.backbone.pyramid))
+        return network
+
+    facts = TaskFacts(
         task=task.name,
         outputs={one.name: one.output for one in experiment.tasks},
         pyramid=task.pyramid,
         images=images,
         class_counts=counts,
         steps=experiment.recipe.train.steps,
-        make_head=lambda: task.make_head(next(order)),
-        make_network=lambda: task.make_network(next(order)),
+        make_head=another_head,
+        make_network=another_network,
         known_counts=known,
         numbers=numbers,
     )
+    return facts
 
 
 def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:

@@ -15,7 +15,7 @@ from ssmtl.contracts.shapes import Images, Logits
 from ssmtl.contracts.view import Batch, View
 from ssmtl.errors import Problem
 from ssmtl.experiment.attribution import failed_part, parts_of
-from ssmtl.experiment.begin import facts_of, tell
+from ssmtl.experiment.begin import ROWS, made_up_facts, tell, tell_balancer
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.experiment.task import Task
@@ -23,8 +23,7 @@ from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.models import ImageSpec
 from ssmtl.registry.blame import FAILURES, place, said
 
-ROWS = 2
-"""Rows of each view in the dry run."""
+NUMBER = "of shape ()"
 
 
 def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
@@ -40,8 +39,11 @@ def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
     problems, rows = [], 0
     losses: dict[str, Tensor] = {}
     with torch.random.fork_rng(devices=[]):
+        problems = _begin(trial)
+        if problems:
+            return problems, 0
         for task in trial.tasks:
-            mistakes = _begin(trial, task) or _head(trial, task) or _bridge_maps(trial, task)
+            mistakes = _head(trial, task) or _bridge_maps(trial, task)
             if not mistakes:
                 mistakes, encoded, own = _strategies(trial, task)
                 for name, loss in own.items():
@@ -74,16 +76,18 @@ def _uncopied(experiment: Experiment, error: BaseException) -> Problem:
     return Problem("recipe", f"the components cannot be copied: {said(error)}")
 
 
-def _begin(trial: Experiment, task: Task) -> list[Problem]:
-    """Tell the task's components facts of as many images as the dry run has."""
-    classes = len(task.output.classes)
-    counts = None if task.output.kind in ("masks", "numbers") else torch.full((classes,), ROWS)
-    known = None if counts is None else 2 * counts  # some images have each class, and some do not
-    facts = {task.name: facts_of(trial, task, {"labeled": ROWS, "unlabeled": ROWS}, counts, known)}
+def _begin(trial: Experiment) -> list[Problem]:
+    """Tell all components facts of as many images as the dry run has, since one task may ask another."""
+    facts = {task.name: made_up_facts(trial, task) for task in trial.tasks}
+    for task in trial.tasks:
+        try:
+            tell(task, trial, facts)
+        except FAILURES as error:
+            return [_problem(trial, f"tasks.{task.name}", error, trial.model.heads[task.name])]
     try:
-        tell(task, trial, facts)
+        tell_balancer(trial, facts)
     except FAILURES as error:
-        return [_problem(trial, f"tasks.{task.name}", error, trial.model.heads[task.name])]
+        return [_problem(trial, "balancer", error, trial.balancer)]
     return []
 
 
@@ -148,13 +152,12 @@ def _strategies(trial: Experiment, task: Task) -> tuple[list[Problem], int, dict
             with torch.no_grad():
                 own = term.strategy.prepare(batch.keep(term.strategy.views), predict)
             loss = _loss(model, StrategyBatch(task, term, own))
-            shape = tuple(loss.shape)
         except FAILURES as error:
             problems.append(_problem(trial, where, error, term.strategy))
             continue
         encoded.update({(view, id(images)): task.rows(view.pool) for view, images in own.images.items()})
-        if shape:
-            problems.append(Problem(where, f"gives a loss of shape {shape}, expected one number"))
+        if _said_of(loss) != NUMBER:
+            problems.append(Problem(where, f"gives a loss {_said_of(loss)}, expected one number"))
         else:
             losses[term.name] = term.entry.weight_at(0.0) * loss.detach()
     return problems, sum(encoded.values()), losses
@@ -176,16 +179,20 @@ def _loss(model: MultiTaskModel, part: StrategyBatch) -> Tensor:
 
 def _balancer(trial: Experiment, losses: Mapping[str, Tensor]) -> list[Problem]:
     try:
-        shape = tuple(trial.balancer(losses).shape)
+        total = _said_of(trial.balancer(losses))
         if isinstance(trial.balancer, GradientBalancer):
             gradients = torch.eye(len(losses))
-            combined = tuple(trial.balancer.combine(gradients, torch.stack([*losses.values()]).detach(), 0).shape)
-            if combined != (len(losses),):
-                what = f"combines gradients of shape {tuple(gradients.shape)} into one of shape {combined}"
+            combined = _said_of(trial.balancer.combine(gradients, torch.stack([*losses.values()]).detach(), 0))
+            if combined != f"of shape {(len(losses),)}":
+                what = f"combines gradients of shape {tuple(gradients.shape)} into one {combined}"
                 return [Problem("balancer", f"{what}, expected ({len(losses)},)")]
     except FAILURES as error:
         return [_problem(trial, "balancer", error, trial.balancer)]
-    return [Problem("balancer", f"gives a loss of shape {shape}, expected one number")] if shape else []
+    return [] if total == NUMBER else [Problem("balancer", f"gives a loss {total}, expected one number")]
+
+
+def _said_of(result: object) -> str:
+    return f"of shape {tuple(result.shape)}" if isinstance(result, Tensor) else f"that is a {type(result).__name__}"
 
 
 def _grey_batch(task: Task, image: ImageSpec) -> Batch:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.begin import begin_heads
 from ssmtl.experiment.experiment import Experiment
 
 BYTES_PER_FLOAT = 4
@@ -23,6 +24,7 @@ def bytes_per_row(experiment: Experiment) -> int:
 
     image = experiment.recipe.image
     model = copy.deepcopy(experiment.model).eval()
+    begin_heads(experiment, model)
     for module in model.modules():
         if not list(module.children()):
             module.register_forward_hook(count)

@@ -199,6 +199,11 @@ def _split(
     if earlier is not None:
         splits = without_earlier(splits, files, earlier, select)
     check_labels(splits, {name: output for name, (_, output) in tasks.items()}, files.examples)
+    idle = [task.name for task in experiment.tasks if task.uses("unlabeled") and not splits[task.name].unlabeled]
+    if idle:
+        hint = "set unlabeled_includes_labeled: true, a smaller labeled, or other strategies"
+        what = f"its strategies ask for unlabelled images; there is none: {hint}"
+        raise DataError(*(f"task '{name}': {what}" for name in idle))
     return splits
 
 

@@ -54,6 +54,7 @@ class StrategyOutputs(Outputs):
 
     def decode(self, features: Features) -> Logits:
         """As in the contract."""
+        self._model.pyramid_of(self._task).check(features)
         with self._autocast():
             return self._model.head(self._task, features).float()
 

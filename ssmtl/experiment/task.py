@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from torch import nn
-
 from ssmtl.contracts.augmentation import Augmentation
 from ssmtl.contracts.backbone import Pyramid
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.metric import Metric
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.contracts.view import View
+from ssmtl.model.single_task_network import SingleTaskNetwork
 from ssmtl.recipe.components import StrategyEntry
 from ssmtl.recipe.models import TaskSpec
 
@@ -41,7 +40,7 @@ class Task:
     views: tuple[View, ...]
     pyramid: Pyramid
     make_head: Callable[[int], Head]
-    make_network: Callable[[int], nn.Module]
+    make_network: Callable[[int], SingleTaskNetwork]
 
     def uses(self, pool: str) -> bool:
         """Whether a strategy asks for a view of this pool."""

@@ -40,6 +40,7 @@ class FrozenTask:
 
     def decode(self, features: Features) -> Logits:
         """Such features to logits."""
+        self.model.pyramid_of(self.task).check(features)
         logits: Logits = self._frozen("decode", tuple(level.float() for level in features))
         return logits
 

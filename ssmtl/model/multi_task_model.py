@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ssmtl.contracts.backbone import Backbone
+from ssmtl.contracts.backbone import Backbone, Pyramid
 from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
@@ -21,6 +21,7 @@ class MultiTaskModel(nn.Module):
 
     :param normalize: by task, mean and std, one value per channel: its images in [0, 1] become (x − mean) / std before
         the backbone.
+    :ivar begun: whether the heads were told what is known of their tasks.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class MultiTaskModel(nn.Module):
         normalize: Mapping[str, tuple[list[float], list[float]]],
     ) -> None:
         super().__init__()
+        self.begun = False
         self.backbone = backbone
         self.heads = TaskModules(heads)
         self.bridges = TaskModules(bridges)
@@ -128,6 +130,10 @@ class MultiTaskModel(nn.Module):
         """One task's head alone. :param features: as its bridge, if there is one, gives them."""
         logits: Logits = self.heads[task](features)
         return logits
+
+    def pyramid_of(self, task: str) -> Pyramid:
+        """Of the features that the task's head reads."""
+        return self._bridge(task).pyramid if task in self.bridges else self.backbone.pyramid
 
     def _bridge(self, task: str) -> Bridge:
         bridge = self.bridges[task]

@@ -20,6 +20,7 @@ from ssmtl.evaluation.predict import predict, shown_to
 from ssmtl.evaluation.score import score, tell_undefined
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
+from ssmtl.experiment.begin import begin_heads
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.experiment.task import Task
@@ -76,6 +77,8 @@ def evaluate_run(
     path = checked_weights(run, weights, split_file)
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
     fabric = make_fabric(recipe)
+    with attributed(experiment, "before the evaluation"):
+        begin_heads(experiment, experiment.model)
     fabric.to_device(experiment.model)
     load_weights(path, experiment.model)
     results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "excluded": {}})

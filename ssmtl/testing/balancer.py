@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.balancer import Balancer, GradientBalancer
+from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
+from ssmtl.testing.sample_outputs import facts
 from ssmtl.testing.samples import generator
 
 VALUES = (0.7, 2.5, 0.01)
 PARAMETERS = 7
+IMAGES = {"labeled": 100, "unlabeled": 200}
 
 
 def check_balancer(make: Make, /, **options: Any) -> None:
@@ -22,6 +25,7 @@ def check_balancer(make: Make, /, **options: Any) -> None:
     for tasks in (("first",), ("first", "second", "third")):
         balancer = made(make, options, tasks)
         assert isinstance(balancer, Balancer), f"{name} is not an ssmtl.Balancer"
+        balancer.begin({task: facts(samples.OUTPUTS[0], IMAGES) for task in tasks})
         losses = {task: torch.tensor(value, requires_grad=True) for task, value in zip(tasks, VALUES, strict=False)}
         total = balancer(losses)
         assert isinstance(total, Tensor), f"{name} returns {type(total).__name__}, expected a scalar tensor"
@@ -61,6 +65,7 @@ def _check_combine(balancer: GradientBalancer, tasks: int, name: str) -> None:
             f"{name}: combine turns gradients of shape {tuple(gradients.shape)} into shape {tuple(combined.shape)}, "
             f"expected ({PARAMETERS},)"
         )
+        assert combined.is_floating_point(), f"{name}: combine gives {combined.dtype}, expected floats"
         assert combined.isfinite().all(), f"{name}: combine gives numbers that are not finite for {what}"
         assert torch.equal(gradients, before), f"{name}: combine changes the gradients that it is given"
         assert torch.equal(combined, again), f"{name}: combine does not draw from PyTorch's generators"

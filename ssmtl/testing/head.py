@@ -1,5 +1,6 @@
 """The contract check for a head."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,10 @@ from ssmtl.contracts.shapes import Features
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of
+from ssmtl.testing.sample_outputs import facts
 
 ROWS = 3
+IMAGES = {"labeled": 100, "unlabeled": 200}
 SIZES = (16, 32, 48)
 
 PYRAMID = Pyramid((4, 4, 6, 6, 8), (1, 2, 4, 8, 16))
@@ -36,6 +39,7 @@ def _check(make: Make, options: dict[str, Any], pyramid: Pyramid, name: str) -> 
     head = made(make, options, pyramid)
     assert isinstance(head, Head), f"{name} is not an ssmtl.Head"
     check_output(head.output, name)
+    _begin(head, pyramid)
     for size in SIZES:
         _check_shape(head, _features(pyramid, max(size, pyramid.strides[-1])), pyramid, name)
     features = _features(pyramid, max(SIZES))
@@ -46,7 +50,19 @@ def _check(make: Make, options: dict[str, Any], pyramid: Pyramid, name: str) -> 
         whole, alone = head(features), head(rows_of(features, 1, 2))
     assert close(whole[1:2], alone), f"in evaluation mode a row of {name} depends on the other rows"
     assert close(features, tuple(before), exact=True), f"{name} changes the features it is given"
-    check_state(lambda seed: made(make, options, pyramid, seed=seed), lambda module: module(features), name)
+    check_state(lambda seed: _begun(make, options, pyramid, seed), lambda module: module(features), name)
+
+
+def _begun(make: Make, options: dict[str, Any], pyramid: Pyramid, seed: int) -> Head:
+    head: Head = made(make, options, pyramid, seed=seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        _begin(head, pyramid)
+    return head
+
+
+def _begin(head: Head, pyramid: Pyramid) -> None:
+    head.begin(replace(facts(head.output, IMAGES), pyramid=pyramid))
 
 
 def check_output(output: Output, name: str) -> None:

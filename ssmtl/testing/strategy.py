@@ -69,8 +69,13 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
     if strategy.by_rows(prepared):
         _check_parts(strategy, prepared, outputs, name)
     gathered = Batch({}, prepared.targets, {}, prepared.samples)
+    before = _shapes(strategy)
     with torch.no_grad():
         strategy.after_step(gathered, outputs, PROGRESS[1])
+    assert _shapes(strategy) == before, (
+        f"{name}: after_step turns the shapes of parameters and buffers from {before} into {_shapes(strategy)}; "
+        "make them in begin, or no run can be resumed"
+    )
     _check_loss(strategy, prepared, outputs, PROGRESS[1], f"{name}, after a step")
     for truth in (samples.truth(output, batch.images, rows), {}):
         with torch.no_grad():
@@ -80,6 +85,10 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
                 f"{name}: diagnose gives '{key}' as {type(value).__name__}, expected a scalar tensor"
             )
             assert value.ndim == 0, f"{name}: diagnose gives '{key}' of shape {tuple(value.shape)}, expected a scalar"
+
+
+def _shapes(strategy: Strategy) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in strategy.state_dict().items()}
 
 
 def _loss(strategy: Strategy, batch: Batch, logits: Mapping[View, Logits], progress: float) -> Tensor:

@@ -101,11 +101,16 @@ class TaskGradients:
         return total
 
     def _checked(self, combined: Tensor, matrix: Tensor) -> Tensor:
-        """:raises SsmtlError: if it has another shape. :raises NotFiniteError: if the balancer made it so."""
+        """:raises SsmtlError: if it is something else. :raises NotFiniteError: if the balancer made it so."""
         shape = tuple(combined.shape) if isinstance(combined, Tensor) else type(combined).__name__
         if shape != (matrix.shape[1],):
             what = f"combines gradients of shape {tuple(matrix.shape)} into {shape}"
             raise SsmtlError(f"{self._who()} {what}, expected ({matrix.shape[1]},)")
+        if not combined.is_floating_point() or (combined.device, combined.layout) != (matrix.device, matrix.layout):
+            found = f"{combined.dtype}, {combined.layout}, on {combined.device}"
+            raise SsmtlError(
+                f"{self._who()} combines gradients into {found}; expected {matrix.dtype} on {matrix.device}"
+            )
         if not torch.isfinite(combined.sum()):
             raise NotFiniteError((f"what {self._who()} makes of finite gradients",))
         return combined

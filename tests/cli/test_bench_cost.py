@@ -24,3 +24,19 @@ def test_without_a_gpu_it_says_so():
     code, _, error = process("bench", "cost", "--gpu")
     assert code == 2
     assert error.strip() == "Error: --gpu: PyTorch finds no GPU (CUDA) on this machine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--size", "33"), "33 pixels: the backbone 'multimix_encoder' needs a multiple of 16"),
+        (("--out", "."), "--out: . cannot be written"),
+        (("--out", "nowhere/rows.csv"), "--out: nowhere/rows.csv cannot be written"),
+    ],
+)
+def test_a_mistake_is_named_once_and_before_anything_is_timed(arguments, said):
+    code, _, error = process("bench", "cost", "multimix", *arguments)
+    assert code == 2
+    assert error.count("Error") == 1
+    assert said in error
+    assert "Traceback" not in error
