@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
     from ssmtl.cost.stepper import Device
 
 COLUMNS = {
-    "way": "way of training",
-    "seconds": "seconds a step",
+    "way": "way",
+    "seconds": "s a step",
     "ratio": "times as fast",
-    "ratio_memory_kept": "both keeping memory",
-    "ratio_cpu": "processor time",
-    "megabytes_peak": "peak MB",
+    "megabytes_peak": "MB",
     "gigaflops": "GFLOP",
-    "share_of_matmul_rate": "of a product's rate",
+    "share_of_matmul_rate": "rate",
 }
 
 
@@ -72,8 +71,9 @@ def cost(
         rows += found
     console.print(
         "Times as fast: the reference's time of a step over this one's, round by round: median [lowest, highest]. The "
-        "reference passes each view through the whole network by itself and has PyTorch's own layers. GFLOP counts "
-        "convolutions and matrix products; their rate is compared with that of one large matrix product.",
+        "reference passes each view through the whole network by itself and has PyTorch's own layers. MB: the highest "
+        "memory. GFLOP counts convolutions and matrix products; rate: theirs, as a share of that of one large matrix "
+        "product. The CSV has more columns: processor time, page faults, and the ratio with memory kept on both sides.",
         markup=False,
     )
     if out is not None:
@@ -123,12 +123,12 @@ def _around(console: Console, rounds: int, images: int, out: Path | None) -> Non
 
 
 def _table(pixels: int, rows: list[dict[str, str | float | int]]) -> Table:
-    table = Table(title=f"{pixels} pixels", title_justify="left")
+    table = Table(title=f"{pixels} pixels", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, heading in enumerate(COLUMNS.values()):
-        table.add_column(heading, justify="right" if number else "left")
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         cells = [str(row[column]) for column in COLUMNS]
-        cells[2] += f" [{row['ratio_low']}, {row['ratio_high']}]"
+        cells[2] += f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
         table.add_row(*cells)
     return table
 
