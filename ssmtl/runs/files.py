@@ -128,6 +128,7 @@ class CheckpointFacts(FileModel):
 class Environment(FileModel):
     """environment.json: where and how a run was made.
 
+    :param started: when, in UTC, as in ISO 8601. :param code_version: a hash of what can change a number.
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
     :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
     :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
@@ -138,6 +139,8 @@ class Environment(FileModel):
     """
 
     ssmtl: str
+    started: str = ""
+    code_version: str = ""
     commit: str | None = None
     python: str = ""
     platform: str = ""
