@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ssmtl import __version__
-from ssmtl.cli import bench, bench_cost, check, evaluate, plugins, predict, report, run, schema
+from ssmtl.cli import bench, bench_cost, check, evaluate, plugins, predict, report, run, runs, schema
 from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.add_typer(bench.app, name="bench")
 bench.app.command("cost")(bench_cost.cost)
+app.add_typer(runs.app, name="runs")
 app.command("report")(report.report)
 app.command("plugins")(plugins.plugins)
 app.command("schema")(schema.schema)

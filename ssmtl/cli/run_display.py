@@ -16,6 +16,7 @@ from ssmtl.cli.tables import print_plan, print_results
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.plan import plan_of
 from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.runs.early_stopping import why_stopped
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.initial import Initial
@@ -53,7 +54,9 @@ class RunDisplay(Watcher):
         self.console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
 
     def ended(self, results: Results) -> None:
-        """The results."""
+        """Whether training stopped early, and the results."""
+        if results.stopped_early:
+            self.console.print(why_stopped(results), highlight=False)
         print_results(self.console, results)
 
     def began_with(self, initial: Initial) -> None:

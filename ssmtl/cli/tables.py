@@ -39,6 +39,10 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
         f"(about {plan['megabytes']} MB); optimizer {escape(plan['optimizer'])}; balancer {escape(plan['balancer'])}",
     )
     table.add_row("[dim]weights", f"{_kept(plan['select_by'])}{average}")
+    if "early_stopping" in plan:
+        from ssmtl.runs.early_stopping import rule_in_words
+
+        table.add_row("[dim]stopping", f"early, if {rule_in_words(**plan['early_stopping'])}")
     console.print(table, highlight=False)
     for name, task in plan["tasks"].items():
         table = _facts()

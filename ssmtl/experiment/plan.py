@@ -35,6 +35,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "megabytes": round(bytes_per_row(experiment) * min(rows, limit or rows) / 1e6),
         "optimizer": f"{recipe.optimizer.use}, learning rate {recipe.optimizer.lr:g}, schedule {recipe.schedule.use}",
         "select_by": recipe.train.select_by,
+        **({"early_stopping": early.model_dump()} if (early := recipe.train.early_stopping) else {}),
         "ema": recipe.train.ema,
         "tasks": tasks,
     }

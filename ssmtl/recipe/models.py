@@ -228,8 +228,9 @@ class Recipe(RecipePart):
     def content(self) -> dict[str, Any]:
         """The recipe as plain data, with every default filled in, but for keys that it once did not have."""
         content = self.model_dump(mode="json")
-        if self.image.fit == "stretch":
-            del content["image"]["fit"]
+        for part, key, unset in (("image", "fit", "stretch"), ("train", "early_stopping", None)):
+            if content[part][key] == unset:
+                del content[part][key]
         added = ("init", "folds", "fold")
         return {key: value for key, value in content.items() if key not in added or value is not None}
 

@@ -3,7 +3,15 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from ssmtl.recipe.components import RecipePart
 
@@ -54,6 +62,17 @@ class Schedule(RecipePart):
         return value
 
 
+class EarlyStopping(RecipePart):
+    """Training ends after `patience` evaluations in a row whose score is not above the best by more than `min_delta`.
+
+    The score is the one that selects weights; an evaluation without one counts as no better. Schedules and ramps are of
+    `train.steps` all the same.
+    """
+
+    patience: PositiveInt
+    min_delta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
 class Train(RecipePart):
     """How long, on what, and which weights are kept.
 
@@ -63,6 +82,7 @@ class Train(RecipePart):
         GPU by its memory; a number; or `off`, all rows of all tasks in one pass.
     :param select_by: `validation`: the weights with the best mean validation score over the tasks; `last`: the final
         ones. The test part is never used.
+    :param early_stopping: end before `steps` if validation gets no better; null: never.
     :param gradient_cosine_every: how many steps apart the cosine between the tasks' gradients is logged, in 32-bit
         precision; null: never.
     :param checkpoint_every: how often to save the state that `--resume` continues from: steps, epochs or minutes.
@@ -78,6 +98,7 @@ class Train(RecipePart):
     evaluate_every: PositiveInt = 100
     log_every: PositiveInt = 10
     select_by: Literal["validation", "last"] = "validation"
+    early_stopping: EarlyStopping | None = None
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip: PositiveFloat | None = None
     micro_batch: PositiveInt | Literal["auto", "off"] = "auto"
@@ -91,6 +112,13 @@ class Train(RecipePart):
     devices: PositiveInt = 1
     nodes: PositiveInt = 1
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+
+    @field_validator("early_stopping")
+    @classmethod
+    def _early(cls, value: EarlyStopping | None, others: ValidationInfo) -> EarlyStopping | None:
+        if value is not None and others.data.get("select_by") == "last":
+            raise ValueError("needs the score that selects weights, which select_by: last has not")
+        return value
 
     @field_validator("checkpoint_every", mode="before")
     @classmethod

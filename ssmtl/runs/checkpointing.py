@@ -51,7 +51,8 @@ class Checkpointing(Callback):
             self.validation.origin.check(trained, f"the checkpoint {checkpoint.folder.name}", self.run)
             self._warn_of_changes(checkpoint)
             self.checkpoints.put_back_best(checkpoint)
-            self.validation.best = checkpoint.facts.best
+            self.validation.best, self.validation.waited = checkpoint.facts.best, checkpoint.facts.waited
+            self.validation.step = checkpoint.facts.step
             self.clock.before, self.saved_step = checkpoint.facts.seconds, checkpoint.facts.step
         done = self.state.fabric.broadcast(checkpoint.facts.step if checkpoint else 0)
         if checkpoint is not None:
@@ -62,7 +63,7 @@ class Checkpointing(Callback):
         """Save if it is time."""
         by_steps = self.steps is not None and step % self.steps == 0
         by_time = self.minutes is not None and time.monotonic() - self.last_saved >= 60 * self.minutes
-        if last or by_steps or by_time:
+        if last or self.validation.has_enough() or by_steps or by_time:
             self.save(step)
 
     def save(self, step: int) -> None:
@@ -84,6 +85,7 @@ class Checkpointing(Callback):
             threads=torch.get_num_threads(),
             numbers=numbers_of(self.state),
             best=self.validation.best,
+            waited=self.validation.waited,
             log_bytes=self.log.length(),
             skipped=self.state.skipped,
             seconds=round(self.clock.seconds(), 1),

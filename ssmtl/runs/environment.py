@@ -4,6 +4,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def environment(
     """The environment of this process. :param local: plugin files."""
     return Environment(
         ssmtl=__version__,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=_commit(),
         python=sys.version.split()[0],
         platform=platform.platform(),

@@ -28,6 +28,7 @@ from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins, load_plugins
 from ssmtl.runs.again import resume_command
 from ssmtl.runs.checkpoint import Checkpoints
+from ssmtl.runs.code_version import code_version
 from ssmtl.runs.environment import environment
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Environment, Results
@@ -126,7 +127,7 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
     """Write the files that describe the run before it trains; the recipe last, since it marks a run that has begun."""
     folder = job.folder
     facts = environment(plugins, job.local_plugins, device, list(job.command), job.folders.base()[0])
-    facts.recipe_fixed = fixed_digest(job.recipe)
+    facts.recipe_fixed, facts.code_version = fixed_digest(job.recipe), code_version(plugins, job.recipe)
     clear_leftovers(folder.path)
     if job.resume and folder.is_started:
         check_recipe(folder, job.recipe, job.force)

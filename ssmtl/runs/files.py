@@ -41,9 +41,18 @@ class MetricFacts(FileModel):
         return self.higher_is_better is None and self.unit != ""
 
 
+class StoppedEarly(FileModel):
+    """Why training took fewer steps than its recipe says; see `EarlyStopping`."""
+
+    planned: Count
+    patience: Count
+    min_delta: float
+
+
 class Results(FileModel):
     """results.json.
 
+    :param steps: trained. :param stopped_early: None unless they are fewer than the recipe's.
     :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks, and
         `known_NAME` of a class or structure that is not known in all images.
     :param metrics: by task and metric. :param validation: by task and metric, of the selected weights.
@@ -55,6 +64,7 @@ class Results(FileModel):
     name: str
     seed: int
     steps: Count = 0
+    stopped_early: StoppedEarly | None = None
     selected: Selected
     recipe_hash: str
     data_fingerprint: str = ""
@@ -72,6 +82,13 @@ class Results(FileModel):
     weights: dict[str, str] = {}
     excluded: dict[str, dict[str, Count]] = {}
     seconds: Seconds = 0.0
+
+
+class Waited(FileModel):
+    """What early stopping remembers. :param evaluations: since the last that was better than `best`."""
+
+    best: Number | None = None
+    evaluations: Count = 0
 
 
 class BestSoFar(FileModel):
@@ -101,6 +118,7 @@ class CheckpointFacts(FileModel):
     threads: Count
     numbers: dict[str, Any]
     best: BestSoFar
+    waited: Waited = Waited()
     log_bytes: Count
     skipped: Count
     seconds: Seconds
@@ -110,6 +128,7 @@ class CheckpointFacts(FileModel):
 class Environment(FileModel):
     """environment.json: where and how a run was made.
 
+    :param started: when, in UTC, as in ISO 8601. :param code_version: a hash of what can change a number.
     :param commit: of the code, with '+' if files differ from it; None outside a checkout.
     :param recipe_fixed: hash of what only a resumption with `--force` may change in recipe.yaml.
     :param plugins: by name, who offers them. :param local_plugins: absolute paths of plugin files.
@@ -120,6 +139,8 @@ class Environment(FileModel):
     """
 
     ssmtl: str
+    started: str = ""
+    code_version: str = ""
     commit: str | None = None
     python: str = ""
     platform: str = ""

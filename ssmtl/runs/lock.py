@@ -24,3 +24,18 @@ def run_lock(folder: RunFolder) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(folder: RunFolder) -> bool:
+    """Whether a process is working on the run; False if this user may not ask."""
+    if not folder.lock.is_file():
+        return False
+    lock = FileLock(folder.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False

@@ -12,6 +12,7 @@ from ssmtl.experiment.plan import labeled_classes
 from ssmtl.experiment.prepare import ExperimentData
 from ssmtl.experiment.task import Task
 from ssmtl.model.weights import load_weights
+from ssmtl.runs.early_stopping import stopped_early
 from ssmtl.runs.files import Budget, MetricFacts, Results
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.validation import Validation
@@ -28,7 +29,8 @@ def final_results(
     results = Results(
         name=recipe.name,
         seed=recipe.seed,
-        steps=recipe.train.steps,
+        steps=validation.step,
+        stopped_early=stopped_early(recipe.train, validation.step),
         selected=validation.selected,
         recipe_hash=recipe.digest(),
         data_fingerprint=", ".join(f"{name} {digest}" for name, digest in data.fingerprints.items()),

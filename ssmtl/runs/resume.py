@@ -3,12 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from ssmtl.errors import RunError
+from ssmtl.recipe.differences import differences, leaves
 from ssmtl.recipe.models import Recipe
 from ssmtl.runs.folder import RunFolder
 
@@ -34,7 +35,7 @@ def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
     before = folder.read_recipe().validated()
     _check_unedited(folder, before)
     refused = []
-    for key, was, now in _differences(before.content(), recipe.content()):
+    for key, was, now in differences(before.content(), recipe.content()):
         if FREE.fullmatch(key) or (force and ADDITIVE.fullmatch(key)):
             continue
         refused.append(f"{key}: was {was}, is {now}" + (" (--force allows it)" if ADDITIVE.fullmatch(key) else ""))
@@ -47,12 +48,12 @@ def check_recipe(folder: RunFolder, recipe: Recipe, force: bool) -> None:
 
 def lasting_digest(recipe: Recipe) -> str:
     """A hash of what no resumed run may change, with `--force` or without."""
-    return _digest(pair for pair in _leaves(recipe.content()) if not ADDITIVE.fullmatch(pair[0]))
+    return _digest(pair for pair in leaves(recipe.content()) if not ADDITIVE.fullmatch(pair[0]))
 
 
 def fixed_digest(recipe: Recipe) -> str:
     """A hash of what a resumed run may change only with `--force`, or not at all."""
-    return _digest(_leaves(recipe.content()))
+    return _digest(leaves(recipe.content()))
 
 
 def _digest(leaves: Iterable[tuple[str, Any]]) -> str:
@@ -90,26 +91,3 @@ def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> None:
             f"the data changed since {folder.path} was started:\n  {listed}\nRestore it, or start a new run with "
             "another --out"
         )
-
-
-def _leaves(content: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of plain data with its key."""
-    if isinstance(content, dict) and content:
-        for key, value in content.items():
-            yield from _leaves(value, f"{place}.{key}" if place else key)
-    else:
-        yield place, content
-
-
-def _differences(before: Any, after: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Key, value before and value after, wherever two pieces of plain data differ."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        pairs = [(str(key), before.get(key), after.get(key)) for key in dict.fromkeys([*before, *after])]
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        pairs = [(str(number), *pair) for number, pair in enumerate(zip(before, after, strict=True))]
-    else:
-        if before != after:
-            yield place, before, after
-        return
-    for key, one, other in pairs:
-        yield from _differences(one, other, f"{place}.{key}" if place else key)

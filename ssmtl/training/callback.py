@@ -22,3 +22,7 @@ class Callback(Protocol):
         :param last: whether no step follows in this process.
         """
         return
+
+    def has_enough(self) -> bool:
+        """Whether training should end, though steps are left; asked after evaluations if the recipe stops early."""
+        return False

@@ -36,7 +36,7 @@ class StepResult:
 
 
 def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bool], done: int = 0) -> bool:
-    """Train for as many steps as the recipe says; False if it was stopped early.
+    """Train for as many steps as the recipe says, or until a callback has enough; False if a signal stopped it before.
 
     :param asked: whether this process was asked to stop; all processes stop if one was.
     :param done: steps already trained, before this process.
@@ -47,6 +47,8 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
     started = time.perf_counter()
     trained = 0.0
     for step in range(done, train.steps):
+        if _ends_early(state, callbacks, step, done):
+            return True
         began = time.perf_counter()
         rate = rate_at(step, recipe.schedule, train.steps, epoch)
         for group in state.optimizer.param_groups:
@@ -72,6 +74,14 @@ def fit(state: TrainState, callbacks: Sequence[Callback], asked: Callable[[], bo
         if stopped:
             return False
     return True
+
+
+def _ends_early(state: TrainState, callbacks: Sequence[Callback], step: int, done: int) -> bool:
+    """Whether a callback of any process has enough, before step `step`; all processes get the same answer."""
+    train = state.experiment.recipe.train
+    if train.early_stopping is None or (step % train.evaluate_every and step != done):
+        return False
+    return state.agreed(any(callback.has_enough() for callback in callbacks))
 
 
 def training_step(state: TrainState, step: int, *, diagnose: bool = False, compare: bool = False) -> StepResult:

@@ -4,6 +4,7 @@ import math
 
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import decimal, whole
+from ssmtl.runs.early_stopping import why_stopped
 from ssmtl.runs.files import Budget, Results, Selected
 
 ONE_RUN = "One run is not evidence: compare several seeds before concluding anything from these numbers."
@@ -50,7 +51,8 @@ def _length(results: Results) -> str:
         return ""
     took = f" in {duration(results.seconds)}" if results.seconds else ""
     size = f"; the network has {whole(results.parameters).text} parameters" if results.parameters else ""
-    return f"Training took {whole(results.steps).text} optimiser steps{took}{size}."
+    early = f" {why_stopped(results)}." if results.stopped_early else ""
+    return f"Training took {whole(results.steps).text} optimiser steps{took}{size}.{early}"
 
 
 def _selection(selected: Selected) -> str:
