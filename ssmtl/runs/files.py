@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ssmtl.calibration.fit import TaskCalibration
 from ssmtl.json_file import Count, FileModel, Id, Number, Seconds
 
 
@@ -44,7 +45,8 @@ class Results(FileModel):
 
     :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks.
     :param metrics: by task and metric. :param validation: by task and metric, of the selected weights.
-    :param weights: by name, the SHA-256 of their file. :param excluded: by task and domain, how many images were not
+    :param weights: by name, the SHA-256 of their file. :param calibration: that of calibration.json; empty: the run was
+        made before there was one. :param excluded: by task and domain, how many images were not
         scored, since they or whom they show trained or selected the model.
     :param sources: by task and domain. :param skipped: by source and image, why it was left out.
     """
@@ -67,8 +69,19 @@ class Results(FileModel):
     skipped: dict[str, dict[Id, str]] = {}
     steps_skipped: Count = 0
     weights: dict[str, str] = {}
+    calibration: str = ""
     excluded: dict[str, dict[str, Count]] = {}
     seconds: Seconds = 0.0
+
+
+class Calibration(FileModel):
+    """calibration.json: by classification task, what was fitted on validation images for the selected weights.
+
+    :param weights: the SHA-256 of their file.
+    """
+
+    weights: str
+    tasks: dict[str, TaskCalibration]
 
 
 class BestSoFar(FileModel):

@@ -28,7 +28,7 @@ ORDER = (
     {"recipe"},
     {"data"},
     {"experiment"},
-    {"training", "evaluation"},
+    {"training", "evaluation", "calibration"},
     {"runs"},
     {"suite", "cost", "inference"},
     {"reports"},
