@@ -67,7 +67,7 @@ def fit_task(output: Output, logits: Floats, targets: np.ndarray) -> TaskCalibra
                     f"{counts[0]} of {counted(sum(counts), 'validation image')} have the class and {counts[1]} do not; "
                     f"expected {FEWEST_OF_A_KIND} or more of each"
                 )
-        else:
+        elif len(output.classes) > 2:
             found.no_thresholds[name] = "of more than two classes the most probable one is decided on"
     return found
 

@@ -31,6 +31,7 @@ ORDER = (
     {"training", "evaluation", "calibration"},
     {"runs"},
     {"suite", "cost", "inference"},
+    {"assessment"},
     {"reports"},
     {"api"},
     {"cli"},
