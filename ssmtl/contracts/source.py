@@ -36,6 +36,8 @@ class Example:
     :param labels: names of its classes (exactly one for a multi-class task); None: not labelled.
     :param masks: by structure name, mask images whose union is taken; None: not labelled.
     :param split: the part in the data set's own split; None: the core assigns one.
+    :param groups: by what divides patients or images, such as sex, age, view or site: which group it is in. Evaluation
+        shows each group by itself; nothing else uses it.
     :param mask_scale: size of the masks relative to the image (JSRT's masks are half the size of its images).
     """
 
@@ -46,6 +48,7 @@ class Example:
     masks: Mapping[str, tuple[Pixels, ...]] | None = field(default=None, hash=False)
     split: SplitName | None = None
     mask_scale: float = 1.0
+    groups: Mapping[str, str] | None = field(default=None, hash=False, compare=False)
 
 
 class Source(Protocol):

@@ -6,8 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
-from trained_run import call, chest, process, train
+from trained_run import call, process
 
 import ssmtl
 from ssmtl.calibration.temperature import tempered
@@ -16,37 +15,6 @@ from ssmtl.model.weights import checksum
 from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.files import Calibration
 from ssmtl.runs.folder import RunFolder
-
-LEARNING = ("train.steps=16", "train.evaluate_every=8", "tasks.diagnosis.labeled=all")
-
-
-def write_brighter(folder, count=240):
-    """Images with pneumonia are brighter, and one label in six is wrong, so that nobody can be sure."""
-    (folder / "images").mkdir(parents=True)
-    lines = ["image,diagnosis,lung,patient,sex,age,site"]
-    random = np.random.default_rng(0)
-    for number in range(count):
-        grey, inside = chest(number, (32, 32))
-        ill = number % 2
-        grey = (grey * (0.4 + 0.5 * ill)).astype(np.uint8)
-        Image.fromarray(grey).save(folder / f"images/{number:03d}.png")
-        Image.fromarray((inside * 255).astype(np.uint8)).save(folder / f"images/{number:03d}.mask.png")
-        label = ("normal", "pneumonia")[ill ^ (random.random() < 1 / 6)]
-        masks = f"images/{number:03d}.mask.png" if number < 60 else ""
-        person = f"p{number},{'FM'[number % 3 > 0]},{number % 90},{'north' if number < 120 else 'south'}"
-        lines.append(f"images/{number:03d}.png,{label},{masks},{person}")
-    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return write_brighter(tmp_path_factory.mktemp("brighter") / "own")
-
-
-@pytest.fixture(scope="module")
-def learned(images, tmp_path_factory):
-    return train(images, tmp_path_factory.mktemp("runs") / "learned", *LEARNING)
 
 
 def stored(run):
