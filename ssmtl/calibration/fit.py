@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import expit, softmax
 
-from ssmtl.calibration.error import calibration_error
+from ssmtl.calibration.error import brier_score, calibration_error
 from ssmtl.calibration.operating_points import OperatingPoint, operating_points
 from ssmtl.calibration.temperature import COLDEST, HOTTEST, Floats, fitted_temperature, negative_log_likelihood
 from ssmtl.contracts.head import Kind, Output
@@ -35,6 +35,7 @@ class TaskCalibration(FileModel):
     why: str = ""
     nll: list[Number] = []
     ece: dict[str, list[Number]] = {}
+    brier: dict[str, list[Number]] = {}
     thresholds: dict[str, dict[str, OperatingPoint]] = {}
     no_thresholds: dict[str, str] = {}
 
@@ -57,7 +58,9 @@ def fit_task(output: Output, logits: Floats, targets: np.ndarray) -> TaskCalibra
     for at, name in enumerate(output.classes):
         score, positive = after[known[:, at], at], positives[known[:, at], at]
         if temperature:
-            found.ece[name] = [calibration_error(one[known[:, at], at], positive) for one in (before, after)]
+            both = [one[known[:, at], at] for one in (before, after)]
+            found.ece[name] = [calibration_error(one, positive) for one in both]
+            found.brier[name] = [brier_score(one, positive) for one in both]
         if several or (len(output.classes) == 2 and at == 1):
             counts = int(positive.sum()), int((~positive).sum())
             if min(counts) >= FEWEST_OF_A_KIND:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ssmtl.runs.files import Assessment, ClassAssessment, MetricFacts, Rate, Results, Subgroup
 
 SHOWN_METRICS, SHOWN_WORST = 4, 3
-"""How many fit; the file of `--out` has all."""
+"""How many fit, without those of single classes; the file of `--out` has all."""
 
 
 def print_assessments(console: Console, results: "Results") -> None:
@@ -62,7 +62,8 @@ def _print_subgroups(
 ) -> None:
     from ssmtl.suite.layout import head_of
 
-    metrics = list(next(iter(groups.values())).values)[:SHOWN_METRICS]
+    every = list(next(iter(groups.values())).values)
+    metrics = [one for one in every if not any(one.startswith(f"{other}_") for other in every)][:SHOWN_METRICS]
     heads = [head_of(metric, facts[metric].unit if metric in facts else "") for metric in metrics]
     table = _table(title, column, "images", "patients", *heads)
     for value, own in groups.items():

@@ -38,8 +38,8 @@ def _calibration(
     rows = []
     for name in shown:
         if name in own.ece:
-            cells = [decimal(value) for value in own.ece[name]]
-            rows.append([TableCell("validation"), TableCell(name), whole(own.images), *cells, *[decimal(None)] * 2])
+            cells = [decimal(value) for value in (*own.ece[name], *own.brier.get(name, (None, None)))]
+            rows.append([TableCell("validation"), TableCell(name), whole(own.images), *cells])
         for domain, classes in assessed.items():
             one = classes[name]
             numbers = [cell for values in (one.ece, one.brier) for cell in _before_after(values)]
