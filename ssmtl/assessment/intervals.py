@@ -3,13 +3,16 @@
 import hashlib
 
 import numpy as np
+from torch import Tensor
 
 from ssmtl.assessment.share_interval import wilson
-from ssmtl.assessment.subgroups import whole_values
+from ssmtl.assessment.subgroups import whole_metrics, whole_values
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import Scores
 
 RESAMPLES = 1000
+CHUNK = 50
+"""Resamples at once, to limit memory."""
 
 
 def intervals(scores: Scores, kept: Predictions, name: str, resamples: int = RESAMPLES) -> dict[str, list[float]]:
@@ -26,21 +29,31 @@ def intervals(scores: Scores, kept: Predictions, name: str, resamples: int = RES
     if count < 2:
         return {}
     random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
-    drawn = random.multinomial(count, np.full(count, 1 / count), resamples)[:, patients]
     found: dict[str, list[float]] = {key: [] for key in scores.values}
-    certain: dict[str, list[float]] = {}
+    for at in range(0, resamples, CHUNK):
+        often = random.multinomial(count, np.full(count, 1 / count), min(CHUNK, resamples - at))[:, patients]
+        _add(found, scores, kept, often)
+    certain = {key: limits for key, one in scores.per_image.items() if (limits := _certain(one, count))}
+    return {key: limits for key, values in found.items() if (limits := certain.get(key) or _limits(np.array(values)))}
+
+
+def _add(found: dict[str, list[float]], scores: Scores, kept: Predictions, often: np.ndarray) -> None:
+    """The values on some resamples. :param often: (resamples, images), how often each is drawn."""
     for key, values in scores.per_image.items():
         numbers = values.double().numpy()
         known = np.isfinite(numbers)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[key] = list((drawn @ np.where(known, numbers, 0.0)) / (drawn @ known.astype(float)))
-        if len(set(numbers[known])) == 1 and numbers[known][0] in (0.0, 1.0):  # every resample has the same mean
-            certain[key] = list(wilson(float(numbers[known][0]), len(set(patients[known]))))
-    if set(scores.values) - set(scores.per_image) and len(kept.probabilities):
-        for often in drawn:
-            for key, value in whole_values(scores, kept, np.repeat(np.arange(len(often)), often)).items():
+            found[key] += list((often @ np.where(known, numbers, 0.0)) / (often @ known.astype(float)))
+    if whole_metrics(scores):
+        for row in often:
+            for key, value in whole_values(scores, kept, np.repeat(np.arange(len(row)), row)).items():
                 found[key].append(value)
-    return {key: limits for key, values in found.items() if (limits := certain.get(key) or _limits(np.array(values)))}
+
+
+def _certain(values: Tensor, patients: int) -> list[float]:
+    """Of a metric that is 0, or 1, on every image, so that every resample has the same mean; else nothing."""
+    known = set(values[values.isfinite()].tolist())
+    return list(wilson(known.pop(), patients)) if known in ({0.0}, {1.0}) else []
 
 
 def _limits(values: np.ndarray) -> list[float]:

@@ -55,7 +55,7 @@ class FinishedRun:
             evaluations=tuple(record for record in records if record.get("event") == EVALUATED),
             per_image=read_per_image(folder.per_image) if folder.per_image.is_file() else {},
             predictions=_predictions(folder),
-            calibration=calibration_of(folder) if folder.results.is_file() else None,
+            calibration=calibration_of(folder) if folder.calibration.is_file() and folder.results.is_file() else None,
         )
 
     @property
