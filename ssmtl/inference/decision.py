@@ -18,10 +18,12 @@ Decide = Literal["stored", "usual", "youden", "sensitivity_80", "sensitivity_90"
 """`stored`: at Youden's threshold where the run has one. `usual`: at one half, or the most probable class."""
 
 
-def check_decide(decide: str) -> None:
-    """:raises RunError: if there is no such way."""
+def check_decide(decide: str, *, calibrated: bool = True) -> None:
+    """:raises RunError: if there is no such way, or it needs what is left out."""
     if decide not in get_args(Decide):
         raise RunError(f"there is no way to decide called '{decide}': {nearest(decide, get_args(Decide))}")
+    if not calibrated and decide not in ("stored", "usual"):
+        raise RunError(f"'{decide}' is for calibrated probabilities, which --raw (calibrated=False) leaves out")
 
 
 def thresholds_of(calibrations: Sequence[Calibration | None], decide: Decide = "stored") -> Thresholds:
@@ -85,7 +87,7 @@ def described(
 
 def _temperature(fitted: TaskCalibration | None) -> str:
     if fitted is None:
-        return "none for these weights"
+        return "none"
     return f"none ({fitted.why})" if fitted.why else f"{fitted.temperature:.3g}"
 
 

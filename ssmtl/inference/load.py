@@ -39,7 +39,7 @@ def load_model(
     """
     if not runs:
         raise RunError("no run was given; expected a run's folder")
-    check_decide(decide)
+    check_decide(decide, calibrated=calibrated)
     for run in runs:
         check_finished(run, weights)
     place = find_device(device)

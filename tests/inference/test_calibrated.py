@@ -115,9 +115,11 @@ def test_a_run_from_before_and_other_weights_predict_as_they_did(learned, images
     before = ssmtl.load(run.path, device="cpu")
     assert before.thresholds == {}
     np.testing.assert_allclose(probabilities(before, files), known["probabilities"], atol=1e-6)
-    assert before.decides == ("diagnosis: the most probable class; temperature: none for these weights",)
+    assert before.decides == ("diagnosis: the most probable class; temperature: none",)
     with pytest.raises(RunError, match="no threshold 'youden': none is stored for these weights"):
         ssmtl.load(run.path, device="cpu", decide="youden")
+    with pytest.raises(RunError, match="which --raw"):
+        ssmtl.load(learned, decide="youden", calibrated=False)
     with pytest.raises(RunError, match="no way to decide called 'sensitivity_99'"):
         ssmtl.load(run.path, decide="sensitivity_99")
 
