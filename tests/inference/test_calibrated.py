@@ -6,11 +6,15 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from trained_run import call, process
 
 import ssmtl
 from ssmtl.calibration.temperature import tempered
+from ssmtl.contracts.head import Output
 from ssmtl.errors import RunError
+from ssmtl.inference.decision import decision
 from ssmtl.model.weights import checksum
 from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.files import Calibration
@@ -163,3 +167,15 @@ def test_the_report_shows_the_error_before_and_after(learned):
     assert f"{before:.3f}" in page
     assert f"{after:.3f}" in page
     assert "diagnosis: operating thresholds" in page
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.sampled_from([{}, {"b": 0.2}, {"a": 0.9, "b": 0.1}]))
+def test_independent_labels_each_have_their_own_threshold(values, cuts):
+    several, two = Output("multilabel", ("a", "b", "c")), Output("multiclass", ("a", "b"))
+    found = decision(several, dict(zip("abc", values, strict=True)), cuts)
+    assert found == "|".join(name for name, one in zip("abc", values, strict=True) if one >= cuts.get(name, 0.5))
+    pair = {"a": 1 - values[0], "b": values[0]}
+    expected = "ab"[values[0] >= cuts["b"]] if "b" in cuts else "ab"[pair["b"] > pair["a"]]
+    assert decision(two, pair, cuts) == expected
+    three = Output("multiclass", ("a", "b", "c"))
+    assert decision(three, dict(zip("abc", values, strict=True)), cuts) == "abc"[int(np.argmax(values))]
