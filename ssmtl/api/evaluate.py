@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among, plugins_with
+from ssmtl.assessment.assess import assess
 from ssmtl.contracts.folders import Folders
 from ssmtl.runs.again import hinting_at_its_plugins
+from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.evaluate_again import evaluate_run
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.own_weights import check_finished
 
 
 def evaluate(
@@ -26,7 +29,8 @@ def evaluate(
         empty: the run's own domains. :param sources: a sources file that adds to the run's own.
     :param weights: best or last. :param plugins: what `ssmtl.run` was given.
     :param data_root: the folder of the sources' relative roots.
-    :returns: by `tasks`, domain and metric, the numbers.
+    :returns: by `tasks`, domain and metric, the numbers; by `assessed`, task and domain, their intervals over patients,
+        calibration and rates at the run's thresholds, subgroups, and the worst images.
     :raises RunError: if there is no finished run, or its weights are not those that it wrote.
     :raises DataError: if there is nothing to evaluate on.
     """
@@ -34,6 +38,10 @@ def evaluate(
     wanted = [source] if isinstance(source, str) else list(source)
     folders = Folders(Path(data_root) if data_root is not None else None)
     with hinting_at_its_plugins(folder, files_among(plugins), names_among(plugins)):
+        known = plugins_with(plugins)
+        check_finished(folder, weights)
+        calibration = calibration_of(folder, weights)
         return evaluate_run(
-            folder, plugins_with(plugins), folders, wanted, str(sources) if sources is not None else None, weights
-        )
+            folder, known, folders, wanted, str(sources) if sources is not None else None, weights,
+            assess=lambda scored: assess(scored, calibration),
+        )  # fmt: skip

@@ -26,8 +26,11 @@ def evaluate(
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:
-    """Evaluate a trained run again, on its own domains or on other sources."""
+    """Evaluate a trained run again, on its own domains or on other sources: metrics with intervals over patients,
+    calibration, the run's thresholds, subgroups of a table with columns such as sex, age, view or site, worst images.
+    """
     from ssmtl.api.evaluate import evaluate as score
+    from ssmtl.cli.assessment_tables import print_assessments
     from ssmtl.cli.tables import print_results
     from ssmtl.errors import RunError
     from ssmtl.json_file import write_model
@@ -36,7 +39,14 @@ def evaluate(
     if out is not None:
         RunFolder(run).check_not_own(out)
     results = score(run, source or (), sources=sources, weights=weights, plugins=local or (), data_root=data_root)
-    print_results(Console(), results)
+    console = Console()
+    print_results(console, results)
+    console.print(
+        "In parentheses: 95 % intervals over patients. ECE, Brier score: before → after the run's temperature. "
+        "Thresholds were chosen on its validation images, for probabilities after the temperature.",
+        highlight=False,
+    )
+    print_assessments(console, results)
     if out is not None:
         try:
             write_model(out, results)

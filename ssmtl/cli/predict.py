@@ -43,6 +43,11 @@ def predict(
         int, typer.Option("--dropout", metavar="N", min=0, help="Mean and disagreement of N passes with dropout.")
     ] = 0,
     weights: Annotated[Literal["best", "last"], typer.Option("--weights", help="Which weights to load.")] = "best",
+    decide: Annotated[
+        Literal["stored", "usual", "youden", "sensitivity_80", "sensitivity_90", "sensitivity_95"],
+        typer.Option("--decide", help="At which threshold, of those that the run chose on its validation images."),
+    ] = "stored",
+    raw: Annotated[bool, typer.Option("--raw", help="Without the temperature and the thresholds of the run.")] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps ...")] = "auto",
     batch: Annotated[
         int, typer.Option("--batch-size", metavar="N", min=1, help="Images decoded ahead; it changes no number.")
@@ -70,13 +75,16 @@ def predict(
         run.check_not_own(out)
     plugins = load_plugins(local or ())
     images = listed(inputs, plugins, out)
-    model = load([run.path for run in runs], plugins=local or (), weights=weights, device=device)
+    paths = [run.path for run in runs]
+    model = load(paths, plugins=local or (), weights=weights, device=device, calibrated=not raw, decide=decide)
     said = "run" if len(runs) == 1 else f"ensemble of {len(runs)} runs"
     console.print(
         f"{said} [bold]{escape(', '.join(str(run.path) for run in runs))}[/], {counted(len(images), 'image')}, "
         f"on {model.device}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+    for line in model.decides:
+        console.print(escape(line), highlight=False, soft_wrap=True)
     wanted = Wanted(overlays or saliency, seg, nifti)
     job = PredictJob(model, images, out, Options(tta, saliency, dropout), wanted, table, batch)
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,9 +14,12 @@ from ssmtl.cli.initial import print_initial
 from ssmtl.cli.progress_bar import progress_bar
 from ssmtl.cli.skipped import print_skipped
 from ssmtl.cli.tables import print_plan, print_results
+from ssmtl.contracts.head import Kind, Output
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.plan import plan_of
 from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.inference.decision import described, thresholds_of
+from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.early_stopping import why_stopped
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
@@ -27,6 +31,7 @@ class RunDisplay(Watcher):
 
     def __init__(self, console: Console, quiet: bool) -> None:
         self.console, self.quiet = console, quiet
+        self.folder: RunFolder | None = None
 
     def decoding(self, what: str, steps: int) -> Callable[[], None]:
         """A progress bar."""
@@ -40,6 +45,7 @@ class RunDisplay(Watcher):
 
     def begins(self, folder: RunFolder, resumes: bool) -> None:
         """Where the run goes."""
+        self.folder = folder
         place = escape(str(folder.path))
         self.console.print(f"{'resuming' if resumes else 'run folder'} [bold]{place}[/]", highlight=False)
 
@@ -54,10 +60,17 @@ class RunDisplay(Watcher):
         self.console.print(f"{escape(str(folder.path))} is finished: nothing to do", highlight=False)
 
     def ended(self, results: Results) -> None:
-        """Whether training stopped early, and the results."""
+        """Whether training stopped early, the results, and how the run decides from now on."""
         if results.stopped_early:
             self.console.print(why_stopped(results), highlight=False)
         print_results(self.console, results)
+        calibration = calibration_of(self.folder) if self.folder else None
+        if calibration is not None:
+            outputs = {
+                task: Output(cast("Kind", kind), tuple(results.classes[task])) for task, kind in results.kinds.items()
+            }
+            for line in described([calibration], outputs, thresholds_of([calibration])):
+                self.console.print(f"ssmtl predict decides on {escape(line)}", highlight=False, soft_wrap=True)
 
     def began_with(self, initial: Initial) -> None:
         """What the model takes of another run."""

@@ -111,7 +111,11 @@ def print_results(console: Console, results: "Results") -> None:
         for metric in dict.fromkeys(metric for values in domains.values() for metric in values):
             head = head_of(metric, facts[metric].unit if metric in facts else "")
             whole = metric in facts and facts[metric].is_count
-            table.add_row(escape(head), *(_number(values.get(metric), whole) for values in domains.values()))
+            cells = (
+                _number(values.get(metric), whole) + _interval(results, name, domain, metric)
+                for domain, values in domains.items()
+            )
+            table.add_row(escape(head), *cells)
         console.print(table, highlight=False)
     for name, numbers in results.excluded.items():
         for domain, number in numbers.items():
@@ -126,6 +130,13 @@ def print_results(console: Console, results: "Results") -> None:
         f"Weights: those {which}. This is one seed: compare several before trusting a difference.",
         highlight=False,
     )
+
+
+def _interval(results: "Results", task: str, domain: str, metric: str) -> str:
+    """The 95 % interval over patients, if it is known."""
+    assessed = results.assessed.get(task, {}).get(domain)
+    low, high = assessed.intervals.get(metric, (math.nan, math.nan)) if assessed else (math.nan, math.nan)
+    return "" if math.isnan(low) else f" ({low:.2f}–{high:.2f})"
 
 
 def _number(value: float | None, count: bool = False) -> str:

@@ -31,6 +31,11 @@ class Output:
     classes: tuple[str, ...]
     exclusive: bool = False
 
+    @property
+    def classifies(self) -> bool:
+        """Whether it says which classes an image has."""
+        return self.kind in ("multiclass", "multilabel")
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of the same shape as `logits`, or the numbers themselves; channels are axis 1."""
         if self.kind == "numbers":

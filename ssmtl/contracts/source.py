@@ -37,6 +37,8 @@ class Example:
     :param masks: by structure name, mask images whose union is taken; None: not labelled. Of a structure that is
         missing nothing is known; one that the image does not show has an empty mask.
     :param split: the part in the data set's own split; None: the core assigns one.
+    :param groups: by what divides patients or images, such as sex, age, view or site: which group it is in. Evaluation
+        shows each group by itself; nothing else uses it.
     :param mask_scale: size of the masks relative to the image (JSRT's masks are half the size of its images).
     :param unknown: classes of a multi-label task of which it is not known whether the image has them; it is known of
         all others, if `labels` is not None.
@@ -52,6 +54,7 @@ class Example:
     mask_scale: float = 1.0
     unknown: frozenset[str] = frozenset()
     numbers: Mapping[str, float] | None = field(default=None, hash=False)
+    groups: Mapping[str, str] | None = field(default=None, hash=False, compare=False)
 
 
 class Source(Protocol):

@@ -34,16 +34,30 @@ class Predictions:
 
 def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Iterator[Predictions]:
     """Probabilities and references on the CPU, for `BATCH` images at a time."""
-    for start in range(0, len(rows), BATCH):
-        yield _of(model, task, rows, slice(start, min(start + BATCH, len(rows))), device)
+    for part in _parts(rows):
+        yield _of(model, task, rows, part, device)
+
+
+def predict_logits(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Iterator[Tensor]:
+    """Of a classification task, (rows, classes) on the CPU, for `BATCH` images at a time."""
+    for part in _parts(rows):
+        yield _logits(model, task, rows, part, device).cpu()
+
+
+def _parts(rows: Rows) -> Iterator[slice]:
+    return (slice(start, min(start + BATCH, len(rows))) for start in range(0, len(rows), BATCH))
 
 
 @torch.no_grad()
-def _of(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> Predictions:
+def _logits(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> Tensor:
     """`no_grad`, not `inference_mode`: a bridge may differentiate."""
     with mode(model, training=False):
         images = rows.images(part).to(device).float().div_(255)
-        logits = model.logits(task.name, images).float()
+        return model.logits(task.name, images).float()
+
+
+def _of(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> Predictions:
+    logits = _logits(model, task, rows, part, device)
     predicted, target = task.output.probabilities(logits).cpu(), rows.target(part)
     if task.output.kind == "masks":
         unknown = target == UNKNOWN

@@ -37,10 +37,13 @@ class PredictJob:
     def content(self) -> PredictionsOf:
         """What decides what the folder holds in the end."""
         chosen = {**asdict(self.options), **asdict(self.wanted), "format": self.table, "device": self.model.device.type}
+        model = self.model
+        if any(model.module.temperatures):
+            chosen["temperatures"] = model.module.temperatures
+        if model.thresholds:
+            chosen["thresholds"] = {task: dict(own) for task, own in model.thresholds.items()}
         names = [[one.name, one.path] for one in self.images]
-        return PredictionsOf(
-            runs=list(self.model.names), weights=list(self.model.weights), options=chosen, images=names
-        )
+        return PredictionsOf(runs=list(model.names), weights=list(model.weights), options=chosen, images=names)
 
 
 @dataclass(frozen=True)

@@ -10,27 +10,37 @@ from ssmtl.errors import RunError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.inference.decision import thresholds_of
+from ssmtl.inference.decision import Decide, check_decide, described, temperatures_of, thresholds_of
 from ssmtl.inference.model import Model
 from ssmtl.inference.network import Network
 from ssmtl.model.weights import checksum, load_weights
 from ssmtl.recipe.defaults import resolved
 from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.own_weights import check_finished, checked_weights
 from ssmtl.runs.repeatable import make_repeatable
 
 
-def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best", device: str = "auto") -> Model:
+def load_model(
+    runs: Sequence[RunFolder],
+    plugins: Plugins,
+    weights: str = "best",
+    device: str = "auto",
+    calibrated: bool = True,
+    decide: Decide = "stored",
+) -> Model:
     """The model of one run, or the ensemble of several.
 
     :param weights: best or last. :param device: auto, cpu, cuda, cuda:1, mps and so on.
+    :param calibrated: whether each run's temperature is applied. :param decide: at which threshold.
     :raises RunError: if a folder holds no finished run, its weights are missing or not as the run wrote them, the runs
         do not have the same tasks and images, or there is no such device.
     :raises RecipeError: if a plugin that a run was made with is missing.
     """
     if not runs:
         raise RunError("no run was given; expected a run's folder")
+    check_decide(decide, calibrated=calibrated)
     for run in runs:
         check_finished(run, weights)
     place = find_device(device)
@@ -41,7 +51,10 @@ def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best
     tasks = _outputs(first)
     for run, other in zip(runs[1:], experiments[1:], strict=True):
         check_alike(runs[0], first, run, other)
-    network = Network([one.model for one in experiments], tasks).to(place).eval().requires_grad_(False)
+    calibrations = [calibration_of(run, weights) if calibrated else None for run in runs]
+    thresholds = thresholds_of(calibrations, decide)
+    network = Network([one.model for one in experiments], tasks, [temperatures_of(one) for one in calibrations])
+    network = network.to(place).eval().requires_grad_(False)
     image = first.recipe.image
     with attributed(first, "in the first pass of a loaded run", *(one.model for one in experiments)):
         network.find_draws(torch.full((1, image.channels, image.size, image.size), 0.5, device=place))
@@ -53,7 +66,8 @@ def load_model(runs: Sequence[RunFolder], plugins: Plugins, weights: str = "best
         place,
         tuple(run.path.name for run in runs),
         tuple(checksum(run.weights(weights)) for run in runs),
-        thresholds_of(runs[0]) if len(runs) == 1 else {},
+        thresholds,
+        tuple(described(calibrations, tasks, thresholds)),
         experiments,
     )
 

@@ -33,7 +33,9 @@ class Model:
     :param tasks: by name, what each one says: its kind, and its classes or structures.
     :param fit: how images become the squares that the network sees. :param channels: of these.
     :param names: of the runs. :param weights: SHA-256 of the weights of each.
-    :param thresholds: by task and class, where they are not one half. :param experiments: what the runs were.
+    :param thresholds: by task and class, at which it is decided; see `ssmtl.inference.decision`.
+    :param decides: a sentence for each classification task: how it is decided, and how it was calibrated.
+    :param experiments: what the runs were.
     """
 
     module: Network = field(repr=False)
@@ -44,6 +46,7 @@ class Model:
     names: tuple[str, ...]
     weights: tuple[str, ...]
     thresholds: Thresholds = field(repr=False)
+    decides: tuple[str, ...] = field(repr=False)
     experiments: tuple[Experiment, ...] = field(repr=False)
 
     def predict(

@@ -13,14 +13,21 @@ from ssmtl.model.multi_task_model import MultiTaskModel
 
 
 class Network(nn.Module):
-    """Images in [0, 1] to the probabilities of every task; normalisation is inside.
+    """Images in [0, 1] to the probabilities of every task; normalisation and temperature are inside.
 
     Of several runs, the mean of their probabilities (Lakshminarayanan, Pritzel and Blundell, "Simple and scalable
     predictive uncertainty estimation using deep ensembles", 2017).
     """
 
-    def __init__(self, members: Sequence[MultiTaskModel], outputs: Mapping[str, Output]) -> None:
+    def __init__(
+        self,
+        members: Sequence[MultiTaskModel],
+        outputs: Mapping[str, Output],
+        temperatures: Sequence[Mapping[str, float]] = (),
+    ) -> None:
+        """:param temperatures: of each run, what divides the logits of a task, where one was fitted."""
         super().__init__()
+        self.temperatures = [dict(one) for one in temperatures] or [{} for _ in members]
         self.members = nn.ModuleList(members)
         self.outputs = dict(outputs)
         self.alike = [_alike(member, list(outputs)) for member in members]
@@ -43,6 +50,8 @@ class Network(nn.Module):
             encoded = model.encode(tasks[0], images)
             for task in tasks:
                 logits = model.decode(task, images, encoded).logits.float()
+                if task in self.temperatures[number]:
+                    logits = logits / self.temperatures[number][task]
                 result[task] = self.outputs[task].probabilities(logits)
         return {task: result[task] for task in self.outputs}
 

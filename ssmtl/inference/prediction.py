@@ -13,9 +13,9 @@ from ssmtl.data.header import Spacing
 class LabelPrediction:
     """Of a classification task.
 
-    :param probabilities: by class.
-    :param decision: the class that is most probable; of a task with any number of labels, those at or above their
-        threshold, joined by `|`, which may be none.
+    :param probabilities: by class, after the run's temperature.
+    :param decision: the class that is most probable; of two classes the second if it is at or above its threshold; of a
+        task with any number of labels, those at or above their threshold, joined by `|`, which may be none.
     :param disagreement: by class, the standard deviation of the probability over the runs and draws; empty if there is
         one alone.
     :param saliency: by class, |∂ logit / ∂ image| as float32 in the geometry of the image; empty unless asked for.

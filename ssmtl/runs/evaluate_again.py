@@ -16,6 +16,7 @@ from ssmtl.data.rows import Rows, rows_of
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
 from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
 from ssmtl.evaluation.counts import ImageCounts
+from ssmtl.evaluation.kept import KeptPredictions
 from ssmtl.evaluation.predict import predict, shown_to
 from ssmtl.evaluation.score import score, tell_undefined
 from ssmtl.experiment.assemble import assemble
@@ -32,9 +33,10 @@ from ssmtl.recipe.load import RecipeText, find_sources
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
-from ssmtl.runs.files import Results, Selected
+from ssmtl.runs.files import Assessment, Results, Selected
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.own_weights import check_finished, checked_weights
+from ssmtl.runs.scored import Scored
 from ssmtl.wording import counted
 
 
@@ -60,12 +62,13 @@ def evaluate_run(
     sources: str | None = None,
     weights: str = "best",
     progress: Progress = no_progress,
+    assess: Callable[[Scored], Assessment] | None = None,
 ) -> Results:
     """The run's results, with the values and counts of this evaluation in place of its own.
 
     :param wanted: `TASK=NAME`, or `NAME` of a source for every task that it has labels for; empty: the run's domains.
     :param sources: a sources file whose entries are added to, or replace, the run's own.
-    :param weights: best or last.
+    :param weights: best or last. :param assess: what else to say of each task and domain.
     :raises RunError: if `run` holds no finished run, or a link, or its weights are not those that it wrote.
     """
     check_finished(run, weights)
@@ -113,11 +116,16 @@ def evaluate_run(
         check_metrics(task, f"the source '{name}'", rows)
         with attributed(experiment, f"in the evaluation on '{name}'"):
             counts = ImageCounts(task.output.kind)
-            scores = score(task, shown_to(predict(experiment.model, task, rows, fabric.device), counts.add))
+            kept = KeptPredictions(task.output.kind, len(rows))
+            scores = score(task, shown_to(predict(experiment.model, task, rows, fabric.device), counts.add, kept.add))
         tell_undefined(task.name, request.domain, scores, set())
         results.tasks.setdefault(task.name, {})[request.domain] = dict(scores.values)
         results.counts.setdefault(task.name, {})[request.domain] = counts.with_known(rows, task.output)
         results.sources.setdefault(task.name, {})[request.domain] = name
+        if assess is not None:
+            with attributed(experiment, f"in the evaluation on '{name}'"):
+                assessment = assess(Scored.of(task, request.domain, rows, scores, kept, listed[name]))
+            results.assessed.setdefault(task.name, {})[request.domain] = assessment
     if not results.tasks:
         raise DataError(f"no task of the run has labels in {', '.join(wanted)}")
     return results

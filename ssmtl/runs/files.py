@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ssmtl.calibration.fit import TaskCalibration
 from ssmtl.json_file import Count, FileModel, Id, Number, Seconds
 
 
@@ -49,6 +50,66 @@ class StoppedEarly(FileModel):
     min_delta: float
 
 
+class Rate(FileModel):
+    """A share of images, with its 95 % interval over patients; NaN: not defined."""
+
+    share: Number
+    low: Number
+    high: Number
+
+
+class AtThreshold(FileModel):
+    """What a threshold that was chosen on validation images does on others."""
+
+    threshold: Number
+    sensitivity: Rate
+    specificity: Rate
+
+
+class ClassAssessment(FileModel):
+    """One class against the rest. :param positives, negatives: images that have it, and that do not.
+
+    :param ece, brier: expected calibration error and Brier score, before and after the run's temperature; one number
+        alone if it has none. :param points: by operating point.
+    """
+
+    positives: Count
+    negatives: Count
+    ece: list[Number]
+    brier: list[Number]
+    points: dict[str, AtThreshold] = {}
+
+
+class Subgroup(FileModel):
+    """Some of the images. :param values: by metric; NaN: not defined on them."""
+
+    images: Count
+    patients: Count
+    values: dict[str, Number]
+
+
+class WorstImage(FileModel):
+    """:param severity: how wrong its prediction is; see `ssmtl.evaluation.worst.severity`."""
+
+    id: Id
+    patient: Id
+    severity: Number
+
+
+class Assessment(FileModel):
+    """Of one task on one evaluation set.
+
+    :param intervals: by metric, the 95 % interval over patients, low and high. :param classes: of a classification
+        task. :param subgroups: by column and value. :param worst: images, the worst first.
+    """
+
+    patients: Count
+    intervals: dict[str, list[Number]] = {}
+    classes: dict[str, ClassAssessment] = {}
+    subgroups: dict[str, dict[str, Subgroup]] = {}
+    worst: list[WorstImage] = []
+
+
 class Results(FileModel):
     """results.json.
 
@@ -56,8 +117,10 @@ class Results(FileModel):
     :param tasks: by task, domain and metric. :param counts: by task and domain: images, empty masks, and
         `known_NAME` of a class or structure that is not known in all images.
     :param metrics: by task and metric. :param validation: by task and metric, of the selected weights.
-    :param weights: by name, the SHA-256 of their file. :param excluded: by task and domain, how many images were not
-        scored, since they or whom they show trained or selected the model.
+    :param weights: by name, the SHA-256 of their file. :param calibration: that of calibration.json; empty: the run was
+        made before there was one. :param assessed: by task and domain, only of `ssmtl evaluate`.
+    :param excluded: by task and domain, how many images were not scored, since they or whom they show trained or
+        selected the model.
     :param sources: by task and domain. :param skipped: by source and image, why it was left out.
     """
 
@@ -80,6 +143,8 @@ class Results(FileModel):
     skipped: dict[str, dict[Id, str]] = {}
     steps_skipped: Count = 0
     weights: dict[str, str] = {}
+    calibration: str = ""
+    assessed: dict[str, dict[str, Assessment]] = {}
     excluded: dict[str, dict[str, Count]] = {}
     seconds: Seconds = 0.0
 
@@ -89,6 +154,16 @@ class Waited(FileModel):
 
     best: Number | None = None
     evaluations: Count = 0
+
+
+class Calibration(FileModel):
+    """calibration.json: by classification task, what was fitted on validation images for the selected weights.
+
+    :param weights: the SHA-256 of their file.
+    """
+
+    weights: str
+    tasks: dict[str, TaskCalibration]
 
 
 class BestSoFar(FileModel):

@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "results.json"
 
     @property
+    def calibration(self) -> Path:
+        """Temperatures and thresholds, for the weights that were selected."""
+        return self.path / "calibration.json"
+
+    @property
     def per_image(self) -> Path:
         return self.path / "per_image.csv"
 
@@ -104,8 +109,9 @@ class RunFolder:
     def check_not_own(self, path: Path) -> None:
         """:raises RunError: if the run itself wrote, or would write, to this path."""
         own = (
-            self.recipe, self.split, self.environment, self.log, self.results, self.per_image, self.report, self.lock,
-            self.predictions, self.figures, self.checkpoints, self.nonfinite, self.weights("best").parent,
+            self.recipe, self.split, self.environment, self.log, self.results, self.calibration, self.per_image,
+            self.report, self.lock, self.predictions, self.figures, self.checkpoints, self.nonfinite,
+            self.weights("best").parent,
         )  # fmt: skip
         place = path.resolve()
         for one in own:

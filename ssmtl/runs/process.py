@@ -10,6 +10,7 @@ from ssmtl.experiment.prepare import ExperimentData
 from ssmtl.json_file import write_model
 from ssmtl.model.weights import checksum
 from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.calibrate import write_calibration
 from ssmtl.runs.callbacks import NonFiniteSteps, RunClock, Telling
 from ssmtl.runs.checkpointing import Checkpointing, resume_along
 from ssmtl.runs.code_version import code_version
@@ -47,6 +48,7 @@ def train_first(
         return False
     with attributed(experiment, "in the final evaluation", validation.model):
         results = final_results(folder, state, data, validation, plan["parameters"])
+        results.calibration = write_calibration(folder, validation.model, experiment, data, fabric.device)
     results.weights = {name: checksum(folder.weights(name)) for name in ("best", "last")}
     results.seconds = round(clock.seconds(), 1)
     write_model(folder.results, results)

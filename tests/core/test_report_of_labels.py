@@ -5,16 +5,17 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
+from ssmtl.assessment.one_class import OneClass, one_class
+from ssmtl.assessment.share_interval import share_interval, wilson
+from ssmtl.calibration.error import BINS, bins_of, brier_score, calibration_error
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.evaluation.worst import WORST, severity, worst_places
 from ssmtl.reports import write_report
 from ssmtl.reports.run.bridge_map import draw_bridge_maps
-from ssmtl.reports.run.calibration import BINS, bins_of, brier_score, calibration_error
-from ssmtl.reports.run.classified import OneClass, one_class
 from ssmtl.reports.run.confusion import confusion, draw_confusion
 from ssmtl.reports.run.finished_run import FinishedRun
-from ssmtl.reports.run.rates import rates, share_interval, wilson
+from ssmtl.reports.run.rates import rates
 from ssmtl.reports.run.worst import worst_tables
 from tests.core.made_up_run import make_up_run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from dicom_files import write_dicom
 from PIL import Image
-from trained_run import SETTINGS, chest, sources, train, write_images
+from trained_run import LEARNING, SETTINGS, chest, sources, train, write_brighter, write_images
 
 import ssmtl
 from ssmtl.recipe import yaml_file
@@ -37,6 +37,16 @@ def model(run):
 @pytest.fixture(scope="session")
 def both(run, other_run):
     return ssmtl.load([run, other_run], device="cpu")
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    return write_brighter(tmp_path_factory.mktemp("brighter") / "own")
+
+
+@pytest.fixture(scope="session")
+def learned(images, tmp_path_factory):
+    return train(images, tmp_path_factory.mktemp("runs") / "learned", *LEARNING)
 
 
 @pytest.fixture

@@ -57,9 +57,12 @@ def test_the_script_says_what_the_command_says(place):
 def test_predicting_from_python(place):
     shutil.copyfile(place / "scans/c.tif", place / "a.png")
     shutil.copyfile(place / "scans/d.dcm", place / "b.dcm")
-    training, predicting = blocks("python.md")
+    training, predicting, evaluating = blocks("python.md")
     compile(training, "python.md", "exec")
     execute(f"import ssmtl\n{predicting}\nassert label.saliency['pneumonia'].shape == image.size == (40, 90)", place)
+    (line,) = execute(f"import ssmtl\n{evaluating}", place)
+    dice, low, high = map(float, re.findall(r"[\d.]+", line))
+    assert low <= dice <= high
 
 
 @pytest.mark.slow

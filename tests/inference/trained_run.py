@@ -23,6 +23,9 @@ SETTINGS = (
     "tasks.lungs.head.classes=[lung]", "optimizer.lr=0.01",
 )  # fmt: skip
 
+LEARNING = ("train.steps=16", "train.evaluate_every=8", "tasks.diagnosis.labeled=all")
+"""Enough steps to know something."""
+
 
 def call(*command, columns=250):
     """The console script in this process: exit code, standard output, standard error."""
@@ -42,10 +45,10 @@ def call(*command, columns=250):
     return code, out.getvalue(), err.getvalue()
 
 
-def process(*command, cwd=None):
+def process(*command, cwd=None, columns=250):
     """The installed script in a real process: exit code, standard output, standard error."""
     script = Path(sys.executable).with_name("ssmtl")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "250"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": str(columns)}
     done = subprocess.run(
         [script, *map(str, command)], capture_output=True, text=True, env=environment, cwd=cwd, timeout=300
     )
@@ -72,6 +75,25 @@ def write_images(folder, count=40):
         Image.fromarray((inside * 255).astype(np.uint8)).save(folder / f"images/{number:03d}.mask.png")
         label = ("normal", "pneumonia")[number % 2]
         lines.append(f"images/{number:03d}.png,{label},images/{number:03d}.mask.png,p{number}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def write_brighter(folder, count=240):
+    """Images with pneumonia are brighter, and one label in six is wrong, so that nobody can be sure."""
+    (folder / "images").mkdir(parents=True)
+    lines = ["image,diagnosis,lung,patient,sex,age,site"]
+    random = np.random.default_rng(0)
+    for number in range(count):
+        grey, inside = chest(number, (32, 32))
+        ill = number % 2
+        grey = (grey * (0.4 + 0.5 * ill)).astype(np.uint8)
+        Image.fromarray(grey).save(folder / f"images/{number:03d}.png")
+        Image.fromarray((inside * 255).astype(np.uint8)).save(folder / f"images/{number:03d}.mask.png")
+        label = ("normal", "pneumonia")[ill ^ (random.random() < 1 / 6)]
+        masks = f"images/{number:03d}.mask.png" if number < 60 else ""
+        person = f"p{number},{'FM'[number % 3 > 0]},{number % 90},{'north' if number < 120 else 'south'}"
+        lines.append(f"images/{number:03d}.png,{label},{masks},{person}")
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     return folder
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
+from ssmtl.assessment.one_class import one_class
+from ssmtl.calibration.error import BINS, bins_of, brier_score, calibration_error
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import GREY, SMALL, Drawing, label, panels, plain, styles
-from ssmtl.reports.run.classified import against_rest, classified, one_class, shown_classes
+from ssmtl.reports.run.classified import against_rest, classified, shown_classes
 from ssmtl.reports.run.finished_run import FinishedRun
 
-BINS = 10
 LARGEST = 60.0
 """Area, in square points, of a bin that holds all images."""
 
@@ -18,31 +17,6 @@ def draw_calibration(run: FinishedRun) -> Iterator[Drawing]:
     """One drawing per classification task: one panel per class, or a single one for two classes."""
     for task, items in classified(run).items():
         yield _task(run, task, items)
-
-
-def bins_of(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each of `BINS` bins of equal width: its images, their mean probability, and the share that has the class.
-
-    The last two are NaN in a bin without images. A bin includes its lower end, the last one both ends.
-    """
-    place = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
-    counts = np.bincount(place, minlength=BINS)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(place, score, BINS) / counts
-        share = np.bincount(place, positive.astype(float), BINS) / counts
-    return counts, mean, share
-
-
-def calibration_error(score: np.ndarray, positive: np.ndarray) -> float:
-    """The mean over images of |share that has the class − mean probability| of their bin; NaN without images."""
-    counts, mean, share = bins_of(score, positive)
-    total = counts.sum()
-    return float(np.nansum(counts * np.abs(share - mean)) / total) if total else float("nan")
-
-
-def brier_score(score: np.ndarray, positive: np.ndarray) -> float:
-    """The mean of (probability − 1 or 0)², as in Brier (1950), for one class; NaN without images."""
-    return float(((score - positive) ** 2).mean()) if len(score) else float("nan")
 
 
 def _task(run: FinishedRun, task: str, items: Sequence[StoredPredictions]) -> Drawing:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from ssmtl.assessment.one_class import THRESHOLD, is_multilabel, one_class
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import SMALL, WIDTH, Drawing, label, panels, plain
-from ssmtl.reports.run.classified import THRESHOLD, classified, is_multilabel, one_class
+from ssmtl.reports.run.classified import classified
 from ssmtl.reports.run.finished_run import FinishedRun
 
 SIDE, LEAST = 0.5, 1.9

@@ -12,7 +12,8 @@ from ssmtl.evaluation.stored_predictions import StoredPredictions, read_predicti
 from ssmtl.recipe import yaml_file
 from ssmtl.regular_file import read_text
 from ssmtl.reports.domains import in_order
-from ssmtl.runs.files import Environment, Results
+from ssmtl.runs.calibrate import calibration_of
+from ssmtl.runs.files import Calibration, Environment, Results
 from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.log import EVALUATED, STEP, read_log
 
@@ -34,6 +35,7 @@ class FinishedRun:
     evaluations: tuple[Mapping[str, Any], ...]
     per_image: PerImage
     predictions: tuple[StoredPredictions, ...]
+    calibration: Calibration | None = None
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -53,6 +55,7 @@ class FinishedRun:
             evaluations=tuple(record for record in records if record.get("event") == EVALUATED),
             per_image=read_per_image(folder.per_image) if folder.per_image.is_file() else {},
             predictions=_predictions(folder),
+            calibration=calibration_of(folder) if folder.calibration.is_file() and folder.results.is_file() else None,
         )
 
     @property

@@ -8,6 +8,7 @@ from ssmtl.reports.page import Section, link, pictures, render
 from ssmtl.reports.run import tables
 from ssmtl.reports.run.figures import SUBJECTS, save_figures
 from ssmtl.reports.run.finished_run import FinishedRun
+from ssmtl.reports.run.operating import operating_tables
 from ssmtl.reports.run.rates import rates
 from ssmtl.reports.run.summary import summarise
 from ssmtl.reports.run.worst import worst_tables
@@ -43,7 +44,7 @@ def _render(run: FinishedRun, sections: Sequence[Section]) -> str:
         seed=run.seed,
         summary=summarise(run),
         metrics=list(tables.metrics(run)),
-        evaluated=[*rates(run), tables.counts(run), tables.spread(run), *worst_tables(run)],
+        evaluated=[*rates(run), *operating_tables(run), tables.counts(run), tables.spread(run), *worst_tables(run)],
         data=[tables.budgets(run), tables.split(run)],
         environment=tables.environment(run),
         sections=sections,
@@ -60,6 +61,7 @@ def _files(folder: RunFolder) -> Sequence[tuple[Path, str]]:
     return (
         (folder.recipe, "the resolved recipe: run it to repeat this run"),
         (folder.results, "the results on this page"),
+        (folder.calibration, "temperatures and thresholds, fitted on validation images"),
         (folder.log, "losses and validation metrics by step"),
         (folder.per_image, "metrics of each test image"),
         (folder.split, "which images were labelled, unlabelled, validation, test"),

@@ -3,17 +3,12 @@
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
-from ssmtl.reports.run.calibration import brier_score, calibration_error
-from ssmtl.reports.run.classified import THRESHOLD, OneClass, classified, is_multilabel, one_class
+from ssmtl.assessment.one_class import THRESHOLD, OneClass, is_multilabel, one_class
+from ssmtl.assessment.share_interval import RESAMPLES, share_interval
+from ssmtl.calibration.error import brier_score, calibration_error
+from ssmtl.reports.run.classified import classified
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import NOT_DEFINED, PageTable, TableCell, decimal, whole
-from ssmtl.suite.bootstrap import Seed, bootstrap, mean_of
-
-RESAMPLES = 2000
-NORMAL = 1.959964
-"""The 97.5th percentile of the standard normal distribution."""
 
 COLUMNS = (
     "domain",
@@ -51,30 +46,6 @@ def rates(run: FinishedRun) -> Iterator[PageTable]:
             "error) are explained below the reliability diagram."
         )
         yield PageTable(f"{task}: each class against the rest", COLUMNS, rows, note)
-
-
-def share_interval(right: np.ndarray, chosen: np.ndarray, one: OneClass, name: str) -> tuple[float, float]:
-    """A 95 % interval of the share of the chosen images that are right; NaN with fewer than two patients.
-
-    :param right, chosen: (images,) bool. :param name: determines the random numbers.
-    """
-    patients = {patient for patient, known in zip(one.patients, chosen, strict=False) if known}
-    if len(patients) < 2:
-        return math.nan, math.nan
-    share = float(right[chosen].mean())
-    if share in (0.0, 1.0):
-        return wilson(share, len(patients))
-    values = np.where(chosen, right.astype(float), np.nan)
-    interval = bootstrap([Seed(one.ids, one.patients, mean_of(values))], name, RESAMPLES)
-    return interval.low, interval.high
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of Wilson (1927) for a share of `count` independent cases."""
-    squared = NORMAL**2
-    middle = (share + squared / (2 * count)) / (1 + squared / count)
-    half = NORMAL / (1 + squared / count) * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _numbers(one: OneClass, where: str) -> list[TableCell]:

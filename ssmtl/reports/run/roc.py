@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ssmtl.assessment.one_class import one_class
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import GREY, SMALL, Drawing, label, panels, plain, styles
-from ssmtl.reports.run.classified import against_rest, classified, one_class, shown_classes
+from ssmtl.reports.run.classified import against_rest, classified, shown_classes
 from ssmtl.reports.run.finished_run import FinishedRun
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
+from ssmtl.assessment.one_class import THRESHOLD, is_multilabel
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.drawing import SMALL, Drawing, pictures, plain
-from ssmtl.reports.run.classified import THRESHOLD, is_multilabel
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.masks import PREDICTED, REFERENCE, boundary, boundary_legend
 from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole

@@ -1,0 +1,1 @@
+"""How good the predictions on a labelled set are, with intervals over patients, at each threshold and by subgroup."""

@@ -1,0 +1,172 @@
+"""What `ssmtl evaluate` says besides the metrics: intervals, calibration, thresholds, subgroups, the worst images."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from trained_run import process
+
+import ssmtl
+from ssmtl.assessment.intervals import intervals
+from ssmtl.assessment.subgroups import subgroups
+from ssmtl.calibration.temperature import tempered
+from ssmtl.contracts.folders import Folders
+from ssmtl.evaluation.predict import Predictions
+from ssmtl.evaluation.score import Scores
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.runs.calibrate import calibration_of
+from ssmtl.runs.folder import RunFolder
+from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap
+
+
+@pytest.fixture(scope="module")
+def evaluated(learned, tmp_path_factory):
+    """By a real process at 80 columns: its output, and the file."""
+    out = tmp_path_factory.mktemp("evaluated") / "results.json"
+    code, shown, said = process("evaluate", learned, "--out", out, columns=80)
+    assert code == 0, said
+    return shown, json.loads(out.read_text())
+
+
+def stored(run):
+    return dict(np.load(RunFolder(run).predictions_of("diagnosis", "in_domain")))
+
+
+def table_of(images):
+    with (images / "manifest.csv").open() as file:
+        return {row["image"]: row for row in csv.DictReader(file)}
+
+
+class Area:
+    """AUROC of the second class, by the ranks of scipy."""
+
+    higher_is_better, unit, selects = True, "", True
+
+    def __call__(self, probabilities, targets):
+        positive = targets.numpy() == 1
+        if positive.all() or not positive.any():
+            return {"area": torch.tensor(float("nan"))}
+        score = probabilities[:, 1].numpy()
+        won = stats.mannwhitneyu(score[positive], score[~positive]).statistic
+        return {"area": torch.tensor(won / positive.sum() / (~positive).sum())}
+
+
+def made_up(copies=1):
+    """30 patients with as many equal images each, their scores and predictions."""
+    random = np.random.default_rng(1)
+    second = np.repeat(random.random(30), copies)
+    targets = np.repeat(random.random(30) < 0.5, copies)
+    right = torch.from_numpy((second > 0.5) == targets).float()
+    patients = tuple(f"p{number // copies}" for number in range(30 * copies))
+    kept = Predictions(
+        tuple(map(str, range(30 * copies))), patients,
+        torch.from_numpy(np.stack([1 - second, second], 1)), torch.from_numpy(targets).long(),
+    )  # fmt: skip
+    area = Area()(kept.probabilities, kept.targets)["area"].item()
+    return Scores({"right": right.mean().item(), "area": area}, {"right": right}, {"area": Area(), "right": None}), kept
+
+
+def test_intervals_are_those_of_other_bootstraps():
+    scores, kept = made_up()
+    found = intervals(scores, kept, "a", 2000)
+    other = stats.bootstrap([scores.per_image["right"].numpy()], np.mean, method="percentile", rng=0)
+    assert found["right"] == pytest.approx(list(other.confidence_interval), abs=0.035)
+    score, positive = kept.probabilities[:, 1].double().numpy(), kept.targets.numpy() == 1
+    ours = bootstrap([Seed(kept.ids, kept.patients, area_under_roc(score, positive))], "b", 5000)
+    assert found["area"] == pytest.approx([ours.low, ours.high], abs=0.03)
+    assert found == intervals(scores, kept, "a", 2000)
+
+
+def test_more_images_of_the_same_patients_are_no_more_evidence():
+    once, often = (intervals(*made_up(copies), "a", 500) for copies in (1, 8))
+    for name in ("right", "area"):
+        assert np.ptp(often[name]) == pytest.approx(np.ptp(once[name]), rel=0.15)
+
+
+def test_nothing_is_certain_and_one_patient_is_no_sample():
+    kept = Predictions(tuple("abcd"), ("p", "p", "q", "r"), torch.zeros(0), torch.zeros(0))
+    scores = Scores({"right": 1.0}, {"right": torch.ones(4)}, {"right": None})
+    exact = stats.binomtest(3, 3).proportion_ci(method="wilson")
+    assert intervals(scores, kept, "a")["right"] == pytest.approx([exact.low, exact.high], abs=1e-6)
+    alone = Predictions(kept.ids, ("p",) * 4, kept.probabilities, kept.targets)
+    assert intervals(scores, alone, "a") == {}
+
+
+def test_a_group_has_the_metrics_of_its_images_alone():
+    scores, kept = made_up()
+    groups = [{"sex": "FM"[number % 2], "site": "one"} for number in range(30)]
+    groups[0] = {"site": "one"}
+    found = subgroups(scores, kept, groups)
+    assert set(found) == {"sex"}  # one site alone is no division
+    assert {name: one.images for name, one in found["sex"].items()} == {"F": 14, "M": 15, "unknown": 1}
+    assert found["sex"]["M"].values["right"] == pytest.approx(scores.per_image["right"][1::2].mean().item())
+    alone = Area()(kept.probabilities[1::2], kept.targets[1::2])["area"].item()
+    assert found["sex"]["M"].values["area"] == pytest.approx(alone)
+    assert np.isnan(found["sex"]["unknown"].values["area"])
+
+
+def test_the_command_says_what_the_file_says(evaluated, learned, images):
+    shown, written = evaluated
+    own, known = written["assessed"]["diagnosis"]["in_domain"], stored(learned)
+    assert own["patients"] == len(known["ids"])
+    low, high = own["intervals"]["accuracy"]
+    accuracy = written["tasks"]["diagnosis"]["in_domain"]["accuracy"]
+    assert low < accuracy < high
+    assert f"{accuracy:.3f} ({low:.2f}–{high:.2f})" in shown
+    assert written["tasks"] == json.loads(RunFolder(learned).results.read_text())["tasks"]
+    for title in ("calibration", "thresholds", "by sex", "by age", "by site", "worst first"):
+        assert title in shown
+    assert all(len(line) <= 80 for line in shown.splitlines() if line.startswith(("│", "┃")))
+
+
+def test_thresholds_and_calibration_are_those_of_the_run(evaluated, learned):
+    own, known = evaluated[1]["assessed"]["diagnosis"]["in_domain"]["classes"]["pneumonia"], stored(learned)
+    fitted = calibration_of(RunFolder(learned)).tasks["diagnosis"]
+    score, ill = tempered(known["probabilities"], "multiclass", fitted.temperature)[:, 1], known["targets"] == 1
+    assert set(own["points"]) == {"youden", "sensitivity_80", "sensitivity_90", "sensitivity_95"}
+    for name, at in own["points"].items():
+        assert at["threshold"] == fitted.thresholds["pneumonia"][name].threshold
+        assert at["sensitivity"]["share"] == pytest.approx((score[ill] >= at["threshold"]).mean())
+        assert at["specificity"]["share"] == pytest.approx((score[~ill] < at["threshold"]).mean())
+        assert at["sensitivity"]["low"] <= at["sensitivity"]["share"] <= at["sensitivity"]["high"]
+    assert own["brier"] == pytest.approx(
+        [((one - ill) ** 2).mean() for one in (known["probabilities"][:, 1], score)], abs=1e-5
+    )
+    last = ssmtl.evaluate(learned, weights="last").assessed["diagnosis"]["in_domain"].classes["pneumonia"]
+    same = (learned / "weights/last.safetensors").read_bytes() == (learned / "weights/best.safetensors").read_bytes()
+    assert (last.points == {} and len(last.ece) == 1) or same
+
+
+def test_subgroups_come_from_the_columns_of_the_table(evaluated, learned, images):
+    rows, known = table_of(images), stored(learned)
+    found = evaluated[1]["assessed"]["diagnosis"]["in_domain"]["subgroups"]
+    right = known["probabilities"].argmax(1) == known["targets"]
+    assert set(found) == {"sex", "age", "site"}
+    for column, value in (("sex", "F"), ("sex", "M"), ("site", "south")):
+        inside = np.array([rows[name][column] == value for name in known["ids"]])
+        assert found[column][value]["images"] == inside.sum()
+        assert found[column][value]["values"]["accuracy"] == pytest.approx(right[inside].mean())
+    old = sum(40 <= int(rows[name]["age"]) < 65 for name in known["ids"])
+    assert found["age"]["40-64"]["images"] == old
+    assert set(evaluated[1]["assessed"]["lungs"]["in_domain"]["subgroups"]["sex"]["F"]["values"]) >= {"dice"}
+
+
+def test_an_age_that_is_no_number_is_a_band_already(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "b.png").write_bytes(b"")
+    (tmp_path / "manifest.csv").write_text("image,Age,view\na.png,60-69,PA\nb.png,90,\n")
+    manifest = load_plugins()["source"]["manifest"].make
+    first, second = manifest(Folders(tmp_path), root=".").examples()
+    assert (first.groups, second.groups) == ({"age": "60-69", "view": "PA"}, {"age": "65+"})
+
+
+def test_the_worst_are_first(evaluated, learned):
+    own, known = evaluated[1]["assessed"]["diagnosis"]["in_domain"]["worst"], stored(learned)
+    losses = -np.log(known["probabilities"][np.arange(len(known["targets"])), known["targets"]])
+    order = np.argsort(-losses, kind="stable")[: len(own)]
+    assert [one["severity"] for one in own] == pytest.approx(losses[order].tolist(), rel=1e-4)
+    assert own[0]["id"] == known["ids"][order[0]]
+    assert f"worst first, by cross-entropy: {own[0]['id']}" in evaluated[0]
