@@ -44,7 +44,7 @@ def calibration_of(run: RunFolder, which: str = "best") -> Calibration | None:
     :raises RunError: if the file is missing or not as the run wrote it, or is for other weights than the selected ones.
     """
     results = run.read_results()
-    if not results.calibration:
+    if not results.calibration or "best" not in results.weights:  # without it, no weights are accepted either
         return None
     if not run.calibration.is_file():
         raise RunError(f"{run.calibration} is missing; the run wrote it, and without it its decisions are others")
