@@ -31,7 +31,7 @@ ORDER = (
     {"training", "evaluation"},
     {"runs"},
     {"suite", "cost", "inference"},
-    {"reports"},
+    {"reports", "exports"},
     {"api"},
     {"cli"},
 )
@@ -57,6 +57,7 @@ ALLOWED = {
         "errors",
         "evaluation",
         "events",
+        "exports",
         "hookspecs",
         "inference",
         "model",
