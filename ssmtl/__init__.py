@@ -1,7 +1,7 @@
 """ssmtl: semi-supervised multi-task learning in PyTorch, as plugins around one visible loop.
 
-`run`, `load`, `evaluate`, `export` and `report` do what the commands do; the other names are what a plugin may import. They
-load on first use, so `import ssmtl` stays cheap.
+`run`, `load`, `evaluate`, `export` and `report` do what the commands do; the other names are what a plugin may import.
+They load on first use, so `import ssmtl` stays cheap.
 """
 
 from importlib import import_module

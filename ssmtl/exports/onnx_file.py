@@ -1,11 +1,8 @@
 """A program as an ONNX file; needs the extra `onnx`."""
 
 import json
-import logging
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +10,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from ssmtl.errors import RunError, first_line
+from ssmtl.exports.quiet import quiet
 
 OLDEST, USUAL_OPSET, NEWEST = 18, 20, 23
 """Versions of ONNX's operations: what PyTorch's exporter writes; its own choice is the one in the middle."""
@@ -43,7 +41,7 @@ def onnx_file(program: ExportedProgram, outputs: Sequence[str], facts: Mapping[s
 
     :raises RunError: if an operation has no counterpart, or the file would be larger than 2 GB.
     """
-    with _quiet():
+    with quiet():
         try:
             made = torch.onnx.export(
                 program,
@@ -94,19 +92,6 @@ def _clean(model: Any) -> None:
     for function in model.functions.values():
         for node in function.all_nodes():
             node.metadata_props.clear()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the exporter says of its own progress."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _reason(error: BaseException) -> str:

@@ -25,6 +25,7 @@ from ssmtl.errors import RunError, first_line
 from ssmtl.experiment.attribution import attributed
 from ssmtl.exports.decompositions import backward_decompositions
 from ssmtl.exports.outputs import NamedOutputs
+from ssmtl.exports.quiet import quiet
 from ssmtl.inference.model import Model
 
 PLAIN_COPIES = (
@@ -49,9 +50,10 @@ def program_of(model: Model, maps: bool) -> tuple[ExportedProgram, NamedOutputs]
             with _RefusesDraws():  # type: ignore[no-untyped-call]
                 module(images)
         names = list(module(images))
-        traced = _traced(module, images)
+        with quiet():
+            traced = _traced(module, images)
     try:
-        with torch.no_grad():
+        with quiet(), torch.no_grad():
             program = torch.export.export(
                 _Program(traced, names), (images,), dynamic_shapes={"images": {0: Dim("batch")}}, strict=False
             )
@@ -74,14 +76,10 @@ def _traced(module: nn.Module, images: Tensor) -> GraphModule:
     with _fake(images, weights) as given:
         table = backward_decompositions()
         first = make_fx(plain, decomposition_table=table)(*given)
+        _clean(first)
         traced = make_fx(functionalize(first, remove="mutations"), decomposition_table=table)(*given)
-    graph = traced.graph
-    for node in list(graph.nodes):
-        if node.target in PLAIN_COPIES:
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-    graph.eliminate_dead_code()
-    traced.graph = fx_graph_cse(graph)
+        _clean(traced)
+    traced.graph = fx_graph_cse(traced.graph)
     _, *places = [node for node in traced.graph.nodes if node.op == "placeholder"]
     for number, (place, value) in enumerate(zip(places, weights.values(), strict=True)):
         if place.users:
@@ -93,10 +91,19 @@ def _traced(module: nn.Module, images: Tensor) -> GraphModule:
     return traced
 
 
+def _clean(traced: GraphModule) -> None:
+    for node in list(traced.graph.nodes):
+        if node.target in PLAIN_COPIES:
+            node.replace_all_uses_with(node.args[0])
+            traced.graph.erase_node(node)
+    traced.graph.eliminate_dead_code()
+    traced.recompile()
+
+
 @contextmanager
 def _fake(images: Tensor, weights: Mapping[str, Tensor]) -> Iterator[list[Tensor]]:
     """Stand-ins without content, for tracing: the batch may be any, all other sizes are what they are."""
-    mode = FakeTensorMode(shape_env=ShapeEnv())
+    mode = FakeTensorMode(shape_env=_AnyBatch())
     batch: Any = StatelessSymbolicContext(dynamic_sizes=[DimDynamic.DYNAMIC] + [DimDynamic.STATIC] * 3)
     with mode, enable_python_dispatcher(), torch.no_grad():
         values = [mode.from_tensor(value, static_shapes=True) for value in weights.values()]
@@ -112,6 +119,17 @@ class _Program(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return dict(zip(self.names, self.traced(images), strict=True))
+
+
+class _AnyBatch(ShapeEnv):
+    """Fails where the code fixes the number of images, so that the traceback leads to who did."""
+
+    def _set_replacement(self, a: Any, tgt: Any, msg: str) -> None:
+        if tgt.is_number:
+            raise RuntimeError(
+                f"it fixes the number of images of a batch to {tgt}, as len(images) does; expected images.shape[0]"
+            )
+        super()._set_replacement(a, tgt, msg)
 
 
 class _RefusesDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
