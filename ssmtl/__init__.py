@@ -1,7 +1,7 @@
 """ssmtl: semi-supervised multi-task learning in PyTorch, as plugins around one visible loop.
 
-`run`, `load`, `evaluate` and `report` do what the commands do; the other names are what a plugin may import. They load
-on first use, so `import ssmtl` stays cheap.
+`run`, `load`, `evaluate`, `export` and `report` do what the commands do; the other names are what a plugin may import.
+They load on first use, so `import ssmtl` stays cheap.
 """
 
 from importlib import import_module
@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "api.evaluate": ("evaluate",),
+    "api.export": ("export",),
     "api.load": ("load",),
     "api.report": ("report",),
     "api.run": ("run",),
@@ -35,6 +36,7 @@ _HOME = {
     "data.images": ("ImageFile",),
     "errors": ("DataError", "SsmtlError"),
     "evaluation.pseudo_labels": ("pseudo_label_quality",),
+    "exports.export": ("ExportedFile",),
     "inference.model": ("Model",),
     "inference.prediction": ("LabelPrediction", "MaskPrediction", "NumberPrediction", "Prediction"),
     "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
@@ -47,6 +49,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 if TYPE_CHECKING:
     from ssmtl.api.evaluate import evaluate
+    from ssmtl.api.export import export
     from ssmtl.api.load import load
     from ssmtl.api.report import report
     from ssmtl.api.run import run
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from ssmtl.errors import DataError, SsmtlError
     from ssmtl.evaluation.pseudo_labels import pseudo_label_quality
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+    from ssmtl.exports.export import ExportedFile
     from ssmtl.inference.model import Model
     from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, NumberPrediction, Prediction
     from ssmtl.model.input_gradient import input_gradient
@@ -85,6 +89,7 @@ __all__ = [
     "DataError",
     "Evaluated",
     "Example",
+    "ExportedFile",
     "Features",
     "Folders",
     "FrozenPredictor",
@@ -120,6 +125,7 @@ __all__ = [
     "TrainedRun",
     "View",
     "evaluate",
+    "export",
     "hookimpl",
     "input_gradient",
     "key",

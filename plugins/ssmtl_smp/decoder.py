@@ -55,7 +55,7 @@ class SmpDecoder(Head):
     def forward(self, features: Features) -> Logits:
         finest = features[0]
         size = [side * self.stride for side in finest.shape[-2:]]
-        image = finest.new_empty((len(finest), 0, *size))
+        image = finest.new_empty((finest.shape[0], 0, *size))
         decoded = self.decoder([image, *features])
         logits: Logits = self.last(torch.cat([decoded, finest], 1) if self.joins_finest else decoded)
         if list(logits.shape[-2:]) == size:

@@ -49,6 +49,11 @@ class Model:
     decides: tuple[str, ...] = field(repr=False)
     experiments: tuple[Experiment, ...] = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Of the side of these squares, in pixels."""
+        return self.fit.size
+
     def predict(
         self,
         images: Image | Iterable[Image],

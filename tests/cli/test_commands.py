@@ -35,12 +35,12 @@ PHANTOM = (
 def test_help_lists_the_commands_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    for command in ("run", "check", "evaluate", "predict", "plugins", "schema"):
+    for command in ("run", "check", "evaluate", "predict", "export", "plugins", "schema"):
         assert f" {command} " in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["imported:"]
 
 
-@pytest.mark.parametrize("command", ["run", "check", "evaluate", "predict", "plugins", "schema"])
+@pytest.mark.parametrize("command", ["run", "check", "evaluate", "predict", "export", "plugins", "schema"])
 def test_each_command_has_help(command):
     code, shown, _ = call(command, "--help")
     assert code == 0

@@ -32,7 +32,7 @@ ORDER = (
     {"runs"},
     {"suite", "cost", "inference"},
     {"assessment"},
-    {"reports"},
+    {"reports", "exports"},
     {"api"},
     {"cli"},
 )
@@ -58,6 +58,7 @@ ALLOWED = {
         "errors",
         "evaluation",
         "events",
+        "exports",
         "hookspecs",
         "inference",
         "model",

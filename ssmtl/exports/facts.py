@@ -1,0 +1,53 @@
+"""What a file says of itself: what goes in, what comes out, and which run it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ssmtl import __version__
+from ssmtl.inference.decision import USUAL
+from ssmtl.inference.model import Model
+from ssmtl.runs.files import Results
+
+FORMAT = 1
+"""Of the facts; it grows when one of them changes its meaning."""
+
+
+def facts_of(model: Model, results: list[Results], outputs: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """By name, values that JSON can hold.
+
+    :param results: of each run. :param outputs: by name, the shape for one image, without the batch.
+    """
+    return {
+        "ssmtl": __version__,
+        "format": FORMAT,
+        "name": results[0].name,
+        "recipe_hash": ", ".join(one.recipe_hash for one in results),
+        "runs": [
+            {"run": name, "recipe_hash": one.recipe_hash, "seed": one.seed, "weights_sha256": weights}
+            for name, one, weights in zip(model.names, results, model.weights, strict=True)
+        ],
+        "image": {
+            "size": model.size,
+            "channels": model.channels,
+            "range": [0, 1],
+            "resize": "bilinear, to a square, the whole image",
+        },
+        "normalization": [_normalization(model, number) for number in range(len(model.module.members))],
+        "tasks": {task: one.kind for task, one in model.tasks.items()},
+        "classes": {task: list(one.classes) for task, one in model.tasks.items()},
+        "thresholds": {
+            task: {name: model.thresholds.get(task, {}).get(name, USUAL) for name in one.classes}
+            for task, one in model.tasks.items()
+            if one.kind != "multiclass"
+        },
+        "outputs": {name: ["batch", *shape] for name, shape in outputs.items()},
+    }
+
+
+def _normalization(model: Model, number: int) -> dict[str, dict[str, list[float]]]:
+    """By task; it is inside the network and must not be done again."""
+    member = model.module.member(number)
+    return {
+        task: {what: member.get_buffer(f"{what}_{task}").flatten().tolist() for what in ("mean", "std")}
+        for task in model.tasks
+    }
