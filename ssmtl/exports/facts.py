@@ -4,12 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ssmtl import __version__
+from ssmtl.contracts.head import Output
 from ssmtl.inference.decision import USUAL
 from ssmtl.inference.model import Model
 from ssmtl.runs.files import Results
 
 FORMAT = 1
 """Of the facts; it grows when one of them changes its meaning."""
+
+
+RESIZED = {
+    "stretch": "bilinear, to a square, the whole image",
+    "pad": "bilinear, the longer side to the square's; black on both sides of the shorter one",
+}
+"""How an image becomes the network's square."""
 
 
 def facts_of(model: Model, results: list[Results], outputs: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -30,18 +38,22 @@ def facts_of(model: Model, results: list[Results], outputs: Mapping[str, tuple[i
             "size": model.size,
             "channels": model.channels,
             "range": [0, 1],
-            "resize": "bilinear, to a square, the whole image",
+            "resize": RESIZED[model.fit.how],
         },
         "normalization": [_normalization(model, number) for number in range(len(model.module.members))],
         "tasks": {task: one.kind for task, one in model.tasks.items()},
         "classes": {task: list(one.classes) for task, one in model.tasks.items()},
-        "thresholds": {
-            task: {name: model.thresholds.get(task, {}).get(name, USUAL) for name in one.classes}
-            for task, one in model.tasks.items()
-            if one.kind != "multiclass"
-        },
+        "thresholds": {task: found for task, one in model.tasks.items() if (found := _thresholds(model, task, one))},
         "outputs": {name: ["batch", *shape] for name, shape in outputs.items()},
     }
+
+
+def _thresholds(model: Model, task: str, output: Output) -> dict[str, float]:
+    """By class: of two that exclude each other the second's, if the run has one; of more of them, and numbers, none."""
+    known = model.thresholds.get(task, {})
+    if output.kind in ("multiclass", "numbers"):
+        return dict(known)
+    return {name: known.get(name, USUAL) for name in output.classes}
 
 
 def _normalization(model: Model, number: int) -> dict[str, dict[str, list[float]]]:
