@@ -90,7 +90,10 @@ class MixMatch(Strategy):
             supervised = _over_known(F.binary_cross_entropy_with_logits, logits, targets)
         guesses = torch.cat([batch.targets[view] for view in self.unlabeled])
         predictions = self.output.probabilities(torch.cat([outputs[view] for view in self.unlabeled]))
-        unsupervised = _over_known(F.mse_loss, predictions, guesses)
+        if self.output.kind == "multiclass":
+            unsupervised = F.mse_loss(predictions, guesses)
+        else:
+            unsupervised = _over_known(F.mse_loss, predictions, guesses)
         return supervised + self.unlabeled_weight * min(progress / self.ramp, 1.0) * unsupervised
 
     def diagnose(
@@ -126,7 +129,4 @@ class MixMatch(Strategy):
 
 def _over_known(loss: Callable[..., Tensor], given: Tensor, targets: Tensor) -> Float[Tensor, ""]:
     """The loss of targets of which some may be unknown (NaN)."""
-    known = ~targets.isnan()
-    if known.all():  # one operation, whose gradient is rounded otherwise than that of two
-        return loss(given, targets)
-    return mean_of_known(loss(given, targets.nan_to_num(), reduction="none"), known)
+    return mean_of_known(loss(given, targets.nan_to_num(), reduction="none"), ~targets.isnan())

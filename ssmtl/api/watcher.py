@@ -1,10 +1,11 @@
 """Who is told how a run comes along; tells nobody, unless a subclass does."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.prepare import ExperimentData
+from ssmtl.runs.execute import nobody
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.initial import Initial
@@ -23,9 +24,10 @@ class Watcher:
     def begins(self, folder: RunFolder, resumes: bool) -> None:
         """When the folder is known."""
 
-    def observers(self) -> AbstractContextManager[list[object]]:
-        """Plugins that observe the steps."""
-        return nullcontext([])
+    @property
+    def observers(self) -> Callable[[], AbstractContextManager[list[object]]]:
+        """Makes plugins that observe the steps; picklable, since another process may call it."""
+        return nobody
 
     def was_finished(self, folder: RunFolder) -> None:
         """In place of all these, if there is nothing left to do."""

@@ -8,7 +8,7 @@ import numpy as np
 from ssmtl.assessment.one_class import OneClass, calibrated, one_class
 from ssmtl.assessment.share_interval import share_interval
 from ssmtl.calibration.error import brier_score, calibration_error
-from ssmtl.calibration.fit import TaskCalibration
+from ssmtl.calibration.stored import TaskCalibration
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.runs.files import AtThreshold, ClassAssessment, Rate
 

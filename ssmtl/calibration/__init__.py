@@ -1,1 +1,1 @@
-"""How sure a trained network is of its labels: calibration, temperature, operating thresholds. NumPy alone."""
+"""How sure a trained network is of its labels: calibration, temperature, operating thresholds. Without PyTorch."""

@@ -1,16 +1,13 @@
 """The temperature and the thresholds of one task, from its validation images."""
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 from scipy.special import expit, softmax
 
 from ssmtl.calibration.error import brier_score, calibration_error
-from ssmtl.calibration.operating_points import OperatingPoint, operating_points
-from ssmtl.calibration.temperature import COLDEST, HOTTEST, Floats, fitted_temperature, negative_log_likelihood
+from ssmtl.calibration.operating_points import operating_points
+from ssmtl.calibration.stored import COLDEST, HOTTEST, TaskCalibration
+from ssmtl.calibration.temperature import Floats, fitted_temperature, negative_log_likelihood
 from ssmtl.contracts.head import Kind, Output
-from ssmtl.json_file import Count, FileModel, Number
 from ssmtl.wording import counted
 
 FEWEST = 20
@@ -18,26 +15,6 @@ FEWEST = 20
 
 FEWEST_OF_A_KIND = 5
 """Validation images with a class, and without it, without which it gets no threshold."""
-
-
-class TaskCalibration(FileModel):
-    """What was fitted for a classification task.
-
-    :param images: how many validation images there were. :param temperature: that divides the logits; 1: none was
-        fitted, and `why` says why. :param nll: negative log likelihood, before and after. :param ece: by class, its
-        expected calibration error, before and after, on the images that the temperature was fitted on.
-    :param thresholds: by class and name of an operating point; for probabilities after the temperature. Of two classes
-        that exclude each other, the second has them. :param no_thresholds: by class, why it has none.
-    """
-
-    images: Count
-    temperature: Annotated[float, Field(ge=COLDEST, le=HOTTEST)] = 1.0
-    why: str = ""
-    nll: list[Number] = []
-    ece: dict[str, list[Number]] = {}
-    brier: dict[str, list[Number]] = {}
-    thresholds: dict[str, dict[str, OperatingPoint]] = {}
-    no_thresholds: dict[str, str] = {}
 
 
 def fit_task(output: Output, logits: Floats, targets: np.ndarray) -> TaskCalibration:

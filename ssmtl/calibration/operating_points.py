@@ -1,27 +1,11 @@
 """Thresholds at which a probability becomes a decision, chosen on validation images."""
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
-from ssmtl.json_file import FileModel
+from ssmtl.calibration.stored import OperatingPoint
 
 WANTED = {"sensitivity_80": 0.8, "sensitivity_90": 0.9, "sensitivity_95": 0.95}
 """The least sensitivity on validation."""
-
-Proportion = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class OperatingPoint(FileModel):
-    """An image has the class if its probability is at or above the threshold.
-
-    :param sensitivity, specificity: of the images that it was chosen on.
-    """
-
-    threshold: Proportion
-    sensitivity: Proportion
-    specificity: Proportion
 
 
 def operating_points(score: np.ndarray, positive: np.ndarray) -> dict[str, OperatingPoint]:

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logsumexp, softmax
 
+from ssmtl.calibration.stored import COLDEST, HOTTEST
 from ssmtl.contracts.head import Kind
 
 Floats = NDArray[np.float64]
-
-COLDEST, HOTTEST = 0.05, 20.0
-"""Temperatures beyond these are not fitted: the likelihood would have its maximum at certainty, or at ignorance."""
 
 LEAST = 1e-7
 """A probability below this counts as this much, where there are no logits."""

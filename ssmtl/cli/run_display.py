@@ -1,7 +1,8 @@
 """What `ssmtl run` shows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -49,11 +50,10 @@ class RunDisplay(Watcher):
         place = escape(str(folder.path))
         self.console.print(f"{'resuming' if resumes else 'run folder'} [bold]{place}[/]", highlight=False)
 
-    @contextmanager
-    def observers(self) -> "Iterator[list[object]]":
+    @property
+    def observers(self) -> Callable[[], AbstractContextManager[list[object]]]:
         """What shows the run: nothing, a live display, or plain lines."""
-        with observers(self.quiet, self.console.is_terminal) as shown:
-            yield shown
+        return partial(observers, self.quiet, self.console.is_terminal)
 
     def was_finished(self, folder: RunFolder) -> None:
         """That there is nothing to do."""

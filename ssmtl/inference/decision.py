@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
-from ssmtl.calibration.fit import TaskCalibration
+from ssmtl.calibration.stored import TaskCalibration
 from ssmtl.contracts.head import Output
 from ssmtl.errors import RunError, nearest
 from ssmtl.runs.files import Calibration

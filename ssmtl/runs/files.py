@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ssmtl.calibration.fit import TaskCalibration
+from ssmtl.calibration.stored import TaskCalibration
 from ssmtl.json_file import Count, FileModel, Id, Number, Seconds
 
 

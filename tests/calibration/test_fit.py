@@ -11,7 +11,8 @@ from torchmetrics.functional.classification import binary_calibration_error
 from ssmtl.calibration.error import BINS, calibration_error
 from ssmtl.calibration.fit import FEWEST, FEWEST_OF_A_KIND, fit_task
 from ssmtl.calibration.operating_points import WANTED, operating_points
-from ssmtl.calibration.temperature import HOTTEST, fitted_temperature, negative_log_likelihood, tempered
+from ssmtl.calibration.stored import HOTTEST
+from ssmtl.calibration.temperature import fitted_temperature, negative_log_likelihood, tempered
 from ssmtl.contracts.head import Output
 
 TWO, THREE, SEVERAL = (

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from ssmtl.assessment.classes import assess_classes
-from ssmtl.calibration.fit import TaskCalibration
+from ssmtl.calibration.stored import TaskCalibration
 from ssmtl.reports.run.classified import classified, shown_classes
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import NOT_DEFINED, PageTable, TableCell, decimal, whole
