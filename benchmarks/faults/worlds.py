@@ -215,7 +215,7 @@ def without_reports(cache: Path) -> None:
         self.context = multiprocessing.get_context("fork")  # type: ignore[assignment]
 
     LocalPool.__init__ = forking  # type: ignore[method-assign]
-    ssmtl.reports.write_report = lambda path: path / "report.html"
+    ssmtl.reports.write_report = lambda path, **_: path / "report.html"
     ssmtl.reports.write_suite_report = lambda path: path / "report.html"
 
 
