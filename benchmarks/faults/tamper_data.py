@@ -183,7 +183,10 @@ def link_an_image(world: World, rng: Random) -> Change:
     return _changed(world, root, one["image"], other["image"])
 
 
-MOVED = ("split.json:namespaces", "results.json:weights", "header")
+CHECKSUMS = ("results.json:weights", "results.json:calibration", "calibration.json:weights", "header")
+"""What differs where the weights' file differs and the weights do not."""
+
+MOVED = ("split.json:namespaces", *CHECKSUMS)
 """What names the folder of the data, and the checksums of files that do."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tamper_data import Change
+from tamper_data import CHECKSUMS, Change
 from worlds import World
 
 Edit = Callable[[dict[str, Any], Random], object]
@@ -143,7 +143,7 @@ RECIPE: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-HASHED = ("recipe.yaml", "results.json:recipe_hash", "results.json:weights", "header")
+HASHED = ("recipe.yaml", "results.json:recipe_hash", *CHECKSUMS)
 """What holds a hash of the whole recipe, the parts included that a resumed run may change."""
 
 
