@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from trained_run import process
 
 import ssmtl
 from ssmtl.assessment.intervals import intervals
@@ -20,6 +19,7 @@ from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.folder import RunFolder
 from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap
+from tests.cli.command_line import process
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trained_run import call, process
 
 import ssmtl
 from ssmtl.calibration.temperature import tempered
@@ -19,6 +18,7 @@ from ssmtl.model.weights import checksum
 from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.files import Calibration
 from ssmtl.runs.folder import RunFolder
+from tests.cli.command_line import call, process
 
 
 def stored(run):

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 from torch.nn import functional as F
-from trained_run import SETTINGS, call, chest, sources
+from trained_run import SETTINGS, chest, sources
 
 import ssmtl
 from ssmtl.errors import PluginError, RecipeError, RunError
@@ -16,6 +16,7 @@ from ssmtl.registry.given import name_of
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.folder import RunFolder
+from tests.cli.command_line import call
 
 QUICK = {key: yaml_file.parse(value, key) for key, value in (one.split("=", 1) for one in SETTINGS)}
 

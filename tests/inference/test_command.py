@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
-from trained_run import call, process
 
 import ssmtl
 from ssmtl.contracts.head import Output
@@ -33,6 +32,7 @@ from ssmtl.recipe.load import read
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.signals import StoppedError
+from tests.cli.command_line import call, process
 
 ALL = ("--overlays", "--saliency", "--seg", "--nifti")
 

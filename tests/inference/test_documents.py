@@ -12,7 +12,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from trained_run import call
+
+from tests.cli.command_line import call
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -11,11 +11,12 @@ import onnxruntime
 import pytest
 import torch
 import yaml
-from trained_run import SETTINGS, SIZE, call, sources
+from trained_run import SETTINGS, SIZE, sources
 
 import ssmtl
 from ssmtl import Bridge
 from ssmtl.exports.outputs import NamedOutputs
+from tests.cli.command_line import call
 
 MULTIMIX = ("diagnosis", "lungs", "lungs.image", "lungs.saliency")
 

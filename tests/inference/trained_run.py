@@ -1,18 +1,9 @@
 """Small images on disk, and a run of two tasks that was trained on them."""
 
-import gc
-import io
-import os
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
-from unittest import mock
-
 import numpy as np
 from PIL import Image
 
-from ssmtl.cli.main import main
+from tests.cli.command_line import call
 
 SIZE = 32
 SETTINGS = (
@@ -25,34 +16,6 @@ SETTINGS = (
 
 LEARNING = ("train.steps=16", "train.evaluate_every=8", "tasks.diagnosis.labeled=all")
 """Enough steps to know something."""
-
-
-def call(*command, columns=250):
-    """The console script in this process: exit code, standard output, standard error."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", ["ssmtl", *map(str, command)]),
-        mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        try:
-            main()
-        except SystemExit as error:
-            code = error.code or 0
-        finally:
-            gc.unfreeze()
-    return code, out.getvalue(), err.getvalue()
-
-
-def process(*command, cwd=None, columns=250):
-    """The installed script in a real process: exit code, standard output, standard error."""
-    script = Path(sys.executable).with_name("ssmtl")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": str(columns)}
-    done = subprocess.run(
-        [script, *map(str, command)], capture_output=True, text=True, env=environment, cwd=cwd, timeout=300
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 def chest(seed, shape=(48, 40)):
