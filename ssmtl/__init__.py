@@ -18,6 +18,7 @@ _HOME = {
     "api.report": ("report",),
     "api.run": ("run",),
     "api.trained": ("TrainedFolds", "TrainedRun"),
+    "api.tune": ("TunedRecipe", "tune"),
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from ssmtl.api.report import report
     from ssmtl.api.run import run
     from ssmtl.api.trained import TrainedFolds, TrainedRun
+    from ssmtl.api.tune import TunedRecipe, tune
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
@@ -123,6 +125,7 @@ __all__ = [
     "TaskPredictor",
     "TrainedFolds",
     "TrainedRun",
+    "TunedRecipe",
     "View",
     "evaluate",
     "export",
@@ -136,6 +139,7 @@ __all__ = [
     "pseudo_label_quality",
     "report",
     "run",
+    "tune",
 ]
 
 

@@ -31,7 +31,7 @@ ORDER = (
     {"training", "evaluation", "calibration"},
     {"runs"},
     {"suite", "cost", "inference"},
-    {"assessment"},
+    {"assessment", "tuning"},
     {"reports", "exports"},
     {"api"},
     {"cli"},
