@@ -1,6 +1,6 @@
 """ssmtl: semi-supervised multi-task learning in PyTorch, as plugins around one visible loop.
 
-`run`, `load`, `evaluate`, `export` and `report` do what the commands do; the other names are what a plugin may import.
+`run`, `load`, `evaluate`, `export`, `report` and `tune` do what the commands do; a plugin may import the other names.
 They load on first use, so `import ssmtl` stays cheap.
 """
 

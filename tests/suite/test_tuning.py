@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_up_trials import (
     EVERY,
@@ -51,7 +51,8 @@ def whole(tmp_path_factory):
 
 
 @given(kind=st.integers(0, len(KINDS) - 1), stops=st.lists(st.integers(0, 9), max_size=4))
-@settings(max_examples=8, deadline=None)
+@example(kind=0, stops=[5, 1, 5])  # between the first comparison and the second, and after the second
+@settings(max_examples=6, deadline=None)
 def test_a_search_is_the_same_wherever_it_is_interrupted_and_in_whatever_order_runs_end(whole, kind, stops):
     asked, reverse = space(**KINDS[kind]), False
     with TemporaryDirectory() as folder:
