@@ -1,7 +1,7 @@
 """What to try next. Proposals are a pure function of the space, its seed and what earlier rounds have shown."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,9 @@ from ssmtl.tuning.trial import Trial
 
 if TYPE_CHECKING:
     import optuna
+
+ATTEMPTS = 20
+"""To propose something new, where a space has few values."""
 
 
 def proposals(space: Space, earlier: Sequence[Trial], count: int) -> list[dict[str, Any]]:
@@ -36,8 +39,20 @@ def proposals(space: Space, earlier: Sequence[Trial], count: int) -> list[dict[s
         distributions = {name: _distribution(one, optuna) for name, one in space.parameters.items()}
         for trial in earlier:
             study.add_trial(_as_optuna_has_it(trial, space, distributions, optuna))
-        asked = [study.ask(distributions).params for _ in range(count)]
-    return [{name: _value(space.parameters[name], given[name]) for name in space.parameters} for given in asked]
+        found = [one.parameters for one in earlier]
+        for _ in range(count):
+            found.append(_new(space, found, lambda: study.ask(distributions).params))
+    return found[len(earlier) :]
+
+
+def _new(space: Space, found: Sequence[Mapping[str, Any]], ask: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Values that no trial has, if a few attempts find such."""
+    for _ in range(ATTEMPTS):
+        given = ask()
+        values = {name: _value(parameter, given[name]) for name, parameter in space.parameters.items()}
+        if all(repr(values) != repr(one) for one in found):
+            break
+    return values
 
 
 def imported_optuna() -> Any:

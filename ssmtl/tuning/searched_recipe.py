@@ -62,7 +62,7 @@ class SearchedRecipe:
         for key, value in values.items():
             text = json.dumps(value)
             try:
-                content, known = overridden(content, f"{key}={text}")
+                content, known = overridden(content, f"{key}={text}", sets)
             except RecipeError as error:
                 raise RecipeError([Problem(where, one.what, one.hint) for one in error.problems]) from error
             sets.append(replace(known, shown=f"{where}: {text:.80}"))

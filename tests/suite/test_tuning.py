@@ -241,6 +241,20 @@ def test_proposals_are_inside_the_space_and_the_same_again(low, wide, log, whole
         ]
 
 
+def test_no_trial_repeats_another_while_there_is_something_new():
+    parameters = {"a": {"choices": [1, True, None]}, "b": {"low": 1, "high": 4}}
+    for sampler in ("random", {"use": "tpe", "startup": 2}):
+        asked = space(parameters=parameters, sampler=sampler, trials=9)
+        earlier = []
+        for place in range(3):
+            more = proposals(asked, earlier, 3)
+            earlier += [
+                Trial(number=len(earlier) + number, round=place, parameters=one, state="finished", value=0.5)
+                for number, one in enumerate(more)
+            ]
+        assert len({repr(one.parameters) for one in earlier}) == 9
+
+
 MISTAKES = [
     ({"parameters": {"optimizer.lrr": {"low": 1.0, "high": 2.0}}}, "parameters.optimizer.lrr", "did you mean 'lr'"),
     ({"parameters": {LR: {"low": -1.0, "high": 2.0}}}, "space.yaml: parameters.optimizer.lr", "greater than 0"),
