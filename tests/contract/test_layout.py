@@ -33,6 +33,7 @@ ORDER = (
     {"suite", "cost", "inference"},
     {"assessment"},
     {"reports", "exports"},
+    {"viewer"},
     {"api"},
     {"cli"},
 )
