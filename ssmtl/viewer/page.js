@@ -92,7 +92,7 @@ function draw(name, found) {
   found.numbers.forEach((one) => values(numbers, one));
   if (found.structures.length) areas(numbers, found.structures);
   at("name").focus({ preventScroll: true });
-  at("result").scrollIntoView({ block: "nearest" });
+  at("name").scrollIntoView({ block: "nearest" });
 }
 
 const kind = (one) => (one.true_path === null ? "predicted" : "predicted beside");
