@@ -71,7 +71,7 @@ class Viewer:
             decides=self.model.decides,
             rankings=self.rankings,
             largest=self.largest,
-            mib=f"{self.largest / MIB:g}",
+            mib=f"{self.largest / MIB:.3g}",
         )
         return HTMLResponse(page)
 

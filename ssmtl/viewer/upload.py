@@ -52,7 +52,9 @@ async def taken(chunks: AsyncIterable[bytes], announced: str | None, limit: int)
     :raises TooLargeError: as soon as there are more.
     """
     content = bytearray()
-    too_large = TooLargeError(f"{NAME} is larger than {limit / MIB:g} MiB; --max-upload of ssmtl view sets this limit")
+    too_large = TooLargeError(
+        f"{NAME} is larger than {limit / MIB:.3g} MiB; --max-upload of ssmtl view sets this limit"
+    )
     if announced is not None and announced.isdecimal() and int(announced) > limit:
         raise too_large
     async for chunk in chunks:
