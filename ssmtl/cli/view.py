@@ -1,5 +1,6 @@
 """`ssmtl view`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,9 @@ def view(
         from ssmtl.viewer.upload import MIB
 
         model = load(run, plugins=local or (), device=device)
-        shown = viewer(folder, model, load_plugins(local or ()), Folders(data_root), int(largest * MIB))
+        shown = viewer(
+            folder, model, load_plugins(local or ()), Folders(data_root), int(largest * MIB), "--debug" in sys.argv
+        )
         console = Console()
         console.print(f"run [bold]{escape(str(run))}[/] on {model.device}", highlight=False, soft_wrap=True)
         for line in model.decides:

@@ -1,6 +1,7 @@
 """What the viewer answers: its page, predictions of images that are sent, test images."""
 
 import asyncio
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -34,7 +35,7 @@ AT_ONCE = 20
 
 @dataclass
 class Viewer:
-    """:param seed: of the run. :param largest: an upload, in bytes. :param images: None: where the run has no split."""
+    """:param title, seed: of the run. :param largest: an upload, in bytes. :param debug: print tracebacks."""
 
     model: Model
     title: str
@@ -42,6 +43,7 @@ class Viewer:
     rankings: Sequence[Ranking]
     images: TestedImages
     largest: int
+    debug: bool = False
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def app(self) -> Starlette:
@@ -108,13 +110,21 @@ class Viewer:
         """One image at a time, in a thread, so that the server answers meanwhile. A failure is one sentence."""
         try:
             async with self._one_at_a_time:
-                return JSONResponse(await run_in_threadpool(work))
+                return JSONResponse(await run_in_threadpool(self._traced, work))
         except DataError as error:
             return _error(422, str(error))
         except SsmtlError as error:
             return _error(500, str(error))
         except Exception as error:  # noqa: BLE001 - the page shows it, and the server goes on
             return _error(500, f"Internal error: {type(error).__name__}: {first_line(error)}")
+
+    def _traced(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return work()
+        except Exception:
+            if self.debug:
+                traceback.print_exc()
+            raise
 
 
 async def _file(request: Request) -> Response:

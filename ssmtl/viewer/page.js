@@ -91,7 +91,6 @@ function draw(name, found) {
   found.labels.forEach((one) => bars(numbers, one));
   found.numbers.forEach((one) => values(numbers, one));
   if (found.structures.length) areas(numbers, found.structures);
-  at("name").focus({ preventScroll: true });
   at("name").scrollIntoView({ block: "nearest" });
 }
 

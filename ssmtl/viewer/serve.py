@@ -54,15 +54,17 @@ def bound(port: int | None) -> socket.socket:
     return own
 
 
-def viewer(run: RunFolder, model: Model, plugins: Plugins, folders: Folders, largest: int) -> Viewer:
-    """:param model: of the run. :param folders: where its sources are. :param largest: an upload, in bytes.
+def viewer(
+    run: RunFolder, model: Model, plugins: Plugins, folders: Folders, largest: int, debug: bool = False
+) -> Viewer:
+    """:param model: of the run. :param folders: where its sources are. :param largest, debug: see `Viewer`.
 
     :raises RunError: naming a file of the run that is damaged.
     """
     results, split = run.read_results(), run.read_split()
     ranked = rankings(run, model.tasks, temperatures_of(calibration_of(run)), model.thresholds)
     images = TestedImages(model.experiments[0].recipe, plugins, folders, split)
-    return Viewer(model, results.name, results.seed, ranked, images, largest)
+    return Viewer(model, results.name, results.seed, ranked, images, largest, debug)
 
 
 def serve(shown: Viewer, own: socket.socket, ready: Callable[[str], None]) -> None:
