@@ -17,17 +17,17 @@ def main(run: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewer, sync_playwright() as library:
         address = next(line for line in viewer.stdout or () if line.startswith("http"))
         browser = library.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1120}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
         page.goto(address.strip())
         page.select_option("#set", index=page.locator("#set option").count() - 1)
         page.locator("#images button").nth(1).click()
         page.locator("#result").wait_for()
         page.mouse.move(0, 0)
-        page.screenshot(path=PICTURE)
+        page.screenshot(path=PICTURE, full_page=True)
         browser.close()
         viewer.terminate()
     with Image.open(PICTURE) as image:
-        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(PICTURE, optimize=True)
+        image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":
