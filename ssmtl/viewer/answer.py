@@ -93,7 +93,7 @@ def _saliency(one: Prediction) -> Iterator[dict[str, Any]]:
     numbers = [(task, found.saliency, next(iter(found.values))) for task, found in one.numbers.items()]
     for task, maps, chosen in (*labels, *numbers):
         for name, values in maps.items():
-            heat = _at_most(smoothed(values), LONGEST_MAP)
+            heat = smoothed(_at_most(values, LONGEST_MAP))
             layer = np.empty((*heat.shape, 4), np.uint8)
             layer[..., :3] = WARM
             layer[..., 3] = np.rint(np.clip(heat, 0, 1) * 255)

@@ -234,9 +234,9 @@ def test_a_signal_ends_it_well(run, number):
         token = address.rpartition("=")[2]
         assert len(token) >= 40
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (0, "")
-        assert out == "Open this address in a browser on this machine. Ctrl-C ends the viewer.\n"
+        assert process.wait(timeout=60) == 0
+        assert process.stderr.read() == ""
+        assert process.stdout.read() == "Open this address in a browser on this machine. Ctrl-C ends the viewer.\n"
 
 
 def test_a_port_that_is_taken_ends_a_second_viewer(run):
