@@ -34,6 +34,7 @@ ORDER = (
     {"suite", "cost", "inference"},
     {"assessment", "tuning"},
     {"reports", "exports"},
+    {"viewer"},
     {"api"},
     {"cli"},
 )
