@@ -60,6 +60,8 @@ def listed(inputs: Sequence[Path], plugins: Plugins, out: Path) -> list[InputIma
         raise DataError("no images were given; expected files, folders, patterns such as 'scans/*.png', or tables")
     found: dict[str, tuple[Path, Pixels]] = {}
     for given in inputs:
+        if _is_in(given, out.resolve()):
+            raise DataError(f"{given} is in --out {out}, where predictions are written; nothing in it is an image")
         for path, pixels in _of(given, plugins, out.resolve()):
             found.setdefault(os.path.abspath(path), (path, pixels))
     names = _names(list(found))
@@ -77,11 +79,16 @@ def _of(given: Path, plugins: Plugins, out: Path) -> list[tuple[Path, Pixels]]:
             return _of_table(given, plugins)
         return [(given, ImageFile(given))]
     if any(sign in str(given) for sign in "*?["):
-        matching = [Path(one) for one in sorted(glob.glob(str(given), recursive=True)) if not os.path.isdir(one)]
+        every = (Path(one) for one in sorted(glob.glob(str(given), recursive=True)))
+        matching = [one for one in every if not one.is_dir() and not _is_in(one, out)]
         if matching:
             return [pair for path in matching for pair in _of(path, plugins, out)]
         raise DataError(f"no file matches {given}")
     raise DataError(f"nothing at {given}; expected a file, a folder, a pattern or a table of images")
+
+
+def _is_in(path: Path, out: Path) -> bool:
+    return (out / MARK).is_file() and path.resolve().is_relative_to(out)
 
 
 def _below(folder: Path, out: Path) -> Iterator[Path]:

@@ -1,5 +1,7 @@
 """Arguments of the wrong type to the calls of `import ssmtl`: one clear error that names the argument."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -100,3 +102,14 @@ def test_what_is_no_image_is_refused(model, wrong):
 def test_what_predict_refuses(model, given, said):
     with pytest.raises(SsmtlError, match=said):
         model.predict(np.zeros((8, 8), np.uint8), **given)
+
+
+def test_calls_from_several_threads_do_not_disturb_each_other(model):
+    """PyTorch's generator, which dropout draws from, is one for all threads."""
+    images = [np.full((32, 32), 10 * number, np.uint8) for number in range(8)]
+
+    def said(_):
+        return [one.labels["diagnosis"].probabilities for one in model.predict(images, dropout=3)]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(one == said(0) for one in threads.map(said, range(4)))
