@@ -1,6 +1,7 @@
 """`ssmtl export`: files that say what the network says, without ssmtl, and what is refused."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,10 @@ from trained_run import SETTINGS, SIZE, sources
 import ssmtl
 from ssmtl import Bridge
 from ssmtl.exports.outputs import NamedOutputs
+from ssmtl.exports.parity import largest_difference
 from tests.cli.command_line import call
 
+EXPORT = Path(__file__).parents[2] / "docs/export.md"
 MULTIMIX = ("diagnosis", "lungs", "lungs.image", "lungs.saliency")
 
 
@@ -138,24 +141,30 @@ print(json.loads(facts["ssmtl.json"])["classes"]["lungs"], sorted(program(torch.
     assert done.stdout.strip() == f"['lung'] {sorted(MULTIMIX)}"
 
 
-@pytest.mark.slow
-def test_an_onnx_file_needs_no_torch(exported, tmp_path):
-    path = tmp_path / "images.npy"
-    np.save(path, next(batches()).numpy())
+def test_an_onnx_file_needs_no_torch_and_the_documented_code_runs(exported, tmp_path):
+    """In an environment of onnxruntime and NumPy alone."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for module in (onnxruntime, np):
+        folder = Path(module.__file__).parent
+        for one in (folder, folder.with_name(f"{folder.name}.libs")):
+            if one.exists():
+                (site / one.name).symlink_to(one)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", EXPORT.read_text(), re.MULTILINE | re.DOTALL)
+    assert code.count("multimix.onnx") == code.count("(1, 1, 64, 64)") == 1
+    code = code.replace("multimix.onnx", str(exported[0])).replace("64, 64", f"{SIZE}, {SIZE}")
     script = f"""
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "ssmtl", "onnx"):
-            raise ImportError(name)
-sys.meta_path.insert(0, Blocker())
-import numpy, onnxruntime
-session = onnxruntime.InferenceSession({str(exported[0])!r})
-print([one.shape for one in session.run(None, {{"images": numpy.load({str(path)!r})}})])
+import sys, importlib.util
+sys.path.insert(0, {str(site)!r})
+assert not any(importlib.util.find_spec(name) for name in ("torch", "ssmtl", "onnx", "PIL"))
+{code}
+print({{name: values.shape for name, values in outputs.items()}})
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[(1, 2), (1, 1, 32, 32), (1, 1, 4, 4), (1, 1, 4, 4)]"
+    shapes = [(1, 2), (1, 1, SIZE, SIZE), (1, 1, 4, 4), (1, 1, 4, 4)]
+    assert done.stdout.strip() == str(dict(zip(MULTIMIX, shapes, strict=True)))
 
 
 @pytest.mark.slow
@@ -232,3 +241,33 @@ def test_a_component_that_cannot_be_exported_is_named(draws, words, data, tmp_pa
     with pytest.raises(ssmtl.SsmtlError, match=f"the bridge of task 'lungs' failed while it was exported.*{words}"):
         ssmtl.export(out, tmp_path / "a.onnx", plugins=[Counting])
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("structured", "constant", "nudge", "fine"),
+    [
+        (0, 0, 0, True),
+        (2e-4, 0, 1, False),
+        (5e-5, 5e-4, 1e-3, True),
+        (0, 5e-4, 2e-4, False),
+        (0, float("nan"), 1, False),
+    ],
+)
+def test_a_file_may_differ_on_one_grey_by_as_much_as_the_network_from_itself(model, structured, constant, nudge, fine):
+    def grey(images):
+        return len(images.unique()) <= 2 and float(images.min()) > 0.2
+
+    def network(images):
+        moved = nudge if grey(images) and len(images.unique()) == 2 else 0.0
+        return {"diagnosis": torch.full((len(images), 2), 0.5 + moved)}
+
+    def file(images):
+        return {"diagnosis": torch.full((len(images), 2), 0.5 + (constant if grey(images) else structured))}
+
+    module = torch.nn.Module()
+    module.forward = network
+    if fine:
+        assert largest_difference(model, module, file) == pytest.approx(structured, abs=1e-6)
+        return
+    with pytest.raises(ssmtl.SsmtlError, match="differs from PyTorch's by"):
+        largest_difference(model, module, file)
