@@ -1,6 +1,8 @@
 """`ssmtl predict` on names, files and folders that somebody made to go wrong, or forgot to fill in."""
 
 import csv
+import errno
+import os
 
 import numpy as np
 import pydicom
@@ -10,7 +12,10 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000
 
+from ssmtl.errors import DataError
 from ssmtl.inference.dicom_seg import MAY_BE_EMPTY
+from ssmtl.inference.inputs import listed
+from ssmtl.registry.plugins import load_plugins
 from tests.cli.command_line import call
 
 
@@ -100,3 +105,19 @@ def test_what_is_refused_before_anything_is_written(run, grey, tmp_path):
     code, _, said = call("predict", run, tmp_path / "b.png", "--device", "cpu", "--out", tmp_path / "out")
     assert code == 2
     assert f"{tmp_path / 'a.png'}, now {tmp_path / 'b.png'}" in said
+
+
+def test_a_folder_that_may_not_be_read_is_named(run, grey, tmp_path, monkeypatch):
+    """None of its images is left out unseen."""
+    (tmp_path / "in/closed").mkdir(parents=True)
+    Image.fromarray(grey).save(tmp_path / "in/a.png")
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=r"the folder .*closed cannot be read: Permission denied"):
+        listed([tmp_path / "in"], load_plugins(), tmp_path / "out")
