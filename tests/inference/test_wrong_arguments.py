@@ -106,10 +106,11 @@ def test_what_predict_refuses(model, given, said):
 
 def test_calls_from_several_threads_do_not_disturb_each_other(model):
     """PyTorch's generator, which dropout draws from, is one for all threads."""
-    images = [np.full((32, 32), 10 * number, np.uint8) for number in range(8)]
+    images = [np.full((32, 32), 10 * number, np.uint8) for number in range(4)]
 
     def said(_):
         return [one.labels["diagnosis"].probabilities for one in model.predict(images, dropout=3)]
 
-    with ThreadPoolExecutor(4) as threads:
-        assert all(one == said(0) for one in threads.map(said, range(4)))
+    alone = said(0)
+    with ThreadPoolExecutor(3) as threads:
+        assert all(one == alone for one in threads.map(said, range(3)))
