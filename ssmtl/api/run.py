@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ssmtl.api.arguments import path_of, words_of
 from ssmtl.api.folds import run_folds
 from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among
 from ssmtl.api.loaded import Loaded, load_recipe
@@ -17,7 +18,7 @@ from ssmtl.api.watcher import Watcher
 from ssmtl.contracts.folders import Folders
 from ssmtl.data.doubts import doubts_of
 from ssmtl.data.small_parts import warn_of_small_parts
-from ssmtl.errors import RunError, SsmtlWarning, warn
+from ssmtl.errors import RunError, SsmtlError, SsmtlWarning, warn
 from ssmtl.experiment.prepare import prepare
 from ssmtl.importing import uncollected
 from ssmtl.runs.again import hinting_at_its_plugins
@@ -63,11 +64,13 @@ def run(
     :raises StoppedError: if a signal asked it to stop; its state is saved.
     """
     shown = watcher or Watcher()
-    place = Path(out) if out is not None else None
-    resumed = str(resume) if resume is not None else None
+    place = path_of("out", out) if out is not None else None
+    resumed = str(path_of("resume", resume)) if resume is not None else None
     earlier = earlier_run(resumed, place, recipe is not None)
     files, names = files_among(plugins), names_among(plugins)
     hinting = partial(hinting_at_its_plugins, earlier, files, names) if earlier else nullcontext
+    _check_content("recipe", recipe)
+    _check_content("sources", sources)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     with hinting(), uncollected():
         loaded = load_recipe(
@@ -115,7 +118,7 @@ def run(
         folder.check_free()
     with hinting():
         experiment = loaded.assembled(pretrained=not can_resume(folder, resumes))
-    folders = Folders(Path(data_root) if data_root is not None else None)
+    folders = Folders(path_of("data_root", data_root) if data_root is not None else None)
     split = folder.split if resumes else None
     initial = initial_of(experiment) if not resumes else None
     if initial:
@@ -149,8 +152,22 @@ def run(
 def _as_text(overrides: Overrides) -> list[str]:
     """JSON is YAML."""
     if isinstance(overrides, Mapping):
-        return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    return list(overrides)
+        return [f"{key}={_json(key, value)}" for key, value in overrides.items()]
+    if isinstance(overrides, str):
+        raise SsmtlError(f"overrides: '{overrides}' is one str; expected a dict, or a list such as ['train.steps=100']")
+    return words_of("overrides", overrides)
+
+
+def _json(key: str, value: Any) -> str:
+    try:
+        return json.dumps(value.tolist() if hasattr(value, "tolist") else value)
+    except (TypeError, ValueError) as error:
+        raise SsmtlError(f"overrides: {key}: {error}; expected what YAML can say") from error
+
+
+def _check_content(name: str, value: Any) -> None:
+    if not isinstance(value, str | Path | Mapping | None):
+        raise SsmtlError(f"{name}: a {type(value).__name__}; expected a name, a file, or a dict")
 
 
 def _check_given(loaded: Loaded) -> None:

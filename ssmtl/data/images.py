@@ -1,6 +1,7 @@
 """Image files, and how any image becomes what is cached: 8-bit grey or colour."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from ssmtl.errors import DataError
 from ssmtl.regular_file import open_file, read_bytes
 
 DICOM_SUFFIXES = (".dcm", ".dicom")
+ADDRESS = re.compile(r" ?<[^<>]* at 0x[0-9a-fA-F]+>")
+"""In a decoder's message: an object in memory, which is another one each time."""
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -88,7 +91,7 @@ class ImageFile:
         except UnidentifiedImageError as error:
             raise DataError(f"{self.path} is not an image of a known format ({', '.join(FORMATS)}, DICOM)") from error
         except Exception as error:  # decoders raise nearly anything on a damaged file
-            reason = str(error) or type(error).__name__
+            reason = ADDRESS.sub("", " ".join(str(error).split())) or type(error).__name__
             raise DataError(f"{self.path} cannot be decoded: {reason}") from error
 
     def _bytes(self) -> bytes:

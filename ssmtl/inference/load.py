@@ -6,7 +6,7 @@ import torch
 
 from ssmtl.contracts.head import Output
 from ssmtl.data.fit import Fit
-from ssmtl.errors import RunError
+from ssmtl.errors import RunError, first_line
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -40,6 +40,8 @@ def load_model(
     """
     if not runs:
         raise RunError("no run was given; expected a run's folder")
+    if not isinstance(calibrated, bool):
+        raise RunError(f"calibrated: {calibrated!r}; expected True or False")
     check_decide(decide, calibrated=calibrated)
     for run in runs:
         check_finished(run, weights)
@@ -74,13 +76,14 @@ def load_model(
 
 def find_device(name: str) -> torch.device:
     """:raises RunError: if this machine has no such device."""
-    if name == "auto":
+    if str(name) == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise RunError(f"device '{name}': {str(error).splitlines()[0]}; expected auto, cpu, cuda or mps") from error
+        torch.zeros(1, device=device).cpu()  # `meta` has no numbers
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ImportError) as error:
+        why = first_line(error).split(". ")[0]
+        raise RunError(f"device '{name}': {why}; expected auto, cpu, cuda or mps") from error
     return device
 
 

@@ -98,8 +98,8 @@ class Model:
     ) -> Iterator[Used]:
         """As `each`, with what `use` makes of every prediction, in threads: the predictions themselves are not kept."""
         self.check(options)
-        if batch_size < 1:
-            raise DataError(f"batch_size: {batch_size}; expected 1 or more")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise DataError(f"batch_size: {batch_size!r}; expected a whole number, 1 or more")
         on_cpu = self.device.type == "cpu"
         return (by_image if on_cpu else by_group)(self, images, options, batch_size, use)
 

@@ -1,7 +1,8 @@
 """Passes through the network whose numbers for an image do not depend on which images are beside it."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ ROWS = 16
 How a convolution adds up its products depends on how many rows it is given, so that number is fixed. On a CPU it is 1:
 groups of 8 or 16 images of 256 pixels took 1.5 to 2 times as long as the same images one by one.
 """
+
+DRAWING = threading.Lock()
+"""PyTorch has one generator for all threads: whoever draws from it seeds it first, and must be alone till the end."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def raw_predictions(
     for row, picture in enumerate(pictures):
         levels[row] = picture.levels
     images = torch.from_numpy(levels).to(device).float().div_(255)
-    with torch.no_grad():  # not inference_mode: a bridge may differentiate
+    alone = DRAWING if is_random(network, options) else nullcontext()
+    with alone, torch.no_grad():  # not inference_mode: a bridge may differentiate
         with torch.random.fork_rng(enabled=network.draws):
             if network.draws:
                 torch.manual_seed(key("evaluation", pictures[0].seed()) % 2**63)
