@@ -37,6 +37,7 @@ def test_a_run_predicts_numbers_in_their_own_unit(folder, ssmtl):
     assert results["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
     assert abs(np.median(stored["numbers"]) - 40) < 20  # about their mean after two steps, not about 0
     page = (folder / "run" / "report.html").read_text()
+    assert "Estimated numbers" in page
     assert "largest absolute error" in page
     code, _, err = ssmtl("evaluate", folder / "run", "--out", folder / "again.json")
     assert code == 0, err
