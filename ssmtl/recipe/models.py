@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 
 from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
 from ssmtl.recipe.image import ImageSpec, Normalize
+from ssmtl.recipe.init import Init
 from ssmtl.recipe.training import Optimizer, Schedule, Train
 
 PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
@@ -124,7 +125,8 @@ class Recipe(RecipePart):
     :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
     :param folds: into how many the patients of each source that is trained on are divided; `ssmtl run` trains once for
         each, with that fold as the test part. :param fold: one of them, from 1, by itself.
-    :param init: the folder of a finished run with whose weights training begins, where their names and shapes fit.
+    :param init: the folder of a finished run with whose best weights training begins, where their names and
+        shapes fit; `{run: RUN, weights: last}` takes its last ones.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -134,7 +136,7 @@ class Recipe(RecipePart):
     split: str | None = None
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     fold: PositiveInt | None = None
-    init: Annotated[str, Field(min_length=1)] | None = None
+    init: Annotated[str, Field(min_length=1)] | Init | None = None
     plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
@@ -142,6 +144,11 @@ class Recipe(RecipePart):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     train: Train = Train()
+
+    @field_validator("init")
+    @classmethod
+    def _init(cls, init: str | Init | None) -> str | Init | None:
+        return init.run if isinstance(init, Init) and init.weights == "best" else init
 
     @field_validator("folds")
     @classmethod
