@@ -23,8 +23,8 @@ def export(
 ) -> ExportedFile:
     """Write a run's network as one file, and a model card beside it; what `ssmtl export` does.
 
-    The file takes images in [0, 1], float32 (batch, channels, size, size), and gives the probabilities of every task,
-    each under the task's name. It needs no ssmtl. It is tried on a few images before it is written.
+    The file takes images in [0, 1], float32 (batch, channels, height, width), and gives the probabilities of each
+    task under its name. It needs no ssmtl. It is tried on a few images before it is written.
 
     :param run: a finished run's folder, or several: their ensemble. :param out: the file; None: named after the recipe,
         in the current folder. :param format: onnx (extra `onnx`), or torch: a program for `torch.export.load`.

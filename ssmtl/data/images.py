@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ssmtl.contracts.shapes import Size, sides
 from ssmtl.contracts.source import Pixels
 from ssmtl.data.decoding_memory import DECODING
 from ssmtl.data.dicom import decode_dicom
@@ -162,13 +163,13 @@ def to_grey(array: Array, name: str = "an array") -> Float:
     return np.minimum(luma, np.float32(1), out=luma)
 
 
-def resize(grey: Float, size: int, fit: How = "stretch") -> Float:
-    """Shape (size, size): bilinear, antialiased when shrinking."""
+def resize(grey: Float, size: Size, fit: How = "stretch") -> Float:
+    """Of that size: bilinear, antialiased when shrinking."""
     return Fit(size, fit).forward(grey, Image.Resampling.BILINEAR)
 
 
-def grey_uint8(pixels: Pixels, size: int, channels: int, fit: How = "stretch") -> tuple[NDArray[np.uint8], ImageSize]:
-    """Shape (channels, size, size), and the original size. Three channels keep colours, if there are any.
+def grey_uint8(pixels: Pixels, size: Size, channels: int, fit: How = "stretch") -> tuple[NDArray[np.uint8], ImageSize]:
+    """Shape (channels, height, width), and the original size. Three channels keep colours, if there are any.
 
     :raises DataError: naming the image, if it cannot be read.
     """
@@ -182,4 +183,4 @@ def grey_uint8(pixels: Pixels, size: int, channels: int, fit: How = "stretch") -
     levels = planes * np.float32(255)
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     original = ImageSize(array.shape[0], array.shape[1], image.orientation)
-    return np.broadcast_to(levels.astype(np.uint8), (channels, size, size)), original
+    return np.broadcast_to(levels.astype(np.uint8), (channels, *sides(size))), original

@@ -38,7 +38,7 @@ class ArrayImage:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """:param levels: (channels, size, size) uint8, what the network sees. :param size: (height, width) before.
+    """:param levels: (channels, height, width) uint8, what the network sees. :param size: (height, width) before.
 
     :param fit: how the one became the other.
     """

@@ -59,7 +59,7 @@ def load_model(
     network = network.to(place).eval().requires_grad_(False)
     image = first.recipe.image
     with attributed(first, "in the first pass of a loaded run", *(one.model for one in experiments)):
-        network.find_draws(torch.full((1, image.channels, image.size, image.size), 0.5, device=place))
+        network.find_draws(torch.full((1, *image.shape), 0.5, device=place))
     return Model(
         network,
         tasks,
@@ -112,4 +112,5 @@ def check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experi
     for what in ("size", "channels", "fit"):
         values = getattr(one.recipe.image, what), getattr(other.recipe.image, what)
         if values[0] != values[1]:
-            raise RunError(f"{said}image.{what} is {values[0]} and {values[1]}")
+            words = [list(one) if isinstance(one, tuple) else one for one in values]
+            raise RunError(f"{said}image.{what} is {words[0]} and {words[1]}")

@@ -32,8 +32,8 @@ DRAWING = threading.Lock()
 class RawPrediction:
     """Of one image, on the CPU, by task.
 
-    :param probabilities: (classes) or (structures, size, size). :param samples: the same, of each run and draw; empty
-        if there is one alone. :param saliency: (classes, size, size).
+    :param probabilities: (classes) or (structures, height, width). :param saliency: (classes, height, width).
+    :param samples: the probabilities of each run and draw; empty if there is one alone.
     """
 
     probabilities: Mapping[str, Tensor]
@@ -81,7 +81,7 @@ def raw_predictions(
 
 def _samples(network: Network, images: Tensor, options: Options, content: str) -> Iterator[dict[str, Tensor]]:
     """By task, of each run and draw, the mean over the views."""
-    views = views_of(options.tta, images.shape[-1])
+    views = views_of(options.tta, *images.shape[-2:])
     for number in range(len(network.members)):
         if not options.dropout:
             yield _mean_over(views, network, number, images)

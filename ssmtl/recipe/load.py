@@ -19,7 +19,7 @@ from ssmtl.recipe.overrides import Override, overridden
 from ssmtl.registry.registry import Registry
 from ssmtl.validation_errors import problems_of
 
-UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
+UNION_MEMBER = re.compile(r"float|int|str|Ramp|Init|Component|(constrained-|dict\[|literal\[|nullable\[).*")
 """What pydantic adds to an error's location to say which member of a union of types it tried."""
 
 GIVEN = "recipe"

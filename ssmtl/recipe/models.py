@@ -5,9 +5,11 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
+from ssmtl.recipe.image import ImageSpec, Normalize
+from ssmtl.recipe.init import Init
 from ssmtl.recipe.training import Optimizer, Schedule, Train
 
 PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
@@ -49,36 +51,6 @@ class SourceEntry(Component):
                 if other != name and set(listed) & set(others):
                     raise ValueError(f"'{name}' and '{other}' have a value in common")
         return values
-
-
-class ImageSpec(RecipePart):
-    """Images are resized to size × size.
-
-    :param fit: `stretch`: the aspect ratio is not kept; `pad`: it is, with black around the image, of which nothing is
-        known in masks.
-
-    The model normalises them as (x − mean) / std, with one value per channel or one for all.
-    """
-
-    size: Annotated[int, Field(ge=16, le=8192)] = 64
-    fit: Literal["stretch", "pad"] = "stretch"
-    channels: Literal[1, 3] = 1
-    mean: list[float] = [0.5]
-    std: list[PositiveFloat] = [0.25]
-
-    @model_validator(mode="after")
-    def _lengths(self) -> "ImageSpec":
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"'{name}' has {len(getattr(self, name))} values for {self.channels} channels")
-        return self
-
-
-class Normalize(RecipePart):
-    """Normalisation of one task's images, in place of the recipe's; see `ImageSpec`."""
-
-    mean: Annotated[list[float], Field(min_length=1)]
-    std: Annotated[list[PositiveFloat], Field(min_length=1)]
 
 
 def checked_names(named: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +125,8 @@ class Recipe(RecipePart):
     :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
     :param folds: into how many the patients of each source that is trained on are divided; `ssmtl run` trains once for
         each, with that fold as the test part. :param fold: one of them, from 1, by itself.
-    :param init: the folder of a finished run with whose weights training begins, where their names and shapes fit.
+    :param init: the folder of a finished run with whose best weights training begins, where their names and
+        shapes fit; `{run: RUN, weights: last}` takes its last ones.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -163,7 +136,7 @@ class Recipe(RecipePart):
     split: str | None = None
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     fold: PositiveInt | None = None
-    init: Annotated[str, Field(min_length=1)] | None = None
+    init: Annotated[str, Field(min_length=1)] | Init | None = None
     plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
@@ -171,6 +144,11 @@ class Recipe(RecipePart):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     train: Train = Train()
+
+    @field_validator("init")
+    @classmethod
+    def _init(cls, init: str | Init | None) -> str | Init | None:
+        return init.run if isinstance(init, Init) and init.weights == "best" else init
 
     @field_validator("folds")
     @classmethod
