@@ -16,6 +16,7 @@ from ssmtl.cli.loading import (
     RecipeName,
     Seed,
     Sources,
+    Trackers,
 )
 from ssmtl.importing import uncollected
 
@@ -39,6 +40,7 @@ def check(
     overrides: Overrides = None,
     seed: Seed = None,
     data_root: DataRoot = None,
+    trackers: Trackers = None,
     local: LocalPlugins = None,
     allow: AllowLocal = False,
     no_data: NoData = False,
@@ -55,7 +57,7 @@ def check(
     from ssmtl.experiment.plan import plan_of
     from ssmtl.runs.initial import initial_of
 
-    loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow)
+    loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow, trackers or ())
     experiment = loaded.assembled()
     console = Console()
     print_plan(console, plan_of(experiment))
