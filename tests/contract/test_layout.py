@@ -16,6 +16,7 @@ FRONT = {
     "importing",
     "json_file",
     "regular_file",
+    "tracker",
     "validation_errors",
     "wording",
 }
@@ -42,7 +43,8 @@ ALLOWED = {
     package: set().union(*ORDER[:floor]) | {package} | FRONT for floor, row in enumerate(ORDER) for package in row
 } | {
     "testing": {"contracts", "model", "builtins", "registry", "recipe", "data", "testing"} | FRONT,
-    "hookspecs": {"contracts", "events"},
+    "hookspecs": {"contracts", "events", "tracker"},
+    "tracker": {"events"},
     "events": set(),
     "errors": set(),
     "importing": set(),
@@ -63,6 +65,7 @@ ALLOWED = {
         "inference",
         "model",
         "regular_file",
+        "tracker",
     },
 }
 
