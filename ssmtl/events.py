@@ -10,7 +10,8 @@ from typing import Any
 class RunStarted:
     """:param steps: optimiser steps planned. :param plan: what `ssmtl check` prints, as data.
 
-    :param recipe: the resolved one, as data, without its trackers. :param done: steps done before; more than 0 where a run is resumed.
+    :param recipe: the resolved one, as data, without its trackers.
+    :param done: steps done before; more than 0 where a run is resumed.
     """
 
     name: str

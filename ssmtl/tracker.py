@@ -17,8 +17,8 @@ class Tracker:
     A tracker is also made when a recipe is checked: the constructor imports its library, raises what a user should
     know before training, such as that the library is missing, and has no other effect.
 
-    A resumed run tells again what came after its last checkpoint: a tracker keeps in the run's folder what it needs to
-    leave no step out and to show none twice.
+    A run that is resumed tells everything again, from its first step on, since what was told last may be lost, or have
+    come after the checkpoint: a tracker replaces what it wrote to the run's folder, or leaves out what it has already.
     """
 
     def ssmtl_run_started(self, run: RunStarted) -> None:

@@ -40,6 +40,7 @@ class MlflowTracker(Tracker):
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # or it tells of each table that it makes
         self.library, self.uri, self.experiment = mlflow, uri, experiment
         self.run_id = ""
+        self.resumed = False
         self.last: dict[str, int] = {}
 
     def ssmtl_run_started(self, run: RunStarted) -> None:
@@ -51,7 +52,7 @@ class MlflowTracker(Tracker):
         record = folder / "run.json"
         before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
         if {key: before.get(key) for key in place} == place:
-            self.run_id = before["run_id"]
+            self.run_id, self.resumed = before["run_id"], True
             self.client.update_run(self.run_id, status="RUNNING")
             return
         own = None if self.uri else (folder / "artifacts").as_uri()
@@ -90,7 +91,8 @@ class MlflowTracker(Tracker):
         for name, value in values.items():
             key = _allowed(name)
             if key not in self.last:
-                self.last[key] = max((one.step for one in self.client.get_metric_history(self.run_id, key)), default=-1)
+                had = self.client.get_metric_history(self.run_id, key) if self.resumed else ()
+                self.last[key] = max((one.step for one in had), default=-1)
             if step > self.last[key]:
                 self.last[key] = step
                 new.append(self.library.entities.Metric(key, float(value), now, step))

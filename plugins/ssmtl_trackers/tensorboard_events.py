@@ -8,9 +8,9 @@ from ssmtl_trackers.scalars import last_step, missing, of_step, of_test, of_vali
 
 
 class TensorBoardTracker(Tracker):
-    """Writes event files to RUN/tensorboard; show them with `tensorboard --logdir RUN`.
+    """Writes an event file to RUN/tensorboard; show it with `tensorboard --logdir RUN`.
 
-    A resumed run goes on in another file, whose first record makes TensorBoard forget the steps that are told again.
+    A resumed run writes it anew, with the steps from before.
 
     :param flush_every: seconds until what is logged is on disk.
     """
@@ -24,12 +24,11 @@ class TensorBoardTracker(Tracker):
 
     def ssmtl_run_started(self, run: RunStarted) -> None:
         folder = run.folder / "tensorboard"
-        new = not run.done or not any(folder.glob("events.*"))
-        purge = run.done + 1 if run.done else 0
-        self.writer = self.make(str(folder), purge_step=purge, flush_secs=self.flush_every)
-        if new:
-            text = yaml.safe_dump(dict(run.recipe), sort_keys=False, allow_unicode=True)
-            self.writer.add_text("recipe", "\n".join(f"    {line}" for line in text.splitlines()), run.done)
+        for before in folder.glob("events.out.tfevents.*"):
+            before.unlink()
+        self.writer = self.make(str(folder), flush_secs=self.flush_every)
+        text = yaml.safe_dump(dict(run.recipe), sort_keys=False, allow_unicode=True)
+        self.writer.add_text("recipe", "\n".join(f"    {line}" for line in text.splitlines()))  # code, in Markdown
 
     def ssmtl_step_ended(self, step: StepEnded) -> None:
         self._write(of_step(step), step.step)

@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any, Literal
 
-from ssmtl import CheckpointSaved, Evaluated, Outcome, RunEnded, RunStarted, StepEnded, Tracker
+from ssmtl import Evaluated, Outcome, RunEnded, RunStarted, StepEnded, Tracker
 from ssmtl_trackers.scalars import missing, of_step, of_test, of_validation
 
 EXIT_CODES = {"finished": 0, "stopped": 75, "failed": 1}
@@ -15,8 +16,8 @@ EXIT_CODES = {"finished": 0, "stopped": 75, "failed": 1}
 class WandbTracker(Tracker):
     """Writes a run of Weights & Biases to RUN/wandb; `wandb sync RUN/wandb/offline-run-*` uploads it.
 
-    Nothing is sent unless `mode` is online. A resumed run goes on under the same id, and leaves out the steps that it
-    has.
+    Nothing is sent unless `mode` is online. A resumed run keeps its id; it writes the files anew, with the steps from
+    before, or sends what the server does not have.
 
     :param project: the project's name. :param entity: the user or team whose it is; by default that of the login.
     :param mode: `online` sends what is logged at once, and needs a login.
@@ -32,22 +33,26 @@ class WandbTracker(Tracker):
             raise missing("wandb", "wandb", error) from error
         self.library, self.project, self.entity, self.mode = wandb, project, entity, mode
         self.run: Any = None
-        self.done = self.row = 0
+        self.first = 0
 
     def ssmtl_run_started(self, run: RunStarted) -> None:
         folder = run.folder / "wandb"
         folder.mkdir(exist_ok=True)
         os.environ.setdefault("WANDB_CACHE_DIR", str((folder / "cache").absolute()))
-        self.record = folder / "run.json"
-        known = json.loads(self.record.read_text(encoding="utf-8")) if self.record.is_file() else {}
-        self.id = known.get("id") or uuid.uuid4().hex[:8]
-        self._remember(known.get("step", 0))
+        record = folder / "run.json"
+        if record.is_file():
+            own_id = json.loads(record.read_text(encoding="utf-8"))["id"]
+        else:
+            own_id = uuid.uuid4().hex[:8]
+            record.write_text(json.dumps({"id": own_id}), encoding="utf-8")
+        for before in folder.glob("offline-run-*"):
+            shutil.rmtree(before)
         self.run = self.library.init(
             dir=str(run.folder),
             project=self.project,
             entity=self.entity,
             name=run.folder.name,
-            id=self.id,
+            id=own_id,
             resume="allow",
             mode=self.mode,
             config=dict(run.recipe),
@@ -63,6 +68,7 @@ class WandbTracker(Tracker):
         )
         for link in filter(Path.is_symlink, folder.rglob("*")):  # to its program's log, whatever is set
             link.unlink()
+        self.first = self.run.step
 
     def ssmtl_step_ended(self, step: StepEnded) -> None:
         self._write(of_step(step), step.step)
@@ -70,32 +76,13 @@ class WandbTracker(Tracker):
     def ssmtl_evaluated(self, result: Evaluated) -> None:
         self._write(of_validation(result), result.step)
 
-    def ssmtl_checkpoint_saved(self, saved: CheckpointSaved) -> None:
-        """A run that resumes from here does not tell of the steps until here."""
-        self._commit()
-
     def ssmtl_run_ended(self, run: RunEnded) -> None:
         self.run.summary.update(of_test(run))
 
     def close(self, outcome: Outcome) -> None:
         if self.run is not None:
             self.run.finish(exit_code=EXIT_CODES[outcome])
-            self._remember(self.row)
 
     def _write(self, values: dict[str, float], step: int) -> None:
-        """A step is one row, to which its validation is added."""
-        if values and step > self.done:
-            if step != self.row:
-                self._commit()
-            self.row = step
+        if values and step >= self.first:
             self.run.log(values, step=step)
-
-    def _commit(self) -> None:
-        """End the row, so that it is written."""
-        if self.row > self.done:
-            self.run.log({}, step=self.row, commit=True)
-            self._remember(self.row)
-
-    def _remember(self, step: int) -> None:
-        self.done = max(self.done, step)
-        self.record.write_text(json.dumps({"id": self.id, "step": self.done}), encoding="utf-8")

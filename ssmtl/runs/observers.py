@@ -11,7 +11,7 @@ from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepE
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.blame import FAILURES, place
 from ssmtl.registry.plugins import Plugins
-from ssmtl.runs.log import RunLog
+from ssmtl.runs.log import RunLog, told_in
 from ssmtl.runs.trackers import NamedTracker, tracking
 
 
@@ -26,8 +26,12 @@ class Observers:
         self.failed: set[str] = set()
 
     def run_started(self, run: RunStarted) -> None:
-        """Before the first step."""
+        """Before the first step. The trackers of a resumed run are told anew what its log has."""
         self._notify("run_started", run=run)
+        for event in told_in(self.log.path) if self.trackers else ():
+            hook, name = ("step_ended", "step") if isinstance(event, StepEnded) else ("evaluated", "result")
+            for tracker in self.trackers:
+                tracker.notify(hook, {name: event})
 
     def step_ended(self, step: StepEnded) -> None:
         """A logged step."""

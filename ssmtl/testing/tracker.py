@@ -15,7 +15,7 @@ from ssmtl.tracker import Tracker
 
 STEPS = 6
 SAVED, STOPPED = 2, 4
-"""The step of the checkpoint, and the last one before the run is stopped: what is between is told twice."""
+"""The step of the checkpoint, and the last one before the run is stopped."""
 
 
 def check_tracker(make: Make, /, **options: Any) -> None:
@@ -43,15 +43,16 @@ def check_tracker(make: Make, /, **options: Any) -> None:
 
 
 def tell(tracker: Tracker, folder: Path, done: int, until: int) -> None:
-    """Steps after `done`, as a run of `STEPS` tells them; its results too, if these are all."""
+    """What a run of `STEPS` tells, its results too if it gets so far. :param done: steps before it was resumed."""
     recipe = {"name": "made up", "tasks": {"a": {"head": {"use": "h", "classes": ["x", "y"]}, "augment": {}}}}
     tracker.ssmtl_run_started(RunStarted("made up", folder, STEPS, {}, recipe, done))
-    for step in range(done + 1, until + 1):
+    for step in range(1, until + 1):
         tracker.ssmtl_step_ended(step_told(step))
         if step % 2 == 0:
             tracker.ssmtl_evaluated(validation_told(step))
+        if step % 2 == 0 and step > done:
             tracker.ssmtl_checkpoint_saved(CheckpointSaved(step, "best", folder / "weights" / "best.safetensors"))
-        if step == SAVED:
+        if step == SAVED > done:
             tracker.ssmtl_checkpoint_saved(CheckpointSaved(step, "state", folder / "checkpoints"))
     if until == STEPS:
         tested = {"a": {"in_domain": {"dice": 0.5, "auroc": None}}}
