@@ -107,8 +107,7 @@ def read(
         content["sources"], listed = yaml_file.read_mapping(place), str(place)
     elif sources is not None:
         content["sources"] = copy.deepcopy(dict(cast("Mapping[str, Any]", sources)))
-    _add_trackers(content, trackers)
-    sets = []
+    sets = _add_trackers(content, trackers)
     for override in overrides:
         content, known = overridden(content, override)
         sets.append(known)
@@ -117,18 +116,18 @@ def read(
     return RecipeText(content, str(path or GIVEN), tuple(sets), listed)
 
 
-def _add_trackers(content: dict[str, Any], trackers: Sequence[str | Mapping[str, Any]]) -> None:
-    """Names become mappings, so that `--set trackers.NAME.KEY=VALUE` finds them."""
-    given = content.get("trackers") or []
+def _add_trackers(content: dict[str, Any], trackers: Sequence[str | Mapping[str, Any]]) -> list[Override]:
+    """Names become mappings, so that `--set trackers.NAME.KEY=VALUE` finds them. Returns where each was added."""
+    given, added = content.get("trackers") or [], []
     if not trackers or not isinstance(given, list):
-        return
+        return []
     listed = content["trackers"] = [*map(_as_mapping, given)]
     for new in map(_as_mapping, trackers):
-        place = next((number for number, one in enumerate(listed) if one.get("use") == new.get("use")), None)
-        if place is None:
-            listed.append(new)
-        elif len(new) > 1:
-            listed[place] = new
+        place = next((number for number, one in enumerate(listed) if one.get("use") == new.get("use")), len(listed))
+        if place == len(listed) or len(new) > 1:
+            listed[place : place + 1] = [new]
+            added.append(Override(f"trackers.{place}", f"--tracker {new.get('use')!s:.80}"))
+    return added
 
 
 def _as_mapping(named: Any) -> dict[str, Any]:

@@ -209,6 +209,12 @@ def test_a_mistake_is_told_with_its_place(trackers, where, what):
     assert what in str(problem)
 
 
+def test_the_place_of_one_from_the_command_line_is_its_option():
+    text = read({"trackers": ["wandb"]}, PLUGINS["recipe"], trackers=["wandb", "tensorbord"])
+    assert text.place("trackers.1.use") == "--tracker tensorbord: trackers.1.use"
+    assert text.place("trackers.0.use") == "recipe: trackers.0.use"
+
+
 def test_two_of_a_kind_are_a_mistake():
     twice = recipe().model_copy(update={"trackers": ["tensorboard", "tensorboard"]})
     (problem,) = check_trackers(twice, PLUGINS)
