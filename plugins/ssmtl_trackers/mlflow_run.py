@@ -5,10 +5,15 @@ import logging
 import os
 import re
 import time
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ssmtl import Evaluated, Outcome, RunEnded, RunStarted, StepEnded, Tracker
 from ssmtl_trackers.scalars import last_step, leaves, missing, of_step, of_test, of_validation
+
+Place = Annotated[str, Field(pattern="^(https?|sqlite|postgresql|mysql|mssql|databricks)")]
+"""Not a folder: MLflow gives up keeping runs in files."""
 
 STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 
@@ -29,8 +34,9 @@ class MlflowTracker(Tracker):
     :param experiment: the name under which the runs are listed.
     """
 
-    def __init__(self, *, uri: str | None = None, experiment: str = "ssmtl") -> None:
+    def __init__(self, *, uri: Place | None = None, experiment: str = "ssmtl") -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 take minutes, and training waits
         try:
             import alembic  # noqa: F401 - what MLflow keeps a database with
             import mlflow

@@ -38,6 +38,8 @@ def interrupted(words, log, number, steps=9):
     process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and logged(log) < before + steps:
         time.sleep(0.02)
+    running = started_processes(log.parent)
+    assert any("wandb-core" in one for one in running) == (log.parent / "wandb").exists(), running
     os.killpg(process.pid, number)
     return process.wait(timeout=60)
 
@@ -47,15 +49,15 @@ def logged(log):
 
 
 def started_processes(folder):
-    """Those of this machine whose environment or arguments name the run's folder."""
+    """The commands of this machine's processes whose arguments or environment name the run's folder."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            seen = (place / "cmdline").read_bytes() + (place / "environ").read_bytes()
+            command, environment = ((place / name).read_bytes() for name in ("cmdline", "environ"))
         except OSError:
             continue
-        if os.fsencode(folder) in seen:
-            found.append(place.name)
+        if os.fsencode(folder) in command + environment:
+            found.append(command.decode(errors="replace"))
     return found
 
 
@@ -148,20 +150,3 @@ def test_each_fold_is_tracked_by_itself(tmp_path):
     finished(command(out, *TRACKERS, "--set", "folds=2", "--set", "train.steps=8"))
     for run in (out / "fold-1", out / "fold-2"):
         assert_tracked(run)
-
-
-def test_a_suite_tracks_its_cells(tmp_path):
-    settings = dict(one.split("=", 1) for one in arguments("multimix", "x")[3::2] if "=" in one)
-    suite = {
-        "name": "tracked",
-        "seeds": [0],
-        "sources": ["phantom"],
-        "set": {**{key: json.loads(value) if value[0] in "[0123456789" else value for key, value in settings.items()}},
-        "grids": [{"systems": ["multimix"], "budgets": {}}],
-    }
-    suite["set"] |= {"trackers": ["tensorboard"]}
-    path = tmp_path / "suite.yaml"
-    path.write_text(json.dumps(suite))
-    finished([str(SCRIPT), "bench", "run", str(path), "--out", str(tmp_path / "out")])
-    (found,) = (tmp_path / "out").rglob("tensorboard")
-    assert READERS["tensorboard"](found.parent)["loss/total"]
