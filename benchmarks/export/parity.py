@@ -16,7 +16,7 @@ import csv
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,24 +142,30 @@ def measure(name: str, run: Path, folder: Path, parity: list[dict[str, Any]], la
         latency.append(row)
 
 
+def kept(file: Path, measured: Container[str]) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as text:
+        return [row for row in csv.DictReader(text) if row["recipe"] not in measured]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", help="recipes; all by default")
+    parser.add_argument("--only", nargs="*", help="recipes, whose rows replace those in the files; all by default")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    parity: list[dict[str, Any]] = []
-    latency: list[dict[str, Any]] = []
-    for name, content in recipes():
-        if given.only and name not in given.only:
-            continue
+    chosen = {name: content for name, content in recipes() if name in (given.only or [name])}
+    parity, latency = (kept(given.out / file, chosen) for file in ("parity.csv", "latency.csv"))
+    for name, content in chosen.items():
         with tempfile.TemporaryDirectory() as folder:
             run = trained(content, Path(folder) / "run")
             measure(name, run, Path(folder), parity, latency)
         for file, rows in (("parity.csv", parity), ("latency.csv", latency)):
+            rows.sort(key=lambda row: row["recipe"])
             columns = list(dict.fromkeys(key for row in rows for key in row))
             with (given.out / file).open("w", newline="") as out:
-                writer = csv.DictWriter(out, columns)
+                writer = csv.DictWriter(out, columns, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(rows)
 

@@ -3,7 +3,6 @@
 from ssmtl.assessment.classes import assess_classes
 from ssmtl.assessment.intervals import intervals
 from ssmtl.assessment.subgroups import subgroups
-from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.runs.files import Assessment, Calibration, WorstImage
 from ssmtl.runs.scored import Scored
 
@@ -12,14 +11,13 @@ def assess(scored: Scored, calibration: Calibration | None) -> Assessment:
     """:param calibration: of the run, for these weights; None: none is known."""
     output, kept, name = scored.task.output, scored.predictions, f"{scored.task.name}.{scored.domain}"
     fitted = calibration.tasks.get(scored.task.name) if calibration else None
-    item = StoredPredictions(scored.task.name, scored.domain, scored.arrays)
     return Assessment(
         patients=len(set(kept.patients)),
         intervals=intervals(scored.scores, kept, name),
-        classes=assess_classes(item, output.classes, fitted) if output.classifies else {},
+        classes=assess_classes(scored.stored, output.classes, fitted) if output.classifies else {},
         subgroups=subgroups(scored.scores, kept, scored.groups),
         worst=[
             WorstImage(id=kept.ids[place], patient=kept.patients[place], severity=float(severity))
-            for place, severity in zip(item["worst_places"], item["worst_severities"], strict=True)
+            for place, severity in zip(scored.stored["worst_places"], scored.stored["worst_severities"], strict=True)
         ],
     )

@@ -1,7 +1,6 @@
 """`ssmtl bench cost`: what a training step costs, beside a plain reference."""
 
 import csv
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,10 +54,11 @@ def cost(
     """Time a recipe's training step against the same step taken plainly, each in a process of its own, in turn."""
     from ssmtl.atomic_file import write_text
     from ssmtl.cost.step_cost import step_costs
+    from ssmtl.output_file import check_output
 
     console = Console()
     if out is not None:
-        _check_place(out)
+        check_output(out, "--out")
     if around:
         _around(console, rounds, images, out)
         return
@@ -78,19 +78,6 @@ def cost(
     )
     if out is not None:
         write_text(out, _csv(rows))
-
-
-def _check_place(out: Path) -> None:
-    """So that minutes of timing are not lost.
-
-    :raises RunError: if no file can be written there.
-    """
-    from ssmtl.errors import RunError
-
-    if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise RunError(
-            f"--out: {out} cannot be written; expected a file in a folder that is there and can be written to"
-        )
 
 
 def _device(gpu: bool) -> "Device":

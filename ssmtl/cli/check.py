@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Rehash = Annotated[
     bool, typer.Option("--rehash", help="Hash every file again, and name those whose known hash is no longer right.")
 ]
+Resolved = Annotated[
+    bool, typer.Option("--resolved", help="Print the whole recipe, with what it extends and every default, as YAML.")
+]
 NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 
 
@@ -45,6 +48,7 @@ def check(
     allow: AllowLocal = False,
     no_data: NoData = False,
     rehash: Rehash = False,
+    resolved: Resolved = False,
 ) -> None:
     """Show every error in a recipe and where it is, or else the plan; and who is in the data, if they are there.
 
@@ -55,10 +59,14 @@ def check(
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
     from ssmtl.experiment.plan import plan_of
+    from ssmtl.recipe import yaml_file
     from ssmtl.runs.initial import initial_of
 
     loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow, trackers or ())
     experiment = loaded.assembled()
+    if resolved:
+        typer.echo(yaml_file.dump(experiment.recipe.content()), nl=False)
+        return
     console = Console()
     print_plan(console, plan_of(experiment))
     initial = initial_of(experiment)

@@ -23,6 +23,10 @@ def evaluate(
         Path | None,
         typer.Option("--out", metavar="FILE", parser=named_path, help="Also write the results here, as JSON."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", parser=named_path, help="Also write a page with figures here (HTML)."),
+    ] = None,
     data_root: DataRoot = None,
     local: LocalPlugins = None,
 ) -> None:
@@ -32,13 +36,18 @@ def evaluate(
     from ssmtl.api.evaluate import evaluate as score
     from ssmtl.cli.assessment_tables import print_assessments
     from ssmtl.cli.tables import print_results
-    from ssmtl.errors import RunError
     from ssmtl.json_file import write_model
+    from ssmtl.output_file import check_output
     from ssmtl.runs.folder import RunFolder
 
     if out is not None:
         RunFolder(run).check_not_own(out)
-    results = score(run, source or (), sources=sources, weights=weights, plugins=local or (), data_root=data_root)
+        check_output(out, "--out")
+    if report is not None:
+        check_output(report, "--report")
+    results = score(
+        run, source or (), sources=sources, weights=weights, plugins=local or (), data_root=data_root, report=report
+    )
     console = Console()
     print_results(console, results)
     console.print(
@@ -48,7 +57,6 @@ def evaluate(
     )
     print_assessments(console, results)
     if out is not None:
-        try:
-            write_model(out, results)
-        except OSError as error:
-            raise RunError(f"--out {out} cannot be written: {error.strerror}") from error
+        write_model(out, results)
+    if report is not None:
+        console.print(f"report {report}", markup=False, highlight=False, soft_wrap=True)

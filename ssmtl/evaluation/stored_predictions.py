@@ -94,18 +94,8 @@ def write_predictions(
     task does worst, with how wrong they are (see `severity`). `bridge_map_0` and so on are what the task's bridge adds
     to the features of the samples: (samples, height, width), the mean over the map's channels.
     """
-    arrays = kept.arrays()
-    places = kept.sample_places
-    images = rows.images(places)
-    arrays |= {
-        "ids": np.array(rows.ids),
-        "patients": np.array(rows.patients),
-        "sample_ids": np.array([rows.ids[place] for place in places]),
-        "sample_images": _grey(images),
-        "intensities": _intensities(rows),
-        "worst_images": _grey(rows.images(arrays["worst_places"])),
-    }
-    inputs = images.to(device).float() / 255
+    arrays = arrays_of(rows, kept) | {"intensities": _intensities(rows)}
+    inputs = rows.images(kept.sample_places).to(device).float() / 255
     with torch.no_grad(), mode(model, training=False):
         maps = model.bridge_maps(task.name, inputs)
     if maps:
@@ -121,6 +111,18 @@ def write_predictions(
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         np.savez_compressed(file, **arrays)
+
+
+def arrays_of(rows: Rows, kept: KeptPredictions) -> dict[str, Any]:
+    """What is kept, whose it is, and the images of the samples and of the worst."""
+    arrays, places = kept.arrays(), kept.sample_places
+    return arrays | {
+        "ids": np.array(rows.ids),
+        "patients": np.array(rows.patients),
+        "sample_ids": np.array([rows.ids[place] for place in places]),
+        "sample_images": _grey(rows.images(places)),
+        "worst_images": _grey(rows.images(arrays["worst_places"])),
+    }
 
 
 def _grey(images: Tensor) -> Any:

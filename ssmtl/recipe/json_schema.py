@@ -27,6 +27,9 @@ CORE: dict[str, type[Component]] = {"balancer": BalancerEntry, "strategy": Strat
 """Kinds whose entries have keys for the core besides `use`."""
 
 
+EXTENDS = "The recipe that this one changes: a name, or a file beside this one. All other keys are changes to it."
+
+
 def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     """JSON Schema (draft 2020-12). `sources` may also be the path of a sources file."""
     schema = Recipe.model_json_schema()
@@ -49,7 +52,15 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     for part, kind in ((task, "metric"), (properties, "tracker")):
         named = {"enum": list(plugins[kind])}
         part[f"{kind}s"] = {"type": "array", "items": {"anyOf": [named, {"$ref": f"#/$defs/{kind}"}]}}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ssmtl recipe"}
+    definitions["recipe"] = {key: value for key, value in schema.items() if key != "$defs"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ssmtl recipe",
+        "if": {"type": "object", "required": ["extends"]},
+        "then": {"properties": {"extends": {"type": "string", "description": EXTENDS}}},
+        "else": {"$ref": "#/$defs/recipe"},
+        "$defs": definitions,
+    }
 
 
 def _components(registry: Registry, core: type[Component], definitions: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ssmtl.builtins.shipped_recipes import shipped_folder
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
+from ssmtl.recipe.extends import Layer, merged, read_layers, saying
 from ssmtl.recipe.models import Recipe
 from ssmtl.recipe.overrides import Override, overridden
 from ssmtl.registry.registry import Registry
@@ -30,12 +31,14 @@ class RecipeText:
     """A recipe's plain data, with overrides and sources merged in, and the file it came from.
 
     :param sets: the overrides, in order. :param sources: the sources file, if the sources are from one.
+    :param layers: the files it was merged from, the recipe's own last.
     """
 
     content: dict[str, Any]
     where: str
     sets: tuple[Override, ...] = ()
     sources: str = ""
+    layers: tuple[Layer, ...] = ()
 
     def place(self, key: str) -> str:
         """Where a user finds this key: the `--set` that gave it, the sources file, or the recipe's file."""
@@ -47,7 +50,8 @@ class RecipeText:
         within = next((f" with {one.shown}" for one in reversed(self.sets) if one.key.startswith(f"{key}.")), "")
         if self.sources and key.startswith("sources."):
             return f"{self.sources}{within}: {key.removeprefix('sources.')}"
-        return f"{self.where}{within}: {key}"
+        file = saying(self.layers, key) if len(self.layers) > 1 else self.where
+        return f"{file}{within}: {key}"
 
     def validated(self) -> Recipe:
         """:raises RecipeError: with every structural mistake."""
@@ -99,21 +103,40 @@ def read(
     :param overrides: `a.b=c`, where c is YAML; list items are addressed by number or by what they `use`.
     :raises RecipeError: if a file is missing or not YAML, or an override names a place that does not exist.
     """
-    path = _find(recipe, shipped) if isinstance(recipe, str) else None
-    content = yaml_file.read_mapping(path) if path else copy.deepcopy(dict(cast("Mapping[str, Any]", recipe)))
+    path = _find(recipe, shipped) if isinstance(recipe, str) else Path(GIVEN)
+    layers = _layers(recipe, path, shipped)
+    content = merged(layers)
     wanted, listed = sources if sources is not None else content.get("sources"), ""
     if isinstance(wanted, str):
-        place = find_sources(wanted, path if sources is None else None)
+        place = find_sources(wanted, saying(layers, "sources") if sources is None else None)
         content["sources"], listed = yaml_file.read_mapping(place), str(place)
     elif sources is not None:
         content["sources"] = copy.deepcopy(dict(cast("Mapping[str, Any]", sources)))
     sets = _add_trackers(content, trackers)
     for override in overrides:
-        content, known = overridden(content, override)
+        content, known = overridden(content, override, sets)
         sets.append(known)
     if seed is not None:
         content["seed"] = seed
-    return RecipeText(content, str(path or GIVEN), tuple(sets), listed)
+    return RecipeText(content, str(path), tuple(sets), listed, tuple(layers))
+
+
+def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> list[Layer]:
+    def base(name: str, file: Path) -> Path:
+        beside = file.parent / name
+        if beside.is_file():
+            return beside
+        if name in shipped or Path(name).is_absolute():
+            return _find(name, shipped)
+        raise RecipeError([Problem(f"{file}: extends", f"there is no file or recipe '{name}'", nearest(name, shipped))])
+
+    if isinstance(recipe, str):
+        return read_layers(path, base)
+    content = copy.deepcopy(dict(recipe))
+    name = content.pop("extends", None)
+    if name is None:
+        return [Layer(path, content)]
+    return [*read_layers(base(str(name), path), base), Layer(path, content)]
 
 
 def _add_trackers(content: dict[str, Any], trackers: Sequence[str | Mapping[str, Any]]) -> list[Override]:
@@ -153,7 +176,8 @@ def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
                 )
             ]
         )
-    files = [(Path(text.where).parent / str(name)).resolve() for name in named]
+    place = saying(text.layers, "plugins") if text.layers else Path(text.where)
+    files = [(place.parent / str(name)).resolve() for name in named]
     for path in files:
         if not path.is_file():
             raise RecipeError([Problem(f"{text.where}: plugins", f"no file {path}")])

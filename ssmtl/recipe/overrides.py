@@ -1,12 +1,13 @@
 """`--set a.b=c`: one value of a recipe changed."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
+from ssmtl.recipe.extends import exchanged
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,14 @@ class Override:
     shown: str
 
 
-def overridden(content: dict[str, Any], override: str) -> tuple[dict[str, Any], Override]:
+def overridden(
+    content: dict[str, Any], override: str, earlier: Sequence[Override] = ()
+) -> tuple[dict[str, Any], Override]:
     """A copy of the content with one value changed.
 
+    Where `use` names another component, the options of the one before go, but for those that an override gave.
+
+    :param earlier: overrides, already in `content`.
     :raises RecipeError: if the override is not `KEY=VALUE`, or names a place that does not exist.
     """
     name, equals, text = override.partition("=")
@@ -43,8 +49,16 @@ def overridden(content: dict[str, Any], override: str) -> tuple[dict[str, Any], 
     if isinstance(place, list):
         place[int(keys[-1])] = value
     else:
+        if last == "use" and place.get("use") not in (None, value):
+            _exchange(place, ".".join(keys[:-1]), earlier)
         place[last] = value
     return result, Override(".".join(keys), shown)
+
+
+def _exchange(component: dict[str, Any], where: str, earlier: Sequence[Override]) -> None:
+    given = {one.key.removeprefix(f"{where}.").split(".")[0] for one in earlier if one.key.startswith(f"{where}.")}
+    for key in set(component) - given - set(exchanged(component, {})):
+        del component[key]
 
 
 def _check_known(content: Mapping[str, Any], keys: list[str], shown: str) -> None:

@@ -80,7 +80,7 @@ def test_schema_is_json_and_knows_the_components_options():
     code, shown, _ = call("schema")
     assert code == 0
     schema = json.loads(shown)
-    assert "tasks" in schema["properties"]
+    assert "tasks" in schema["$defs"]["recipe"]["properties"]
     assert '"guided_by"' in shown
     assert '"threshold"' in shown
 

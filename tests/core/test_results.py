@@ -261,7 +261,10 @@ def fits(value, schema):
     }
     known |= {"prefixItems", "minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum"}
     known |= {"exclusiveMaximum", "pattern", "title", "description", "default", "$defs", "$schema", "minProperties"}
+    known |= {"if", "then", "else"}
     assert set(schema) <= known, set(schema) - known
+    if "if" in schema:
+        return fits(value, schema["then"] if fits(value, schema["if"]) else schema["else"])
     if "$ref" in schema:
         return fits(value, SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")])
     if "anyOf" in schema:
@@ -298,6 +301,8 @@ def test_the_schema_accepts_shipped_recipes(name):
 
 def test_the_schema_accepts_a_resolved_recipe_and_the_small_one():
     assert fits(small(), SCHEMA)
+    assert fits({"extends": "multimix", "tasks": {"diagnosis": {"strategies": {1: {"use": "flexmatch"}}}}}, SCHEMA)
+    assert not fits({"extends": 3}, SCHEMA)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.folder import RunFolder
 from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap
-from tests.cli.command_line import process
+from tests.cli.command_line import call, process
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +171,34 @@ def test_the_worst_are_first(evaluated, learned):
     assert [one["severity"] for one in own] == pytest.approx(losses[order].tolist(), rel=1e-4)
     assert own[0]["id"] == known["ids"][order[0]]
     assert f"worst first, by cross-entropy: {own[0]['id']}" in evaluated[0]
+
+
+def test_the_page_has_what_the_file_has(learned, tmp_path):
+    page, table = tmp_path / "page.html", tmp_path / "results.json"
+    code, _, said = call("evaluate", learned, "--out", table, "--report", page)
+    assert code == 0, said
+    text, found = page.read_text(), json.loads(table.read_text())
+    for task, domains in found["tasks"].items():
+        for metric, value in domains["in_domain"].items():
+            low, high = found["assessed"][task]["in_domain"]["intervals"].get(metric, (None, None))
+            if value is not None and low is not None:
+                assert f"{value:.3f} ({low:.3f}–{high:.3f})" in text, metric
+    one = found["assessed"]["diagnosis"]["in_domain"]
+    places = [text.index(f'<th scope="row">{image["id"]}</th>') for image in one["worst"]]
+    assert places == sorted(places)
+    assert text.index('id="worst"') < places[0] < text.index('id="classes"') < text.index('id="subgroups"')
+    for column in one["subgroups"]:
+        assert f"diagnosis, in_domain: by {column}" in text
+    assert "Youden" in text
+    assert text.count("data:image/png") >= 5
+    assert not re.search(r'(src|href)="(?!data:|#)', text), "another file"
+
+
+@pytest.mark.parametrize("name", ["missing/page.html", ".", "report.html"])
+def test_a_page_that_cannot_be_written_is_refused_first(learned, tmp_path, name, monkeypatch):
+    monkeypatch.chdir(learned if name == "report.html" else tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in learned.iterdir()}
+    code, _, said = call("evaluate", learned, "--report", name)
+    assert (code, len(said.splitlines())) == (2, 1), said
+    assert name in said
+    assert before == {path: path.stat().st_mtime_ns for path in learned.iterdir()}

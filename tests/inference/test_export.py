@@ -1,6 +1,7 @@
 """`ssmtl export`: files that say what the network says, without ssmtl, and what is refused."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from ssmtl import Bridge
 from ssmtl.exports.outputs import NamedOutputs
 from tests.cli.command_line import call
 
+EXPORT = Path(__file__).parents[2] / "docs/export.md"
 MULTIMIX = ("diagnosis", "lungs", "lungs.image", "lungs.saliency")
 
 
@@ -138,24 +140,30 @@ print(json.loads(facts["ssmtl.json"])["classes"]["lungs"], sorted(program(torch.
     assert done.stdout.strip() == f"['lung'] {sorted(MULTIMIX)}"
 
 
-@pytest.mark.slow
-def test_an_onnx_file_needs_no_torch(exported, tmp_path):
-    path = tmp_path / "images.npy"
-    np.save(path, next(batches()).numpy())
+def test_an_onnx_file_needs_no_torch_and_the_documented_code_runs(exported, tmp_path):
+    """In an environment of onnxruntime and NumPy alone."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for module in (onnxruntime, np):
+        folder = Path(module.__file__).parent
+        for one in (folder, folder.with_name(f"{folder.name}.libs")):
+            if one.exists():
+                (site / one.name).symlink_to(one)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", EXPORT.read_text(), re.MULTILINE | re.DOTALL)
+    assert code.count("multimix.onnx") == code.count("(1, 1, 64, 64)") == 1
+    code = code.replace("multimix.onnx", str(exported[0])).replace("64, 64", f"{SIZE}, {SIZE}")
     script = f"""
-import sys
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "ssmtl", "onnx"):
-            raise ImportError(name)
-sys.meta_path.insert(0, Blocker())
-import numpy, onnxruntime
-session = onnxruntime.InferenceSession({str(exported[0])!r})
-print([one.shape for one in session.run(None, {{"images": numpy.load({str(path)!r})}})])
+import sys, importlib.util
+sys.path.insert(0, {str(site)!r})
+assert not any(importlib.util.find_spec(name) for name in ("torch", "ssmtl", "onnx", "PIL"))
+{code}
+print({{name: values.shape for name, values in outputs.items()}})
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[(1, 2), (1, 1, 32, 32), (1, 1, 4, 4), (1, 1, 4, 4)]"
+    shapes = [(1, 2), (1, 1, SIZE, SIZE), (1, 1, 4, 4), (1, 1, 4, 4)]
+    assert done.stdout.strip() == str(dict(zip(MULTIMIX, shapes, strict=True)))
 
 
 @pytest.mark.slow

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from ssmtl import Batch, Output, RandomStream, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
-from ssmtl_methods.cps import CrossPseudoSupervision
-from ssmtl_methods.cutmix import boxes
-from ssmtl_methods.flexmatch import FlexMatch
-from ssmtl_methods.mtpsl import PartiallySupervised
-from ssmtl_methods.unimatch import UniMatch
+from ssmtl_classification.flexmatch import FlexMatch
+from ssmtl_crosstask.mtpsl import PartiallySupervised
+from ssmtl_segmentation.cps import CrossPseudoSupervision
+from ssmtl_segmentation.cutmix import boxes
+from ssmtl_segmentation.unimatch import UniMatch
 
 CLASSES, LUNG = Output("multiclass", ("a", "b", "c")), Output("masks", ("lung",))
 WEAK, STRONG, AGAIN = View("unlabeled", "weak"), View("unlabeled", "strong"), View("unlabeled", "strong", 1)

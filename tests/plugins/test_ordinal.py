@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_cohen_kappa
 
 from ssmtl import Batch, Output, Pyramid, View
-from ssmtl_methods.coral import Coral
-from ssmtl_methods.ordinal_linear import OrdinalLinear
 from ssmtl_metrics.ranks import QuadraticKappa, RankError, median_class
+from ssmtl_ordinal.coral import Coral
+from ssmtl_ordinal.ordinal_linear import OrdinalLinear
 from tests.cli.command_line import block, call, own_images, settings
 
 GRADES = Output("multiclass", ("none", "mild", "moderate", "severe"))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssmtl import Batch, Images, Kind, Output, Outputs, RandomStream, Strategy, TaskPredictor, View
-from ssmtl_methods.cutmix import boxes
+from ssmtl_segmentation.cutmix import boxes
 
 
 class UniMatch(Strategy):

@@ -1,0 +1,16 @@
+"""Semi-supervised classification: strategies from the literature."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ssmtl import hookimpl
+
+if TYPE_CHECKING:
+    from ssmtl import Strategy
+
+
+@hookimpl
+def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
+    from ssmtl_classification.flexmatch import FlexMatch
+
+    return {"flexmatch": FlexMatch}

@@ -1,0 +1,16 @@
+"""Strategies that join two tasks."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ssmtl import hookimpl
+
+if TYPE_CHECKING:
+    from ssmtl import Strategy
+
+
+@hookimpl
+def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
+    from ssmtl_crosstask.mtpsl import PartiallySupervised
+
+    return {"mtpsl": PartiallySupervised}
