@@ -5,15 +5,10 @@ import logging
 import os
 import re
 import time
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from ssmtl import Evaluated, Outcome, RunEnded, RunStarted, StepEnded, Tracker
 from ssmtl_trackers.scalars import last_step, leaves, missing, of_step, of_test, of_validation
-
-Place = Annotated[str, Field(pattern="^(https?|sqlite|postgresql|mysql|mssql|databricks)")]
-"""Not a folder: MLflow gives up keeping runs in files."""
 
 STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 
@@ -34,7 +29,7 @@ class MlflowTracker(Tracker):
     :param experiment: the name under which the runs are listed.
     """
 
-    def __init__(self, *, uri: Place | None = None, experiment: str = "ssmtl") -> None:
+    def __init__(self, *, uri: str | None = None, experiment: str = "ssmtl") -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # 7 take minutes, and training waits
         try:
@@ -43,6 +38,8 @@ class MlflowTracker(Tracker):
             import sqlalchemy  # noqa: F401
         except ImportError as error:
             raise missing("mlflow-skinny, sqlalchemy and alembic", "mlflow", error) from error
+        if uri is not None and not re.match(r"(?!file:)[\w+]+://|databricks", uri):  # MLflow gives up runs in folders
+            raise ValueError(f"uri is {uri!r:.200}; expected a server or database, such as http://127.0.0.1:5000")
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # or it tells of each table that it makes
         self.library, self.uri, self.experiment = mlflow, uri, experiment
         self.run_id = ""

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +40,6 @@ class WandbTracker(Tracker):
     def ssmtl_run_started(self, run: RunStarted) -> None:
         folder = run.folder / "wandb"
         folder.mkdir(exist_ok=True)
-        os.environ.setdefault("WANDB_CACHE_DIR", str((folder / "cache").absolute()))
         record = folder / "run.json"
         if record.is_file():
             own_id = json.loads(record.read_text(encoding="utf-8"))["id"]
@@ -47,25 +48,26 @@ class WandbTracker(Tracker):
             record.write_text(json.dumps({"id": own_id}), encoding="utf-8")
         for before in folder.glob("offline-run-*"):
             shutil.rmtree(before)
-        self.run = self.library.init(
-            dir=str(run.folder),
-            project=self.project,
-            entity=self.entity,
-            name=run.folder.name,
-            id=own_id,
-            resume="allow",
-            mode=self.mode,
-            config=dict(run.recipe),
-            settings=self.library.Settings(
-                console="off",  # or it would read what the display writes
-                reinit="create_new",  # a program that trains may have a run of its own
-                symlink=False,  # none belongs in a run's folder
-                silent=True,
-                disable_code=True,
-                disable_git=True,
-                x_disable_stats=True,
-            ),
-        )
+        with _cache_in(folder / "cache"):
+            self.run = self.library.init(
+                dir=str(run.folder),
+                project=self.project,
+                entity=self.entity,
+                name=run.folder.name,
+                id=own_id,
+                resume="allow",
+                mode=self.mode,
+                config=dict(run.recipe),
+                settings=self.library.Settings(
+                    console="off",  # or it would read what the display writes
+                    reinit="create_new",  # a program that trains may have a run of its own
+                    symlink=False,  # none belongs in a run's folder
+                    silent=True,
+                    disable_code=True,
+                    disable_git=True,
+                    x_disable_stats=True,
+                ),
+            )
         for link in filter(Path.is_symlink, folder.rglob("*")):  # to its program's log, whatever is set
             link.unlink()
         self.first = self.run.step
@@ -86,3 +88,16 @@ class WandbTracker(Tracker):
     def _write(self, values: dict[str, float], step: int) -> None:
         if values and step >= self.first:
             self.run.log(values, step=step)
+
+
+@contextmanager
+def _cache_in(folder: Path) -> Iterator[None]:
+    """Where wandb's own process, which starts now, keeps its log: not in the user's home, unless that is set."""
+    if "WANDB_CACHE_DIR" in os.environ:
+        yield
+        return
+    os.environ["WANDB_CACHE_DIR"] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_CACHE_DIR"]

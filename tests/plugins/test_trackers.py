@@ -1,6 +1,7 @@
 """Trackers: what they write, read back by the libraries themselves; what is missing or fails is named."""
 
 import math
+import os
 import sys
 import warnings
 
@@ -103,6 +104,7 @@ def test_the_recipe_is_the_configuration_in_wandb(written):
     assert {one.key for one in run.config.update} >= {"name", "tasks"}
     assert run.project == "ssmtl"
     assert [record.exit_code for kind, record in records if kind == "exit"] == [0]
+    assert str(written("wandb")) not in os.environ.get("WANDB_CACHE_DIR", "")
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("stopped", "KILLED"), ("failed", "FAILED")])

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from pathlib import Path
 
 
@@ -40,7 +41,17 @@ def of_mlflow(run: Path):
 
 
 def wandb_records(run: Path):
-    """Kind and content of each record in the one file of the run: LevelDB's log format, of wandb's own messages."""
+    """Kind and content of each record; wandb's own process may write the last ones just after the run has ended."""
+    for _ in range(100):
+        records = list(_records_of(run))
+        if records and records[-1][0] == "exit":
+            break
+        time.sleep(0.1)
+    return records
+
+
+def _records_of(run: Path):
+    """Of the one file of the run: LevelDB's log format, of wandb's own messages."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = (run / "wandb").glob("offline-run-*/*.wandb")

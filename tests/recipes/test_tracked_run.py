@@ -17,7 +17,7 @@ from tracked import READERS
 pytestmark = pytest.mark.slow
 
 TRACKERS = [part for name in sorted(READERS) for part in ("--tracker", name)]
-SETTINGS = ("train.steps=40", "train.checkpoint_every=10", "train.evaluate_every=7")
+SETTINGS = ("train.steps=150", "train.checkpoint_every=20", "train.evaluate_every=45")
 SCRIPT = Path(sys.executable).with_name("ssmtl")
 
 
@@ -39,6 +39,7 @@ def interrupted(words, log, number, steps=9):
     while process.poll() is None and logged(log) < before + steps:
         time.sleep(0.02)
     running = started_processes(log.parent)
+    assert process.poll() is None, "it ended before it could be interrupted"
     assert any("wandb-core" in one for one in running) == (log.parent / "wandb").exists(), running
     os.killpg(process.pid, number)
     return process.wait(timeout=60)
@@ -131,7 +132,7 @@ def test_stopped_killed_and_resumed_it_is_tracked_as_if_it_had_not_been(plain, t
 
 def test_a_tracker_that_is_added_when_the_run_is_resumed_has_all_of_it(plain, tmp_path):
     run = tmp_path / "run"
-    assert interrupted(command(run), run / "metrics.jsonl", signal.SIGTERM, steps=20) == 75
+    assert interrupted(command(run), run / "metrics.jsonl", signal.SIGTERM, steps=25) == 75
     finished([str(SCRIPT), "run", "--resume", str(run), *TRACKERS])
     assert_tracked(run)
     assert_same_run(plain, run)
@@ -139,7 +140,7 @@ def test_a_tracker_that_is_added_when_the_run_is_resumed_has_all_of_it(plain, tm
 
 def test_with_two_processes_one_tracks(tmp_path):
     run = tmp_path / "run"
-    finished(command(run, *TRACKERS, "--set", "train.devices=2"))
+    finished(command(run, *TRACKERS, "--set", "train.devices=2", "--set", "train.steps=20"))
     assert_tracked(run)
     time.sleep(2)
     assert started_processes(run) == []
