@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 import ssmtl
 from ssmtl.exports.outputs import NamedOutputs
+from ssmtl.exports.parity import nudged
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.load import read
 from ssmtl.registry.plugins import load_plugins
@@ -85,11 +86,6 @@ def batches(model: ssmtl.Model) -> Iterator[tuple[str, Tensor]]:
         yield "smooth", resized.expand(-1, model.channels, -1, -1).contiguous()
     for grey in (0.0, 0.25, 1.0, 128 / 255):
         yield f"all {grey:.3f}", torch.full((2, *shape), grey)
-
-
-def nudged(images: Tensor) -> Tensor:
-    up = torch.rand(images.shape, generator=torch.Generator().manual_seed(2)) < 0.5
-    return torch.where(up, torch.nextafter(images, torch.tensor(2.0)), torch.nextafter(images, torch.tensor(-1.0)))
 
 
 def median_ms(said: Said, images: Tensor, rounds: int = 15) -> float:

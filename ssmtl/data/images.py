@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ssmtl.data.file_hashes import FILE_HASHES
 from ssmtl.data.fit import Fit, Float, How
 from ssmtl.data.pillow_image import FORMATS, Array, OpenImage, decode_pillow
 from ssmtl.errors import DataError
-from ssmtl.regular_file import read_bytes
+from ssmtl.regular_file import open_file, read_bytes
 
 DICOM_SUFFIXES = (".dcm", ".dicom")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -69,6 +69,13 @@ class ImageFile:
         """As `read`; inside the context, memory for working on it is reserved. Threads wait for each other."""
         with ExitStack() as held:
             yield self._decoded(lambda count: held.enter_context(DECODING.hold(count)))
+
+    def stream(self) -> BinaryIO:
+        """Its bytes, to be closed.
+
+        :raises OSError: if it cannot be read.
+        """
+        return open_file(self.path)
 
     def _decoded(self, reserve: Callable[[int], None]) -> OpenImage:
         content = self._bytes()

@@ -35,6 +35,7 @@ ORDER = (
     {"suite", "cost", "inference"},
     {"assessment"},
     {"reports", "exports"},
+    {"viewer"},
     {"api"},
     {"cli"},
 )
