@@ -38,6 +38,7 @@ def run(
     overrides: Overrides = (),
     seed: int | None = None,
     plugins: Sequence[GivenPlugin] = (),
+    trackers: Sequence[str | Mapping[str, Any]] = (),
     out: Path | str | None = None,
     resume: Path | str | None = None,
     force: bool = False,
@@ -53,6 +54,8 @@ def run(
     :param overrides: values to change. :param seed: instead of the recipe's.
     :param plugins: plugin files; classes of components, such as one in a notebook, called by their name in snake case
         (`PictureBridge` is `picture_bridge`); modules or objects with hooks. `load` and `evaluate` need them again.
+    :param trackers: programs that the run's curves are copied to, besides the recipe's: names, or mappings such as
+        `{"use": "mlflow", "experiment": "lungs"}`.
     :param out: the run's folder; None: a new one, runs/NAME/TIME.
     :param resume: a run's folder to resume, or 'auto': an unfinished run of this recipe, if there is one.
     :param force: resume although the recipe changed in allowed ways, such as more steps.
@@ -80,6 +83,7 @@ def run(
             seed,
             plugins,
             allow_local_plugins,
+            trackers,
         )
     _check_given(loaded)
     if loaded.recipe.folds is not None and loaded.recipe.fold is None:
@@ -91,6 +95,7 @@ def run(
                 overrides=[*_as_text(overrides), f"fold={number}"],
                 seed=seed,
                 plugins=plugins,
+                trackers=trackers,
                 out=own,
                 resume=resume,
                 force=force,
