@@ -43,6 +43,7 @@ _HOME = {
     "events": ("CheckpointSaved", "Evaluated", "RunEnded", "RunStarted", "StepEnded"),
     "model.input_gradient": ("input_gradient",),
     "regular_file": ("open_file",),
+    "tracker": ("Outcome", "Tracker"),
 }
 """The names that `import ssmtl` offers, by module: the calls, and what a plugin may use."""
 
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from ssmtl.inference.prediction import LabelPrediction, MaskPrediction, NumberPrediction, Prediction
     from ssmtl.model.input_gradient import input_gradient
     from ssmtl.regular_file import open_file
+    from ssmtl.tracker import Outcome, Tracker
 
 __all__ = [
     "Augmentation",
@@ -109,6 +111,7 @@ __all__ = [
     "Metric",
     "Model",
     "NumberPrediction",
+    "Outcome",
     "Output",
     "Outputs",
     "Pixels",
@@ -123,6 +126,7 @@ __all__ = [
     "Strategy",
     "TaskFacts",
     "TaskPredictor",
+    "Tracker",
     "TrainedFolds",
     "TrainedRun",
     "TunedRecipe",

@@ -77,12 +77,12 @@ def onnx_session(path: Path) -> Said:
 
 
 def batches(model: ssmtl.Model) -> Iterator[tuple[str, Tensor]]:
-    shape = (model.channels, model.size, model.size)
+    shape = model.shape
     random = torch.Generator().manual_seed(1)
     for rows in (1, 2, 3, 7):
         yield "noise", torch.rand(rows, *shape, generator=random)
         smooth = torch.rand(rows, 1, 8, 8, generator=random)
-        resized = nn.functional.interpolate(smooth, model.size, mode="bicubic").clamp(0, 1)
+        resized = nn.functional.interpolate(smooth, model.fit.frame, mode="bicubic").clamp(0, 1)
         yield "smooth", resized.expand(-1, model.channels, -1, -1).contiguous()
     for grey in (0.0, 0.25, 1.0, 128 / 255):
         yield f"all {grey:.3f}", torch.full((2, *shape), grey)
@@ -134,7 +134,7 @@ def measure(name: str, run: Path, folder: Path, parity: list[dict[str, Any]], la
     for kind, said in {"eager": module, **files}.items():
         row = {"recipe": name, "size": model.size, "runner": kind}
         for rows in (1, 8):
-            row[f"batch_{rows}_ms"] = round(median_ms(said, torch.rand(rows, model.channels, *[model.size] * 2)), 2)
+            row[f"batch_{rows}_ms"] = round(median_ms(said, torch.rand(rows, *model.shape)), 2)
         latency.append(row)
 
 

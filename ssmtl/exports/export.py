@@ -53,6 +53,8 @@ class ExportJob:
             raise RunError(
                 f"there is no format '{self.format}'; expected onnx or torch ({nearest(self.format, SUFFIX)})"
             )
+        if self.opset is not None and not isinstance(self.opset, int):
+            raise RunError(f"--opset {self.opset!r}: expected a whole number")
         if self.opset is not None and self.format != "onnx":
             raise RunError("--opset is a version of ONNX's operations; expected it with --format onnx alone")
         opset = check_onnx(self.opset) if self.format == "onnx" else 0

@@ -21,7 +21,7 @@ CONSTANTS = 2
 def trial_images(model: Model) -> list[Tensor]:
     """Batches of 1, 2, 3 and 7 random images, the same each time, and constant ones."""
     random = torch.Generator().manual_seed(0)
-    shape = (model.channels, model.size, model.size)
+    shape = model.shape
     return [
         *(torch.rand(rows, *shape, generator=random) for rows in (1, 2, 3, 7)),
         torch.full((CONSTANTS, *shape), CONSTANT),

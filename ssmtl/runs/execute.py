@@ -233,6 +233,6 @@ def _train(
 ) -> None:
     """Train in this process, the first one."""
     with job.observers() as shown:
-        with observing(plugins.manager, shown, RunLog(job.folder.log)) as observers:
+        with observing(job.recipe, plugins, shown, RunLog(job.folder.log)) as observers:
             train_first(job.folder, fabric, plugins, experiment, data, observers, stop, job.until)
         fabric.barrier()

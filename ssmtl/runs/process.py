@@ -47,7 +47,8 @@ def train_first(
     code = code_version(plugins, recipe)
     checkpointing = Checkpointing(folder, state, validation, clock, data.fingerprints, code)
     done = checkpointing.resume()
-    observers.run_started(RunStarted(recipe.name, folder.path, recipe.train.steps, plan))
+    told = {key: value for key, value in recipe.content().items() if key != "trackers"}
+    observers.run_started(RunStarted(recipe.name, folder.path, recipe.train.steps, plan, told, done))
     nonfinite = NonFiniteSteps(folder, state, checkpointing.save)
     if until is not None and done >= until:
         return False

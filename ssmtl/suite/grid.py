@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.code_version import code_version
+from ssmtl.runs.trackers import check_trackers
 from ssmtl.suite.cell import Cell, Point
 from ssmtl.suite.digests import SplitDigests
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
@@ -127,6 +129,8 @@ class Maker:
             raise RecipeError([Problem(text.place("folds"), what, "leave it out, or set fold too")])
         if recipe.init is not None:
             raise RecipeError([Problem(text.place("init"), "a suite's systems all begin anew", "leave it out")])
+        if problems := check_trackers(recipe, self.plugins):
+            raise RecipeError([replace(one, where=text.place(one.where)) for one in problems])
         return resolved(recipe, self.plugins)
 
     def _outputs(self, system: str, sources: str, recipe: Recipe) -> dict[str, Output]:

@@ -17,7 +17,7 @@ from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl.testing.unknown import check_strategy_with_unknown
 
 PROGRESS = (0.0, 0.5, 0.999)
-SIZE = 16
+SIZE = (16, 32)
 ROWS = ({"labeled": 4, "unlabeled": 4}, {"labeled": 4, "unlabeled": 6})
 SATURATED = 60.0
 """A logit whose probability is exactly 1 in float32, as a confident model gives."""

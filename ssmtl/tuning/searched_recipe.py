@@ -16,7 +16,7 @@ from ssmtl.registry.plugins import Plugins
 from ssmtl.tuning.space_file import Space
 
 FIXED = {
-    r"(name|seed|split|folds?|init|plugins|sources)(\..*)?": "says which data and which run it is",
+    r"(name|seed|split|folds?|init|plugins|sources|trackers)(\..*)?": "says which data and which run it is",
     r"tasks(\.[^.]+)?": "is more than one value",
     r"tasks\.[^.]+\.(source|labeled|disjoint_from|evaluate_on|metrics)(\..*)?": "says which data and which score it is",
     r"train\.(steps|evaluate_every|select_by|devices|nodes|device|timeout)(\..*)?": "is the budget of a trial",
