@@ -26,6 +26,7 @@ FIRST_USERS = {
         "{use: freematch, fairness: 0.0, decay: 0.9}, {use: softmatch, decay: 0.9}, {use: defixmatch, threshold: 0.5}]",
     ),
     "adamatch": (f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}]",),
+    "remixmatch": (f"{CLASSES}=[{{use: remixmatch, anchors: 2}}]",),
     "consistency": (
         f"{CLASSES}=[{{use: cross_entropy}}, {{use: pseudo_label}}, {{use: pi_model}}, {{use: mean_teacher}}, "
         "{use: vat, entropy: 0.1}]",

@@ -17,10 +17,10 @@ class MeanTeacher(Strategy):
 
     Tarvainen and Valpola, "Mean teachers are better role models: Weight-averaged consistency targets improve
     semi-supervised deep learning results", NeurIPS 2017, equations (1) and (2). The teacher sees another augmentation
-    of an unlabelled image, with dropout and noise, and gets no gradient. The coefficient is the recipe's weight, where a
-    ramp is linear; the paper's is sigmoid-shaped. Labelled images take part if the unlabelled pool includes them, as by
-    default. Of labels and masks it compares probabilities, of numbers the numbers, in standard deviations. If the task
-    has masks, the teacher sees the same view as the network, but for the noise, so that the pixels correspond.
+    of an unlabelled image, with dropout and noise, and gets no gradient. Its coefficient is the weight in the recipe;
+    a ramp is linear there, sigmoid-shaped in the paper. Labelled images take part if the unlabelled pool includes them,
+    as by default. Of labels and masks it compares probabilities, of numbers the numbers, in standard deviations. If
+    the task has masks, the teacher sees the same view as the network, but for the noise, so that the pixels correspond.
 
     :param decay: α of the average; 0.999 in the paper (0.99 at its beginning; here the average warms up). None: the
         recipe's `train.ema`.

@@ -34,6 +34,7 @@ NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
 NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
+NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
 RUNS = (
     ("whole", WHOLE, 10),
     ("plain", PLAIN, 5),
