@@ -27,6 +27,8 @@ FIRST_USERS = {
     ),
     "adamatch": (f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}]",),
     "remixmatch": (f"{CLASSES}=[{{use: remixmatch, anchors: 2}}]",),
+    "simmatch": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: simmatch, threshold: 0.5, width: 8}}]",),
+    "comatch": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: comatch, threshold: 0.5, width: 8, memory: 30}}]",),
     "consistency": (
         f"{CLASSES}=[{{use: cross_entropy}}, {{use: pseudo_label}}, {{use: pi_model}}, {{use: mean_teacher}}, "
         "{use: vat, entropy: 0.1}]",

@@ -61,6 +61,8 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("strategy", "softmatch"): [{}, {"align": False, "narrow": 2.0, "decay": 0.5}],
     ("strategy", "adamatch"): [{}, {"threshold": 0.5, "decay": 0.5}],
     ("strategy", "defixmatch"): [{"threshold": 0.5}, {"threshold": 0.0}],
+    ("strategy", "simmatch"): [{"width": 4}, {"width": 4, "threshold": 0.5, "smoothing": 0.5}],
+    ("strategy", "comatch"): [{"width": 4, "memory": 7}, {"width": 4, "memory": 50, "threshold": 0.5, "edge": 0.4}],
     ("strategy", "vat"): [{}, {"entropy": 1.0, "iterations": 2}],
     ("strategy", "unimatch"): [{"threshold": 0.5}, {"threshold": 0.5, "cutmix": 1.0, "features": 0.0}],
     ("strategy", "mtpsl"): [{"partner": "another task"}, {"partner": "another task", "regularize": 0.0}],
