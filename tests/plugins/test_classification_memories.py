@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy_outcomes import CLASSES, LABELED, STRONG, WEAK, begun, close, few, fill, labels_of, logits_of, seeds
+from numpy_outcomes import CLASSES, LABELED, STRONG, WEAK, begun, close, few, fill, labels_of, logits_of, normal, seeds
 
 from ssmtl import Batch, View
 from ssmtl.testing.sample_outputs import SampleOutputs
@@ -26,8 +26,18 @@ def units(random, *shape):
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
-def seen(views, seed, scale=2.0):
-    return SampleOutputs({view: scale * logits_of(CLASSES, 4, seed + place) for place, view in enumerate(views)})
+class SeenViews(SampleOutputs):
+    """With features that differ from view to view."""
+
+    def features(self, view, *, bridged=True):
+        if (view, bridged) not in self._features:
+            for level in super().features(view, bridged=bridged):
+                level.data += normal(*level.shape, seed=sorted(self).index(view))
+        return self._features[view, bridged]
+
+
+def seen(views, seed):
+    return SeenViews({view: 2 * logits_of(CLASSES, 4, seed + place) for place, view in enumerate(views)})
 
 
 def embedded(strategy, outputs, view):
@@ -143,7 +153,7 @@ def test_comatch_remembers_the_latest_rows_first():
 def test_what_the_weak_view_shows_gets_no_gradient(make):
     strategy = begun(make(CLASSES, threshold=0.0, width=4), CLASSES)
     outputs = seen((LABELED, WEAK, STRONG, AGAIN), 0)
-    leaves = SampleOutputs({view: logits.requires_grad_() for view, logits in outputs.items()})
+    leaves = SeenViews({view: logits.requires_grad_() for view, logits in outputs.items()})
     batch = Batch({}, {LABELED: labels_of(CLASSES, 4)}, {}, {WEAK: torch.arange(4)})
     strategy.loss(batch, leaves, 0.0).backward()
     assert leaves[STRONG].grad.abs().sum() > 0
