@@ -1,19 +1,25 @@
 """Frozen records passed to observers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """:param steps: optimiser steps planned. :param plan: what `ssmtl check` prints, as data."""
+    """:param steps: optimiser steps planned. :param plan: what `ssmtl check` prints, as data.
+
+    :param recipe: the resolved one, as data, without its trackers.
+    :param done: steps done before; more than 0 where a run is resumed.
+    """
 
     name: str
     folder: Path
     steps: int
     plan: Mapping[str, Any]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    done: int = 0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ssmtl.contracts.source import Source
     from ssmtl.contracts.strategy import Strategy
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+    from ssmtl.tracker import Tracker
 
 hookspec = pluggy.HookspecMarker("ssmtl")
 hookimpl = pluggy.HookimplMarker("ssmtl")
@@ -44,6 +45,8 @@ def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]: ...
 def ssmtl_sources() -> Mapping[str, Callable[..., "Source"]]: ...
 @hookspec
 def ssmtl_metrics() -> Mapping[str, Callable[..., "Metric"]]: ...
+@hookspec
+def ssmtl_trackers() -> Mapping[str, type["Tracker"]]: ...
 @hookspec
 def ssmtl_recipes() -> Mapping[str, Path]: ...
 @hookspec

@@ -36,7 +36,11 @@ def check_file(path: Path) -> None:
 
     :raises OSError: if it is missing, or not a regular file.
     """
-    _check(os.stat(path).st_mode, path)
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:  # a null character
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    _check(mode, path)
 
 
 def read_bytes(path: Path) -> bytes:

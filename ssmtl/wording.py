@@ -8,6 +8,11 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
+def in_pixels(size: int | tuple[int, int]) -> str:
+    """'64 pixels' for 64 × 64, or '48 × 32 pixels' for (height, width)."""
+    return f"{size} pixels" if isinstance(size, int) else f"{size[0]} × {size[1]} pixels"
+
+
 def class_counts(classes: Mapping[str, int], known: Mapping[str, int]) -> str:
     """'3 normal, 4 sick'; where something is unknown, '3 of 8 nodule, 4 of 9 mass'; '8 with lung' for masks.
 

@@ -37,7 +37,7 @@ with (out / "table.csv").open("w") as file, torch.no_grad():
     table = csv.writer(file)
     for path in sorted(images.iterdir()):
         image = Image.open(path).convert("L")
-        small = np.asarray(image.resize((model.size, model.size), Image.Resampling.BILINEAR))
+        small = np.asarray(image.resize(model.fit.frame[::-1], Image.Resampling.BILINEAR))
         rows = torch.from_numpy(small.copy())[None, None].expand(1, model.channels, -1, -1).float() / 255
         for task, output in tasks.items():
             values = output.probabilities(network.logits(task, rows))[0]

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 import ssmtl
 from ssmtl.exports.outputs import NamedOutputs
+from ssmtl.exports.parity import nudged
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.load import read
 from ssmtl.registry.plugins import load_plugins
@@ -76,20 +77,15 @@ def onnx_session(path: Path) -> Said:
 
 
 def batches(model: ssmtl.Model) -> Iterator[tuple[str, Tensor]]:
-    shape = (model.channels, model.size, model.size)
+    shape = model.shape
     random = torch.Generator().manual_seed(1)
     for rows in (1, 2, 3, 7):
         yield "noise", torch.rand(rows, *shape, generator=random)
         smooth = torch.rand(rows, 1, 8, 8, generator=random)
-        resized = nn.functional.interpolate(smooth, model.size, mode="bicubic").clamp(0, 1)
+        resized = nn.functional.interpolate(smooth, model.fit.frame, mode="bicubic").clamp(0, 1)
         yield "smooth", resized.expand(-1, model.channels, -1, -1).contiguous()
     for grey in (0.0, 0.25, 1.0, 128 / 255):
         yield f"all {grey:.3f}", torch.full((2, *shape), grey)
-
-
-def nudged(images: Tensor) -> Tensor:
-    up = torch.rand(images.shape, generator=torch.Generator().manual_seed(2)) < 0.5
-    return torch.where(up, torch.nextafter(images, torch.tensor(2.0)), torch.nextafter(images, torch.tensor(-1.0)))
 
 
 def median_ms(said: Said, images: Tensor, rounds: int = 15) -> float:
@@ -138,7 +134,7 @@ def measure(name: str, run: Path, folder: Path, parity: list[dict[str, Any]], la
     for kind, said in {"eager": module, **files}.items():
         row = {"recipe": name, "size": model.size, "runner": kind}
         for rows in (1, 8):
-            row[f"batch_{rows}_ms"] = round(median_ms(said, torch.rand(rows, model.channels, *[model.size] * 2)), 2)
+            row[f"batch_{rows}_ms"] = round(median_ms(said, torch.rand(rows, *model.shape)), 2)
         latency.append(row)
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-import torch
 from jaxtyping import Float
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskFacts, TaskPredictor, View
+from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View
 from ssmtl_classification.noise import gaussian
 
 
@@ -19,8 +18,8 @@ class MeanTeacher(Strategy):
     semi-supervised deep learning results", NeurIPS 2017, equations (1) and (2). The teacher sees another augmentation
     of an unlabelled image, with dropout and noise, and gets no gradient. Its coefficient is the weight in the recipe;
     a ramp is linear there, sigmoid-shaped in the paper. Labelled images take part if the unlabelled pool includes them,
-    as by default. Of labels and masks it compares probabilities, of numbers the numbers, in standard deviations. If
-    the task has masks, the teacher sees the same view as the network, but for the noise, so that the pixels correspond.
+    as by default. If the task has masks, the teacher sees the same view as the network, but for the noise, so that
+    the pixels correspond. For numbers there is `number_consistency`.
 
     :param decay: α of the average; 0.999 in the paper (0.99 at its beginning; here the average warms up). None: the
         recipe's `train.ema`.
@@ -28,9 +27,8 @@ class MeanTeacher(Strategy):
         0.15 is of normalised images, and the network's get it as well. :param augment: of the unlabelled images.
     """
 
-    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks", "numbers"})
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks"})
     takes_exclusive: ClassVar[bool] = True
-    scale: Tensor
 
     def __init__(
         self,
@@ -46,11 +44,6 @@ class MeanTeacher(Strategy):
         self.student = View("unlabeled", augment)
         self.teacher = self.student if output.kind == "masks" else View("unlabeled", augment, 1)
         self.views = frozenset({self.student, self.teacher})
-        self.register_buffer("scale", torch.ones(len(output.classes) if output.kind == "numbers" else 1))
-
-    def begin(self, facts: TaskFacts) -> None:
-        if facts.numbers is not None:
-            self.scale = facts.numbers[1].clone().to(self.scale)
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         images = batch.images[self.teacher]
@@ -63,6 +56,4 @@ class MeanTeacher(Strategy):
 
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         difference = self.output.probabilities(outputs[self.student]) - batch.targets[self.student]
-        if self.output.kind == "numbers":
-            difference = difference / self.scale
         return difference.square().mean()

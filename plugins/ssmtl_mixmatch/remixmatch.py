@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ssmtl import Batch, Kind, Logits, Output, Outputs, Strategy, TaskFacts, TaskPredictor, View
 from ssmtl_mixmatch.alignment import aligned
 from ssmtl_mixmatch.mixup import mix, own_share, partners
-from ssmtl_mixmatch.rotation import turned, turns
+from ssmtl_mixmatch.rotation import turned
 from ssmtl_mixmatch.sharpen import sharpen
 from ssmtl_mixmatch.soft_labels import soft_cross_entropy, soft_labels
 
@@ -29,11 +29,12 @@ class ReMixMatch(Strategy):
     Berthelot et al., "ReMixMatch: Semi-Supervised Learning with Distribution Matching and Augmentation Anchoring", ICLR
     2020, algorithm 1 and its loss: cross-entropy on mixed labelled rows (strong views), plus λ_U times that on mixed
     unlabelled rows (K strong views and the weak one), plus λ_U1 times that of one strong view that is not mixed, plus
-    λ_r times that of telling by how many quarter turns it was rotated. It replaces `cross_entropy` in a recipe. p̃ is
-    the mean guess of the last 128 steps, without the present one, and p(y) before there are any. Multi-label: the two
-    outcomes of each class; nothing is known of a mixture of which one part is unknown.
+    λ_r times that of telling by how many quarter turns it was rotated (half turns, if images are not square). It
+    replaces `cross_entropy` in a recipe. p̃ is the mean guess of the last 128 steps, without the present one, and p(y)
+    before there are any. Multi-label: the two outcomes of each class; nothing is known of a mixture of which one part
+    is unknown.
 
-    :param anchors: K; 8 in the paper, for CIFAR: 2 cost a third. :param temperature: 0.5 in the paper.
+    :param anchors: K; 8 in the paper, for CIFAR: with 2, half as many rows. :param temperature: 0.5 in the paper.
     :param alpha: of Beta(α, α); 0.75 in the paper. :param mixed, anchor, rotation: λ_U, λ_U1 and λ_r; 1.5, 0.5 and 0.5.
     :param weak, strong: names of the task's augmentations.
     """
@@ -86,8 +87,8 @@ class ReMixMatch(Strategy):
         if self.weights["anchor"]:
             images[ANCHOR], targets[ANCHOR] = batch.images[self.strong[0]], guess
         if self.weights["rotation"]:
-            targets[ROTATED] = turns(batch.streams[self.strong[0]])
-            images[ROTATED] = turned(batch.images[self.strong[0]], targets[ROTATED])
+            first = self.strong[0]
+            images[ROTATED], targets[ROTATED] = turned(batch.images[first], batch.streams[first])
         return Batch(images, targets, {})
 
     def by_rows(self, batch: Batch) -> bool:

@@ -7,18 +7,12 @@ from torch import Tensor
 from ssmtl import Images, RandomStream
 
 
-def turns(stream: RandomStream) -> Int[Tensor, " rows"]:
-    """0 to 3 quarter turns for each row, equally likely."""
-    return (stream.uniform("remixmatch rotation")[:, 0] * 4).long()
-
-
-def turned(images: Images, quarters: Int[Tensor, " rows"]) -> Images:
-    """Each row turned by its own number of quarter turns.
-
-    :raises ValueError: if the images are not square.
-    """
+def turned(images: Images, stream: RandomStream) -> tuple[Images, Int[Tensor, " rows"]]:
+    """Each row turned by 0 to 3 quarters, equally likely; by 0 or 2 if the images are not square. And by how many."""
+    quarters = (stream.uniform("remixmatch rotation")[:, 0] * 4).long()
     height, width = images.shape[-2:]
     if height != width:
-        raise ValueError(f"quarter turns need square images, these are {height}×{width}; rotation: 0 leaves them out")
-    every = torch.stack([images.rot90(number, (-2, -1)) for number in range(4)])
-    return every[quarters, torch.arange(len(images), device=images.device)]
+        quarters = quarters // 2 * 2
+    possible = range(4) if height == width else (0, 0, 2, 2)
+    every = torch.stack([images.rot90(number, (-2, -1)) for number in possible])
+    return every[quarters, torch.arange(len(images), device=images.device)], quarters

@@ -27,7 +27,7 @@ class MultiMixEncoder(Backbone):
     def __init__(
         self,
         image_channels: int,
-        image_size: int | None = None,
+        image_size: int | tuple[int, int] | None = None,
         /,
         *,
         widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (16, 32, 64, 128, 256),

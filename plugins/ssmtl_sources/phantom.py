@@ -71,6 +71,8 @@ def radiograph_id(radiograph: Radiograph) -> str:
 def fingerprint(radiograph: Radiograph, what: str) -> str:
     """Sixteen hexadecimal digits that hash everything the pixels depend on."""
     parameters = (radiograph.domain, radiograph.seed, radiograph.patient, radiograph.index, radiograph.size)
+    if radiograph.difficulty:
+        what = f"{what} {radiograph.difficulty!r}"
     return f"{key('phantom', GENERATOR_VERSION, *parameters, what):016x}"
 
 
@@ -87,6 +89,8 @@ class Phantom:
     :param seed: seed of the patients and their radiographs.
     :param pneumonia: probability that a radiograph shows pneumonia.
     :param follow_up: probability that radiographs 2k and 2k + 1 show the same patient.
+    :param difficulty: above 0, blobs outside the lungs in both classes, clutter, a wider range of exposures and fainter
+        pneumonia; patients, classes and masks stay the same.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Phantom:
         seed: int = 0,
         pneumonia: Chance = 0.5,
         follow_up: Chance = 0.2,
+        difficulty: Chance = 0.0,
     ) -> None:
         self.domain = domain
         self.images = images
@@ -107,6 +112,7 @@ class Phantom:
         self.seed = seed
         self.pneumonia = pneumonia
         self.follow_up = follow_up
+        self.difficulty = difficulty
 
     def examples(self) -> Sequence[Example]:
         """All radiographs in the order of their indices; none is rendered yet."""
@@ -116,7 +122,7 @@ class Phantom:
         first = index - index % 2
         followed = stream(self.seed, self.domain, "follow-up", first).uniform() < self.follow_up
         diseased = stream(self.seed, self.domain, "class", index).uniform() < self.pneumonia
-        radiograph = Radiograph(self.domain, self.seed, first if followed else index, index, self.size)
+        radiograph = Radiograph(self.domain, self.seed, first if followed else index, index, self.size, self.difficulty)
         return Example(
             id=radiograph_id(radiograph),
             patient=f"{self.domain}/p{radiograph.patient:06d}",

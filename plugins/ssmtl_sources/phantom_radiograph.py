@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 
 from ssmtl_sources.phantom_anatomy import Anatomy, draw_anatomy
 from ssmtl_sources.phantom_bones import clavicles, ribs, spine
+from ssmtl_sources.phantom_clutter import clutter, distractors, wider
 from ssmtl_sources.phantom_domains import DOMAINS, DomainName
 from ssmtl_sources.phantom_fields import Plane, bump, image_grid, smooth_field, smooth_step, stream
 from ssmtl_sources.phantom_opacity import haze, nodules, pneumonia, vessels
 from ssmtl_sources.phantom_overlays import devices, marker, window
+
+FAINTER = 0.4
+"""How much less of the air the pneumonia of the hardest set fills."""
 
 Structure = Literal["lung", "left_lung", "right_lung"]
 
@@ -21,7 +25,7 @@ class Radiograph:
     """The parameters of which a radiograph is a pure function.
 
     :param patient: the index of the patient's first radiograph.
-    :param size: height and width in pixels.
+    :param size: height and width in pixels. :param difficulty: 0 to 1.
     """
 
     domain: DomainName
@@ -29,6 +33,7 @@ class Radiograph:
     patient: int
     index: int
     size: int
+    difficulty: float = 0.0
 
     def anatomy(self) -> Anatomy:
         """The patient's anatomy, the same in all of their radiographs."""
@@ -58,12 +63,18 @@ class Radiograph:
     def render(self, *, diseased: bool) -> NDArray[np.uint8]:
         """Grey values of shape (size, size), with or without pneumonia; all else is the same."""
         attenuation = self._attenuation(diseased=diseased)
+        if self.difficulty:
+            attenuation += distractors(
+                self.stream("distractors"), self.anatomy(), *self.body_coordinates(), self.difficulty
+            )
+            attenuation += clutter(self.stream("clutter"), self.size, self.difficulty)
         domain, generator = DOMAINS[self.domain], self.stream("exposure")
         x, y = image_grid(self.size)
         if generator.uniform() < domain.devices:
             attenuation += devices(self.stream("devices"), x, y)
-        black, white = generator.uniform(*domain.black), generator.uniform(*domain.white)
-        gamma = generator.uniform(*domain.gamma)
+        hard = self.difficulty
+        black, white = generator.uniform(*domain.black), generator.uniform(*wider(domain.white, hard))
+        gamma = generator.uniform(*wider(domain.gamma, hard))
         slope = generator.uniform(-0.08, 0.08, size=2).astype(np.float32)
         exposed = np.clip(attenuation * (1 + slope[0] * x + slope[1] * y) / white, 0, None)
         grey = black + (1 - black) * np.minimum(exposed, 1.2) ** gamma
@@ -88,7 +99,7 @@ class Radiograph:
         if generator.uniform() < domain.nodules:
             filled = np.maximum(filled, nodules(self.stream("nodules"), anatomy, u, v))
         if diseased:
-            ill = pneumonia(self.stream("pneumonia"), anatomy, u, v)
+            ill = pneumonia(self.stream("pneumonia"), anatomy, u, v) * (1 - FAINTER * self.difficulty)
             filled = 1 - (1 - np.clip(filled, 0, 1)) * (1 - ill)
         floor = anatomy.right.dome + (anatomy.left.dome - anatomy.right.dome) * smooth_step(u / 0.2 + 0.5)
         abdomen = 0.22 * smooth_step((v - floor + 0.05) / 0.25)

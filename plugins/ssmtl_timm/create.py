@@ -21,13 +21,13 @@ def create(
     image_channels: int,
     pretrained: bool,
     levels: Sequence[int] | None,
-    image_size: int | None,
+    image_size: int | tuple[int, int] | None,
     weights: str | None = None,
 ) -> nn.Module:
     """A timm model whose forward returns its levels.
 
     :param weights: a file, or `lite0`, in place of what timm downloads.
-    :param image_size: of square images, in pixels; passed on to timm if the model takes no such image by default.
+    :param image_size: of the images, in pixels; passed on to timm if the model takes no such image by default.
     :raises ValueError: for a name or a level that timm does not know, or images of a size that the model cannot take.
     :raises SsmtlError: if the pretrained weights are not available.
     """
@@ -52,8 +52,9 @@ def create(
         refusal = _refusal(built, image_channels, image_size)
     if refusal is None:
         return built
+    pixels = " × ".join(map(str, image_size)) if isinstance(image_size, tuple) else image_size
     raise ValueError(
-        f"timm's '{model}' takes no images of {image_size} pixels ({refusal}); choose another image.size or model"
+        f"timm's '{model}' takes no images of {pixels} pixels ({refusal}); choose another image.size or model"
     )
 
 
@@ -79,13 +80,14 @@ def _created(model: str, image_channels: int, pretrained: bool, chosen: dict[str
 
 
 @torch.no_grad()
-def _refusal(built: nn.Module, image_channels: int, image_size: int | None) -> str | None:
+def _refusal(built: nn.Module, image_channels: int, image_size: int | tuple[int, int] | None) -> str | None:
     """Why the model takes no image of this size; None if it does. The model is left as it was."""
     if image_size is None:
         return None
+    frame = (image_size, image_size) if isinstance(image_size, int) else image_size
     flags = [(part, part.training) for part in built.modules()]
     try:
-        built.eval()(torch.full((1, image_channels, image_size, image_size), 0.5))
+        built.eval()(torch.full((1, image_channels, *frame), 0.5))
     except REFUSALS as error:
         return str(error).rstrip(".")
     finally:

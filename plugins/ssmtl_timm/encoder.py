@@ -29,7 +29,7 @@ class TimmEncoder(Backbone):
     def __init__(
         self,
         image_channels: int,
-        image_size: int | None = None,
+        image_size: int | tuple[int, int] | None = None,
         /,
         *,
         model: str = "resnet18",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssmtl.api.arguments import path_of, words_of
 from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among, plugins_with
 from ssmtl.assessment.assess import assess
 from ssmtl.contracts.folders import Folders
@@ -39,14 +40,14 @@ def evaluate(
     :raises RunError: if there is no finished run, or its weights are not those that it wrote.
     :raises DataError: if there is nothing to evaluate on.
     """
-    folder = RunFolder(Path(run))
-    page = Path(report) if report is not None else None
+    folder = RunFolder(path_of("run", run))
+    page = path_of("report", report) if report is not None else None
     if page is not None:
         folder.check_not_own(page)
         check_output(page, "report")
     stored: list[StoredPredictions] = []
-    wanted = [source] if isinstance(source, str) else list(source)
-    folders = Folders(Path(data_root) if data_root is not None else None)
+    wanted = words_of("source", source)
+    folders = Folders(path_of("data_root", data_root) if data_root is not None else None)
     with hinting_at_its_plugins(folder, files_among(plugins), names_among(plugins)):
         known = plugins_with(plugins)
         check_finished(folder, weights)
@@ -56,7 +57,7 @@ def evaluate(
             stored.append(scored.stored)
             return assess(scored, calibration)
 
-        file = str(sources) if sources is not None else None
+        file = str(path_of("sources", sources)) if sources is not None else None
         results = evaluate_run(folder, known, folders, wanted, file, weights, assess=assessed)
     if page is not None:
         from ssmtl.reports import write_evaluation

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ssmtl.api.arguments import path_of, paths_of
 from ssmtl.api.given_plugins import GivenPlugin
 from ssmtl.api.load import load
 from ssmtl.exports.export import ExportedFile, ExportJob, Format, export_model
@@ -22,8 +23,8 @@ def export(
 ) -> ExportedFile:
     """Write a run's network as one file, and a model card beside it; what `ssmtl export` does.
 
-    The file takes images in [0, 1], float32 (batch, channels, size, size), and gives the probabilities of every task,
-    each under the task's name. It needs no ssmtl. It is tried on a few images before it is written.
+    The file takes images in [0, 1], float32 (batch, channels, height, width), and gives the probabilities of each
+    task under its name. It needs no ssmtl. It is tried on a few images before it is written.
 
     :param run: a finished run's folder, or several: their ensemble. :param out: the file; None: named after the recipe,
         in the current folder. :param format: onnx (extra `onnx`), or torch: a program for `torch.export.load`.
@@ -33,10 +34,10 @@ def export(
     :raises RunError: if a folder holds no finished run, the file exists, the extra is missing, or the network cannot be
         exported. :raises PluginError: naming the component that cannot be.
     """
-    folders = [RunFolder(Path(one)) for one in ([run] if isinstance(run, str | Path) else run)]
+    folders = [RunFolder(one) for one in paths_of("run", run)]
     for folder in folders:
         check_finished(folder, weights)
-    job = ExportJob(Path(out) if out is not None else None, format, maps, opset)
+    job = ExportJob(path_of("out", out) if out is not None else None, format, maps, opset)
     if folders:
         job.check(folders)
     model = load([folder.path for folder in folders], plugins=plugins, weights=weights, device="cpu")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from ssmtl.api.arguments import paths_of
 from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among, plugins_with
 from ssmtl.importing import uncollected
 from ssmtl.inference.decision import Decide
@@ -33,8 +34,7 @@ def load(
     :raises RunError: if a folder holds no finished run, its weights are not those that the run wrote, or the runs do
         not have the same tasks. :raises RecipeError: if a plugin that a run was made with is missing.
     """
-    places = [run] if isinstance(run, str | Path) else list(run)
-    folders = [RunFolder(Path(place)) for place in places]
+    folders = [RunFolder(place) for place in paths_of("run", run)]
     with ExitStack() as hints:
         for folder in folders:
             hints.enter_context(hinting_at_its_plugins(folder, files_among(plugins), names_among(plugins)))

@@ -14,6 +14,7 @@ from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, local_plugins, read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.trackers import check_trackers
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,23 @@ def load_recipe(
     seed: int | None = None,
     plugins: Sequence[GivenPlugin] = (),
     allow: bool = False,
+    trackers: Sequence[str | Mapping[str, Any]] = (),
 ) -> Loaded:
     """Find, read and check a recipe.
 
-    :param allow: whether the recipe may list plugin files of its own.
+    :param allow: whether the recipe may list plugin files of its own. :param trackers: besides the recipe's.
     :raises RecipeError: with every error in the recipe.
     """
     files = files_among(plugins)
     known = plugins_with(plugins, files)
-    text = read(recipe, known["recipe"], sources=sources, overrides=overrides, seed=seed)
+    text = read(recipe, known["recipe"], sources=sources, overrides=overrides, seed=seed, trackers=trackers)
     given = {path.resolve() for path in files}
     own = [path for path in local_plugins(text, allow) if path not in given]
     if own:
         files += own
         known = plugins_with(plugins, files)
     parsed, problems = text.parsed()
-    more = check_names(parsed, known) if parsed is not None else []
+    more = [*check_names(parsed, known), *check_trackers(parsed, known)] if parsed is not None else []
     if problems or more or parsed is None:
         raise RecipeError([*problems, *(replace(one, where=text.place(one.where)) for one in more)])
     return Loaded(resolved(parsed, known), known, tuple(files), text)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ssmtl.api.arguments import path_of
 from ssmtl.errors import RunError
 from ssmtl.runs.folder import RunFolder
 from ssmtl.suite.suite_file import RECORD
@@ -17,7 +18,7 @@ def report(folder: Path | str) -> Path:
     from ssmtl.reports.folds import RECORD as FOLDS
     from ssmtl.reports.folds import write_folds_report
 
-    place = Path(folder)
+    place = path_of("folder", folder)
     if (place / FOLDS).is_file():
         return write_folds_report(place)
     if (place / RECORD).is_file():

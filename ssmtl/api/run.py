@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ssmtl.api.arguments import path_of, words_of
 from ssmtl.api.folds import run_folds
 from ssmtl.api.given_plugins import GivenPlugin, files_among, names_among
 from ssmtl.api.loaded import Loaded, load_recipe
@@ -17,7 +18,7 @@ from ssmtl.api.watcher import Watcher
 from ssmtl.contracts.folders import Folders
 from ssmtl.data.doubts import doubts_of
 from ssmtl.data.small_parts import warn_of_small_parts
-from ssmtl.errors import RunError, SsmtlWarning, warn
+from ssmtl.errors import RunError, SsmtlError, SsmtlWarning, warn
 from ssmtl.experiment.prepare import prepare
 from ssmtl.importing import uncollected
 from ssmtl.runs.again import hinting_at_its_plugins
@@ -37,6 +38,7 @@ def run(
     overrides: Overrides = (),
     seed: int | None = None,
     plugins: Sequence[GivenPlugin] = (),
+    trackers: Sequence[str | Mapping[str, Any]] = (),
     out: Path | str | None = None,
     resume: Path | str | None = None,
     force: bool = False,
@@ -52,6 +54,8 @@ def run(
     :param overrides: values to change. :param seed: instead of the recipe's.
     :param plugins: plugin files; classes of components, such as one in a notebook, called by their name in snake case
         (`PictureBridge` is `picture_bridge`); modules or objects with hooks. `load` and `evaluate` need them again.
+    :param trackers: programs that the run's curves are copied to, besides the recipe's: names, or mappings such as
+        `{"use": "mlflow", "experiment": "lungs"}`.
     :param out: the run's folder; None: a new one, runs/NAME/TIME.
     :param resume: a run's folder to resume, or 'auto': an unfinished run of this recipe, if there is one.
     :param force: resume although the recipe changed in allowed ways, such as more steps.
@@ -63,20 +67,23 @@ def run(
     :raises StoppedError: if a signal asked it to stop; its state is saved.
     """
     shown = watcher or Watcher()
-    place = Path(out) if out is not None else None
-    resumed = str(resume) if resume is not None else None
+    place = path_of("out", out) if out is not None else None
+    resumed = str(path_of("resume", resume)) if resume is not None else None
     earlier = earlier_run(resumed, place, recipe is not None)
     files, names = files_among(plugins), names_among(plugins)
     hinting = partial(hinting_at_its_plugins, earlier, files, names) if earlier else nullcontext
+    _check_content("recipe", recipe)
+    _check_content("sources", sources)
     wanted = recipe if recipe is not None else str(earlier.recipe if earlier else "")
     with hinting(), uncollected():
         loaded = load_recipe(
             str(wanted) if isinstance(wanted, Path) else wanted,
             str(sources) if isinstance(sources, Path) else sources,
-            _as_text(overrides),
+            as_text(overrides),
             seed,
             plugins,
             allow_local_plugins,
+            trackers,
         )
     _check_given(loaded)
     if loaded.recipe.folds is not None and loaded.recipe.fold is None:
@@ -85,9 +92,10 @@ def run(
             done = run(
                 recipe,
                 sources=sources,
-                overrides=[*_as_text(overrides), f"fold={number}"],
+                overrides=[*as_text(overrides), f"fold={number}"],
                 seed=seed,
                 plugins=plugins,
+                trackers=trackers,
                 out=own,
                 resume=resume,
                 force=force,
@@ -115,7 +123,7 @@ def run(
         folder.check_free()
     with hinting():
         experiment = loaded.assembled(pretrained=not can_resume(folder, resumes))
-    folders = Folders(Path(data_root) if data_root is not None else None)
+    folders = Folders(path_of("data_root", data_root) if data_root is not None else None)
     split = folder.split if resumes else None
     initial = initial_of(experiment) if not resumes else None
     if initial:
@@ -146,11 +154,25 @@ def run(
     return TrainedRun(folder.path, results, page, resumes)
 
 
-def _as_text(overrides: Overrides) -> list[str]:
+def as_text(overrides: Overrides) -> list[str]:
     """JSON is YAML."""
     if isinstance(overrides, Mapping):
-        return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    return list(overrides)
+        return [f"{key}={_json(key, value)}" for key, value in overrides.items()]
+    if isinstance(overrides, str):
+        raise SsmtlError(f"overrides: '{overrides}' is one str; expected a dict, or a list such as ['train.steps=100']")
+    return words_of("overrides", overrides)
+
+
+def _json(key: str, value: Any) -> str:
+    try:
+        return json.dumps(value.tolist() if hasattr(value, "tolist") else value)
+    except (TypeError, ValueError) as error:
+        raise SsmtlError(f"overrides: {key}: {error}; expected what YAML can say") from error
+
+
+def _check_content(name: str, value: Any) -> None:
+    if not isinstance(value, str | Path | Mapping | None):
+        raise SsmtlError(f"{name}: a {type(value).__name__}; expected a name, a file, or a dict")
 
 
 def _check_given(loaded: Loaded) -> None:

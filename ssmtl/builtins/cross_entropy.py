@@ -67,6 +67,10 @@ class CrossEntropy(Strategy):
         self.view = View("labeled", augment)
         self.views = frozenset({self.view})
 
+    def check_facts(self, facts: TaskFacts) -> None:
+        if self.balanced:
+            balanced(facts)
+
     def begin(self, facts: TaskFacts) -> None:
         if self.balanced:
             self.weights = balanced(facts)

@@ -16,6 +16,7 @@ from ssmtl.cli.loading import (
     RecipeName,
     Seed,
     Sources,
+    Trackers,
 )
 from ssmtl.importing import uncollected
 
@@ -42,6 +43,7 @@ def check(
     overrides: Overrides = None,
     seed: Seed = None,
     data_root: DataRoot = None,
+    trackers: Trackers = None,
     local: LocalPlugins = None,
     allow: AllowLocal = False,
     no_data: NoData = False,
@@ -60,7 +62,7 @@ def check(
     from ssmtl.recipe import yaml_file
     from ssmtl.runs.initial import initial_of
 
-    loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow)
+    loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow, trackers or ())
     experiment = loaded.assembled()
     if resolved:
         typer.echo(yaml_file.dump(experiment.recipe.content()), nl=False)

@@ -42,6 +42,10 @@ DataRoot = Annotated[
         help="The folder of the sources' relative roots; else SSMTL_DATA, else this folder.",
     ),
 ]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", metavar="NAME", help="Copy the run's curves to this program too; may be repeated."),
+]
 LocalPlugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that implements hooks; may be repeated."),

@@ -14,7 +14,21 @@ from rich.console import Console
 from rich.text import Text
 
 from ssmtl import __version__
-from ssmtl.cli import bench, bench_cost, check, evaluate, export, plugins, predict, report, run, runs, schema
+from ssmtl.cli import (
+    bench,
+    bench_cost,
+    check,
+    evaluate,
+    export,
+    plugins,
+    predict,
+    report,
+    run,
+    runs,
+    schema,
+    tune,
+    view,
+)
 from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
@@ -54,8 +68,10 @@ app.command("check")(check.check)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("view")(view.view)
 app.add_typer(bench.app, name="bench")
 bench.app.command("cost")(bench_cost.cost)
+app.command("tune")(tune.tune)
 app.add_typer(runs.app, name="runs")
 app.command("report")(report.report)
 app.command("plugins")(plugins.plugins)

@@ -20,6 +20,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="RUN... IMAGE",
+            parser=named_path,
             help="A run's folder, or several as an ensemble; then image files, folders, patterns, or CSV tables.",
             show_default=False,
         ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, named_path
+from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, Seed, Sources, Trackers, named_path
 from ssmtl.importing import uncollected
 from ssmtl.runs.signals import stoppable
 
@@ -38,6 +38,7 @@ def run(
         bool, typer.Option("--force", help="Resume although the recipe changed in allowed ways, such as more steps.")
     ] = False,
     data_root: DataRoot = None,
+    trackers: Trackers = None,
     local: LocalPlugins = None,
     allow: AllowLocal = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -54,6 +55,7 @@ def run(
         overrides=overrides or (),
         seed=seed,
         plugins=local or (),
+        trackers=trackers or (),
         out=out,
         resume=resume,
         force=force,

@@ -50,8 +50,8 @@ class Pyramid:
 class Backbone(nn.Module, ABC):
     """Backbone(image_channels, image_size=None, /, *, options): shared by all tasks.
 
-    `image_size` is the side of the recipe's square images, in pixels, for networks that are built for one size; None:
-    any size. A constructor may leave it out.
+    `image_size` is that of the recipe's images, in pixels, for networks that are built for one size: the side of square
+    ones, else (height, width); None: any size. A constructor may leave it out.
     `pyramid` describes what `forward` returns. Images arrive normalised.
     """
 

@@ -3,6 +3,15 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
+Size = int | tuple[int, int]
+"""Of images, in pixels: n for n × n, or (height, width) where they differ."""
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else size
+
+
 Images = Float[Tensor, "rows channels height width"]
 """Images in [0, 1], float32, on the device."""
 

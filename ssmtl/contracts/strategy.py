@@ -39,8 +39,8 @@ class Strategy(nn.Module, ABC):
     """Strategy(output, /, *, options): one term of one task's loss, supervised or not.
 
     `accepts` names the kinds of output it can learn from; `views` what it needs rendered each step.
-    Besides the abstract `loss`, `begin`, `prepare`, `by_rows`, `after_step` and `diagnose` may be overridden. Its
-    parameters are trained with the network's; its parameters and buffers are kept in checkpoints.
+    Besides the abstract `loss`, `check_facts`, `begin`, `prepare`, `by_rows`, `after_step` and `diagnose` may be
+    overridden. Its parameters are trained with the network's; its parameters and buffers are kept in checkpoints.
 
     :cvar takes_exclusive: whether it can learn masks of exclusive structures, by `Output.probabilities`.
     :cvar teacher_decay: decay of a moving average of the network of the strategy's own; None: the recipe's.
@@ -50,6 +50,12 @@ class Strategy(nn.Module, ABC):
     takes_exclusive: ClassVar[bool] = False
     views: frozenset[View]
     teacher_decay: float | None = None
+
+    def check_facts(self, facts: TaskFacts) -> None:
+        """Called before any image is decoded, by `ssmtl check` too.
+
+        :raises DataError: if the strategy cannot learn from what is known of the task's images.
+        """
 
     def begin(self, facts: TaskFacts) -> None:
         """Make what depends on the task: buffers for each image, heads or networks of its own. Called once."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmtl.atomic_file import publish
+from ssmtl.contracts.shapes import Size
 from ssmtl.contracts.source import Example
 from ssmtl.data.building import building_in, clear_abandoned
 from ssmtl.data.cache_folder import cache_folder
@@ -31,8 +32,8 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, Sy
 class Decoded:
     """The decoded images of one source; row i is example i.
 
-    :param images: (examples, channels, size, size) uint8, memory-mapped.
-    :param masks: (examples, structures, size, size) uint8 0/1, 255 where
+    :param images: (examples, channels, height, width) uint8, memory-mapped.
+    :param masks: (examples, structures, height, width) uint8 0/1, 255 where
         nothing is known; zero where an example has none. None: not requested.
     :param structures: names of the masks' channels. With `fit: pad` there is one more, 1 where the image is.
     :param skipped: ids of images that did not decode, and why (`on_error: skip`); their rows are zero.
@@ -48,7 +49,7 @@ class Decoded:
 
 def decode(
     examples: Sequence[Example],
-    size: int,
+    size: Size,
     channels: int,
     structures: tuple[str, ...] = (),
     *,
@@ -60,7 +61,7 @@ def decode(
 ) -> Decoded:
     """The decoded images, from the cache or newly built. Two processes may build the same entry at once.
 
-    :param structures: masks to decode; empty: none. :param fit: of images that are not square.
+    :param structures: masks to decode; empty: none. :param fit: of images of another shape.
     :param identities: of the examples, if they are known: no file is then read to find out.
     :param skip: leave out images that do not decode, instead of raising an error.
     :raises DataError: naming the file that does not decode, or the mask whose size does not fit.

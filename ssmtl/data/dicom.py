@@ -30,7 +30,7 @@ def decode_dicom(content: bytes, reserve: Callable[[int], None]) -> NDArray[Any]
     if inflated:
         reserve(inflated * DICOM)  # a pixel has at least one byte
     dataset = pydicom.dcmread(BytesIO(content), force=content[128:132] != b"DICM")
-    if "PixelData" not in dataset:
+    if not dataset.get("PixelData"):
         raise DataError("it is not a DICOM image: no pixel data")
     if not inflated:
         reserve(int(dataset.Rows) * int(dataset.Columns) * DICOM)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ssmtl.contracts.shapes import Size, sides
 from ssmtl.contracts.source import Example
 from ssmtl.data.fit import Fit, How
 from ssmtl.data.images import grey_uint8
@@ -40,10 +41,10 @@ class Form:
     """What images become.
 
     :param structures: masks to decode; empty: none. :param skip: leave out images that do not decode.
-    :param fit: into the square; with `pad`, the masks have one more channel, 1 where the image is.
+    :param fit: into that size; with `pad`, the masks have one more channel, 1 where the image is.
     """
 
-    size: int
+    size: Size
     channels: int
     structures: tuple[str, ...]
     skip: bool
@@ -96,16 +97,15 @@ def write_entry(place: Path, entry: str, examples: Sequence[Example], form: Form
     :raises DataError: as `decode`; the first in the order of the examples. :raises OSError: if the disk is full.
     """
     kinds = {"images.npy": form.channels} | ({"masks.npy": form.masks} if form.masks else {})
-    row = sum(kinds.values()) * form.size**2
+    height, width = sides(form.size)
+    row = sum(kinds.values()) * height * width
     together = max(min(TOGETHER, BYTES // row), 1)
     groups = (examples[start : start + together] for start in range(0, len(examples), together))
     skipped: dict[str, str] = {}
     done = progress(f"decoding {counted(len(examples), 'image')}", len(examples))
     with ExitStack() as opened:
         files = {
-            name: ArrayFile(
-                opened.enter_context((place / name).open("wb")), (len(examples), count, form.size, form.size)
-            )
+            name: ArrayFile(opened.enter_context((place / name).open("wb")), (len(examples), count, height, width))
             for name, count in kinds.items()
         }
         for rows in in_order(lambda group: _decoded(group, form), groups):
@@ -129,8 +129,8 @@ def digest_of(content: Any) -> str:
 
 
 def _decoded(examples: Sequence[Example], form: Form) -> DecodedRows:
-    images = np.zeros((len(examples), form.channels, form.size, form.size), np.uint8)
-    masks = np.zeros((len(examples), form.masks, form.size, form.size), np.uint8)
+    images = np.zeros((len(examples), form.channels, *sides(form.size)), np.uint8)
+    masks = np.zeros((len(examples), form.masks, *sides(form.size)), np.uint8)
     skipped = {}
     for row, example in enumerate(examples):
         try:

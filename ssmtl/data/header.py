@@ -9,7 +9,6 @@ from ssmtl.data.dicom import dicom_header
 from ssmtl.data.images import ImageFile, is_dicom
 from ssmtl.data.pillow_image import FORMATS
 from ssmtl.errors import DataError
-from ssmtl.regular_file import open_file
 
 SINGLE = ("MPO",)
 """Formats whose further pictures are previews of the first one."""
@@ -44,7 +43,7 @@ def header_of(pixels: Pixels) -> Header:
     if not isinstance(pixels, ImageFile):
         return Header()
     try:
-        with open_file(pixels.path) as file:
+        with pixels.stream() as file:
             start = file.read(132)
             file.seek(0)
             if is_dicom(pixels.path, start):

@@ -1,16 +1,18 @@
 """Image files, and how any image becomes what is cached: 8-bit grey or colour."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ssmtl.contracts.shapes import Size, sides
 from ssmtl.contracts.source import Pixels
 from ssmtl.data.decoding_memory import DECODING
 from ssmtl.data.dicom import decode_dicom
@@ -18,9 +20,11 @@ from ssmtl.data.file_hashes import FILE_HASHES
 from ssmtl.data.fit import Fit, Float, How
 from ssmtl.data.pillow_image import FORMATS, Array, OpenImage, decode_pillow
 from ssmtl.errors import DataError
-from ssmtl.regular_file import read_bytes
+from ssmtl.regular_file import open_file, read_bytes
 
 DICOM_SUFFIXES = (".dcm", ".dicom")
+ADDRESS = re.compile(r" ?<[^<>]* at 0x[0-9a-fA-F]+>")
+"""In a decoder's message: an object in memory, which is another one each time."""
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -70,6 +74,13 @@ class ImageFile:
         with ExitStack() as held:
             yield self._decoded(lambda count: held.enter_context(DECODING.hold(count)))
 
+    def stream(self) -> BinaryIO:
+        """Its bytes, to be closed.
+
+        :raises OSError: if it cannot be read.
+        """
+        return open_file(self.path)
+
     def _decoded(self, reserve: Callable[[int], None]) -> OpenImage:
         content = self._bytes()
         try:
@@ -81,7 +92,7 @@ class ImageFile:
         except UnidentifiedImageError as error:
             raise DataError(f"{self.path} is not an image of a known format ({', '.join(FORMATS)}, DICOM)") from error
         except Exception as error:  # decoders raise nearly anything on a damaged file
-            reason = str(error) or type(error).__name__
+            reason = ADDRESS.sub("", " ".join(str(error).split())) or type(error).__name__
             raise DataError(f"{self.path} cannot be decoded: {reason}") from error
 
     def _bytes(self) -> bytes:
@@ -152,13 +163,13 @@ def to_grey(array: Array, name: str = "an array") -> Float:
     return np.minimum(luma, np.float32(1), out=luma)
 
 
-def resize(grey: Float, size: int, fit: How = "stretch") -> Float:
-    """Shape (size, size): bilinear, antialiased when shrinking."""
+def resize(grey: Float, size: Size, fit: How = "stretch") -> Float:
+    """Of that size: bilinear, antialiased when shrinking."""
     return Fit(size, fit).forward(grey, Image.Resampling.BILINEAR)
 
 
-def grey_uint8(pixels: Pixels, size: int, channels: int, fit: How = "stretch") -> tuple[NDArray[np.uint8], ImageSize]:
-    """Shape (channels, size, size), and the original size. Three channels keep colours, if there are any.
+def grey_uint8(pixels: Pixels, size: Size, channels: int, fit: How = "stretch") -> tuple[NDArray[np.uint8], ImageSize]:
+    """Shape (channels, height, width), and the original size. Three channels keep colours, if there are any.
 
     :raises DataError: naming the image, if it cannot be read.
     """
@@ -172,4 +183,4 @@ def grey_uint8(pixels: Pixels, size: int, channels: int, fit: How = "stretch") -
     levels = planes * np.float32(255)
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     original = ImageSize(array.shape[0], array.shape[1], image.orientation)
-    return np.broadcast_to(levels.astype(np.uint8), (channels, size, size)), original
+    return np.broadcast_to(levels.astype(np.uint8), (channels, *sides(size))), original

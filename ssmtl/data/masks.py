@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from ssmtl.contracts.shapes import Size
 from ssmtl.contracts.source import Example, Pixels
 from ssmtl.data.fit import Fit, How
 from ssmtl.data.images import ImageSize, opened
@@ -61,13 +62,13 @@ def read_mask(pixels: Pixels) -> Mask:
 
 def mask_uint8(
     masks: Sequence[Pixels],
-    size: int,
+    size: Size,
     image_size: ImageSize | tuple[int, int],
     scale: float = 1.0,
     image_name: str = "",
     fit: How = "stretch",
 ) -> Mask:
-    """Shape (size, size) of 0, 1 and 255: the union of `masks`, area-averaged.
+    """0, 1 and 255, of that size: the union of `masks`, area-averaged.
 
     1 where more than half of what is known is inside; 255 where half or more is unknown, and around the image.
 

@@ -60,7 +60,7 @@ class Rows:
         return torch.from_numpy(masks)
 
     def inside(self, rows: NDArray[np.int64] | slice) -> UInt8[Tensor, "rows 1 height width"] | None:
-        """1 where the image is, 0 around it; None if images fill their squares."""
+        """1 where the image is, 0 around it; None if images fill their frames."""
         masks, structures = self.decoded.masks, self.decoded.structures
         if masks is None or masks.shape[1] == len(structures):
             return None

@@ -1,6 +1,6 @@
 """Tells strategies, heads and the balancer what is known of each task, before anything is trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -10,8 +10,13 @@ from torch import Tensor, nn
 
 from ssmtl.contracts.head import Head
 from ssmtl.contracts.random_stream import key
+from ssmtl.contracts.source import Example
 from ssmtl.contracts.task_facts import TaskFacts
 from ssmtl.data.rows import TaskData
+from ssmtl.data.split_file import TaskSplit
+from ssmtl.data.targets import targets_of
+from ssmtl.errors import DataError
+from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task
 from ssmtl.model.multi_task_model import MultiTaskModel
@@ -22,7 +27,11 @@ ROWS = 2
 
 def begin(experiment: Experiment, data: Mapping[str, TaskData]) -> None:
     """Each component is told once. :param data: by task."""
-    facts = {task.name: _facts_of(experiment, task, data[task.name]) for task in experiment.tasks}
+    facts = {}
+    for task in experiment.tasks:
+        rows = data[task.name]
+        images = {"labeled": len(rows.labeled), "unlabeled": len(rows.unlabeled)}
+        facts[task.name] = _facts_of(experiment, task, rows.labeled.targets, images)
     for task in experiment.tasks:
         tell(task, experiment, facts)
     tell_balancer(experiment, facts)
@@ -112,8 +121,33 @@ def facts_of(
     return facts
 
 
-def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:
-    targets, counts, known, numbers = data.labeled.targets, None, None, None
+def check_facts(
+    experiment: Experiment, splits: Mapping[str, TaskSplit], examples: Mapping[str, Sequence[Example]]
+) -> None:
+    """Whether each strategy can learn from what is known of its task's images; none is opened.
+
+    :param examples: by source. :raises DataError: with what every strategy lacks.
+    """
+    problems: list[str] = []
+    for task in experiment.tasks:
+        split = splits[task.name]
+        labeled = set(split.labeled)
+        rows = [example for example in examples[split.source] if example.id in labeled]
+        targets = targets_of(rows, task.output, split.source)
+        facts = _facts_of(experiment, task, targets, {"labeled": len(rows), "unlabeled": len(split.unlabeled)})
+        for term in task.terms:
+            try:
+                with attributed(experiment, "before the training"):
+                    term.strategy.check_facts(facts)
+            except DataError as error:
+                problems += error.problems
+    if problems:
+        raise DataError(*dict.fromkeys(problems))
+
+
+def _facts_of(experiment: Experiment, task: Task, targets: Tensor | None, images: Mapping[str, int]) -> TaskFacts:
+    """:param targets: of the labelled images. :param images: by pool, how many there are."""
+    counts, known, numbers = None, None, None
     if task.output.kind == "numbers" and targets is not None:
         mean = targets.nanmean(0)
         std = (targets - mean).square().nanmean(0).sqrt()
@@ -122,5 +156,4 @@ def _facts_of(experiment: Experiment, task: Task, data: TaskData) -> TaskFacts:
         classes = len(task.output.classes)
         counts = targets.bincount(minlength=classes) if targets.ndim == 1 else targets.nansum(0).long()
         known = torch.full_like(counts, len(targets)) if targets.ndim == 1 else (~targets.isnan()).sum(0)
-    images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled)}
     return facts_of(experiment, task, images, counts, known, numbers)

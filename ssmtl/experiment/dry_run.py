@@ -20,8 +20,9 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.experiment.task import Task
 from ssmtl.model.multi_task_model import MultiTaskModel
-from ssmtl.recipe.models import ImageSpec
+from ssmtl.recipe.image import ImageSpec
 from ssmtl.registry.blame import FAILURES, place, said
+from ssmtl.wording import in_pixels
 
 NUMBER = "of shape ()"
 
@@ -95,14 +96,14 @@ def _begin(trial: Experiment) -> list[Problem]:
 def _head(trial: Experiment, task: Task) -> list[Problem]:
     """One image through the task, since a last evaluation batch may have only one."""
     image, head = trial.recipe.image, trial.model.heads[task.name]
-    tried = f"tried with an image of {image.size} pixels"
+    tried = f"tried with an image of {in_pixels(image.size)}"
     try:
-        logits = trial.model.logits(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
+        logits = trial.model.logits(task.name, torch.full((1, *image.shape), 0.5))
         shape = tuple(logits.shape)
     except FAILURES as error:
         return [_problem(trial, f"tasks.{task.name}", error, head, tried)]
     expected: tuple[int, ...] = (1, len(task.output.classes))
-    expected += (image.size, image.size) if task.output.kind == "masks" else ()
+    expected += image.shape[1:] if task.output.kind == "masks" else ()
     if shape == expected:
         return []
     return [Problem(f"tasks.{task.name}.head", f"gives logits of shape {shape}, expected {expected}", tried)]
@@ -115,7 +116,7 @@ def _bridge_maps(trial: Experiment, task: Task) -> list[Problem]:
     if task.name not in trial.model.bridges:
         return []
     try:
-        maps = trial.model.bridge_maps(task.name, torch.full((1, image.channels, image.size, image.size), 0.5))
+        maps = trial.model.bridge_maps(task.name, torch.full((1, *image.shape), 0.5))
         shapes = {name: tuple(one.shape) for name, one in maps.items()}
     except FAILURES as error:
         return [_problem(trial, where, error, trial.model.bridges[task.name], "tried its maps on one image")]
@@ -196,16 +197,16 @@ def _said_of(result: object) -> str:
 
 
 def _grey_batch(task: Task, image: ImageSpec) -> Batch:
-    shape = (ROWS, image.channels, image.size, image.size)
+    shape = (ROWS, *image.shape)
     images: Mapping = {view: torch.full(shape, 0.5) for view in task.views}
-    targets = {view: _targets(task, image.size) for view in task.views if view.pool == "labeled"}
+    targets = {view: _targets(task, image.shape[1:]) for view in task.views if view.pool == "labeled"}
     streams = {view: RandomStream.of(np.arange(ROWS, dtype=np.uint64), str(view)) for view in task.views}
     samples = {view: torch.arange(ROWS) for view in task.views}
     return Batch(images, targets, streams, samples)
 
 
-def _targets(task: Task, size: int) -> Tensor:
+def _targets(task: Task, frame: tuple[int, ...]) -> Tensor:
     classes = len(task.output.classes)
     if task.output.kind == "multiclass":
         return torch.zeros(ROWS, dtype=torch.int64)
-    return torch.zeros((ROWS, classes) if task.output.kind != "masks" else (ROWS, classes, size, size))
+    return torch.zeros((ROWS, classes) if task.output.kind != "masks" else (ROWS, classes, *frame))

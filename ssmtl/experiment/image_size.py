@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from math import lcm
 
+from ssmtl.contracts.shapes import Size, sides
 from ssmtl.errors import Problem
+from ssmtl.wording import in_pixels
 
 
-def check_image_size(backbone: str, strides: Sequence[int], size: int) -> list[Problem]:
-    """A level of stride s has size / s rows and columns, as the contract of a backbone promises, if s divides the size.
+def check_image_size(backbone: str, strides: Sequence[int], size: Size) -> list[Problem]:
+    """A level of stride s has height / s rows and width / s columns, as the contract of a backbone promises, if s
+    divides both.
 
     :param strides: of the backbone's levels; what is no stride is left to whoever reads it.
     :param size: of the recipe's images, in pixels.
@@ -15,8 +18,10 @@ def check_image_size(backbone: str, strides: Sequence[int], size: int) -> list[P
     if not all(isinstance(stride, int) and stride > 0 for stride in strides):
         return []
     multiple = lcm(*strides)
-    if size % multiple == 0:
+    if all(side % multiple == 0 for side in sides(size)):
         return []
-    nearest = max(multiple, (size + multiple // 2) // multiple * multiple)
-    what = f"{size} pixels: the backbone '{backbone}' needs a multiple of {multiple}"
+    height, width = (max(multiple, (side + multiple // 2) // multiple * multiple) for side in sides(size))
+    needs = f"a multiple of {multiple}" if isinstance(size, int) else f"multiples of {multiple}"
+    nearest = height if isinstance(size, int) else [height, width]
+    what = f"{in_pixels(size)}: the backbone '{backbone}' needs {needs}"
     return [Problem("image.size", what, f"the nearest is {nearest}")]

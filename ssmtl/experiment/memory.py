@@ -29,7 +29,7 @@ def bytes_per_row(experiment: Experiment) -> int:
         if not list(module.children()):
             module.register_forward_hook(count)
     device = next(model.parameters()).device
-    row = torch.full((1, image.channels, image.size, image.size), 0.5, device=device)
+    row = torch.full((1, *image.shape), 0.5, device=device)
     with torch.no_grad(), attributed(experiment, "while its memory was estimated", model):
         model({task.name: row for task in experiment.tasks})
     return elements * BYTES_PER_FLOAT // max(1, len(experiment.tasks))

@@ -24,5 +24,6 @@ def rows_of_a_pass(experiment: Experiment, device: torch.device) -> int | None:
         memory = torch.cuda.get_device_properties(device).total_memory * PART_OF_DEVICE
         rows = max(1, int(memory // bytes_per_row(experiment)))
     else:
-        rows = max(1, PIXELS // experiment.recipe.image.size**2)
+        _, height, width = experiment.recipe.image.shape
+        rows = max(1, PIXELS // (height * width))
     return None if rows >= experiment.rows else rows

@@ -23,7 +23,7 @@ def plan_of(experiment: Experiment, data: Mapping[str, TaskData] | None = None) 
         "name": recipe.name,
         "seed": recipe.seed,
         "recipe_hash": recipe.digest(),
-        "image": f"{recipe.image.channels} × {recipe.image.size} × {recipe.image.size}",
+        "image": " × ".join(map(str, recipe.image.shape)),
         **({"fit": "pad"} if recipe.image.fit == "pad" else {}),
         **({"fold": f"fold {recipe.test_fold[0]} of {recipe.test_fold[1]}"} if recipe.test_fold else {}),
         "backbone": recipe.backbone.use,

@@ -22,6 +22,7 @@ from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import SplitFile, TaskSplit
 from ssmtl.data.targets import check_labels
 from ssmtl.errors import DataError, PluginError
+from ssmtl.experiment.begin import check_facts
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.recipe.models import Recipe, SourceEntry
@@ -204,6 +205,7 @@ def _split(
         hint = "set unlabeled_includes_labeled: true, a smaller labeled, or other strategies"
         what = f"its strategies ask for unlabelled images; there is none: {hint}"
         raise DataError(*(f"task '{name}': {what}" for name in idle))
+    check_facts(experiment, splits, files.examples)
     return splits
 
 

@@ -1,18 +1,16 @@
 """A run, or several as an ensemble, into one file, which is tried before it is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
-
-import torch
-from torch import Tensor, nn
 
 from ssmtl.atomic_file import replacing
 from ssmtl.errors import RunError, nearest
 from ssmtl.exports.facts import facts_of
 from ssmtl.exports.model_card import model_card
 from ssmtl.exports.onnx_file import check_onnx, onnx_file, onnx_outputs
+from ssmtl.exports.parity import largest_difference, said, trial_images
 from ssmtl.exports.program import program_of
 from ssmtl.exports.torch_file import torch_file, torch_outputs
 from ssmtl.inference.model import Model
@@ -21,15 +19,6 @@ from ssmtl.runs.folder import RunFolder
 Format = Literal["onnx", "torch"]
 
 SUFFIX: dict[Format, str] = {"onnx": ".onnx", "torch": ".pt2"}
-
-LARGEST_DIFFERENCE = 1e-4
-"""Between a file's outputs and the network's; a file that differs more is not written."""
-
-CONSTANT = 0.25
-"""A grey that has no structure at all, where normalisation divides by next to nothing."""
-
-CONSTANTS = 2
-"""How many such images are tried, after the others."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +53,8 @@ class ExportJob:
             raise RunError(
                 f"there is no format '{self.format}'; expected onnx or torch ({nearest(self.format, SUFFIX)})"
             )
+        if self.opset is not None and not isinstance(self.opset, int):
+            raise RunError(f"--opset {self.opset!r}: expected a whole number")
         if self.opset is not None and self.format != "onnx":
             raise RunError("--opset is a version of ONNX's operations; expected it with --format onnx alone")
         opset = check_onnx(self.opset) if self.format == "onnx" else 0
@@ -90,7 +81,7 @@ def export_model(model: Model, runs: Sequence[RunFolder], job: ExportJob) -> Exp
     """
     path, card, opset = job.check(runs)
     program, module = program_of(model, job.maps)
-    example = {name: values.shape[1:] for name, values in _said(module, _images(model)[0]).items()}
+    example = {name: values.shape[1:] for name, values in said(module, trial_images(model)[0]).items()}
     results = [run.read_results() for run in runs]
     facts = facts_of(model, results, {name: tuple(shape) for name, shape in example.items()})
     names = tuple(example)
@@ -98,54 +89,12 @@ def export_model(model: Model, runs: Sequence[RunFolder], job: ExportJob) -> Exp
         content, outputs = onnx_file(program, names, facts, opset), onnx_outputs
     else:
         content, outputs = torch_file(program, facts), torch_outputs
-    difference = _difference(model, module, lambda images: outputs(content, images))
+    difference = largest_difference(model, module, lambda images: outputs(content, images))
     text = model_card(runs, results, facts, job.format, path.name, difference)
     with replacing(card) as second, replacing(path) as first:
         first.write(content)
         second.write(text.encode("utf-8", "backslashreplace"))
     return ExportedFile(path, card, job.format, names, difference)
-
-
-def _images(model: Model) -> list[Tensor]:
-    """Batches of 1, 2, 3 and 7 random images, the same each time, and constant ones."""
-    random = torch.Generator().manual_seed(0)
-    shape = (model.channels, model.size, model.size)
-    return [
-        *(torch.rand(rows, *shape, generator=random) for rows in (1, 2, 3, 7)),
-        torch.full((CONSTANTS, *shape), CONSTANT),
-    ]
-
-
-def _said(module: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    with torch.no_grad():
-        said: dict[str, Tensor] = module(images)
-    return said
-
-
-def _difference(model: Model, module: nn.Module, exported: Callable[[Tensor], dict[str, Tensor]]) -> float:
-    """The largest of all images; of a map, the median of the images with structure: a gradient jumps where two pixels
-    are equally large, so that the last digit decides, in PyTorch too.
-
-    :raises RunError: if it is too large.
-    """
-    off: dict[str, list[float]] = {}
-    for images in _images(model):
-        before, after = _said(module, images), exported(images)
-        for name, values in before.items():
-            if after[name].shape != values.shape:
-                raise RunError(f"the exported '{name}' has the shape {after[name].shape}, expected {values.shape}")
-            off.setdefault(name, []).extend((values - after[name]).abs().flatten(1).amax(1).tolist())
-    found = {
-        name: max(values) if name in model.tasks else sorted(values[:-CONSTANTS])[(len(values) - CONSTANTS) // 2]
-        for name, values in off.items()
-    }
-    for name, value in found.items():
-        if not value <= LARGEST_DIFFERENCE:
-            raise RunError(
-                f"the exported '{name}' differs from PyTorch's by {value:.1e}, expected at most "
-                f"{LARGEST_DIFFERENCE:.0e}; nothing was written"
-            )
-    return max(found.values())
 
 
 def _as_name(text: str) -> str:

@@ -14,10 +14,10 @@ FORMAT = 1
 
 
 RESIZED = {
-    "stretch": "bilinear, to a square, the whole image",
-    "pad": "bilinear, the longer side to the square's; black on both sides of the shorter one",
+    "stretch": "bilinear, the whole image, whatever its aspect ratio",
+    "pad": "bilinear, as large as fits, its aspect ratio kept; black on both sides of what is left",
 }
-"""How an image becomes the network's square."""
+"""How an image becomes one of that size."""
 
 
 def facts_of(model: Model, results: list[Results], outputs: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

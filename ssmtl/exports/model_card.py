@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from ssmtl.contracts.shapes import sides
 from ssmtl.errors import RunError
 from ssmtl.evaluation.per_image import PerImage, read_per_image
 from ssmtl.recipe import yaml_file
@@ -51,6 +52,7 @@ def model_card(
         kind=kind,
         file=file,
         difference=f"{difference:.0e}",
+        sides=sides(facts["image"]["size"]),
         recipe=recipe,
         tasks=_tasks(recipe),
         scores=_scores(results, [_per_image(run) for run in runs]),

@@ -43,7 +43,7 @@ def program_of(model: Model, maps: bool) -> tuple[ExportedProgram, NamedOutputs]
     :raises PluginError: naming the component that cannot be exported. :raises RunError: if it is not known which.
     """
     module = NamedOutputs(model.module, maps).eval()
-    images = torch.rand(2, model.channels, model.size, model.size, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, *model.shape, generator=torch.Generator().manual_seed(0))
     members = [model.module.member(number) for number in range(len(model.module.members))]
     with attributed(model.experiments[0], "while it was exported", *members, otherwise="the network"), torch.no_grad():
         if model.module.draws:

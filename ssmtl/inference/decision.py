@@ -67,11 +67,19 @@ def decision(output: Output, probabilities: Mapping[str, float], thresholds: Map
     it has one. Independent labels: those at their threshold, with `|`.
     """
     if output.kind == "multiclass":
-        last = output.classes[-1]
-        if last in thresholds and len(output.classes) == 2:
-            return output.classes[probabilities[last] >= thresholds[last]]
+        for last, cut in cuts(output, thresholds).items():
+            return output.classes[probabilities[last] >= cut]
         return max(probabilities, key=lambda name: probabilities[name])
-    return "|".join(name for name, value in probabilities.items() if value >= thresholds.get(name, USUAL))
+    least = cuts(output, thresholds)
+    return "|".join(name for name, value in probabilities.items() if value >= least[name])
+
+
+def cuts(output: Output, thresholds: Mapping[str, float]) -> dict[str, float]:
+    """By class, the probability from which on `decision` chooses it; none where the most probable class is chosen."""
+    if output.kind == "multilabel":
+        return {name: thresholds.get(name, USUAL) for name in output.classes}
+    last = output.classes[-1]
+    return {last: thresholds[last]} if len(output.classes) == 2 and last in thresholds else {}
 
 
 def described(
@@ -92,6 +100,5 @@ def _temperature(fitted: TaskCalibration | None) -> str:
 
 
 def _decides(output: Output, own: Mapping[str, float]) -> str:
-    if output.kind == "multiclass":
-        return "".join(f"{name} from {cut:.3g} on" for name, cut in own.items()) or "the most probable class"
-    return ", ".join(f"{name} from {own.get(name, USUAL):.3g} on" for name in output.classes)
+    least = cuts(output, own)
+    return ", ".join(f"{name} from {cut:.3g} on" for name, cut in least.items()) or "the most probable class"

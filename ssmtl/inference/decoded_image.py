@@ -15,7 +15,7 @@ from ssmtl.contracts.source import Pixels
 from ssmtl.data.fit import Fit
 from ssmtl.data.header import Spacing, header_of
 from ssmtl.data.images import ImageFile, grey_uint8
-from ssmtl.errors import DataError
+from ssmtl.errors import DataError, first_line
 
 Image = Path | str | NDArray[Any] | Tensor
 
@@ -38,7 +38,7 @@ class ArrayImage:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """:param levels: (channels, size, size) uint8, what the network sees. :param size: (height, width) before.
+    """:param levels: (channels, height, width) uint8, what the network sees. :param size: (height, width) before.
 
     :param fit: how the one became the other.
     """
@@ -83,6 +83,8 @@ def named(images: Image | Sequence[Image] | Iterable[Image]) -> Iterator[tuple[s
     """
     if isinstance(images, str | Path | np.ndarray | Tensor):
         images = [images]
+    if isinstance(images, bytes) or not hasattr(images, "__iter__"):
+        raise _no_image(images)
     number = 0
     for one in images:
         if isinstance(one, str | Path):
@@ -98,11 +100,18 @@ def _arrays(one: Any) -> list[NDArray[Any]]:
     if isinstance(one, np.ndarray):
         return [one]
     if isinstance(one, Tensor):
-        rows = one.detach().cpu()
-        rows = rows.float() if rows.dtype in (torch.bfloat16, torch.float16) else rows
-        if rows.ndim == 2:
-            return [rows.numpy()]
-        if rows.ndim in (3, 4):
-            return [row.permute(1, 2, 0).numpy() for row in (rows if rows.ndim == 4 else rows[None])]
-    what = f"shape {tuple(one.shape)}" if isinstance(one, Tensor) else f"{type(one).__name__}"
-    raise DataError(f"{what} is no image; expected a path, an array or a tensor of two to four dimensions")
+        try:
+            rows = one.detach().cpu()
+            values = (rows.float() if rows.dtype in (torch.bfloat16, torch.float16) else rows).numpy()
+        except (RuntimeError, TypeError) as error:
+            raise DataError(f"a tensor of {one.dtype}, {one.layout}, on {one.device}: {first_line(error)}") from error
+        if values.ndim == 2:
+            return [values]
+        if values.ndim in (3, 4):
+            return [np.moveaxis(row, 0, -1) for row in (values if values.ndim == 4 else values[None])]
+    raise _no_image(one)
+
+
+def _no_image(one: Any) -> DataError:
+    what = f"shape {tuple(one.shape)}" if isinstance(one, Tensor) else type(one).__name__
+    return DataError(f"{what} is no image; expected a path, an array, or a tensor of two to four dimensions")

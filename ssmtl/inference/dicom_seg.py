@@ -13,6 +13,12 @@ from ssmtl.data.images import is_dicom
 from ssmtl.errors import DataError, first_line
 from ssmtl.regular_file import open_file
 
+MAY_BE_EMPTY = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex",
+    "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+"""Of type 2 (PS3.5 7.4.3) in the patient's and the study's modules: anonymised files often leave them out."""
+
 
 def check_seg() -> None:
     """:raises DataError: without highdicom."""
@@ -38,10 +44,15 @@ def dicom_seg(path: Path, task: str, masks: Mapping[str, NDArray[np.bool_]]) -> 
 
     with open_file(path) as file:
         source = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+    for name in MAY_BE_EMPTY:
+        if name not in source:
+            setattr(source, name, None)
     values = np.stack([mask.astype(np.uint8) for mask in masks.values()], axis=-1)[None]
     try:
         content = _segmentation(library, source, task, list(masks), values)
-    except (AttributeError, TypeError, ValueError, KeyError) as error:
+    except AttributeError as error:
+        raise DataError(f"{path}: no DICOM SEG can refer to it: it has no {error.name or error}") from error
+    except (TypeError, ValueError, KeyError) as error:
         raise DataError(f"{path}: no DICOM SEG can refer to it: {first_line(error)}") from error
     return content
 

@@ -1,4 +1,4 @@
-"""From what the network says of a square to what is said of the image."""
+"""From what the network says of its frame to what is said of the image."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

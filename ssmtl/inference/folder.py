@@ -17,7 +17,7 @@ from ssmtl.inference.model import Model
 from ssmtl.inference.options import Options
 from ssmtl.inference.prediction import Prediction
 from ssmtl.inference.record import PredictedRow, PredictionsOf, ProgressFile, begin, check_folder, state_of
-from ssmtl.inference.table import Format, cells_of, check_format, columns_of, fits, write_csv, write_table
+from ssmtl.inference.table import Format, as_text, cells_of, check_format, columns_of, fits, write_csv, write_table
 from ssmtl.runs.signals import StoppedError, listening
 from ssmtl.wording import counted
 
@@ -127,9 +127,9 @@ def _finish(
     job: PredictJob, columns: Mapping[str, type], rows: dict[str, PredictedRow], before: int
 ) -> PredictionsMade:
     every = [rows[one.name] for one in job.images]
-    paths = {one.name: one.path for one in job.images}
+    paths = {one.name: as_text(one.path) for one in job.images}
     good = [{**row.values, "image": paths[row.name]} for row in every if row.values is not None]
     failed = {paths[row.name]: row.reason for row in every if row.values is None}
-    write_csv(job.out / "failed.csv", ["image", "reason"], [[name, reason] for name, reason in failed.items()])
+    write_csv(job.out / "failed.csv", ["image", "reason"], [[name, as_text(reason)] for name, reason in failed.items()])
     table = write_table(job.out, job.table, columns, good)
     return PredictionsMade(table, len(good), before, failed)

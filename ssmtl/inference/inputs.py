@@ -39,13 +39,13 @@ def leading_runs(arguments: Sequence[Path]) -> tuple[list[RunFolder], list[Path]
 
     :raises DataError: if the first is no run, or a run comes after an image.
     """
-    runs = [RunFolder(path) for path in arguments if RunFolder(path).is_started]
-    if not arguments or not RunFolder(arguments[0]).is_started:
+    runs = [RunFolder(path) for path in arguments if _is_run(path)]
+    if not arguments or not _is_run(arguments[0]):
         first = arguments[0] if arguments else "nothing"
         what = "there is no such folder" if arguments and not arguments[0].exists() else "it has no recipe.yaml"
         raise DataError(f"{first} is no run ({what}); expected RUN [RUN ...] IMAGES ...")
     for place, path in enumerate(arguments):
-        if place >= len(runs) and RunFolder(path).is_started:
+        if place >= len(runs) and _is_run(path):
             raise DataError(f"{path} is a run and comes after an image; expected all runs first, then the images")
     return runs, list(arguments[len(runs) :])
 
@@ -60,6 +60,8 @@ def listed(inputs: Sequence[Path], plugins: Plugins, out: Path) -> list[InputIma
         raise DataError("no images were given; expected files, folders, patterns such as 'scans/*.png', or tables")
     found: dict[str, tuple[Path, Pixels]] = {}
     for given in inputs:
+        if _is_in(given, out.resolve()):
+            raise DataError(f"{given} is in --out {out}, where predictions are written; nothing in it is an image")
         for path, pixels in _of(given, plugins, out.resolve()):
             found.setdefault(os.path.abspath(path), (path, pixels))
     names = _names(list(found))
@@ -77,27 +79,48 @@ def _of(given: Path, plugins: Plugins, out: Path) -> list[tuple[Path, Pixels]]:
             return _of_table(given, plugins)
         return [(given, ImageFile(given))]
     if any(sign in str(given) for sign in "*?["):
-        matching = [Path(one) for one in sorted(glob.glob(str(given), recursive=True)) if not os.path.isdir(one)]
+        every = (Path(one) for one in sorted(glob.glob(str(given), recursive=True)))
+        matching = [one for one in every if not one.is_dir() and not _is_in(one, out)]
         if matching:
             return [pair for path in matching for pair in _of(path, plugins, out)]
         raise DataError(f"no file matches {given}")
     raise DataError(f"nothing at {given}; expected a file, a folder, a pattern or a table of images")
 
 
+def _is_in(path: Path, out: Path) -> bool:
+    return (out / MARK).is_file() and path.resolve().is_relative_to(out)
+
+
 def _below(folder: Path, out: Path) -> Iterator[Path]:
     """In the order of their paths; hidden files, links to folders, runs and earlier predictions are left out."""
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_unreadable):
         own = Path(place)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and (own / name).resolve() != out)
         for name in list(folders):
-            other = "a run" if RunFolder(own / name).is_started else ""
-            other = "earlier predictions" if (own / name / MARK).is_file() else other
+            other = "a run" if _is_run(own / name) else ""
+            other = "earlier predictions" if _is_file(own / name / MARK) else other
             if other:
                 warn(f"{own / name} holds {other}: nothing in it is taken for an image")
                 folders.remove(name)
         for name in sorted(files):
             if not name.startswith(".") and _is_image(own / name):
                 yield own / name
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(f"the folder {error.filename} cannot be read: {error.strerror or error}") from error
+
+
+def _is_run(folder: Path) -> bool:
+    return _is_file(RunFolder(folder).recipe)
+
+
+def _is_file(path: Path) -> bool:
+    """Also where it may not be asked: the folder is named when it is listed."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _is_image(path: Path) -> bool:

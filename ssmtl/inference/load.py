@@ -6,7 +6,7 @@ import torch
 
 from ssmtl.contracts.head import Output
 from ssmtl.data.fit import Fit
-from ssmtl.errors import RunError
+from ssmtl.errors import RunError, first_line
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
@@ -40,6 +40,8 @@ def load_model(
     """
     if not runs:
         raise RunError("no run was given; expected a run's folder")
+    if not isinstance(calibrated, bool):
+        raise RunError(f"calibrated: {calibrated!r}; expected True or False")
     check_decide(decide, calibrated=calibrated)
     for run in runs:
         check_finished(run, weights)
@@ -57,7 +59,7 @@ def load_model(
     network = network.to(place).eval().requires_grad_(False)
     image = first.recipe.image
     with attributed(first, "in the first pass of a loaded run", *(one.model for one in experiments)):
-        network.find_draws(torch.full((1, image.channels, image.size, image.size), 0.5, device=place))
+        network.find_draws(torch.full((1, *image.shape), 0.5, device=place))
     return Model(
         network,
         tasks,
@@ -74,13 +76,14 @@ def load_model(
 
 def find_device(name: str) -> torch.device:
     """:raises RunError: if this machine has no such device."""
-    if name == "auto":
+    if str(name) == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise RunError(f"device '{name}': {str(error).splitlines()[0]}; expected auto, cpu, cuda or mps") from error
+        torch.zeros(1, device=device).cpu()  # `meta` has no numbers
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ImportError) as error:
+        why = first_line(error).split(". ")[0]
+        raise RunError(f"device '{name}': {why}; expected auto, cpu, cuda or mps") from error
     return device
 
 
@@ -109,4 +112,5 @@ def check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experi
     for what in ("size", "channels", "fit"):
         values = getattr(one.recipe.image, what), getattr(other.recipe.image, what)
         if values[0] != values[1]:
-            raise RunError(f"{said}image.{what} is {values[0]} and {values[1]}")
+            words = [list(one) if isinstance(one, tuple) else one for one in values]
+            raise RunError(f"{said}image.{what} is {words[0]} and {words[1]}")

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 
 from ssmtl.contracts.head import Output
+from ssmtl.contracts.shapes import Size
 from ssmtl.contracts.source import Pixels
 from ssmtl.data.fit import Fit
 from ssmtl.errors import DataError
@@ -28,10 +29,10 @@ Used = TypeVar("Used")
 class Model:
     """What `ssmtl.load` returns.
 
-    :param module: images in [0, 1], float32 (rows, channels, size, size), to a dict of probabilities by task: (rows,
-        classes) or (rows, structures, size, size). In evaluation mode, on `device`.
+    :param module: images in [0, 1], float32 (rows, channels, height, width), to a dict of probabilities by task: (rows,
+        classes) or (rows, structures, height, width). In evaluation mode, on `device`.
     :param tasks: by name, what each one says: its kind, and its classes or structures.
-    :param fit: how images become the squares that the network sees. :param channels: of these.
+    :param fit: how images become those that the network sees. :param channels: of these.
     :param names: of the runs. :param weights: SHA-256 of the weights of each.
     :param thresholds: by task and class, at which it is decided; see `ssmtl.inference.decision`.
     :param decides: a sentence for each classification task: how it is decided, and how it was calibrated.
@@ -50,9 +51,14 @@ class Model:
     experiments: tuple[Experiment, ...] = field(repr=False)
 
     @property
-    def size(self) -> int:
-        """Of the side of these squares, in pixels."""
+    def size(self) -> Size:
+        """Of these, in pixels, as the recipe gives it: the side of square ones, else (height, width)."""
         return self.fit.size
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of these: (channels, height, width)."""
+        return (self.channels, *self.fit.frame)
 
     def predict(
         self,
@@ -98,8 +104,8 @@ class Model:
     ) -> Iterator[Used]:
         """As `each`, with what `use` makes of every prediction, in threads: the predictions themselves are not kept."""
         self.check(options)
-        if batch_size < 1:
-            raise DataError(f"batch_size: {batch_size}; expected 1 or more")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise DataError(f"batch_size: {batch_size!r}; expected a whole number, 1 or more")
         on_cpu = self.device.type == "cpu"
         return (by_image if on_cpu else by_group)(self, images, options, batch_size, use)
 

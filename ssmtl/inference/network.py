@@ -37,7 +37,7 @@ class Network(nn.Module):
     def forward(self, images: Images) -> dict[str, Tensor]:
         """By task, (rows, classes) or (rows, structures, height, width), float32.
 
-        :param images: (rows, channels, size, size), of the recipe's size.
+        :param images: (rows, channels, height, width), of the recipe's size.
         """
         every = [self.of_member(number, images) for number in range(len(self.members))]
         return {task: torch.stack([one[task] for one in every]).mean(0) for task in self.outputs}

@@ -26,5 +26,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.tta not in get_args(Tta):
             raise SsmtlError(f"there is no tta called '{self.tta}'; expected {', '.join(get_args(Tta))}")
-        if self.dropout < 0 or self.dropout == 1:
-            raise SsmtlError(f"dropout: {self.dropout} passes; expected 0, or 2 or more")
+        if not isinstance(self.saliency, bool):
+            raise SsmtlError(f"saliency: {self.saliency!r}; expected True or False")
+        if not isinstance(self.dropout, int) or self.dropout < 0 or self.dropout == 1:
+            raise SsmtlError(f"dropout: {self.dropout!r} passes; expected 0, or 2 or more")

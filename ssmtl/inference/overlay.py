@@ -11,7 +11,7 @@ from scipy import ndimage
 from ssmtl.contracts.source import Pixels
 from ssmtl.data.fit import resized
 from ssmtl.data.images import opened, to_grey
-from ssmtl.inference.prediction import Prediction
+from ssmtl.inference.prediction import LabelPrediction, Prediction
 
 COLOURS = ((255, 122, 26), (43, 217, 166), (86, 180, 233), (240, 228, 66))
 """Of the structures' boundaries, in turn: Okabe and Ito's, lightened for dark radiographs."""
@@ -52,14 +52,22 @@ def png(values: NDArray[np.uint8]) -> bytes:
 
 
 def _saliency(one: Prediction) -> NDArray[np.float32] | None:
-    """In [0, 1], smoothed, since a gradient is grainy."""
+    """As `smoothed`, of the first task that has any."""
     for labels in one.labels.values():
         if labels.saliency:
-            name = labels.decision if labels.decision in labels.saliency else _most_probable(labels.probabilities)
-            smooth = ndimage.gaussian_filter(labels.saliency[name], max(one.size) / 64)
-            highest = float(smooth.max())
-            return np.asarray(smooth / (highest or 1), np.float32)
+            return smoothed(labels.saliency[shown_class(labels)])
     return None
+
+
+def shown_class(labels: LabelPrediction) -> str:
+    """Whose saliency is shown: that of the decided class, or of the most probable one if none or several are."""
+    return labels.decision if labels.decision in labels.probabilities else _most_probable(labels.probabilities)
+
+
+def smoothed(saliency: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(height, width), in [0, 1], the highest value 1: a gradient is grainy."""
+    smooth = ndimage.gaussian_filter(saliency, max(saliency.shape) / 64)
+    return np.asarray(smooth / (float(smooth.max()) or 1), np.float32)
 
 
 def _most_probable(probabilities: Mapping[str, float]) -> str:

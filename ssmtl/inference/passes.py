@@ -1,7 +1,8 @@
 """Passes through the network whose numbers for an image do not depend on which images are beside it."""
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +24,16 @@ How a convolution adds up its products depends on how many rows it is given, so 
 groups of 8 or 16 images of 256 pixels took 1.5 to 2 times as long as the same images one by one.
 """
 
+DRAWING = threading.Lock()
+"""PyTorch has one generator for all threads: whoever draws from it seeds it first, and must be alone till the end."""
+
 
 @dataclass(frozen=True)
 class RawPrediction:
     """Of one image, on the CPU, by task.
 
-    :param probabilities: (classes) or (structures, size, size). :param samples: the same, of each run and draw; empty
-        if there is one alone. :param saliency: (classes, size, size).
+    :param probabilities: (classes) or (structures, height, width). :param saliency: (classes, height, width).
+    :param samples: the probabilities of each run and draw; empty if there is one alone.
     """
 
     probabilities: Mapping[str, Tensor]
@@ -56,7 +60,8 @@ def raw_predictions(
     for row, picture in enumerate(pictures):
         levels[row] = picture.levels
     images = torch.from_numpy(levels).to(device).float().div_(255)
-    with torch.no_grad():  # not inference_mode: a bridge may differentiate
+    alone = DRAWING if is_random(network, options) else nullcontext()
+    with alone, torch.no_grad():  # not inference_mode: a bridge may differentiate
         with torch.random.fork_rng(enabled=network.draws):
             if network.draws:
                 torch.manual_seed(key("evaluation", pictures[0].seed()) % 2**63)
@@ -76,7 +81,7 @@ def raw_predictions(
 
 def _samples(network: Network, images: Tensor, options: Options, content: str) -> Iterator[dict[str, Tensor]]:
     """By task, of each run and draw, the mean over the views."""
-    views = views_of(options.tta, images.shape[-1])
+    views = views_of(options.tta, *images.shape[-2:])
     for number in range(len(network.members)):
         if not options.dropout:
             yield _mean_over(views, network, number, images)

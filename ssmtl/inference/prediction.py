@@ -32,7 +32,7 @@ class MaskPrediction:
     """Of a segmentation task.
 
     :param masks: by structure, bool (height, width): inside or not, in the geometry of the image.
-    :param probabilities: by structure, float32 (size, size), as the network gives them, before they are resized.
+    :param probabilities: by structure, float32 (height, width) of the recipe, as the network gives them.
     :param pixels: by structure, how many pixels of the image are inside.
     :param mm2: by structure, their area in mm²; empty if the image's spacing is not known.
     :param disagreement: by structure, one minus the mean Dice of the masks of every two runs or draws (Roy et al.,

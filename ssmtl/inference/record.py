@@ -1,6 +1,7 @@
 """What a folder of predictions is of, and how far it has come."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ class PredictedRow(FileModel):
 
 def check_folder(folder: Path, wanted: PredictionsOf) -> None:
     """:raises RunError: if it holds something else, or predictions of another model, of other images or options."""
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"--out {folder} is a file; expected a folder")
+    if os.path.lexists(folder) and not folder.is_dir():
+        what = "a file" if folder.exists() else "a link to nothing"
+        raise RunError(f"--out {folder} is {what}; expected a folder")
     if not (folder / MARK).exists():
         if folder.is_dir() and any(one.name != ".lock" for one in folder.iterdir()):
             raise RunError(f"--out {folder} is not empty, and holds no predictions ({MARK}); give a new folder")
@@ -74,7 +76,10 @@ def _difference(before: PredictionsOf, wanted: PredictionsOf, what: str) -> str:
         pairs = [(name, before.options.get(name), wanted.options.get(name)) for name in names]
         return "; ".join(f"{name} {old}, now {new}" for name, old, new in pairs if old != new)
     if what == "images":
-        return f"{len(before.images)}, now {len(wanted.images)}"
+        if len(before.images) != len(wanted.images):
+            return f"{len(before.images)}, now {len(wanted.images)}"
+        old, new = next(pair for pair in zip(before.images, wanted.images, strict=True) if pair[0] != pair[1])
+        return f"{', '.join(old[1:])}, now {', '.join(new[1:])}"
     return f"{', '.join(before.runs)}, now {', '.join(wanted.runs)}"
 
 

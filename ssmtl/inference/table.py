@@ -114,6 +114,11 @@ def _unicode(cell: Cell) -> Cell:
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
+def as_text(path: str) -> str:
+    """A path, or a sentence that begins with one, which no spreadsheet takes for a formula: `./=1+1.png`."""
+    return f"./{path}" if path.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else path
+
+
 def _text(cell: Cell) -> str:
     if cell is None:
         return ""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from ssmtl.inference.options import Tta
 
 PART = 32
-"""A shift is the side of the image divided by this."""
+"""A shift is the side along it divided by this."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ PLAIN = ImageView(lambda images: images, _known)
 MIRROR = ImageView(_mirrored, lambda masks: _known(_mirrored(masks)))
 
 
-def views_of(tta: Tta, size: int) -> Sequence[ImageView]:
+def views_of(tta: Tta, height: int, width: int) -> Sequence[ImageView]:
     """The untouched image first."""
     if tta == "mirror":
         return PLAIN, MIRROR
     if tta == "shifts":
-        by = max(1, size // PART)
-        return PLAIN, *(_moved(down, right) for down in (-by, by) for right in (-by, by))
+        by, beside = max(1, height // PART), max(1, width // PART)
+        return PLAIN, *(_moved(down, right) for down in (-by, by) for right in (-beside, beside))
     return (PLAIN,)

@@ -40,6 +40,7 @@ def resolved(recipe: Recipe, plugins: Plugins) -> Recipe:
             "balancer": full("balancer", recipe.balancer),
             "sources": {name: full("source", one) for name, one in recipe.sources.items()},
             "tasks": {name: of(task) for name, task in recipe.tasks.items()},
+            "trackers": [_shortest(full("tracker", as_component(one))) for one in recipe.trackers],
         }
     )
 
@@ -56,5 +57,5 @@ def _resolved(kind: str, component: Named, plugins: Plugins) -> Named:
     return type(component).model_validate({**options, **own})
 
 
-def _shortest(metric: Component) -> str | Component:
-    return metric if metric.options else metric.use
+def _shortest(named: Component) -> str | Component:
+    return named if named.options else named.use

@@ -19,6 +19,7 @@ PLACES: dict[str, str] = {
     "strategy": "TaskSpec.strategies",
     "metric": "TaskSpec.metrics",
     "source": "Recipe.sources",
+    "tracker": "Recipe.trackers",
 }
 """Where components of each kind appear in a recipe."""
 
@@ -48,10 +49,9 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     task["bridge"] = {"anyOf": [{"$ref": "#/$defs/bridge"}, {"type": "null"}]}
     task["augment"] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/augmentation"}}
     task["strategies"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/strategy"}}
-    task["metrics"] = {
-        "type": "array",
-        "items": {"anyOf": [{"enum": list(plugins["metric"])}, {"$ref": "#/$defs/metric"}]},
-    }
+    for part, kind in ((task, "metric"), (properties, "tracker")):
+        named = {"enum": list(plugins[kind])}
+        part[f"{kind}s"] = {"type": "array", "items": {"anyOf": [named, {"$ref": f"#/$defs/{kind}"}]}}
     definitions["recipe"] = {key: value for key, value in schema.items() if key != "$defs"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

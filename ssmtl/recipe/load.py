@@ -19,7 +19,7 @@ from ssmtl.recipe.overrides import Override, overridden
 from ssmtl.registry.registry import Registry
 from ssmtl.validation_errors import problems_of
 
-UNION_MEMBER = re.compile(r"float|int|str|Ramp|Component|(constrained-|dict\[|literal\[|nullable\[).*")
+UNION_MEMBER = re.compile(r"float|int|str|Ramp|Init|Component|(constrained-|dict\[|literal\[|nullable\[).*")
 """What pydantic adds to an error's location to say which member of a union of types it tried."""
 
 GIVEN = "recipe"
@@ -93,11 +93,13 @@ def read(
     sources: str | Mapping[str, Any] | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
+    trackers: Sequence[str | Mapping[str, Any]] = (),
 ) -> RecipeText:
     """Find, read and overlay a recipe.
 
     :param recipe: a file, the name of a shipped recipe, or its content.
     :param sources: a sources file, the name of a shipped one, or its content, that replaces the recipe's own.
+    :param trackers: added to the recipe's before the overrides; one with options replaces the recipe's of its name.
     :param overrides: `a.b=c`, where c is YAML; list items are addressed by number or by what they `use`.
     :raises RecipeError: if a file is missing or not YAML, or an override names a place that does not exist.
     """
@@ -110,7 +112,7 @@ def read(
         content["sources"], listed = yaml_file.read_mapping(place), str(place)
     elif sources is not None:
         content["sources"] = copy.deepcopy(dict(cast("Mapping[str, Any]", sources)))
-    sets: list[Override] = []
+    sets = _add_trackers(content, trackers)
     for override in overrides:
         content, known = overridden(content, override, sets)
         sets.append(known)
@@ -135,6 +137,24 @@ def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> l
     if name is None:
         return [Layer(path, content)]
     return [*read_layers(base(str(name), path), base), Layer(path, content)]
+
+
+def _add_trackers(content: dict[str, Any], trackers: Sequence[str | Mapping[str, Any]]) -> list[Override]:
+    """Names become mappings, so that `--set trackers.NAME.KEY=VALUE` finds them. Returns where each was added."""
+    given, added = content.get("trackers") or [], []
+    if not trackers or not isinstance(given, list):
+        return []
+    listed = content["trackers"] = [*map(_as_mapping, given)]
+    for new in map(_as_mapping, trackers):
+        place = next((number for number, one in enumerate(listed) if one.get("use") == new.get("use")), len(listed))
+        if place == len(listed) or len(new) > 1:
+            listed[place : place + 1] = [new]
+            added.append(Override(f"trackers.{place}", f"--tracker {new.get('use')!s:.80}"))
+    return added
+
+
+def _as_mapping(named: Any) -> dict[str, Any]:
+    return dict(named) if isinstance(named, Mapping) else {"use": named}
 
 
 def local_plugins(text: RecipeText, allow: bool) -> list[Path]:

@@ -5,80 +5,13 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
+from ssmtl.recipe.image import ImageSpec, Normalize
+from ssmtl.recipe.init import Init
+from ssmtl.recipe.source_entry import SourceEntry as SourceEntry
 from ssmtl.recipe.training import Optimizer, Schedule, Train
-
-PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-"""A grey value as it is stored, or a colour."""
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class SourceEntry(Component):
-    """A source, and what the core does with it.
-
-    :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
-        such part of its own.
-    :param rename: renames classes; null drops a label.
-    :param values: what the pixel values of masks mean: structure → the values inside it, `ignore` → those of which
-        nothing is known, `background` → those outside every structure ([0]).
-    :param disjoint_from: another source: each patient that both have is given to one of them, a `share` of these
-        patients to this one.
-    :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
-        sources with the same root do, and those that share images and agree on their patients.
-    :param on_error: what to do about an image that does not decode.
-    """
-
-    val: Share | PositiveInt | None = None
-    test: Share | PositiveInt | None = None
-    rename: dict[str, Annotated[str, Field(min_length=1)] | None] = {}
-    values: dict[str, Annotated[list[PixelValue], Field(min_length=1)]] = {}
-    disjoint_from: str | None = None
-    share: Share = 0.5
-    patients: Annotated[str, Field(min_length=1)] | None = None
-    on_error: Literal["stop", "skip"] = "stop"
-
-    @field_validator("values")
-    @classmethod
-    def _values(cls, values: dict[str, list[int | str]]) -> dict[str, list[int | str]]:
-        special = {name: values.get(name, []) for name in ("ignore", "background")}
-        for name, listed in special.items():
-            for other, others in values.items():
-                if other != name and set(listed) & set(others):
-                    raise ValueError(f"'{name}' and '{other}' have a value in common")
-        return values
-
-
-class ImageSpec(RecipePart):
-    """Images are resized to size × size.
-
-    :param fit: `stretch`: the aspect ratio is not kept; `pad`: it is, with black around the image, of which nothing is
-        known in masks.
-
-    The model normalises them as (x − mean) / std, with one value per channel or one for all.
-    """
-
-    size: Annotated[int, Field(ge=16, le=8192)] = 64
-    fit: Literal["stretch", "pad"] = "stretch"
-    channels: Literal[1, 3] = 1
-    mean: list[float] = [0.5]
-    std: list[PositiveFloat] = [0.25]
-
-    @model_validator(mode="after")
-    def _lengths(self) -> "ImageSpec":
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise ValueError(f"'{name}' has {len(getattr(self, name))} values for {self.channels} channels")
-        return self
-
-
-class Normalize(RecipePart):
-    """Normalisation of one task's images, in place of the recipe's; see `ImageSpec`."""
-
-    mean: Annotated[list[float], Field(min_length=1)]
-    std: Annotated[list[PositiveFloat], Field(min_length=1)]
 
 
 def checked_names(named: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +86,9 @@ class Recipe(RecipePart):
     :param plugins: Python files that implement hooks, beside the recipe; they need `--allow-local-plugins`.
     :param folds: into how many the patients of each source that is trained on are divided; `ssmtl run` trains once for
         each, with that fold as the test part. :param fold: one of them, from 1, by itself.
-    :param init: the folder of a finished run with whose weights training begins, where their names and shapes fit.
+    :param init: the folder of a finished run with whose best weights training begins, where their names and
+        shapes fit; `{run: RUN, weights: last}` takes its last ones.
+    :param trackers: programs that the run's curves are copied to; they change no number, and do not identify the run.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
@@ -163,7 +98,7 @@ class Recipe(RecipePart):
     split: str | None = None
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     fold: PositiveInt | None = None
-    init: Annotated[str, Field(min_length=1)] | None = None
+    init: Annotated[str, Field(min_length=1)] | Init | None = None
     plugins: list[str] = []
     backbone: Component
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
@@ -171,6 +106,12 @@ class Recipe(RecipePart):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     train: Train = Train()
+    trackers: list[str | Component] = []
+
+    @field_validator("init")
+    @classmethod
+    def _init(cls, init: str | Init | None) -> str | Init | None:
+        return init.run if isinstance(init, Init) and init.weights == "best" else init
 
     @field_validator("folds")
     @classmethod
@@ -231,9 +172,10 @@ class Recipe(RecipePart):
         for part, key, unset in (("image", "fit", "stretch"), ("train", "early_stopping", None)):
             if content[part][key] == unset:
                 del content[part][key]
-        added = ("init", "folds", "fold")
-        return {key: value for key, value in content.items() if key not in added or value is not None}
+        added = ("init", "folds", "fold", "trackers")
+        return {key: value for key, value in content.items() if key not in added or value not in (None, [])}
 
     def digest(self) -> str:
-        """A hash of the resolved recipe."""
-        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()[:16]
+        """A hash of the resolved recipe without its trackers."""
+        content = self.model_copy(update={"trackers": []}).content()
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,8 +14,12 @@ HOOKS = {
     "Bridge": "ssmtl_bridges",
     "Strategy": "ssmtl_strategies",
     "Balancer": "ssmtl_balancers",
+    "Tracker": "ssmtl_trackers",
 }
 """By the public name of the class that its components derive from."""
+
+PLACES = ("ssmtl.contracts.", "ssmtl.tracker")
+"""Where these classes are."""
 
 
 def plugin_of(given: Any) -> tuple[str, Any]:
@@ -24,7 +28,7 @@ def plugin_of(given: Any) -> tuple[str, Any]:
     :raises PluginError: for a class of which the kind of component cannot be told, or what is no plugin at all.
     """
     if inspect.isclass(given):
-        parents = {parent.__name__ for parent in given.__mro__ if parent.__module__.startswith("ssmtl.contracts.")}
+        parents = {parent.__name__ for parent in given.__mro__ if parent.__module__.startswith(PLACES)}
         hook = next((hook for kind, hook in HOOKS.items() if kind in parents), None)
         if hook is None:
             raise PluginError(

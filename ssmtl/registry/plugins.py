@@ -17,7 +17,7 @@ from ssmtl.registry.given import plugin_of
 from ssmtl.registry.hooks import check_hooks
 from ssmtl.registry.registry import Entry, Origin, Registry
 
-KINDS = ("backbone", "head", "bridge", "strategy", "balancer", "augmentation", "source", "metric", "recipe")
+KINDS = ("backbone", "head", "bridge", "strategy", "balancer", "augmentation", "source", "metric", "tracker", "recipe")
 """Singular names of the provider hooks."""
 
 

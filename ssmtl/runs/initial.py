@@ -11,11 +11,9 @@ from ssmtl.errors import RunError
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.model.taking import taken
 from ssmtl.model.weights import checksum, read_tensors, write_tensors
+from ssmtl.recipe.init import Init
 from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.own_weights import checked_weights
-
-WHICH = "best"
-"""The weights of the other run that are taken."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,16 @@ class Initial:
 def initial_of(experiment: Experiment) -> Initial | None:
     """The weights that the recipe names; None if it names none. :raises RunError: if they cannot be taken."""
     init = experiment.recipe.init
-    return None if init is None else read_initial(init, experiment.model)
+    if init is None:
+        return None
+    wanted = Init(run=init) if isinstance(init, str) else init
+    return read_initial(wanted.run, wanted.weights, experiment.model)
 
 
-def read_initial(path: str, model: nn.Module) -> Initial:
+def read_initial(path: str, which: str, model: nn.Module) -> Initial:
     """The weights of the run in the folder `path`, as far as they fit the model.
+
+    :param which: best or last.
 
     :raises RunError: if it is no finished run, its weights are not those that it wrote, or none of them fits.
     """
@@ -60,7 +63,7 @@ def read_initial(path: str, model: nn.Module) -> Initial:
     if not run.is_finished:
         raise RunError(f"init: {path} holds no finished run (no {run.results.name})")
     split = run.read_split()
-    place = checked_weights(run, WHICH, split)
+    place = checked_weights(run, which, split)
     found = taken(model.state_dict(), read_tensors(place))
     if not found.tensors:
         raise RunError(f"init: nothing of {place} fits this recipe's model: {'; '.join(found.lines)}")

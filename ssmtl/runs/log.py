@@ -1,8 +1,9 @@
 """metrics.jsonl: one JSON object per line, for every logged step and every evaluation."""
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,22 @@ def read_log(path: Path) -> list[Mapping[str, Any]]:
         if not isinstance(records[-1], dict):
             raise RunError(f"{path}: line {position} is not a record of names and values")
     return records
+
+
+def told_in(path: Path) -> Iterator[StepEnded | Evaluated]:
+    """What the log's lines say was told to observers; a number that was not finite is NaN."""
+    for record in read_log(path):
+        content = {key: value for key, value in record.items() if key != "event"}
+        if record["event"] == STEP:
+            yield StepEnded(**_with_nan(content))
+        elif record["event"] == EVALUATED:
+            yield Evaluated(**{**content, "values": _with_nan(content["values"])})
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_nan(one) for key, one in value.items()}
+    return math.nan if value is None else value
 
 
 def last_step(path: Path) -> int:

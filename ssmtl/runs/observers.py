@@ -8,20 +8,30 @@ import pluggy
 
 from ssmtl.errors import warn
 from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
+from ssmtl.recipe.models import Recipe
 from ssmtl.registry.blame import FAILURES, place
-from ssmtl.runs.log import RunLog
+from ssmtl.registry.plugins import Plugins
+from ssmtl.runs.log import RunLog, told_in
+from ssmtl.runs.trackers import NamedTracker, tracking
 
 
 class Observers:
-    """An observer that raises is named in one warning and then left out; a log that cannot be written ends the run."""
+    """An observer that raises is named in one warning and then left out; a log that cannot be written ends the run.
 
-    def __init__(self, manager: pluggy.PluginManager, log: RunLog) -> None:
-        self.manager, self.log = manager, log
+    :param trackers: those of the recipe, told after the others.
+    """
+
+    def __init__(self, manager: pluggy.PluginManager, log: RunLog, trackers: Sequence[NamedTracker] = ()) -> None:
+        self.manager, self.log, self.trackers = manager, log, trackers
         self.failed: set[str] = set()
 
     def run_started(self, run: RunStarted) -> None:
-        """Before the first step."""
+        """Before the first step. The trackers of a resumed run are told anew what its log has."""
         self._notify("run_started", run=run)
+        for event in told_in(self.log.path) if self.trackers else ():
+            hook, name = ("step_ended", "step") if isinstance(event, StepEnded) else ("evaluated", "result")
+            for tracker in self.trackers:
+                tracker.notify(hook, {name: event})
 
     def step_ended(self, step: StepEnded) -> None:
         """A logged step."""
@@ -52,15 +62,19 @@ class Observers:
                 self.failed.add(name)
                 where = place(error, implementation.function, None)
                 warn(f"the observer '{name}' failed in ssmtl_{hook} and is left out: {error!r} ({where})")
+        for tracker in self.trackers:
+            tracker.notify(hook, event)
 
 
 @contextmanager
-def observing(manager: pluggy.PluginManager, added: Sequence[object], log: RunLog) -> Iterator[Observers]:
-    """The manager's own observers, and these while the context lasts."""
+def observing(recipe: Recipe, plugins: Plugins, added: Sequence[object], log: RunLog) -> Iterator[Observers]:
+    """The plugins' own observers, and while the context lasts, these and the recipe's trackers."""
+    manager = plugins.manager
     for observer in added:
         manager.register(observer)
     try:
-        yield Observers(manager, log)
+        with tracking(recipe, plugins) as trackers:
+            yield Observers(manager, log, trackers)
     finally:
         for observer in added:
             manager.unregister(observer)

@@ -13,7 +13,7 @@ from ssmtl.recipe.differences import differences, leaves
 from ssmtl.recipe.models import Recipe
 from ssmtl.runs.folder import RunFolder
 
-FREE = re.compile(r"train\.(checkpoint_every|keep_checkpoints|timeout)|sources\.[^.]+\.root")
+FREE = re.compile(r"train\.(checkpoint_every|keep_checkpoints|timeout)|sources\.[^.]+\.root|trackers(\..+)?")
 """Keys that may change, since they affect no number. Data that moved is compared by its content."""
 
 ADDITIVE = re.compile(r"train\.(steps|evaluate_every|log_every|on_nonfinite|max_skipped|device|devices|nodes)")

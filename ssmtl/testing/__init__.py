@@ -15,6 +15,7 @@ from ssmtl.testing.head import check_head
 from ssmtl.testing.metric import check_metric
 from ssmtl.testing.source import check_source
 from ssmtl.testing.strategy import check_strategy
+from ssmtl.testing.tracker import check_tracker
 
 __all__ = [
     "check_augmentation",
@@ -26,4 +27,5 @@ __all__ = [
     "check_options",
     "check_source",
     "check_strategy",
+    "check_tracker",
 ]

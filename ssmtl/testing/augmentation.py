@@ -17,7 +17,7 @@ def check_augmentation(make: Make, /, **options: Any) -> None:
     """Shapes and ranges; input untouched; masks binary; each row a pure function of itself and its random numbers."""
     name = name_of(make)
     augment: Augmentation = made(make, options)
-    for channels, size, structures in ((1, 32, 1), (3, 24, 2)):
+    for channels, size, structures in ((1, 32, 1), (3, 24, 2), (1, (40, 24), 1)):
         originals, masks = samples.images(ROWS, size, channels), samples.masks(ROWS, structures, size)
         _check_range(augment, originals, masks, name)
         _check_range(augment, torch.zeros_like(originals), torch.zeros_like(masks), name)

@@ -5,16 +5,17 @@ from typing import Any
 import torch
 
 from ssmtl.contracts.backbone import Backbone, Pyramid
-from ssmtl.contracts.shapes import Features
+from ssmtl.contracts.shapes import Features, Size, sides
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of
+from ssmtl.wording import in_pixels
 
 ROWS = 3
 
 
 def check_backbone(make: Make, /, **options: Any) -> None:
-    """The promised pyramid at several sizes, for grey and colour; gradients; evaluation; state; mixed precision."""
+    """The promised pyramid for grey and colour, square and other images; gradients; evaluation; state; bfloat16."""
     name = name_of(make)
     for channels in (1, 3):
         backbone = made(make, options, channels)
@@ -24,7 +25,7 @@ def check_backbone(make: Make, /, **options: Any) -> None:
             f"the pyramid of {name} must repeat image_channels={channels}"
         )
         deepest = backbone.pyramid.strides[-1]
-        for size in (2 * deepest, 3 * deepest):
+        for size in (2 * deepest, 3 * deepest, (3 * deepest, 2 * deepest)):
             _check_shapes(backbone, samples.images(ROWS, size, channels), name)
     images = samples.images(ROWS, 2 * deepest, 3)
     before = images.clone()
@@ -51,15 +52,15 @@ def check_pyramid(pyramid: Pyramid, name: str) -> None:
     )
 
 
-def check_features(features: Features, pyramid: Pyramid, rows: int, size: int, name: str) -> None:
+def check_features(features: Features, pyramid: Pyramid, rows: int, size: Size, name: str) -> None:
     """Shapes as promised, and finite."""
     assert isinstance(features, tuple), f"{name} returns {type(features).__name__}, expected a tuple of tensors"
     expected = [
-        (rows, channels, size // stride, size // stride)
+        (rows, channels, *(side // stride for side in sides(size)))
         for channels, stride in zip(pyramid.channels, pyramid.strides, strict=True)
     ]
     shapes = [tuple(level.shape) for level in features]
-    assert shapes == expected, f"{name}, images of {size} pixels: levels {shapes}, its pyramid promises {expected}"
+    assert shapes == expected, f"{name}, images of {in_pixels(size)}: levels {shapes}, its pyramid promises {expected}"
     assert all(level.isfinite().all() for level in features), f"{name} gives features that are not finite"
 
 
@@ -67,4 +68,4 @@ def _check_shapes(backbone: Backbone, images: torch.Tensor, name: str) -> None:
     for training in (True, False):
         with torch.no_grad():
             features = backbone.train(training)(images)
-        check_features(features, backbone.pyramid, ROWS, images.shape[-1], name)
+        check_features(features, backbone.pyramid, ROWS, (images.shape[-2], images.shape[-1]), name)

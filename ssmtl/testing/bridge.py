@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Kind
-from ssmtl.contracts.shapes import Features, Images
+from ssmtl.contracts.shapes import Features, Images, Size
 from ssmtl.model.frozen_task import FrozenTask
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.testing import samples
@@ -19,12 +19,12 @@ from ssmtl.testing.modules import check_evaluation, check_gradients, check_state
 from ssmtl.testing.sample_model import SampleBackbone, sample_model
 
 ROWS = 3
-SIZES = (16, 32, 48)
+SIZES: tuple[Size, ...] = (16, 32, 48, (32, 48))
 
 
 def check_bridge(make: Make, /, **options: Any) -> None:
-    """For every kind of task that it can read: the promised pyramid at several sizes; the consulted model is left as it
-    was; evaluation; mixed precision.
+    """For every kind of task that it can read: the promised pyramid, of images square or not; the consulted model is
+    left as it was; evaluation; mixed precision.
     """
     for kind in sorted(made(make, options, SampleBackbone().pyramid).guide_kinds):
         _check(make, kind, options)

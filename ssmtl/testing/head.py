@@ -7,7 +7,7 @@ import torch
 
 from ssmtl.contracts.backbone import Pyramid
 from ssmtl.contracts.head import Head, Output
-from ssmtl.contracts.shapes import Features
+from ssmtl.contracts.shapes import Features, Size, sides
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
 from ssmtl.testing.modules import check_evaluation, check_gradients, check_state, close, rows_of
@@ -15,7 +15,7 @@ from ssmtl.testing.sample_outputs import facts
 
 ROWS = 3
 IMAGES = {"labeled": 100, "unlabeled": 200}
-SIZES = (16, 32, 48)
+SIZES: tuple[Size, ...] = (16, 32, 48, (64, 32))
 
 PYRAMID = Pyramid((4, 4, 6, 6, 8), (1, 2, 4, 8, 16))
 COARSE = Pyramid((6, 4, 8, 4, 8), (2, 4, 8, 16, 32))
@@ -41,8 +41,8 @@ def _check(make: Make, options: dict[str, Any], pyramid: Pyramid, name: str) -> 
     check_output(head.output, name)
     _begin(head, pyramid)
     for size in SIZES:
-        _check_shape(head, _features(pyramid, max(size, pyramid.strides[-1])), pyramid, name)
-    features = _features(pyramid, max(SIZES))
+        _check_shape(head, _features(pyramid, size), pyramid, name)
+    features = _features(pyramid, 48)
     before = [level.clone() for level in features]
     check_gradients(head.train(), lambda: head(features), name)
     check_evaluation(head, lambda: head(features), name)
@@ -77,10 +77,10 @@ def check_output(output: Output, name: str) -> None:
 
 
 def _check_shape(head: Head, features: Features, pyramid: Pyramid, name: str) -> None:
-    side = features[0].shape[-1] * pyramid.strides[0]
+    frame = tuple(side * pyramid.strides[0] for side in features[0].shape[-2:])
     expected: tuple[int, ...] = (ROWS, len(head.output.classes))
     if head.output.kind == "masks":
-        expected = (*expected, side, side)
+        expected = (*expected, *frame)
     for training in (True, False):
         with torch.no_grad():
             logits = head.train(training)(features)
@@ -90,9 +90,11 @@ def _check_shape(head: Head, features: Features, pyramid: Pyramid, name: str) ->
         assert logits.isfinite().all(), f"{name} gives logits that are not finite"
 
 
-def _features(pyramid: Pyramid, size: int) -> Features:
-    generator = samples.generator(size)
+def _features(pyramid: Pyramid, size: Size) -> Features:
+    """Of images of that size; at least one pixel at the deepest level."""
+    generator, deepest = samples.generator(sum(sides(size))), pyramid.strides[-1]
+    frame = [max(side, deepest) for side in sides(size)]
     return tuple(
-        torch.randn(ROWS, channels, size // stride, size // stride, generator=generator)
+        torch.randn(ROWS, channels, *(side // stride for side in frame), generator=generator)
         for channels, stride in zip(pyramid.channels, pyramid.strides, strict=True)
     )

@@ -13,7 +13,7 @@ from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, check_options, made, name_of
 from ssmtl.testing.unknown import check_metric_with_unknown
 
-ROWS, SIZE = 12, 16
+ROWS, SIZE = 12, (16, 24)
 TOLERANCE = 1e-5
 
 

@@ -56,10 +56,13 @@ class SampleOutputs(Outputs):
 
     def features(self, view: View, *, bridged: bool = True) -> Features:
         """Random numbers of the shapes that `SampleBackbone` gives for images of the logits' size."""
-        rows, size = len(self._logits[view]), self._logits[view].shape[-1] if self._output.kind == "masks" else 16
+        logits = self._logits[view]
+        frame = logits.shape[-2:] if self._output.kind == "masks" else (16, 16)
         pyramid = SampleBackbone().pyramid
-        sizes = [(channels, size // stride) for channels, stride in zip(pyramid.channels, pyramid.strides, strict=True)]
-        shapes = [(rows, channels, side, side) for channels, side in sizes]
+        shapes = [
+            (len(logits), channels, *(side // stride for side in frame))
+            for channels, stride in zip(pyramid.channels, pyramid.strides, strict=True)
+        ]
         if (view, bridged) not in self._features:
             levels = (torch.randn(*shape, generator=generator(seed)) for seed, shape in enumerate(shapes))
             self._features[view, bridged] = tuple(level.requires_grad_() for level in levels)

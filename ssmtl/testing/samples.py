@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ssmtl.contracts.head import Kind, Output
 from ssmtl.contracts.random_stream import RandomStream
-from ssmtl.contracts.shapes import Images, Logits, Masks
+from ssmtl.contracts.shapes import Images, Logits, Masks, Size, sides
 from ssmtl.contracts.view import View
 
 KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks", "numbers")
@@ -34,20 +34,20 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def images(rows: int, size: int = 32, channels: int = 1, seed: int = 0) -> Images:
+def images(rows: int, size: Size = 32, channels: int = 1, seed: int = 0) -> Images:
     """Smooth random images in [0, 1]."""
     coarse = torch.rand(rows, channels, 5, 5, generator=generator(seed))
-    return F.interpolate(coarse, size=(size, size), mode="bilinear").clamp(0, 1)
+    return F.interpolate(coarse, size=sides(size), mode="bilinear").clamp(0, 1)
 
 
-def masks(rows: int, structures: int, size: int = 32, seed: int = 0) -> Masks:
+def masks(rows: int, structures: int, size: Size = 32, seed: int = 0) -> Masks:
     """Random blobs, 0 or 1; the first row's are empty."""
     blobs = (images(rows, size, structures, seed + 1) > 0.5).float()
     blobs[0] = 0
     return blobs
 
 
-def targets(output: Output, rows: int, size: int = 32, seed: int = 0) -> Tensor:
+def targets(output: Output, rows: int, size: Size = 32, seed: int = 0) -> Tensor:
     """Labels or masks, as a labelled view has them; every class occurs if there are as many rows."""
     if output.kind == "masks":
         return masks(rows, len(output.classes), size, seed)
@@ -61,9 +61,9 @@ def targets(output: Output, rows: int, size: int = 32, seed: int = 0) -> Tensor:
     ).float()
 
 
-def logits(output: Output, rows: int, size: int = 32, seed: int = 0, scale: float = 2.0) -> Logits:
+def logits(output: Output, rows: int, size: Size = 32, seed: int = 0, scale: float = 2.0) -> Logits:
     """Random logits of the output's shape."""
-    pixels = (size, size) if output.kind == "masks" else ()
+    pixels = sides(size) if output.kind == "masks" else ()
     return torch.randn(rows, len(output.classes), *pixels, generator=generator(seed)) * scale
 
 

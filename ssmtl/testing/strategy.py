@@ -17,7 +17,7 @@ from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl.testing.unknown import check_strategy_with_unknown
 
 PROGRESS = (0.0, 0.5, 0.999)
-SIZE = 16
+SIZE = (16, 32)
 ROWS = ({"labeled": 4, "unlabeled": 4}, {"labeled": 4, "unlabeled": 6})
 SATURATED = 60.0
 """A logit whose probability is exactly 1 in float32, as a confident model gives."""
@@ -91,10 +91,6 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
 
 def _shapes(strategy: Strategy) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in strategy.state_dict().items()}
-
-
-def _loss(strategy: Strategy, batch: Batch, logits: Mapping[View, Logits], progress: float) -> Tensor:
-    return strategy.loss(batch, SampleOutputs(logits), progress)
 
 
 def _check_views(strategy: Strategy, name: str) -> None:
@@ -186,7 +182,7 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
 
 def _check_parameters(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
     """Each part of the strategy that has parameters gets a gradient."""
-    loss = _loss(strategy, batch, outputs, PROGRESS[-1])
+    loss = strategy.loss(batch, SampleOutputs(outputs), PROGRESS[-1])
     for part, module in strategy.named_children():
         trained = [weight for weight in module.parameters() if weight.requires_grad]
         gradients = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True) if trained else ()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.contracts.metric import Metric
+from ssmtl.contracts.shapes import Size
 from ssmtl.contracts.strategy import Strategy
 from ssmtl.contracts.view import Batch
 from ssmtl.testing import samples
@@ -22,7 +23,7 @@ def with_unknown(targets: Tensor) -> Tensor:
 
 
 def check_strategy_with_unknown(
-    strategy: Strategy, batch: Batch, predict: samples.SamplePredictor, size: int, name: str
+    strategy: Strategy, batch: Batch, predict: samples.SamplePredictor, size: Size, name: str
 ) -> None:
     """The loss and its gradient are finite where not every label is known."""
     targets = {view: with_unknown(target) for view, target in batch.targets.items()}

@@ -10,9 +10,12 @@ from command_line import REPOSITORY, TINY, block, call, own_images, process, rea
 
 from ssmtl import __version__
 from ssmtl.registry.plugins import KINDS, load_plugins
-from ssmtl.testing import check_balancer, check_metric, check_strategy
+from ssmtl.testing import check_balancer, check_metric, check_strategy, check_tracker
 
-HEAVY = ("torch", "kornia", "timm", "segmentation_models_pytorch", "matplotlib", "scipy", "torchmetrics")
+HEAVY = (
+    *("torch", "kornia", "timm", "segmentation_models_pytorch", "matplotlib", "scipy", "torchmetrics"),
+    *("mlflow", "wandb", "tensorboard"),
+)
 HELP = f"""
 import sys
 sys.argv = ["ssmtl", "--help"]
@@ -216,6 +219,7 @@ EXAMPLES = {
     "state": ("class SteadyPredictions", "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: steady}]"),
     "gradients": ("class EqualLengths", "balancer={use: equal_lengths, over: strategies}"),
     "observer": ("def ssmtl_evaluated(result: Evaluated) -> None:\n    if", "seed=0"),
+    "tracker": ("class LossTable", "trackers=[{use: loss_table, name: losses.csv}]"),
 }
 
 
@@ -235,6 +239,9 @@ def test_the_other_plugins_of_the_documents_run(kind, tmp_path):
         assert "area_error" in json.loads((tmp_path / "out" / "results.json").read_text())["metrics"]["lungs"]
     elif kind == "state":
         check_strategy(names["SteadyPredictions"])
+    elif kind == "tracker":
+        check_tracker(names["LossTable"])
+        assert (tmp_path / "out" / "losses.csv").read_text().startswith("step,loss\n1,")
     elif kind == "gradients":
         check_balancer(names["EqualLengths"])
     elif kind == "strategy":

@@ -62,6 +62,11 @@ def test_metric(name, options):
     testing.check_metric(PLUGINS["metric"][name].make, **options)
 
 
+@of_kind("tracker")
+def test_tracker(name, options):
+    testing.check_tracker(PLUGINS["tracker"][name].make, **options)
+
+
 @of_kind("source")
 def test_source(name, options, tmp_path):
     make_up(name, tmp_path)

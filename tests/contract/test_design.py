@@ -77,7 +77,7 @@ def hooks():
 
 
 def test_hooks_are_found():
-    assert len(dict(hooks())) == 15
+    assert len(dict(hooks())) == 16
     assert all(hasattr(hookspecs, name) for name in dict(hooks()))
 
 

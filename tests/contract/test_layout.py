@@ -17,6 +17,7 @@ FRONT = {
     "json_file",
     "output_file",
     "regular_file",
+    "tracker",
     "validation_errors",
     "wording",
 }
@@ -32,8 +33,9 @@ ORDER = (
     {"training", "evaluation", "calibration"},
     {"runs"},
     {"suite", "cost", "inference"},
-    {"assessment"},
+    {"assessment", "tuning"},
     {"reports", "exports"},
+    {"viewer"},
     {"api"},
     {"cli"},
 )
@@ -43,7 +45,8 @@ ALLOWED = {
     package: set().union(*ORDER[:floor]) | {package} | FRONT for floor, row in enumerate(ORDER) for package in row
 } | {
     "testing": {"contracts", "model", "builtins", "registry", "recipe", "data", "testing"} | FRONT,
-    "hookspecs": {"contracts", "events"},
+    "hookspecs": {"contracts", "events", "tracker"},
+    "tracker": {"events"},
     "events": set(),
     "errors": set(),
     "importing": set(),
@@ -65,6 +68,7 @@ ALLOWED = {
         "inference",
         "model",
         "regular_file",
+        "tracker",
     },
 }
 

@@ -20,6 +20,7 @@ from ssmtl.data.rows import TaskData, rows_of
 from ssmtl.training.render import Shard, render
 
 SIDES = st.integers(1, 120)
+FRAMES = st.one_of(st.integers(16, 70), st.tuples(st.integers(16, 70), st.integers(16, 70)))
 HOW = st.sampled_from(["stretch", "pad"])
 ORGANS = Output("masks", ("lung", "heart"))
 
@@ -41,23 +42,25 @@ def blank(height, width, value=200):
     return Pixels(np.full((height, width), value))
 
 
-@given(height=SIDES, width=SIDES, size=st.sampled_from([16, 33]))
+@given(height=SIDES, width=SIDES, size=st.sampled_from([16, 33, (20, 41)]))
 def test_stretching_is_pillows_resize(height, width, size):
     grey = np.random.default_rng(0).random((height, width), np.float32)
-    plain = np.asarray(Image.fromarray(grey).resize((size, size), Image.Resampling.BILINEAR))
+    columns_rows = (size, size) if isinstance(size, int) else (41, 20)
+    plain = np.asarray(Image.fromarray(grey).resize(columns_rows, Image.Resampling.BILINEAR))
     assert np.array_equal(Fit(size).forward(grey, Image.Resampling.BILINEAR), plain)
 
 
-@given(height=SIDES, width=SIDES, size=st.integers(16, 70))
+@given(height=SIDES, width=SIDES, size=FRAMES)
 def test_a_padded_image_keeps_its_shape_in_the_middle(height, width, size):
+    frame = (size, size) if isinstance(size, int) else size
     rows, columns = Fit(size, "pad").window(height, width)
     sides = rows.stop - rows.start, columns.stop - columns.start
-    assert max(sides) == size
-    assert min(rows.start, columns.start) >= 0
-    assert max(rows.stop, columns.stop) <= size
-    for side, own in zip(sides, (height, width), strict=True):
-        assert abs(side - max(1, own * size / max(height, width))) <= 0.5
-    assert all(abs(one.start - (size - one.stop)) <= 1 for one in (rows, columns))
+    assert any(side == whole for side, whole in zip(sides, frame, strict=True))
+    scale = min(frame[0] / height, frame[1] / width)
+    for part, side, own, whole in zip((rows, columns), sides, (height, width), frame, strict=True):
+        assert 0 <= part.start < part.stop <= whole
+        assert abs(side - max(1, own * scale)) <= 0.5 + 1e-9
+        assert abs(part.start - (whole - part.stop)) <= 1
     square = Fit(size, "pad").forward(np.ones((height, width), np.float32), Image.Resampling.BILINEAR)
     assert np.allclose(square[rows, columns], 1)
     assert square.sum() == pytest.approx(sides[0] * sides[1], rel=1e-4)
@@ -67,12 +70,13 @@ def test_a_padded_image_keeps_its_shape_in_the_middle(height, width, size):
     height=st.integers(4, 32),
     width=st.integers(4, 32),
     times=st.integers(1, 4),
-    how=st.sampled_from(["stretch", "pad"]),
+    around=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    how=HOW,
 )
-def test_a_mask_goes_there_and_back(height, width, times, how):
+def test_a_mask_goes_there_and_back(height, width, times, around, how):
     """Exactly, where a pixel of the network is a whole number of pixels of the image."""
-    assume(how == "pad" or height == width)
-    size = max(height, width)
+    assume(how == "pad" or around == (0, 0))
+    size = height + around[0] * (around[1] > around[0]), width + around[1] * (around[1] <= around[0])
     random = np.random.default_rng(height * 100 + width).integers(0, 2, (height, width)).astype(np.float32)
     original = random.repeat(times, 0).repeat(times, 1)
     fit = Fit(size, how)
@@ -88,6 +92,18 @@ def test_a_region_returns_to_its_place(height, width, how):
     back = fit.back(fit.forward(original, Image.Resampling.BOX), height, width) > 0.5
     assert back.shape == original.shape
     assert 2 * (back & (original > 0)).sum() / (back.sum() + original.sum()) > 0.85
+
+
+@given(height=SIDES, width=SIDES, size=st.tuples(st.integers(16, 70), st.integers(16, 70)), how=HOW)
+def test_rows_and_columns_are_treated_alike(height, width, size, how):
+    """What is turned by exchanging rows and columns comes out turned."""
+    image = np.random.default_rng(height + 200 * width).random((height, width), np.float32)
+    fit, turned = Fit(size, how), Fit(size[::-1], how)
+    assert turned.window(width, height) == fit.window(height, width)[::-1]
+    for kind in (Image.Resampling.BILINEAR, Image.Resampling.BOX):
+        there = fit.forward(image, kind)
+        np.testing.assert_allclose(turned.forward(image.T, kind).T, there, atol=1e-5)
+        np.testing.assert_allclose(turned.back(there.T, width, height).T, fit.back(there, height, width), atol=1e-5)
 
 
 def test_masks_are_unknown_around_the_image():

@@ -17,6 +17,7 @@ from trained_run import SETTINGS, SIZE, sources
 import ssmtl
 from ssmtl import Bridge
 from ssmtl.exports.outputs import NamedOutputs
+from ssmtl.exports.parity import largest_difference
 from tests.cli.command_line import call
 
 EXPORT = Path(__file__).parents[2] / "docs/export.md"
@@ -240,3 +241,33 @@ def test_a_component_that_cannot_be_exported_is_named(draws, words, data, tmp_pa
     with pytest.raises(ssmtl.SsmtlError, match=f"the bridge of task 'lungs' failed while it was exported.*{words}"):
         ssmtl.export(out, tmp_path / "a.onnx", plugins=[Counting])
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("structured", "constant", "nudge", "fine"),
+    [
+        (0, 0, 0, True),
+        (2e-4, 0, 1, False),
+        (5e-5, 5e-4, 1e-3, True),
+        (0, 5e-4, 2e-4, False),
+        (0, float("nan"), 1, False),
+    ],
+)
+def test_a_file_may_differ_on_one_grey_by_as_much_as_the_network_from_itself(model, structured, constant, nudge, fine):
+    def grey(images):
+        return len(images.unique()) <= 2 and float(images.min()) > 0.2
+
+    def network(images):
+        moved = nudge if grey(images) and len(images.unique()) == 2 else 0.0
+        return {"diagnosis": torch.full((len(images), 2), 0.5 + moved)}
+
+    def file(images):
+        return {"diagnosis": torch.full((len(images), 2), 0.5 + (constant if grey(images) else structured))}
+
+    module = torch.nn.Module()
+    module.forward = network
+    if fine:
+        assert largest_difference(model, module, file) == pytest.approx(structured, abs=1e-6)
+        return
+    with pytest.raises(ssmtl.SsmtlError, match="differs from PyTorch's by"):
+        largest_difference(model, module, file)

@@ -37,7 +37,8 @@ def test_what_it_holds(wheel):
         assert f"ssmtl/suites/{path.name}" in names
     assert {"ssmtl/suites/paper/multimix_2021.csv", "ssmtl/suites/paper/README.md"} <= names  # the numbers, the licence
     for suffix in (".html.j2", ".css", ".js"):
-        assert any(name.startswith("ssmtl/reports/") and name.endswith(suffix) for name in names)
+        for package in ("reports", "viewer"):
+            assert any(name.startswith(f"ssmtl/{package}/") and name.endswith(suffix) for name in names)
     assert any(name.endswith("LICENSE") for name in names)
     assert "ssmtl/py.typed" in names
 

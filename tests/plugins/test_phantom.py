@@ -14,7 +14,9 @@ import pytest
 
 from ssmtl import Example, Folders
 from ssmtl_sources.phantom import STRUCTURES, Phantom, RadiographImage
+from ssmtl_sources.phantom_clutter import distractors
 from ssmtl_sources.phantom_domains import DOMAINS, DomainName
+from ssmtl_sources.phantom_radiograph import Radiograph
 
 NAMES = get_args(DomainName)
 
@@ -200,3 +202,34 @@ def test_ids_and_names_tell_radiographs_apart():
     assert len({example.id for example in examples}) == 30
     names = {p.name for e in examples for p in (e.image, *(e.masks[s][0] for s in STRUCTURES))}
     assert len(names) == 30 * 4
+
+
+@pytest.mark.parametrize("domain", NAMES)
+def test_a_harder_set_shows_the_same_patients_classes_and_masks(domain):
+    easy, hard = (phantom(domain, images=6, size=48, difficulty=one).examples() for one in (0.0, 1.0))
+    usual = phantom(domain, images=6, size=48).examples()
+    for one, two, same in zip(easy, hard, usual, strict=True):
+        assert one.image.fingerprint() == same.image.fingerprint() != two.image.fingerprint()
+        assert np.array_equal(one.image.read(), same.image.read())
+        assert (one.id, one.patient, one.labels) == (two.id, two.patient, two.labels)
+        assert np.array_equal(mask(one), mask(two))
+        assert np.abs(one.image.read().astype(int) - two.image.read()).mean() > 3
+
+
+def test_distractors_lie_outside_the_lungs():
+    for number in range(8):
+        radiograph = Radiograph("chex", number, 0, 0, 64)
+        u, v = radiograph.body_coordinates()
+        found = distractors(np.random.default_rng(number), radiograph.anatomy(), u, v, 1.0)
+        inside = radiograph.mask("lung") > 0
+        assert np.abs(found[inside]).max() == 0
+        assert np.abs(found[~inside]).max() > 0.1
+
+
+def test_pneumonia_is_fainter_in_a_harder_set():
+    def shown(difficulty):
+        radiograph = Radiograph("chex", 3, 0, 0, 64, difficulty)
+        ill, well = (radiograph._attenuation(diseased=one) for one in (True, False))
+        return (ill - well)[radiograph.mask("lung") > 0].sum()
+
+    assert 0 < shown(1.0) < shown(0.5) < shown(0.0)

@@ -11,7 +11,7 @@ from ssmtl import Batch, RandomStream, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_mixmatch.alignment import aligned
 from ssmtl_mixmatch.remixmatch import ANCHOR, RAW, ROTATED, ReMixMatch
-from ssmtl_mixmatch.rotation import turned, turns
+from ssmtl_mixmatch.rotation import turned
 
 ROWS = 4
 ORDER = (STRONG_LABELED, WEAK, STRONG, View("unlabeled", "strong", 1))
@@ -116,8 +116,10 @@ def test_the_mean_guess_is_of_the_last_128_steps():
     assert strategy.recent.mean(0).tolist() == pytest.approx([np.mean(range(2, 130))] * 2)
 
 
-def test_quarter_turns_are_equally_likely_and_need_square_images():
-    counts = turns(RandomStream.of(range(4000), 0, "x")).bincount(minlength=4)
-    assert (counts - 1000).abs().max() < 120
-    with pytest.raises(ValueError, match="quarter turns need square images, these are 4×6"):
-        turned(torch.zeros(2, 1, 4, 6), torch.tensor([0, 1]))
+@pytest.mark.parametrize(("size", "expected"), [((4, 4), [1000] * 4), ((4, 6), [2000, 0, 2000])])
+def test_turns_are_equally_likely_and_halves_if_images_are_not_square(size, expected):
+    images = torch.rand(4000, 1, *size)
+    found, quarters = turned(images, RandomStream.of(range(4000), 0, "x"))
+    assert quarters.bincount().tolist() == pytest.approx(expected, abs=120)
+    for row in range(10):
+        np.testing.assert_array_equal(found[row, 0], np.rot90(images[row, 0].numpy(), quarters[row].item()))

@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 import torch
+import yaml
 from own_set import write_recipe, write_set
 
 from ssmtl.model.weights import read_tensors
+from ssmtl.recipe.load import RecipeText
 
 LABELS, HEAD = "label: finding", "classes: [normal, sick]"
 
@@ -58,6 +60,35 @@ def test_it_begins_with_the_other_runs_weights_and_says_so(folder, first, ssmtl)
     assert all(torch.allclose(tensor, before[name], atol=1e-7) for name, tensor in after.items())
     facts = json.loads((folder / "second" / "environment.json").read_text())["initial"]
     assert facts["sha256"] == json.loads((first / "results.json").read_text())["weights"]["best"]
+
+
+def test_it_begins_with_the_last_weights_if_they_are_asked_for(folder, ssmtl):
+    several = ("train.steps=4", "train.evaluate_every=1", "optimizer.lr=0.05")
+    first = folder / "several"
+    code, _, err = run(ssmtl, folder, "several", *several)
+    assert code == 0, err
+    assert any(not torch.equal(one, weights(first)[name]) for name, one in weights(first, "best").items())
+    init = f"init={{run: {first}, weights: last}}"
+    code, _, err = run(ssmtl, folder, "from_last", init, "optimizer.lr=1e-12")
+    assert code == 0, err
+    before, after = weights(first, "last"), weights(folder / "from_last")
+    assert all(torch.allclose(tensor, before[name], atol=1e-7) for name, tensor in after.items())
+    facts = json.loads((folder / "from_last" / "environment.json").read_text())["initial"]
+    assert facts["sha256"] == json.loads((first / "results.json").read_text())["weights"]["last"]
+    code, _, err = run(ssmtl, folder, "never", f"init={{run: {first}, weights: newest}}")
+    assert code == 2
+    assert "init.weights: should be 'best' or 'last', found 'newest'" in err.replace("input ", "")
+    code, _, err = run(ssmtl, folder, "never", f"init={{run: {first}, wieghts: last}}")
+    assert code == 2
+    assert "unknown key 'wieghts' (did you mean 'weights'?)" in err
+    assert not (folder / "never").exists()
+
+
+@pytest.mark.parametrize("init", ["first", {"run": "first"}, {"run": "first", "weights": "best"}])
+def test_the_best_weights_are_the_same_recipe_however_they_are_asked_for(folder, init):
+    content = yaml.safe_load(write_recipe(folder, LABELS, HEAD, "auroc").read_text())
+    recipe = RecipeText({**content, "init": init}, "f").validated()
+    assert recipe.content()["init"] == "first"
 
 
 def test_a_resumed_run_needs_the_other_run_no_more(folder, first, ssmtl):

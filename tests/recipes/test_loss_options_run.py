@@ -67,6 +67,29 @@ def test_wrong_options_are_named(folder, ssmtl, options, message):
     assert message in err
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_balanced_weights_need_an_image_of_each_class(folder, ssmtl, command):
+    """Found before an image is decoded and a folder made, whatever the budget or the order of the classes."""
+    replaced = {
+        "batch: 4\n    evaluate_on: {here: own}\n    head: {use: pooled_linear":
+            "batch: 4\n    labeled: {normal: 4}\n    evaluate_on: {here: own}\n    head: {use: pooled_linear",
+        "{use: cross_entropy}": "{use: cross_entropy, class_weights: balanced}",
+    }  # fmt: skip
+    recipe = write_recipe(folder, LABELS, HEAD, "auroc", **replaced)
+    recipe = recipe.rename(folder / f"lacking_{command}.yaml")
+    assert "labeled: {normal: 4}" in recipe.read_text()
+    out = folder / "lacking"
+    code, _, err = ssmtl(command, recipe, *(("--out", out) if command == "run" else ()))
+    assert code == 2
+    assert err.count("Error") == 1
+    assert (
+        "task 'findings': class_weights: balanced: none of the labelled images of which it is known have the class "
+        "'sick'; give a list of weights, or another label budget"
+    ) in err
+    assert "Traceback" not in err
+    assert not out.exists()
+
+
 def test_a_run_on_padded_images(folder, ssmtl):
     recipe = write_recipe(folder, LABELS, HEAD, "auroc", **{"{size: 32}": "{size: 32, fit: pad}"})
     code, out, err = ssmtl("run", recipe, "--out", folder / "padded")

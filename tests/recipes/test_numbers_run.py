@@ -37,10 +37,29 @@ def test_a_run_predicts_numbers_in_their_own_unit(folder, ssmtl):
     assert results["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
     assert abs(np.median(stored["numbers"]) - 40) < 20  # about their mean after two steps, not about 0
     page = (folder / "run" / "report.html").read_text()
+    assert "Estimated numbers" in page
     assert "largest absolute error" in page
     code, _, err = ssmtl("evaluate", folder / "run", "--out", folder / "again.json")
     assert code == 0, err
     assert json.loads((folder / "again.json").read_text())["tasks"]["findings"]["here"] == results
+
+
+def test_unlabelled_images_teach_numbers(folder, ssmtl, monkeypatch):
+    monkeypatch.setattr("ssmtl.reports.write_report", lambda folder, **_: folder / "report.html")
+    recipe = write_recipe(folder, LABELS, HEAD, "mae", **OWN)
+    text = recipe.read_text().replace("{use: mse}", "{use: mse}, {use: number_consistency, decay: 0.9}")
+    views = "{weak: {use: identity}, strong: {use: kornia_strong}}"
+    recipe.write_text(text.replace("augment: {weak: {use: identity}}", f"augment: {views}"))
+    code, _, err = ssmtl("run", recipe, "--out", folder / "both", "--set", "train.steps=4")
+    assert code == 0, err
+    steps = [json.loads(line) for line in (folder / "both" / "metrics.jsonl").read_text().splitlines()]
+    losses = [one["losses"]["findings.number_consistency"] for one in steps if one["event"] == "step"]
+    assert len(losses) == 4
+    assert all(np.isfinite(losses))
+    assert max(losses) > 0
+    code, _, err = ssmtl("check", write_recipe(folder, LABELS, HEAD, "mae", **{**OWN, "{use: mse}": "{use: fixmatch}"}))
+    assert code == 2
+    assert "'fixmatch' cannot learn from a head of kind numbers (it learns from multiclass, multilabel)" in err
 
 
 @pytest.mark.parametrize(

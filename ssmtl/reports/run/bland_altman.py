@@ -31,7 +31,7 @@ def draw_bland_altman(run: FinishedRun) -> Iterator[Drawing]:
             reference = _columns(item, "foreground_reference")[:, place // len(items)].astype(float)
             predicted = _columns(item, "foreground_predicted")[:, place // len(items)].astype(float)
             reference, predicted = reference[known := reference >= 0], predicted[known]
-            _agreement(axis, predicted, reference)
+            draw_agreement(axis, predicted, reference)
             label(
                 axis,
                 title=f"{structure}, {item.domain} (n = {len(reference)})",
@@ -52,7 +52,8 @@ def agreement(predicted: np.ndarray, reference: np.ndarray) -> tuple[float, floa
     return float(difference.mean()), float(difference.std(ddof=1)) if len(difference) > 1 else float("nan")
 
 
-def _agreement(axis: Axes, predicted: np.ndarray, reference: np.ndarray) -> None:
+def draw_agreement(axis: Axes, predicted: np.ndarray, reference: np.ndarray, digits: str = ".1f") -> None:
+    """The differences against the means, with bias and limits. :param digits: how the lines' heights are written."""
     axis.axhline(0, color=BLACK, linewidth=0.4)
     axis.scatter((predicted + reference) / 2, predicted - reference, s=9, color=BLUE, alpha=0.55, linewidths=0)
     bias, spread = agreement(predicted, reference)
@@ -61,7 +62,7 @@ def _agreement(axis: Axes, predicted: np.ndarray, reference: np.ndarray) -> None
         if np.isfinite(height):
             axis.axhline(height, color=VERMILLION, linewidth=1.1, linestyle="-" if words == "bias" else "--")
             axis.annotate(
-                f"{words}\n{height:.1f}".replace("-", "−"),
+                f"{words}\n{height:{digits}}".replace("-", "−"),
                 (1.01, height),
                 xycoords=("axes fraction", "data"),
                 fontsize=SMALL - 1,

@@ -14,6 +14,7 @@ from ssmtl.reports.run.curves import draw_curves
 from ssmtl.reports.run.dice_spread import draw_dice
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.masks import draw_masks
+from ssmtl.reports.run.numbers import draw_numbers
 from ssmtl.reports.run.roc import draw_roc
 from ssmtl.reports.run.saliency import draw_saliency
 from ssmtl.reports.run.worst import draw_worst
@@ -22,11 +23,14 @@ from ssmtl.reports.saved_figure import SavedFigure, save_drawings
 
 @dataclass(frozen=True)
 class Subject:
-    """A kind of figure: its heading on the page, the function that draws it, and what it needs."""
+    """A kind of figure: its heading on the page, the function that draws it, and what it needs.
+
+    With nothing said of what it needs, its heading is there only if it has a figure.
+    """
 
     heading: str
     draw: Callable[[FinishedRun], Iterator[Drawing]]
-    needs: str
+    needs: str = ""
 
 
 SUBJECTS = (
@@ -38,6 +42,7 @@ SUBJECTS = (
     ),
     Subject("Confusion matrix", draw_confusion, "probabilities and targets of a classification task in predictions/"),
     Subject("Calibration", draw_calibration, "probabilities and targets of a classification task in predictions/"),
+    Subject("Estimated numbers", draw_numbers),
     Subject("Worst cases", draw_worst, "the worst images in predictions/"),
     Subject("Sample masks", draw_masks, "sample images, masks and probabilities of a mask task in predictions/"),
     Subject("Dice over images", draw_dice, "Dice in per_image.csv"),

@@ -31,6 +31,7 @@ def write_report(run: Path, *, for_a_paper: bool = True) -> Path:
         sections = [
             Section(subject.heading, pictures(figures), subject.needs)
             for subject, figures in zip(SUBJECTS, saved, strict=True)
+            if figures or subject.needs
         ]
         page = _render(finished, sections)
     write_text(folder.report, page)

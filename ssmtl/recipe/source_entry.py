@@ -1,0 +1,47 @@
+"""A source in a recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, field_validator
+
+from ssmtl.recipe.components import Component
+
+PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
+"""A grey value as it is stored, or a colour."""
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SourceEntry(Component):
+    """A source, and what the core does with it.
+
+    :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
+        such part of its own.
+    :param rename: renames classes; null drops a label.
+    :param values: what the pixel values of masks mean: structure → the values inside it, `ignore` → those of which
+        nothing is known, `background` → those outside every structure ([0]).
+    :param disjoint_from: another source: each patient that both have is given to one of them, a `share` of these
+        patients to this one.
+    :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
+        sources with the same root do, and those that share images and agree on their patients.
+    :param on_error: what to do about an image that does not decode.
+    """
+
+    val: Share | PositiveInt | None = None
+    test: Share | PositiveInt | None = None
+    rename: dict[str, Annotated[str, Field(min_length=1)] | None] = {}
+    values: dict[str, Annotated[list[PixelValue], Field(min_length=1)]] = {}
+    disjoint_from: str | None = None
+    share: Share = 0.5
+    patients: Annotated[str, Field(min_length=1)] | None = None
+    on_error: Literal["stop", "skip"] = "stop"
+
+    @field_validator("values")
+    @classmethod
+    def _values(cls, values: dict[str, list[int | str]]) -> dict[str, list[int | str]]:
+        special = {name: values.get(name, []) for name in ("ignore", "background")}
+        for name, listed in special.items():
+            for other, others in values.items():
+                if other != name and set(listed) & set(others):
+                    raise ValueError(f"'{name}' and '{other}' have a value in common")
+        return values

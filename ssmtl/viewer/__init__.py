@@ -1,0 +1,1 @@
+"""A trained run in a browser on the same machine; needs the extra `view`."""
