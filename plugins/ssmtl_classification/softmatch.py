@@ -50,7 +50,8 @@ class SoftMatch(WeakToStrong):
 
     def confidence(self, guess: Distributions) -> Float[Tensor, "rows variables"]:
         """Of the aligned predictions."""
-        return (aligned(guess, uniform(self.output).to(guess), self.mean) if self.align else guess).amax(-1)
+        even = torch.full_like(self.mean, 1 / self.mean.shape[1])
+        return (aligned(guess, even, self.mean) if self.align else guess).amax(-1)
 
     def weights(self, guess: Distributions) -> Float[Tensor, "rows variables"]:
         below = (self.confidence(guess) - self.center).clamp(max=0)
