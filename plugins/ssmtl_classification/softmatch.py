@@ -59,7 +59,7 @@ class SoftMatch(WeakToStrong):
 
     def after_step(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> None:
         guess = batch.targets[self.strong]
+        self.mean.lerp_(guess.mean(0), 1 - self.decay)
         confidence = self.confidence(guess)
         self.center.lerp_(confidence.mean(0), 1 - self.decay)
         self.variance.lerp_(confidence.var(0, correction=min(1, len(guess) - 1)), 1 - self.decay)
-        self.mean.lerp_(guess.mean(0), 1 - self.decay)

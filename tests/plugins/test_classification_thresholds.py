@@ -153,8 +153,11 @@ def test_softmatch_weighs_by_a_truncated_gaussian(output, seed, align, narrow):
 def test_softmatch_remembers_the_mean_and_the_variance_of_the_confidence(output):
     strategy, weak = SoftMatch(output, decay=0.5), logits_of(output)
     strategy.after_step(guessed(output, weak), {}, 0.0)
-    confidence = outcomes(output, weak).max(2)
-    even = 1 / outcomes(output, weak).shape[2]
+    guess = outcomes(output, weak)
+    even = 1 / guess.shape[2]
+    mean = (even + guess.mean(0)) / 2
+    confidence = np.array([[scaled(p, 1 / mean[label]).max() for label, p in enumerate(row)] for row in guess])
+    np.testing.assert_allclose(strategy.mean, mean, rtol=1e-5)
     np.testing.assert_allclose(strategy.center, (even + confidence.mean(0)) / 2, rtol=1e-5)
     np.testing.assert_allclose(strategy.variance, (1 + confidence.var(0, ddof=1)) / 2, rtol=1e-5)
 
