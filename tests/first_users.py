@@ -21,13 +21,12 @@ FIRST_USERS = {
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
-    "thresholds": (
-        f"{CLASSES}=[{{use: cross_entropy}}, {{use: uda, threshold: 0.5}}, {{use: dash, warm_up: 0.1, every: 0.1}}, "
-        "{use: freematch, fairness: 0.0, decay: 0.9}, {use: softmatch, decay: 0.9}, {use: defixmatch, threshold: 0.5}]",
+    "classification": (
+        f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}, {{use: uda, threshold: 0.5}}, "
+        "{use: dash, warm_up: 0.1, every: 0.1}, {use: freematch, fairness: 0.0, decay: 0.9}, "
+        "{use: softmatch, decay: 0.9}, {use: defixmatch, threshold: 0.5}, {use: simmatch, threshold: 0.5, width: 8}]",
     ),
-    "adamatch": (f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}]",),
     "remixmatch": (f"{CLASSES}=[{{use: remixmatch, anchors: 2}}]",),
-    "simmatch": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: simmatch, threshold: 0.5, width: 8}}]",),
     "comatch": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: comatch, threshold: 0.5, width: 8, memory: 30}}]",),
     "consistency": (
         f"{CLASSES}=[{{use: cross_entropy}}, {{use: pseudo_label}}, {{use: pi_model}}, {{use: mean_teacher}}, "

@@ -27,9 +27,10 @@ class CoMatch(Strategy):
     their labels), the pseudo-label is q = α p + (1 − α) Σ a_k p_k with a = softmax(z · z_k / t): the target of a strong
     view, where confident. The graph of pseudo-labels has the edges q_b · q_j if that is at least T, else 0, and 1 from
     each image to itself; the graph of embeddings exp(z_b · z_j / t) between strong views, and to itself that between
-    two strong views of the image (public code has that for all edges). Both are normalised for each row; their cross-entropy is the second term, here less
-    the log of the number of rows, a constant. Alignment is towards the uniform distribution. With several processes, a
-    graph is of each one's rows. Not for multi-label, where an image has no one class.
+    two strong views of the image (public code has that for all edges). Both are normalised for each row; their
+    cross-entropy is the second term, here less the log of the number of rows, a constant. Alignment is towards the
+    uniform distribution. With several processes, a graph is of each one's rows. Not for multi-label, where an image has
+    no one class.
 
     :param threshold: τ; 0.95 in the paper. :param smoothing: α; 0.9. :param temperature: t; 0.2. :param edge: T; 0.8.
     :param graph: weight of the second term; 1 for CIFAR. :param memory: rows; 2560 for CIFAR-10. :param decay: of the

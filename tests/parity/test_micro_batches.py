@@ -63,10 +63,9 @@ def test_weights_after_steps(more):
         torch.testing.assert_close(found[name], weights, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["thresholds", "simmatch"])
-def test_what_strategies_remember_after_steps(method):
-    """SimMatch keeps embeddings of rows that pass in parts."""
-    settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", *FIRST_USERS[method])
+def test_what_strategies_remember_after_steps():
+    """Among them SimMatch, which keeps embeddings of rows that pass in parts."""
+    settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", *FIRST_USERS["classification"])
     expected, found = (state_of(*settings, f"train.micro_batch={rows}") for rows in ("off", 1))
     for state in (expected, found):
         train(state, 2)

@@ -35,7 +35,7 @@ NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
 NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
-for steep in ("adamatch", "remixmatch", "simmatch"):  # rounding grows a hundredfold in a step of the full rate
+for steep in ("classification", "remixmatch"):  # rounding grows a hundredfold in a step of the full rate
     NEW[steep] = (*NEW[steep], "optimizer.lr=0.005")
 ROWS_TOGETHER = {"comatch"}
 """Their loss compares a process's own rows with each other, so that it depends on the number of processes."""
