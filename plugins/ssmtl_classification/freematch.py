@@ -22,7 +22,7 @@ from ssmtl_classification.weak_to_strong import WeakToStrong
 class FreeMatch(WeakToStrong):
     """FixMatch with a self-adaptive threshold for each class, and a self-adaptive fairness loss.
 
-    Wang et al., "FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning", ICLR 2023, equations (5) to (12):
+    Wang et al., "FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning", ICLR 2023: the threshold
     τ(c) = p̃(c) / max p̃ · τ, with the moving averages p̃ of the predictions and τ of their confidence; and the fairness
     loss −H(SumNorm(p̃ / h̃), SumNorm(p̄ / h̄)), with the histograms h̃ of pseudo-labels and h̄ of the confident strong
     predictions, whose mean is p̄. A class that none of these predicts is left out of p̄ / h̄. The averages that are used
@@ -70,7 +70,7 @@ class FreeMatch(WeakToStrong):
         return loss
 
     def _unfairness(self, guess: Distributions, strong: Logits) -> Float[Tensor, ""]:
-        """Equation (12)."""
+        """−H(SumNorm(p̃ / h̃), SumNorm(p̄ / h̄))."""
         predicted = log_probabilities(self.output, strong).exp()
         counts = self.weights(guess)[..., None].float()
         often = (hard(predicted) * counts).sum(0)

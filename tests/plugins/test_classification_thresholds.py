@@ -82,7 +82,7 @@ def test_dash_thresholds_decrease_to_the_least(done):
 @both
 @few
 @given(seed=seeds)
-def test_freematch_is_equations_5_to_12(output, seed):
+def test_freematch_adapts_its_thresholds_and_is_fair(output, seed):
     random = np.random.default_rng(seed)
     strategy = FreeMatch(output, fairness=0.3)
     mean, histogram = distributions(random, output), distributions(random, output)
