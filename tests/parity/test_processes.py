@@ -34,6 +34,11 @@ NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
 NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
+NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
+for steep in ("classification", "remixmatch"):  # rounding grows a hundredfold in a step of the full rate
+    NEW[steep] = (*NEW[steep], "optimizer.lr=0.005")
+ROWS_TOGETHER = {"comatch"}
+"""Their loss compares a process's own rows with each other, so that it depends on the number of processes."""
 RUNS = (
     ("whole", WHOLE, 10),
     ("plain", PLAIN, 5),
@@ -92,7 +97,7 @@ def test_the_ranks_rows_are_those_of_one_process(ranks, run, monkeypatch):
             assert torch.equal(torch.cat([half[view], rest[view]]), images), (task, view)
 
 
-@pytest.mark.parametrize(("run", "sets", "steps"), RUNS[1:])
+@pytest.mark.parametrize(("run", "sets", "steps"), [run for run in RUNS[1:] if run[0] not in ROWS_TOGETHER])
 def test_the_averaged_gradient_is_the_single_processes(ranks, run, sets, steps):
     state = state_of(*sets)
     totals = [numbers.total for numbers in train(state, steps)]
