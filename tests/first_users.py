@@ -20,6 +20,13 @@ FIRST_USERS = {
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
+    "dwa": ("balancer={use: dwa, every: 2}",),
+    "famo": ("balancer={use: famo}",),
+    "gls": ("balancer={use: gls}",),
+    "gradnorm": ("balancer={use: gradnorm}",),
+    "rlw": ("balancer={use: rlw}",),
+    "stch": ("balancer={use: stch}",),
+    "nash_mtl": ("balancer={use: nash_mtl}",),
     "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
     "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
 }
