@@ -12,6 +12,16 @@ FIRST_USERS = {
         "tasks.lungs.bridge={use: cross_stitch, partner: diagnosis}",
         "tasks.diagnosis.bridge={use: cross_stitch, partner: lungs}",
     ),
+    "nddr": (
+        "tasks.lungs.bridge={use: nddr, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: nddr, partner: lungs}",
+    ),
+    "pad_net": (
+        "tasks.lungs.bridge={use: pad_net, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: pad_net, partner: lungs}",
+    ),
+    "mtan": ("tasks.lungs.bridge={use: mtan}", "tasks.diagnosis.bridge={use: mtan}"),
+    "smooth_grad": ("tasks.lungs.bridge={use: smooth_grad, guided_by: diagnosis, samples: 2}",),
     "anatomical_gate": (
         "tasks.lungs.bridge=null",
         "tasks.diagnosis.bridge={use: anatomical_gate, guided_by: lungs}",

@@ -39,6 +39,9 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ],
     ("bridge", "grad_cam"): [{"guided_by": "diagnosis"}, {"guided_by": "diagnosis", "stride": 1}],
     ("bridge", "cross_stitch"): [{"partner": "diagnosis"}, {"partner": "diagnosis", "own": 0.5}],
+    ("bridge", "nddr"): [{"partner": "diagnosis"}, {"partner": "diagnosis", "own": 0.5}],
+    ("bridge", "pad_net"): [{"partner": "diagnosis"}],
+    ("bridge", "smooth_grad"): [{"guided_by": "diagnosis", "samples": 2, "stride": 1}],
     ("bridge", "anatomical_gate"): [{"guided_by": "lungs"}, {"guided_by": "lungs", "outside": 0.0}],
     ("strategy", "cross_entropy"): [
         {},
