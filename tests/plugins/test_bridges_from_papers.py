@@ -7,6 +7,7 @@ from scipy import ndimage, stats
 from torch import nn
 from torch.func import functional_call
 
+from ssmtl import input_gradient
 from ssmtl.exports.program import _traced
 from ssmtl.model.frozen_task import FrozenTask, TaskGuide
 from ssmtl.model.multi_task_model import MultiTaskModel
@@ -58,8 +59,6 @@ def test_without_noise_it_is_the_plain_gradient():
     model, rows = sample_model({"diagnosis"}, "multiclass").eval(), images(3, 32)
     guide = FrozenTask(model, "diagnosis", "diagnosis")
     none = smooth_gradient(rows, guide, torch.zeros(3, 1, 32, 32))
-    from ssmtl import input_gradient
-
     torch.testing.assert_close(none, input_gradient(rows, guide, None))
 
 
@@ -105,13 +104,13 @@ def sides(make, **options):
     model, rows = exchanging(make, **options), images(2, 32)
     encoded = model.backbone((rows - 0.5) / 0.25)
     found = model.bridges["one"](rows, encoded, {"other": TaskGuide(model, "other", "one", "one", rows, encoded)})
+    levels = [level.detach().double().numpy() for level in encoded]
+    weights = {
+        name: [layer.weight.detach().double().numpy()[..., 0, 0] for layer in model.bridges[name].layers]
+        for name in ("one", "other")
+    }
     own, other = (
-        [
-            np.einsum(
-                "oi,rihw->rohw", layer.weight.detach().double().numpy()[..., 0, 0], level.detach().double().numpy()
-            )
-            for layer, level in zip(model.bridges[name].layers, encoded, strict=True)
-        ]
+        [np.einsum("oi,rihw->rohw", weight, level) for weight, level in zip(weights[name], levels, strict=True)]
         for name in ("one", "other")
     )
     return model.bridges["one"], found, own, other
