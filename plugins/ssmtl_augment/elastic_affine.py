@@ -4,7 +4,7 @@ from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,11 +32,11 @@ class ElasticAffine:
     def __init__(
         self,
         *,
-        rotate: NonNegativeFloat = 10.0,
+        rotate: Annotated[float, Field(ge=0, le=180)] = 10.0,
         scale: Part = 0.1,
         shift: Part = 0.05,
         elastic: Part = 0.03,
-        smoothness: PositiveFloat = 0.1,
+        smoothness: Annotated[float, Field(gt=0, le=1)] = 0.1,
     ) -> None:
         self.rotate, self.scale, self.shift = rotate, scale, shift
         self.elastic, self.smoothness = elastic, smoothness

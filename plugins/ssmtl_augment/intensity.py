@@ -5,7 +5,7 @@ from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field
 from torch import Tensor
 
 from ssmtl import Images, Masks, RandomStream
@@ -36,12 +36,12 @@ class IntensityRandomization:
         self,
         *,
         probability: Fraction = 0.5,
-        bias: NonNegativeFloat = 0.5,
-        gamma: Annotated[float, Field(ge=1)] = 2.0,
+        bias: Annotated[float, Field(ge=0, le=5)] = 0.5,
+        gamma: Annotated[float, Field(ge=1, le=10)] = 2.0,
         contrast: Fraction = 0.3,
         brightness: Fraction = 0.2,
-        blur: NonNegativeFloat = 1.0,
-        noise: NonNegativeFloat = 0.05,
+        blur: Annotated[float, Field(ge=0, le=100)] = 1.0,
+        noise: Fraction = 0.05,
     ) -> None:
         self.probability = probability
         self.bias, self.gamma, self.contrast = bias, gamma, contrast

@@ -1,8 +1,14 @@
 """Adam for a few weights that are buffers, so that they are stored and restored with the balancer."""
 
+from typing import Annotated
+
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+"""Of learning."""
 
 FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8
 
@@ -19,7 +25,7 @@ class BufferedAdam(nn.Module):
     square: Tensor
     steps: Tensor
 
-    def __init__(self, weights: Float[Tensor, " count"], rate: float, decay: float = 0.0) -> None:
+    def __init__(self, weights: Float[Tensor, " count"], rate: Rate, decay: float = 0.0) -> None:
         super().__init__()
         self.rate, self.decay = rate, decay
         self.register_buffer("weights", weights.clone())

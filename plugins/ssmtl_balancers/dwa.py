@@ -1,10 +1,11 @@
 """Weights by how slowly each task's loss falls."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from ssmtl import Balancer
@@ -30,7 +31,12 @@ class DynamicWeightAverage(Balancer):
     steps: Tensor
 
     def __init__(
-        self, tasks: tuple[str, ...], /, *, temperature: PositiveFloat = 2.0, every: PositiveInt = 100
+        self,
+        tasks: tuple[str, ...],
+        /,
+        *,
+        temperature: Annotated[float, Field(ge=1e-3, le=1e6)] = 2.0,
+        every: PositiveInt = 100,
     ) -> None:
         super().__init__()
         self.tasks, self.temperature, self.every = tasks, temperature, every

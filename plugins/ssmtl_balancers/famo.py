@@ -1,14 +1,15 @@
 """Weights that let every loss fall equally fast."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 
 from ssmtl import Balancer
-from ssmtl_balancers.adam import BufferedAdam
+from ssmtl_balancers.adam import BufferedAdam, Rate
 
 EPSILON = 1e-8
 
@@ -30,7 +31,7 @@ class Famo(Balancer):
     wants_new_losses = True
 
     def __init__(
-        self, tasks: tuple[str, ...], /, *, lr: PositiveFloat = 0.025, decay: NonNegativeFloat = 0.001
+        self, tasks: tuple[str, ...], /, *, lr: Rate = 0.025, decay: Annotated[float, Field(ge=0, le=1)] = 0.001
     ) -> None:
         super().__init__()
         self.tasks = tasks

@@ -1,14 +1,15 @@
 """Weights that give every task's gradient its length."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 
 from ssmtl import GradientBalancer
-from ssmtl_balancers.adam import BufferedAdam
+from ssmtl_balancers.adam import BufferedAdam, Rate
 
 SMALLEST = 1e-3
 """Of a weight, and of a first loss that others are divided by."""
@@ -31,7 +32,9 @@ class GradNorm(GradientBalancer):
 
     first: Tensor
 
-    def __init__(self, tasks: tuple[str, ...], /, *, alpha: NonNegativeFloat = 1.5, lr: PositiveFloat = 0.025) -> None:
+    def __init__(
+        self, tasks: tuple[str, ...], /, *, alpha: Annotated[float, Field(ge=0, le=100)] = 1.5, lr: Rate = 0.025
+    ) -> None:
         super().__init__()
         self.tasks, self.alpha = tasks, alpha
         self.learned = BufferedAdam(torch.ones(len(tasks)), lr)

@@ -1,10 +1,11 @@
 """A smooth maximum of the losses."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
-from pydantic import PositiveFloat
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from ssmtl import Balancer
@@ -30,9 +31,9 @@ class SmoothTchebycheff(Balancer):
         tasks: tuple[str, ...],
         /,
         *,
-        mu: PositiveFloat = 0.1,
+        mu: Annotated[float, Field(ge=1e-6, le=1e6)] = 0.1,
         preference: dict[str, PositiveFloat] | None = None,
-        ideal: float = 0.0,
+        ideal: Annotated[float, Field(allow_inf_nan=False)] = 0.0,
     ) -> None:
         super().__init__()
         given = preference or {}

@@ -1,11 +1,11 @@
 """Where a classifier looks, averaged over noisy copies of the image."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -43,7 +43,7 @@ class SmoothGrad(Bridge):
         guided_by: str,
         stride: PositiveInt = 8,
         samples: PositiveInt = 8,
-        noise: NonNegativeFloat = 0.15,
+        noise: Annotated[float, Field(ge=0, le=10)] = 0.15,
     ) -> None:
         super().__init__()
         self.level = pyramid.level_of(stride)
