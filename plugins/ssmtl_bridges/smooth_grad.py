@@ -11,11 +11,8 @@ from torch.nn import functional as F
 
 from ssmtl import Bridge, Features, FrozenPredictor, Guide, Images, Kind, Pyramid, RandomStream
 
-EPSILON = 1e-8
-"""Keeps the division by the largest value finite if every gradient is zero."""
-
-SIDE = 64
-"""In pixels, of the noise: a larger image is tiled with it."""
+EPSILON = 1e-8  # keeps the division by the largest value finite if every gradient is zero
+SIDE = 64  # in pixels, of the noise: a larger image is tiled with it
 
 
 class SmoothGrad(Bridge):
@@ -59,7 +56,6 @@ class SmoothGrad(Bridge):
         return (*features[: self.level], widened, *features[self.level + 1 :])
 
     def maps(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Mapping[str, Tensor]:
-        """The map."""
         sensitivity = smooth_gradient(images, guides[self.guided_by], self.noise * self._tiled(images))
         sensitivity = sensitivity / (sensitivity.amax((1, 2, 3), keepdim=True) + EPSILON)
         height, width = features[self.level].shape[-2:]
@@ -73,7 +69,7 @@ class SmoothGrad(Bridge):
 def smooth_gradient(
     images: Images, guide: FrozenPredictor, noise: Float[Tensor, "samples channels height width"]
 ) -> Float[Tensor, "rows 1 height width"]:
-    """In float32, detached. :param noise: in shares of each image's range."""
+    """In float32, detached."""
     with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
         plain = images.detach().float()
         span = plain.amax((1, 2, 3), keepdim=True) - plain.amin((1, 2, 3), keepdim=True)
