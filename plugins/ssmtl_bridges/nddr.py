@@ -20,7 +20,7 @@ class DiscriminativeReduction(ExchangeBridge):
     after the convolution, which would make rows depend on each other, and the optimiser's weight decay is the recipe's.
 
     :param partner: the other task. :param own: the weight that the task's own features start with; the other's is the
-        rest. 0.9 did best in the paper.
+        rest. 0.9 as in the paper.
     """
 
     def __init__(self, pyramid: Pyramid, /, *, partner: str, own: Annotated[float, Field(ge=0, le=1)] = 0.9) -> None:
