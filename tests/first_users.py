@@ -1,4 +1,6 @@
-"""Settings that turn MultiMix into other methods, one for each extension of the contracts."""
+"""Settings that turn MultiMix into other methods."""
+
+import pytest
 
 CLASSES = "tasks.diagnosis.strategies"
 MASKS = "tasks.lungs.strategies"
@@ -54,3 +56,12 @@ FIRST_USERS = {
     "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
 }
 """By name, settings of the recipe."""
+
+QUICK = frozenset({"grad_cam", "cross_stitch", "anatomical_gate", "flexmatch", "unimatch", "mtpsl", "cps", "torchjd"})
+"""One for each extension of the contracts; the others are tested among the slow tests."""
+
+
+def cases(names):
+    """For `pytest.mark.parametrize`."""
+    slow = FIRST_USERS.keys() - QUICK
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]
