@@ -1,4 +1,6 @@
-"""Settings that turn MultiMix into other methods, one for each extension of the contracts."""
+"""Settings that turn MultiMix into other methods."""
+
+import pytest
 
 CLASSES = "tasks.diagnosis.strategies"
 MASKS = "tasks.lungs.strategies"
@@ -13,6 +15,16 @@ FIRST_USERS = {
         "tasks.lungs.bridge={use: cross_stitch, partner: diagnosis}",
         "tasks.diagnosis.bridge={use: cross_stitch, partner: lungs}",
     ),
+    "nddr": (
+        "tasks.lungs.bridge={use: nddr, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: nddr, partner: lungs}",
+    ),
+    "pad_net": (
+        "tasks.lungs.bridge={use: pad_net, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: pad_net, partner: lungs}",
+    ),
+    "mtan": ("tasks.lungs.bridge={use: mtan}", "tasks.diagnosis.bridge={use: mtan}"),
+    "smooth_grad": ("tasks.lungs.bridge={use: smooth_grad, guided_by: diagnosis, samples: 2}",),
     "anatomical_gate": (
         "tasks.lungs.bridge=null",
         "tasks.diagnosis.bridge={use: anatomical_gate, guided_by: lungs}",
@@ -33,7 +45,23 @@ FIRST_USERS = {
         "{use: vat, entropy: 0.1}]",
         f"{MASKS}=[{{use: soft_dice}}, {{use: mean_teacher, decay: 0.9}}]",
     ),
+    "dwa": ("balancer={use: dwa, every: 1}",),
+    "famo": ("balancer={use: famo}",),
+    "gls": ("balancer={use: gls}",),
+    "gradnorm": ("balancer={use: gradnorm}",),
+    "rlw": ("balancer={use: rlw}",),
+    "stch": ("balancer={use: stch}",),
+    "nash_mtl": ("balancer={use: nash_mtl}",),
     "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
     "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
 }
 """By name, settings of the recipe."""
+
+QUICK = frozenset({"grad_cam", "cross_stitch", "anatomical_gate", "flexmatch", "unimatch", "mtpsl", "cps", "torchjd"})
+"""One for each extension of the contracts; the others are tested among the slow tests."""
+
+
+def cases(names):
+    """For `pytest.mark.parametrize`."""
+    slow = FIRST_USERS.keys() - QUICK
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]

@@ -52,7 +52,9 @@ def test_every_shipped_recipe(recipe):
         torch.testing.assert_close(parts.diagnostics[name], value, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("more", [(), ("balancer.use=uncertainty",), ("train.clip=0.1",), ("train.ema=0.9",)])
+@pytest.mark.parametrize(
+    "more", [(), ("balancer.use=uncertainty",), ("balancer.use=famo",), ("train.clip=0.1",), ("train.ema=0.9",)]
+)
 def test_weights_after_steps(more):
     settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", *more)
     states = [state_of(*settings, f"train.micro_batch={rows}") for rows in ("off", 1)]
