@@ -119,7 +119,10 @@ def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float])
             cells = [str(place), _name(suite, one)]
             for key in board.metrics:
                 differences, known, corrected = tests[key]
-                cells += [_mean(values, one, _budget(values, one, budget, key), key), _difference(differences[one], known.get(one), corrected.get(one))]
+                cells += [
+                    _mean(values, one, _budget(values, one, budget, key), key),
+                    _difference(differences[one], known.get(one), corrected.get(one)),
+                ]
             lines.append([*cells, f"{seconds[one] / seconds[baseline]:.1f}×" if one in seconds else ""])
         base = [_mean(values, baseline, _budget(values, baseline, budget, key), key) for key in board.metrics]
         lines.append(["", f"*{_name(suite, baseline)}*", *(cell for mean in base for cell in (mean, "")), "1×"])
@@ -181,7 +184,8 @@ def reach(suite: Suite, values: Values) -> Iterator[str]:
                 means = [_mean(values, system, budget, (metric, domain)) for domain in ("in_domain", "cross_domain")]
                 if any(means):
                     what = {"ridge": "ridge regression on pixels", "mean_mask": "mean mask"}.get(system)
-                    yield f"| {board[1]}, {_metric(metric)}: {what or _name(suite, system)} | {budget} | {' | '.join(means)} |"
+                    what = f"{board[1]}, {_metric(metric)}: {what or _name(suite, system)}"
+                    yield f"| {what} | {budget} | {' | '.join(means)} |"
 
 
 def rendered() -> str:
@@ -190,13 +194,17 @@ def rendered() -> str:
     lines = [
         "# Leaderboard", "",
         "Made by `python benchmarks/leaderboard.py` from `benchmarks/results/methods/`; the runs are those of",
-        "`ssmtl bench run benchmarks/quality/methods.yaml`, the floor that of `python benchmarks/quality/floor.py`.", "",
+        "`ssmtl bench run benchmarks/quality/methods.yaml`, the floor is that of `python benchmarks/quality/floor.py`.",
+        "",
         (HERE / "leaderboard_preface.md").read_text().strip(), "",
         "## What there is to gain", "", *reach(suite, values),
     ]  # fmt: skip
     for board in boards(suite):
         lines += ["", f"## {board.title}", "", board.text, *table(board, suite, values, seconds)]
-    lines += ["", f"Means ± SD over {seeds} seeds. Difference: to the baseline in italics, paired by seed. Time: of a whole run, median."]
+    lines += [
+        "",
+        f"Means ± SD over {seeds} seeds. Difference: to the baseline in italics, paired by seed. Time: of a whole run.",
+    ]
     return "\n".join(lines) + "\n"
 
 
