@@ -90,7 +90,7 @@ def export_model(model: Model, runs: Sequence[RunFolder], job: ExportJob) -> Exp
     else:
         content, outputs = torch_file(program, facts), torch_outputs
     difference = largest_difference(model, module, lambda images: outputs(content, images))
-    text = model_card(runs, results, facts, job.format, path.name, difference)
+    text = model_card(runs, results, facts, job.format, path.name, difference, model.decides)
     with replacing(card) as second, replacing(path) as first:
         first.write(content)
         second.write(text.encode("utf-8", "backslashreplace"))
