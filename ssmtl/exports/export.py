@@ -14,6 +14,7 @@ from ssmtl.exports.parity import largest_difference, said, trial_images
 from ssmtl.exports.program import program_of
 from ssmtl.exports.torch_file import torch_file, torch_outputs
 from ssmtl.inference.model import Model
+from ssmtl.output_file import check_output
 from ssmtl.runs.folder import RunFolder
 
 Format = Literal["onnx", "torch"]
@@ -70,6 +71,7 @@ class ExportJob:
                 raise RunError(f"{one} is already there; remove it, or give another --out")
         if not path.parent.is_dir():
             raise RunError(f"--out {path}: there is no folder {path.parent}")
+        check_output(path, "--out")
         return path, card, opset
 
 
