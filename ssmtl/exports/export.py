@@ -54,6 +54,8 @@ class ExportJob:
             raise RunError(
                 f"there is no format '{self.format}'; expected onnx or torch ({nearest(self.format, SUFFIX)})"
             )
+        if not isinstance(self.maps, bool):
+            raise RunError(f"maps: {self.maps!r}; expected True or False")
         if self.opset is not None and not isinstance(self.opset, int):
             raise RunError(f"--opset {self.opset!r}: expected a whole number")
         if self.opset is not None and self.format != "onnx":

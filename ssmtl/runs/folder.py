@@ -107,7 +107,7 @@ class RunFolder:
                 )
 
     def check_not_own(self, path: Path, option: str = "--out") -> None:
-        """:param option: that named the path. :raises RunError: if the run itself wrote, or would write, to this path."""
+        """:param option: that named it. :raises RunError: if the run itself wrote, or would write, to this path."""
         own = (
             self.recipe, self.split, self.environment, self.log, self.results, self.calibration, self.per_image,
             self.report, self.lock, self.predictions, self.figures, self.checkpoints, self.nonfinite,

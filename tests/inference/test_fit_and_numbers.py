@@ -17,6 +17,7 @@ from ssmtl.exports.parity import largest_difference
 from ssmtl.recipe import yaml_file
 from ssmtl.registry.plugins import load_plugins
 from ssmtl.runs.folder import RunFolder
+from tests.cli.command_line import call
 
 AGE = "tasks.age={source: own, labeled: all, batch: 4, evaluate_on: {in_domain: own}, metrics: [mae], "
 AGE += "head: {use: pooled_numbers, numbers: [age]}, augment: {weak: {use: identity}}, strategies: [{use: mse}]}"
@@ -78,6 +79,13 @@ def test_an_exported_number_may_be_in_any_unit(off, fine, padded):
 
     with contextlib.nullcontext() if fine else pytest.raises(ssmtl.SsmtlError, match="differs from PyTorch's"):
         largest_difference(padded, module, file)
+
+
+def test_the_worst_numbers_are_those_that_are_far_off(padded_run):
+    code, shown, said = call("evaluate", padded_run, "--data-root", padded_run.parent)
+    assert code == 0, said
+    assert "age, in_domain: worst first, by absolute error: " in shown
+    assert "lungs, in_domain: worst first, by 1 − Dice: " in shown
 
 
 def test_numbers_have_a_name_and_no_decision(padded, tmp_path):

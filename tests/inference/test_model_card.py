@@ -18,7 +18,7 @@ def card(paths, last=False):
     if last:
         results = [one.model_copy(update={"weights": one.weights | {"best": "0" * 64}}) for one in results]
     shapes = {task: (len(output.classes),) for task, output in model.tasks.items()}
-    facts = facts_of(model, results, shapes)
+    facts = facts_of(model, results, shapes | {"lungs.saliency": (1, 4, 4)})
     return model_card(runs, results, facts, "onnx", "a.onnx", 0.0, model.decides), facts
 
 
@@ -30,6 +30,7 @@ def test_the_temperature_is_inside_and_the_card_says_so(learned):
     assert f"pneumonia from {facts['thresholds']['diagnosis']['pneumonia']:.3g} on" in text
     assert "the temperature is inside" in text
     assert "not calibrated" not in text
+    assert "| `lungs.saliency` | (batch, 1, 4, 4) | a map that the bridge gives the head |" in text
 
 
 def test_no_figures_of_other_weights(run):
