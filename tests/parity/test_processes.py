@@ -32,14 +32,23 @@ AVERAGED = (*PLAIN, "balancer.use=uncertainty")
 # Against a single process five steps are compared: later a borderline pseudo-label may flip by a rounding difference.
 NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
 NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
+NEW["dwa"] = (*NEW["dwa"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
+NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
+for steep in ("classification", "remixmatch"):  # rounding grows a hundredfold in a step of the full rate
+    NEW[steep] = (*NEW[steep], "optimizer.lr=0.005")
+ROWS_TOGETHER = {"comatch"}
+"""Their loss compares a process's own rows with each other, so that it depends on the number of processes."""
 RUNS = (
     ("whole", WHOLE, 10),
     ("plain", PLAIN, 5),
     ("averaged", AVERAGED, 5),
     *((name, sets, 3) for name, sets in NEW.items()),
 )
+OF_MEAN_LOSSES = {"famo", "gls", "stch"}
+"""Balancers whose total is that of all processes' rows."""
+
 SETTINGS = {name: sets for name, sets, _ in RUNS}
 STEPS = {name: steps for name, _, steps in RUNS}
 
@@ -58,7 +67,8 @@ def test_both_ranks_have_the_same_parameters(ranks, run):
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert all(total.isfinite() for rank in ranks[run] for total in rank["totals"])
-    assert ranks[run][0]["totals"] != ranks[run][1]["totals"], "the ranks see different rows"
+    same = ranks[run][0]["totals"] == ranks[run][1]["totals"]
+    assert same == (run in OF_MEAN_LOSSES), "the ranks see different rows"
 
 
 def test_the_parameters_have_moved_also_those_of_the_balancer(ranks):
@@ -92,7 +102,7 @@ def test_the_ranks_rows_are_those_of_one_process(ranks, run, monkeypatch):
             assert torch.equal(torch.cat([half[view], rest[view]]), images), (task, view)
 
 
-@pytest.mark.parametrize(("run", "sets", "steps"), RUNS[1:])
+@pytest.mark.parametrize(("run", "sets", "steps"), [run for run in RUNS[1:] if run[0] not in ROWS_TOGETHER])
 def test_the_averaged_gradient_is_the_single_processes(ranks, run, sets, steps):
     state = state_of(*sets)
     totals = [numbers.total for numbers in train(state, steps)]
