@@ -1,17 +1,26 @@
 """A file that a command is asked to write, looked at before the work begins."""
 
-import os
+import tempfile
 from pathlib import Path
 
 from ssmtl.errors import RunError
 
 
-def check_output(path: Path, option: str) -> None:
-    """So that minutes of work are not lost.
+def check_output(path: Path, option: str, suffix: str = "") -> None:
+    """So that minutes of work are not lost, and nothing is replaced that this command cannot have written.
 
-    :param option: that named the file. :raises RunError: if no file can be written there.
+    :param option: that named the file. :param suffix: of the files that the command writes; one that is there and has
+        another stays.
+    :raises RunError: if no file can be written there.
     """
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    if suffix and path.is_file() and path.suffix.lower() != suffix:
+        raise RunError(f"{option}: {path} is already there and no {suffix} file; remove it, or give another {option}")
+    try:
+        if path.is_dir() or (path.exists() and not path.is_file()):
+            raise IsADirectoryError
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
         raise RunError(
             f"{option}: {path} cannot be written; expected a file in a folder that is there and can be written to"
-        )
+        ) from error

@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Numbers and names in sentences."""
 
 from collections.abc import Mapping
 
@@ -22,3 +22,8 @@ def class_counts(classes: Mapping[str, int], known: Mapping[str, int]) -> str:
         f"{count:,} of {known[name]:,} {name}" if known else f"{count:,} {name}" for name, count in classes.items()
     ]
     return ", ".join(words if classes else [f"{count:,} with {name}" for name, count in known.items()])
+
+
+def visible(text: str) -> str:
+    """With escapes for what does not print, such as a code that clears the terminal or turns the text around."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -43,8 +43,8 @@ def evaluate(
     folder = RunFolder(path_of("run", run))
     page = path_of("report", report) if report is not None else None
     if page is not None:
-        folder.check_not_own(page)
-        check_output(page, "report")
+        folder.check_not_own(page, "report")
+        check_output(page, "report", ".html")
     stored: list[StoredPredictions] = []
     wanted = words_of("source", source)
     folders = Folders(path_of("data_root", data_root) if data_root is not None else None)

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ssmtl.wording import visible
+
 if TYPE_CHECKING:
     from ssmtl.runs.files import Assessment, ClassAssessment, MetricFacts, Rate, Results, Subgroup
 
@@ -23,12 +25,14 @@ def print_assessments(console: Console, results: "Results") -> None:
             if results.kinds.get(task) == "multiclass" and len(shown) == 2:
                 shown = shown[1:]  # the numbers of the other are the same, or follow from these
             classes = {name: one.classes[name] for name in shown if name in one.classes}
-            _print_one(console, f"{task}, {domain}", one, classes, results.metrics.get(task, {}))
+            kind = results.kinds.get(task, "")
+            _print_one(console, f"{task}, {domain}", kind, one, classes, results.metrics.get(task, {}))
 
 
 def _print_one(
     console: Console,
     where: str,
+    kind: str,
     one: "Assessment",
     classes: "Mapping[str, ClassAssessment]",
     facts: "Mapping[str, MetricFacts]",
@@ -38,8 +42,8 @@ def _print_one(
     for column, groups in one.subgroups.items():
         _print_subgroups(console, f"{where}: by {column}", column, groups, facts)
     if one.worst:
-        worst = ", ".join(f"{image.id} ({_number(image.severity)})" for image in one.worst[:SHOWN_WORST])
-        what = "cross-entropy" if classes else "1 − Dice"
+        worst = ", ".join(f"{visible(image.id)} ({_number(image.severity)})" for image in one.worst[:SHOWN_WORST])
+        what = {"masks": "1 − Dice", "numbers": "absolute error"}.get(kind, "cross-entropy")
         console.print(f"{where}: worst first, by {what}: {worst}", markup=False, highlight=False, soft_wrap=True)
 
 

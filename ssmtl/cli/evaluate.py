@@ -36,15 +36,18 @@ def evaluate(
     from ssmtl.api.evaluate import evaluate as score
     from ssmtl.cli.assessment_tables import print_assessments
     from ssmtl.cli.tables import print_results
+    from ssmtl.errors import RunError
     from ssmtl.json_file import write_model
     from ssmtl.output_file import check_output
     from ssmtl.runs.folder import RunFolder
 
     if out is not None:
         RunFolder(run).check_not_own(out)
-        check_output(out, "--out")
+        check_output(out, "--out", ".json")
     if report is not None:
-        check_output(report, "--report")
+        check_output(report, "--report", ".html")
+    if out is not None and report is not None and out.absolute() == report.absolute():
+        raise RunError(f"--out and --report both name {out}; expected two files")
     results = score(
         run, source or (), sources=sources, weights=weights, plugins=local or (), data_root=data_root, report=report
     )

@@ -30,6 +30,7 @@ from ssmtl.cli import (
     view,
 )
 from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
+from ssmtl.wording import visible
 
 app = typer.Typer(
     name="ssmtl",
@@ -151,6 +152,7 @@ def show(error: SsmtlError) -> None:
     head = "Error: " if len(problems) == 1 else f"{len(problems)} errors:\n"
     console.print(f"[bold red]{head}[/]", end="")
     for problem in problems:
+        problem = "\n".join(map(visible, problem.split("\n")))
         console.print(("" if len(problems) == 1 else "  ") + problem, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ssmtl.recipe.differences import as_text
 from ssmtl.runs.compared import ComparedRuns
 from ssmtl.runs.listing import FACTS, ListedRun
-from ssmtl.wording import counted
+from ssmtl.wording import counted, visible
 
 FIRST, THEN = ("run", "state", "seed", "steps", "score"), ("recipe", "date", "selected")
 """Columns that are always shown, and those that come before the metrics where there is room."""
@@ -56,13 +56,13 @@ def print_runs(console: Console, folder: Path, runs: Sequence[ListedRun], known:
         )  # fmt: skip
     for run in runs:
         for problem in run.problems:
-            console.print(f"broken: {problem}", markup=False, highlight=False, soft_wrap=True)
+            console.print(visible(f"broken: {problem}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_differences(console: Console, paths: tuple[Path, Path], compared: ComparedRuns) -> None:
     """A table for each part in which they differ, and a line for each in which they do not."""
     for name, path in zip(("first", "second"), paths, strict=True):
-        console.print(f"{name:<6}  {path}", markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(f"{name:<6}  {path}"), markup=False, highlight=False, soft_wrap=True)
     for part, pairs in compared.parts().items():
         console.print()
         same = compared.same.get(part)
@@ -118,7 +118,7 @@ def _in_order(keys: Sequence[str]) -> list[str]:
 
 
 def _head(key: str) -> str:
-    return key.replace(".", "\n")
+    return visible(key).replace(".", "\n")
 
 
 def _cell(run: ListedRun, key: str) -> str:
@@ -129,7 +129,11 @@ def _cell(run: ListedRun, key: str) -> str:
         return datetime.fromisoformat(str(value)).astimezone().strftime("%Y-%m-%d %H:%M")
     if key == "steps" and run.values.get("planned", value) != value:
         return f"{value}/{run.values['planned']}"
-    return f"{value:.3f}" if isinstance(value, float) and (key == "score" or key in run.metrics) else as_text(value)
+    return (
+        f"{value:.3f}"
+        if isinstance(value, float) and (key == "score" or key in run.metrics)
+        else visible(as_text(value))
+    )
 
 
 def _style(run: ListedRun, key: str) -> str:
@@ -138,7 +142,7 @@ def _style(run: ListedRun, key: str) -> str:
 
 
 def _exact(value: Any) -> str:
-    return "–" if value is None else as_text(value)
+    return "–" if value is None else visible(as_text(value))
 
 
 def _rounded(value: Any) -> str:

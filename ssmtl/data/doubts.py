@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from ssmtl.data.identity import ImageIdentity, People
 from ssmtl.data.names import likeness
 from ssmtl.data.pool import SourceFiles
-from ssmtl.wording import counted
+from ssmtl.wording import counted, visible
 
 
 def doubts_of(files: SourceFiles) -> list[str]:
@@ -33,7 +33,7 @@ def _look_alikes(source: str, images: Sequence[ImageIdentity]) -> str | None:
 
 def _visible(name: str) -> str:
     """In quotes, with escapes for what does not print, so that two names that look the same can be told apart."""
-    return "'" + "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in name) + "'"
+    return f"'{visible(name)}'"
 
 
 def _near_agreements(people: People) -> Iterable[str]:

@@ -14,6 +14,7 @@ from ssmtl.exports.parity import largest_difference, said, trial_images
 from ssmtl.exports.program import program_of
 from ssmtl.exports.torch_file import torch_file, torch_outputs
 from ssmtl.inference.model import Model
+from ssmtl.output_file import check_output
 from ssmtl.runs.folder import RunFolder
 
 Format = Literal["onnx", "torch"]
@@ -53,6 +54,8 @@ class ExportJob:
             raise RunError(
                 f"there is no format '{self.format}'; expected onnx or torch ({nearest(self.format, SUFFIX)})"
             )
+        if not isinstance(self.maps, bool):
+            raise RunError(f"maps: {self.maps!r}; expected True or False")
         if self.opset is not None and not isinstance(self.opset, int):
             raise RunError(f"--opset {self.opset!r}: expected a whole number")
         if self.opset is not None and self.format != "onnx":
@@ -70,6 +73,7 @@ class ExportJob:
                 raise RunError(f"{one} is already there; remove it, or give another --out")
         if not path.parent.is_dir():
             raise RunError(f"--out {path}: there is no folder {path.parent}")
+        check_output(path, "--out")
         return path, card, opset
 
 
@@ -90,7 +94,7 @@ def export_model(model: Model, runs: Sequence[RunFolder], job: ExportJob) -> Exp
     else:
         content, outputs = torch_file(program, facts), torch_outputs
     difference = largest_difference(model, module, lambda images: outputs(content, images))
-    text = model_card(runs, results, facts, job.format, path.name, difference)
+    text = model_card(runs, results, facts, job.format, path.name, difference, model.decides)
     with replacing(card) as second, replacing(path) as first:
         first.write(content)
         second.write(text.encode("utf-8", "backslashreplace"))

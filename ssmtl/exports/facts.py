@@ -44,6 +44,7 @@ def facts_of(model: Model, results: list[Results], outputs: Mapping[str, tuple[i
         "tasks": {task: one.kind for task, one in model.tasks.items()},
         "classes": {task: list(one.classes) for task, one in model.tasks.items()},
         "thresholds": {task: found for task, one in model.tasks.items() if (found := _thresholds(model, task, one))},
+        "temperatures": model.module.temperatures,
         "outputs": {name: ["batch", *shape] for name, shape in outputs.items()},
     }
 

@@ -17,11 +17,15 @@ from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder
 
 LIBRARY = {"onnx": "onnx", "torch": "pytorch"}
+HUBS = ("image-segmentation", "image-classification")
+"""The pipelines that Hugging Face's list has, the first that fits; else `other`."""
+
 TAGS = ("ssmtl", "medical-imaging", "semi-supervised", "multi-task")
 PIPELINE = {
     "masks": "image-segmentation",
     "multiclass": "image-classification",
     "multilabel": "image-classification",
+    "numbers": "image-regression",
 }
 
 
@@ -32,12 +36,18 @@ def model_card(
     kind: str,
     file: str,
     difference: float,
+    decides: Sequence[str] = (),
 ) -> str:
     """:param facts: those inside the file. :param kind: onnx or torch. :param file: its name.
+
+    :param decides: a sentence for each classification task.
 
     :param difference: between the file's outputs and the network's.
     """
     recipe = runs[0].read_recipe().validated()
+    scored = all(
+        run["weights_sha256"] == one.weights.get("best") for run, one in zip(facts["runs"], results, strict=True)
+    )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -46,7 +56,9 @@ def model_card(
         keep_trailing_newline=True,
     )
     return environment.get_template("model_card.md.j2").render(
-        header=yaml_file.dump(_header(results, facts, kind)).strip(),
+        header=yaml_file.dump(_header(results, facts, kind, scored)).strip(),
+        scored=scored,
+        decides=decides,
         results=results,
         facts=facts,
         kind=kind,
@@ -55,20 +67,21 @@ def model_card(
         sides=sides(facts["image"]["size"]),
         recipe=recipe,
         tasks=_tasks(recipe),
-        scores=_scores(results, [_per_image(run) for run in runs]),
+        scores=_scores(results, [_per_image(run) for run in runs]) if scored else {},
         domains={task: list(results[0].tasks.get(task, {})) for task in facts["tasks"]},
     )
 
 
-def _header(results: Sequence[Results], facts: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The metadata block."""
+def _header(results: Sequence[Results], facts: Mapping[str, Any], kind: str, scored: bool) -> dict[str, Any]:
+    """The metadata block. :param scored: whether the results are of these weights."""
     kinds = facts["tasks"]
+    pipelines = [PIPELINE[one] for one in kinds.values()]
     first = results[0]
     return {
         "library_name": LIBRARY[kind],
         "license": "unknown",
-        "pipeline_tag": PIPELINE["masks" if "masks" in kinds.values() else next(iter(kinds.values()))],
-        "tags": [*TAGS, *sorted({PIPELINE[one] for one in kinds.values()})],
+        "pipeline_tag": next((one for one in HUBS if one in pipelines), "other"),
+        "tags": [*TAGS, *sorted(set(pipelines))],
         "model-index": [
             {
                 "name": first.name,
@@ -83,6 +96,7 @@ def _header(results: Sequence[Results], facts: Mapping[str, Any], kind: str) -> 
                         ],
                     }
                     for task in kinds
+                    if scored
                     for domain, source in first.sources.get(task, {}).items()
                 ],
             }

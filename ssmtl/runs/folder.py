@@ -106,8 +106,8 @@ class RunFolder:
                     "give another --out, or remove it"
                 )
 
-    def check_not_own(self, path: Path) -> None:
-        """:raises RunError: if the run itself wrote, or would write, to this path."""
+    def check_not_own(self, path: Path, option: str = "--out") -> None:
+        """:param option: that named it. :raises RunError: if the run itself wrote, or would write, to this path."""
         own = (
             self.recipe, self.split, self.environment, self.log, self.results, self.calibration, self.per_image,
             self.report, self.lock, self.predictions, self.figures, self.checkpoints, self.nonfinite,
@@ -116,7 +116,7 @@ class RunFolder:
         place = path.resolve()
         for one in own:
             if place == one.resolve() or one.resolve() in place.parents:
-                raise RunError(f"--out {path} is the run's own {one.name}; give a path outside {self.path}")
+                raise RunError(f"{option} {path} is the run's own {one.name}; give a path outside {self.path}")
 
     def read_recipe(self) -> RecipeText:
         """:raises RunError: if the folder holds no run, or a link. :raises RecipeError: if its recipe is damaged."""

@@ -131,3 +131,16 @@ def test_bad_input(arguments, message, runs, monkeypatch):
 
 def test_there_may_be_no_run_yet(tmp_path):
     assert call("runs", tmp_path)[:2] == (0, f"there is no run in {tmp_path}\n")
+
+
+def test_a_name_cannot_steer_the_terminal(runs, tmp_path):
+    name = "red\x1b[31m\u202etxt"
+    shutil.copytree(runs / "runs" / "other", tmp_path / name)
+    shutil.copytree(runs / "runs" / "damaged", tmp_path / f"broken {name}")
+    code, out, _ = call("runs", tmp_path, columns=140)
+    assert code == 0
+    assert out.count("red\\x1b[31m\\u202etxt") == 3
+    assert out.replace("\n", "").isprintable()
+    _, _, err = call("evaluate", tmp_path / "gone\x1b[31m")
+    assert "gone\\x1b[31m; expected" in err
+    assert "\x1b[31m;" not in err
