@@ -20,6 +20,14 @@ FIRST_USERS = {
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
+    "mask teachers": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: ua_mt, passes: 2}}, {{use: cutmix_seg, threshold: 0.5}}, {{use: bcp}}, "
+        "{use: unimatch_v2, threshold: 0.5}]",
+        PIXELWISE,
+    ),
+    "mask decoders": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",
+    ),
     "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
     "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
 }

@@ -34,6 +34,8 @@ NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
 NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
+for name in ("cutmix_seg", "unimatch_v2"):
+    NEW["mask teachers"] = (*NEW["mask teachers"], f"tasks.lungs.strategies.{name}.cutmix=0")
 RUNS = (
     ("whole", WHOLE, 10),
     ("plain", PLAIN, 5),

@@ -1,0 +1,273 @@
+"""The strategies for masks against their papers' formulas, written out in NumPy pixel by pixel."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy_masks import (
+    bce_or_ce,
+    dice,
+    normal,
+    own_masks,
+    probabilities,
+    random_masks,
+    softened,
+    streams_of,
+)
+
+from ssmtl import Batch, Output, View
+from ssmtl.testing.sample_outputs import SampleOutputs, facts
+from ssmtl_segmentation.bcp import BidirectionalCopyPaste
+from ssmtl_segmentation.cct import CrossConsistency, _without_channels, _without_the_most_active
+from ssmtl_segmentation.cutmix import halves
+from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
+from ssmtl_segmentation.mc_net import MutualConsistency
+from ssmtl_segmentation.ua_mt import UncertaintyAwareMeanTeacher
+from ssmtl_segmentation.unimatch_v2 import UniMatchV2
+from ssmtl_segmentation.urpc import UncertaintyRectifiedPyramid
+
+SEVERAL, EXCLUSIVE = Output("masks", ("a", "b")), Output("masks", ("a", "b"), exclusive=True)
+LABELED, WEAK = View("labeled", "weak"), View("unlabeled", "weak")
+STRONG, AGAIN = View("unlabeled", "strong"), View("unlabeled", "strong", 1)
+seeds = st.integers(0, 2**31)
+both = pytest.mark.parametrize("output", [SEVERAL, EXCLUSIVE], ids=["several", "exclusive"])
+few = settings(max_examples=5)
+
+
+def begun(strategy, output):
+    strategy.begin(facts(output, {"labeled": 10, "unlabeled": 10}))
+    return strategy
+
+
+def entropy(values):
+    return -np.where(values > 0, values * np.log(np.where(values > 0, values, 1)), 0).sum()
+
+
+@both
+@few
+@given(seed=seeds, progress=st.floats(0, 0.99))
+def test_ua_mt_follows_the_teacher_where_its_entropy_is_below_the_threshold(output, seed, progress):
+    mean, logits = output.probabilities(normal(2, 2, 4, 4, seed=seed)), normal(2, 2, 4, 4, seed=seed + 1)
+    loss = UncertaintyAwareMeanTeacher(output, weight=0.3).loss(
+        Batch({WEAK: torch.zeros(2, 1, 4, 4)}, {WEAK: mean}, {}), {WEAK: logits}, progress
+    )
+    teacher, student = own_masks(output, mean), probabilities(output, logits)
+    ramp = np.exp(-5 * (1 - progress) ** 2)
+    limit = (0.75 + 0.25 * ramp) * np.log(teacher.shape[-1])
+    rows = []
+    for row in range(2):
+        kept = [
+            ((one - other) ** 2).mean()
+            for one, other in zip(
+                teacher[row].reshape(-1, teacher.shape[-1]), student[row].reshape(-1, teacher.shape[-1]), strict=True
+            )
+            if entropy(one) < limit
+        ]
+        rows.append(np.mean(kept) if kept else 0.0)
+    assert loss.item() == pytest.approx(0.3 * ramp * np.mean(rows), rel=1e-3, abs=1e-7)
+
+
+def test_ua_mt_averages_as_many_passes_as_it_should_each_with_noise_of_its_own():
+    seen = []
+
+    def predict(images, *, weights, training):
+        assert (weights, training) == ("ema", True)
+        seen.append(images)
+        return images - 0.5
+
+    images = torch.rand(3, 1, 4, 4)
+    batch = Batch({WEAK: images}, {}, streams_of(3, WEAK), {})
+    prepared = UncertaintyAwareMeanTeacher(Output("masks", ("a",)), passes=4).prepare(batch, predict)
+    assert len({tuple(one.flatten().tolist()) for one in seen}) == 4
+    assert max((one - images).abs().max().item() for one in seen) <= 0.2 + 1e-6
+    expected = np.mean([1 / (1 + np.exp(0.5 - one.double().numpy())) for one in seen], 0)
+    np.testing.assert_allclose(prepared.targets[WEAK].numpy(), expected, rtol=1e-5)
+    assert torch.equal(prepared.images[WEAK], images), "the network's own images get no noise"
+
+
+@both
+@few
+@given(seed=seeds)
+def test_cutmix_seg_is_the_squared_error_times_the_share_of_confident_pixels(output, seed):
+    guess, logits = output.probabilities(normal(3, 2, 4, 4, seed=seed, scale=4)), normal(3, 2, 4, 4, seed=seed + 1)
+    batch = Batch({WEAK: torch.zeros(3, 1, 4, 4)}, {WEAK: guess}, {})
+    loss = CutMixSegmentation(output, threshold=0.9).loss(batch, {WEAK: logits}, 0.0)
+    teacher, student = own_masks(output, guess), probabilities(output, logits)
+    rows = [((a - b) ** 2).sum(-1).mean() * (a.max(-1) >= 0.9).mean() for a, b in zip(teacher, student, strict=True)]
+    assert loss.item() == pytest.approx(np.mean(rows), rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize("strategy", [CutMixSegmentation(SEVERAL), UniMatchV2(SEVERAL, cutmix=1.0)])
+def test_images_and_the_averages_masks_are_mixed_alike(strategy):
+    """With images that are their own masks, the guess of a mixed image is its mask."""
+    same = (torch.rand(6, 2, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    batch = Batch(dict.fromkeys(strategy.views, same), {}, streams_of(6, *strategy.views), {})
+    mixed = strategy.prepare(batch, lambda images, *, weights: (images - 0.5) * 100)
+    assert mixed.images
+    for view, images in mixed.images.items():
+        assert not torch.equal(images, same)
+        assert torch.equal(images, mixed.targets[view].round())
+
+
+def test_cutmix_segs_rectangles_have_half_of_the_area():
+    inside = halves(streams_of(300, WEAK)[WEAK], 64, 64)[:, 0].double()
+    assert inside.mean((1, 2)).sub(0.5).abs().max() < 0.03
+    tall, wide = (inside.amax(axis).sum(1) for axis in (2, 1))
+    assert torch.equal(tall * wide, inside.sum((1, 2)))
+    assert 31 <= min(tall.min(), wide.min()) < 36
+    assert tall.max() > 60
+    assert wide.max() > 60
+
+
+@both
+@few
+@given(seed=seeds)
+def test_unimatch_v2_is_the_mean_of_two_confident_cross_entropies(output, seed):
+    strategy = UniMatchV2(output, threshold=0.6, drop=0.0)
+    outputs = SampleOutputs({view: normal(2, 2, 8, 8, seed=seed) for view in (STRONG, AGAIN)})
+    guesses = {view: output.probabilities(normal(2, 2, 8, 8, seed=seed + k)) for k, view in enumerate((STRONG, AGAIN))}
+    images = {view: torch.zeros(2, 1, 8, 8) for view in guesses}
+    loss = strategy.loss(Batch(images, guesses, streams_of(2, STRONG, AGAIN)), outputs, 0.0)
+    terms = []
+    for view, guess in guesses.items():
+        teacher = own_masks(output, guess)
+        predicted = probabilities(output, outputs.decode(outputs.features(view)))
+        surprise = -np.log(np.take_along_axis(predicted, teacher.argmax(-1)[..., None], -1)[..., 0])
+        terms.append((surprise * (teacher.max(-1) >= 0.6)).mean())
+    assert loss.item() == pytest.approx(np.mean(terms), rel=1e-3, abs=1e-6)
+
+
+def test_unimatch_v2_drops_channels_of_one_view_that_the_other_keeps():
+    stream = streams_of(64, STRONG)[STRONG]
+    kept = UniMatchV2(SEVERAL, drop=1.0)._kept(stream, 0, torch.ones(64, 100, 2, 2))
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert kept.mean().item() == pytest.approx(1, abs=0.05)
+    some = UniMatchV2(SEVERAL, drop=0.5)._kept(stream, 0, torch.ones(64, 100, 2, 2)).flatten(1)
+    whole = some.eq(1).all(1)
+    assert 20 < whole.sum() < 44
+    assert some[~whole].ne(1).all(), "an image loses channels or none"
+
+
+@both
+@few
+@given(seed=seeds, share=st.floats(0.3, 0.8))
+def test_bcp_counts_labels_fully_and_pseudo_labels_by_alpha(output, seed, share):
+    strategy = BidirectionalCopyPaste(output, share=share, unlabeled=0.5)
+    masks, images = random_masks(2, 2, 9, seed), {view: torch.rand(2, 1, 9, 9) for view in (LABELED, WEAK)}
+    masks[0, 1] = torch.nan
+    seen = Batch(images, {LABELED: masks}, streams_of(2, LABELED, WEAK), {})
+    guess = normal(2, 2, 9, 9, seed=seed)
+    prepared = strategy.prepare(seen, lambda images, *, weights: guess)
+    logits = {view: normal(2, 2, 9, 9, seed=seed + k) for k, view in enumerate((LABELED, WEAK), 1)}
+    loss = strategy.loss(prepared, logits, 0.0)
+    pseudo = own_masks(output, output.probabilities(guess)).argmax(-1)
+    if output.exclusive:
+        pseudo = np.stack([pseudo == 1, pseudo == 2], 1)
+    sources = {True: masks.double().numpy(), False: pseudo.astype(float)}
+    expected = 0.0
+    for view, other in ((LABELED, WEAK), (WEAK, LABELED)):
+        pasted = (prepared.images[view] != images[view]).numpy()[:, 0]
+        assert np.array_equal(pasted, (prepared.images[view] == images[other]).numpy()[:, 0])
+        sides = np.stack([pasted.any(2).sum(1), pasted.any(1).sum(1)])
+        assert np.abs(sides - share * 9).max() < 1, "a share of both sides, up to pixels"
+        assert np.array_equal(pasted.sum((1, 2)), sides.prod(0)), "a rectangle"
+        for labelled in (True, False):
+            region = pasted ^ (view == LABELED) if labelled else ~(pasted ^ (view == LABELED))
+            target, p = sources[labelled], probabilities(output, logits[view])
+            term = (dice(output, p, target, region) + bce_or_ce(output, p, target, region)) / 2
+            expected += term * (1 if labelled else 0.5)
+    assert loss.item() == pytest.approx(expected, rel=1e-3)
+
+
+class Says(torch.nn.Module):
+    """Logits by how large the finest features are."""
+
+    def __init__(self, *by_view):
+        super().__init__()
+        self.logits, self.calls = by_view, 0
+
+    def forward(self, features):
+        self.calls += 1
+        return self.logits[self.calls - 1]
+
+
+@both
+@few
+@given(seed=seeds, progress=st.floats(0, 0.99))
+def test_mc_net_is_dice_and_the_error_of_every_pair_of_decoders(output, seed, progress):
+    strategy = MutualConsistency(output, decoders=2, temperature=0.5, supervised=0.7, consistency=0.2)
+    logits = [[normal(2, 2, 16, 16, seed=seed + 2 * k + view) for view in range(2)] for k in range(3)]
+    strategy.decoders = torch.nn.ModuleList(Says(*one) for one in logits[1:])
+    masks = random_masks(2, 2, 16, seed)
+    masks[1, 0] = torch.nan
+    outputs = SampleOutputs({LABELED: logits[0][0], WEAK: logits[0][1]})
+    loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, progress)
+    everywhere = np.ones((2, 16, 16), bool)
+    supervised = sum(dice(output, probabilities(output, one[0]), masks.numpy(), everywhere) for one in logits[1:])
+    apart = 0.0
+    for view in range(2):
+        found = [probabilities(output, one[view]) for one in logits]
+        for i in range(3):
+            for j in set(range(3)) - {i}:
+                apart += ((softened(found[i], 0.5) - found[j]) ** 2).mean() / 2
+    assert loss.item() == pytest.approx(
+        0.7 * supervised + 0.2 * np.exp(-5 * (1 - progress) ** 2) * apart, rel=1e-3, abs=1e-6
+    )
+
+
+@both
+@few
+@given(seed=seeds)
+def test_urpc_weighs_scales_by_their_divergence_from_the_mean(output, seed):
+    strategy = begun(UncertaintyRectifiedPyramid(output, scales=2, supervised=0.5, consistency=1.0), output)
+    masks = random_masks(2, 2, 16, seed)
+    outputs = SampleOutputs({LABELED: normal(2, 2, 16, 16, seed=seed), WEAK: normal(2, 2, 16, 16, seed=seed + 1)})
+    with torch.no_grad():
+        loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.5)
+        further = {view: strategy._further(outputs, view) for view in (LABELED, WEAK)}
+    everywhere = np.ones((2, 16, 16), bool)
+    supervised = []
+    for one in further[LABELED]:
+        p, target = probabilities(output, one), masks.double().numpy()
+        supervised.append((dice(output, p, target, everywhere) + bce_or_ce(output, p, target, everywhere)) / 2)
+    scales = np.stack([probabilities(output, one) for one in (outputs[WEAK], *further[WEAK])])
+    centre, total = scales.mean(0), []
+    for scale in scales:
+        for row in range(2):
+            apart = (scale[row] * np.log(scale[row] / centre[row])).sum(-1)
+            squares = ((scale[row] - centre[row]) ** 2).mean(-1)
+            total.append(np.average(squares, weights=np.exp(-apart)) + apart.mean())
+    expected = 0.5 * np.mean(supervised) + np.exp(-1.25) * np.mean(total)
+    assert loss.item() == pytest.approx(expected, rel=1e-3)
+
+
+@both
+def test_cct_is_the_mean_error_of_three_decoders_and_teaches_the_main_one_nothing(output):
+    strategy = CrossConsistency(output)
+    main = normal(2, 2, 16, 16).requires_grad_()
+    said = [normal(2, 2, 16, 16, seed=k).requires_grad_() for k in (1, 2, 3)]
+    strategy.decoders = torch.nn.ModuleList(Says(one) for one in said)
+    batch = Batch({WEAK: torch.zeros(2, 1, 16, 16)}, {}, streams_of(2, WEAK))
+    loss = strategy.loss(batch, SampleOutputs({WEAK: main}), 0.0)
+    target = probabilities(output, main)
+    expected = np.mean([((probabilities(output, one) - target) ** 2).mean() for one in said])
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    loss.backward()
+    assert main.grad is None
+    assert all(one.grad.abs().sum() > 0 for one in said)
+
+
+def test_ccts_perturbations_of_features():
+    stream, level = streams_of(40, WEAK)[WEAK], torch.rand(40, 30, 8, 8)
+    noisy = CrossConsistency(SEVERAL, noise=0.3)._noisy(level, stream, 0) / level
+    assert 0.7 - 1e-4 <= noisy.min() < 0.71 < 1.29 < noisy.max() <= 1.3 + 1e-4
+    kept = _without_the_most_active(level, stream, 0)
+    active = level.mean(1)
+    for row in range(40):
+        dropped = kept[row].eq(0).all(0)
+        assert dropped.flatten()[active[row].argmax()], "the most active part is dropped"
+        assert active[row][dropped].min() > active[row][~dropped].max()
+        assert 0.69 * active[row].max() <= active[row][dropped].min()
+    channels = _without_channels(torch.ones(40, 30, 2, 2), stream, 0)
+    assert set(channels.unique().tolist()) == {0.0, 2.0}
