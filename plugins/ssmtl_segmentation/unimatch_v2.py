@@ -44,9 +44,8 @@ class UniMatchV2(Strategy):
         super().__init__()
         self.output, self.threshold, self.teacher_decay = output, threshold, decay
         self.cutmix, self.drop = cutmix, drop
-        self.weak, self.first, self.second = (
-            View("unlabeled", weak), View("unlabeled", strong), View("unlabeled", strong, 1)
-        )  # fmt: skip
+        self.weak, self.first = View("unlabeled", weak), View("unlabeled", strong)
+        self.second = View("unlabeled", strong, 1)
         self.views = frozenset({self.weak, self.first, self.second})
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:

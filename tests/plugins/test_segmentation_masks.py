@@ -10,11 +10,14 @@ from scipy.ndimage import distance_transform_edt
 
 from ssmtl import Batch, Output, View
 from ssmtl.testing.sample_outputs import SampleOutputs
+from ssmtl_segmentation.bcp import BidirectionalCopyPaste
 from ssmtl_segmentation.cps import CrossPseudoSupervision
+from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
 from ssmtl_segmentation.dtc import DualTaskConsistency
 from ssmtl_segmentation.mask_losses import cross_entropies
 from ssmtl_segmentation.outcomes import confident, hard_masks, log_outcomes, outcomes
 from ssmtl_segmentation.signed_distance import signed_distances, squared_distances
+from ssmtl_segmentation.ua_mt import UncertaintyAwareMeanTeacher
 from ssmtl_segmentation.unimatch import UniMatch
 
 SEVERAL, EXCLUSIVE = Output("masks", ("a", "b")), Output("masks", ("a", "b"), exclusive=True)
@@ -146,3 +149,22 @@ def test_dtc_learns_distances_and_agrees_with_the_masks_they_mean(output, seed):
         found = output.probabilities(outputs[view]).double().numpy()
         apart.append(((1 / (1 + np.exp(20 * distances)) - found) ** 2).mean())
     assert loss.item() == pytest.approx(0.3 * learnt + 0.5 * np.exp(-1.25) * np.mean(apart), rel=1e-3)
+
+
+@pytest.mark.parametrize("make", [UncertaintyAwareMeanTeacher, CutMixSegmentation, BidirectionalCopyPaste, UniMatch])
+def test_one_structure_is_the_same_whether_exclusive_or_not(make):
+    """A softmax over the background, with the logit 0, and one structure is a sigmoid."""
+    losses, masks = [], random_masks(4, 1, 16, 0)
+    for exclusive in (False, True):
+        output = Output("masks", ("a",), exclusive)
+        strategy = make(output)
+        batch = Batch(
+            {view: torch.zeros(4, 1, 16, 16) + view.repeat / 2 for view in strategy.views},
+            {LABELED: masks} if LABELED in strategy.views else {},
+            streams_of(4, *strategy.views),
+        )
+        prepared = strategy.prepare(batch, lambda images, **_: normal(4, 1, 16, 16, seed=9, scale=9))
+        logits = {view: normal(4, 1, 16, 16, seed=view.repeat) for view in prepared.images}
+        losses.append(strategy.loss(prepared, SampleOutputs(logits), 0.9).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert losses[0] > 0
