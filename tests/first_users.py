@@ -28,6 +28,10 @@ FIRST_USERS = {
     "mask decoders": (
         f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",
     ),
+    "auxiliary": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}]",
+        "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: masked_image}]",
+    ),
     "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
     "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
 }

@@ -60,6 +60,8 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("strategy", "urpc"): [{}, {"scales": 1, "consistency": 1.0}],
     ("strategy", "dtc"): [{"steepness": 10.0}, {"distances": 0.0}],
     ("strategy", "mtpsl"): [{"partner": "another task"}, {"partner": "another task", "regularize": 0.0}],
+    ("strategy", "jtr"): [{"partners": ["another", "one more"]}, {"partners": ["another"], "width": 4}],
+    ("strategy", "masked_image"): [{}, {"patches": 2, "hidden": 0.5}],
     ("balancer", "torchjd"): [{}, {"aggregator": "PCGrad"}, {"aggregator": "CAGrad", "options": {"c": 0.5}}],
     ("augmentation", "kornia_weak"): [{}, {"horizontal_flip": False, "pad": 0.0}],
     ("augmentation", "kornia_strong"): [{}, {"probability": 0.5}, {"operations": 4, "magnitude": 0.3}],
