@@ -25,7 +25,7 @@ class UncertaintyAwareMeanTeacher(Strategy):
     includes them, as by default. Only the teacher's images are noisy.
 
     :param passes: T; 8 in the paper. :param decay: of the average; 0.99 in the paper. None: the recipe's `train.ema`.
-    :param weight: the final λ; 0.1 in the paper. :param noise: standard deviation, of images in [0, 1].
+    :param consistency: the final λ; 0.1 in the paper. :param noise: standard deviation, of images in [0, 1].
     :param augment: of the unlabelled images.
     """
 
@@ -39,12 +39,13 @@ class UncertaintyAwareMeanTeacher(Strategy):
         *,
         passes: PositiveInt = 8,
         decay: Annotated[float, Field(ge=0, lt=1)] | None = 0.99,
-        weight: NonNegativeFloat = 0.1,
+        consistency: NonNegativeFloat = 0.1,
         noise: NonNegativeFloat = 0.1,
         augment: str = "weak",
     ) -> None:
         super().__init__()
-        self.output, self.passes, self.teacher_decay, self.weight, self.noise = output, passes, decay, weight, noise
+        self.output, self.passes, self.teacher_decay = output, passes, decay
+        self.consistency, self.noise = consistency, noise
         self.view = View("unlabeled", augment)
         self.views = frozenset({self.view})
 
@@ -65,4 +66,5 @@ class UncertaintyAwareMeanTeacher(Strategy):
         uncertainty = -torch.special.xlogy(mean, mean).sum(-1)
         limit = (3 + rampup(progress)) / 4 * log(mean.shape[-1])
         squares = (log_outcomes(self.output, outputs[self.view]).exp() - mean).square().mean(-1)
-        return self.weight * rampup(progress) * mean_of_known(squares.flatten(1), (uncertainty < limit).flatten(1))
+        followed = mean_of_known(squares.flatten(1), (uncertainty < limit).flatten(1))
+        return self.consistency * rampup(progress) * followed

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -45,7 +45,7 @@ class MaskedImage(Strategy):
         _output: Output,
         /,
         *,
-        patches: Annotated[PositiveInt, Field(ge=2)] = 6,
+        patches: Annotated[int, Field(ge=2)] = 6,
         hidden: Annotated[float, Field(gt=0, lt=1)] = 0.6,
         augment: str = "weak",
     ) -> None:

@@ -32,9 +32,8 @@ def test_jtr_compares_encodings_of_what_is_predicted_and_of_what_is_known(seed):
     loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.0)
     own = 1 / (1 + np.exp(-outputs[LABELED].double().numpy()))
     other = outputs.of("x", LABELED).softmax(1).detach().double().numpy()[:, :, None, None] * np.ones((1, 1, 16, 16))
-    stacks = [
-        np.concatenate([one, other, other], 1) for one in (own, np.where(masks.isnan().numpy(), own, masks.numpy()))
-    ]
+    known = np.where(masks.isnan().numpy(), own, masks.numpy())
+    stacks = [np.concatenate([one, other, other], 1) for one in (own, known)]
     with torch.no_grad():
         codes = [strategy.encoder(torch.from_numpy(stack).float()) for stack in stacks]
         back = [strategy.decoder(code).double().numpy() for code in codes]

@@ -45,7 +45,7 @@ def entropy(values):
 @given(seed=seeds, progress=st.floats(0, 0.99))
 def test_ua_mt_follows_the_teacher_where_its_entropy_is_below_the_threshold(output, seed, progress):
     mean, logits = output.probabilities(normal(2, 2, 4, 4, seed=seed)), normal(2, 2, 4, 4, seed=seed + 1)
-    loss = UncertaintyAwareMeanTeacher(output, weight=0.3).loss(
+    loss = UncertaintyAwareMeanTeacher(output, consistency=0.3).loss(
         Batch({WEAK: torch.zeros(2, 1, 4, 4)}, {WEAK: mean}, {}), {WEAK: logits}, progress
     )
     teacher, student = own_masks(output, mean), probabilities(output, logits)
