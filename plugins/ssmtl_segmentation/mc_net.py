@@ -24,7 +24,8 @@ class MutualConsistency(Strategy):
     exp(−5) of its value to all of it. The further decoders are for training alone.
 
     :param decoders: further ones; 2 in the paper. :param temperature: T; 0.1 in the paper.
-    :param supervised, consistency: weights of both sums. :param augment: of labelled and unlabelled images.
+    :param supervised, consistency: weights of both sums; 0.5 and 1 in the authors' code for the left atrium.
+    :param augment: of labelled and unlabelled images.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"masks"})
@@ -39,7 +40,7 @@ class MutualConsistency(Strategy):
         decoders: PositiveInt = 2,
         temperature: Annotated[PositiveFloat, Field(le=1)] = 0.1,
         supervised: NonNegativeFloat = 0.5,
-        consistency: NonNegativeFloat = 0.1,
+        consistency: NonNegativeFloat = 1.0,
         augment: str = "weak",
     ) -> None:
         super().__init__()

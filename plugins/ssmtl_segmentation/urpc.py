@@ -22,7 +22,8 @@ class UncertaintyRectifiedPyramid(Strategy):
     mean over scales of Σ w_s ‖p_s − p_c‖² / Σ w_s, with w_s = exp(−D_s), and of the mean of D_s, on unlabelled images;
     and on labelled ones half Dice, half cross-entropy of each scale. There, scales are those of the decoder; here, the
     further ones are 1 × 1 convolutions of the coarsest levels that the head reads, as no contract shows a decoder's
-    inside. Sums are over each image, squares and w_s are means over outcomes, and λ grows from exp(−5) of its value.
+    inside. Sums are over each image, ‖·‖² is the mean over outcomes, and λ grows from exp(−5) of its value. SSL4MIS,
+    of the same authors, has the divergence the other way round, Σ p_c log(p_c / p_s).
 
     :param scales: further ones; 3 in the paper. :param supervised: weight of their mean supervised loss.
     :param consistency: the final λ; 0.1 in the paper. :param augment: of labelled and unlabelled images.
