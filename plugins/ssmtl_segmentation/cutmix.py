@@ -45,6 +45,13 @@ def rectangles(
     return (down[:, :, None] & across[:, None, :])[:, None]
 
 
+def of_some(
+    inside: Bool[Tensor, "rows 1 height width"], stream: RandomStream, name: str, chance: float
+) -> Bool[Tensor, "rows 1 height width"]:
+    """The rectangles of rows that are chosen with this probability; nowhere true in the other rows."""
+    return inside & (stream.uniform(name) < chance)[:, :, None, None]
+
+
 def mixed(images: Tensor, inside: Bool[Tensor, "rows 1 height width"]) -> Tensor:
     """Each row's images, or masks, with those of the row before it inside its rectangle."""
     return torch.where(inside, images.roll(1, 0), images)

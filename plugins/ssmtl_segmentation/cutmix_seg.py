@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ssmtl import Batch, Images, Kind, Output, Outputs, RandomStream, Strategy, TaskPredictor, View
-from ssmtl_segmentation.cutmix import halves, mixed
+from ssmtl_segmentation.cutmix import halves, mixed, of_some
 from ssmtl_segmentation.outcomes import log_outcomes, outcomes
 
 
@@ -50,8 +50,7 @@ class CutMixSegmentation(Strategy):
         )
 
     def _inside(self, stream: RandomStream, images: Images) -> Bool[Tensor, "rows 1 height width"]:
-        chosen = stream.uniform("cutmix_seg")[:, 0] < self.cutmix
-        return halves(stream, images.shape[-2], images.shape[-1]) & chosen[:, None, None, None]
+        return of_some(halves(stream, images.shape[-2], images.shape[-1]), stream, "cutmix_seg", self.cutmix)
 
     def by_rows(self, batch: Batch) -> bool:
         return True

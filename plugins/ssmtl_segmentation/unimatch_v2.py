@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ssmtl import Batch, Features, Images, Kind, Output, Outputs, RandomStream, Strategy, TaskPredictor, View
-from ssmtl_segmentation.cutmix import boxes, mixed
+from ssmtl_segmentation.cutmix import boxes, mixed, of_some
 from ssmtl_segmentation.mask_losses import cross_entropies
 from ssmtl_segmentation.outcomes import confident, hard_masks
 
@@ -57,8 +57,7 @@ class UniMatchV2(Strategy):
         return Batch(images, targets, strong.streams, strong.samples)
 
     def _inside(self, stream: RandomStream, images: Images) -> Bool[Tensor, "rows 1 height width"]:
-        chosen = stream.uniform("unimatch_v2 cutmix")[:, 0] < self.cutmix
-        return boxes(stream, images.shape[-2], images.shape[-1]) & chosen[:, None, None, None]
+        return of_some(boxes(stream, images.shape[-2], images.shape[-1]), stream, "unimatch_v2 cutmix", self.cutmix)
 
     def by_rows(self, batch: Batch) -> bool:
         return True

@@ -73,8 +73,7 @@ class UncertaintyRectifiedPyramid(Strategy):
 
 def _pyramid_consistency(logs: Float[Tensor, "scales rows *pixels outcomes"]) -> Float[Tensor, ""]:
     """Rectified consistency and uncertainty. :param logs: logarithms of probabilities."""
-    scales = logs.exp()
-    mean = scales.mean(0)
+    scales, mean = logs.exp(), logs.exp().mean(0)
     divergence = (scales * (logs - mean.clamp(min=1e-12).log())).sum(-1).flatten(2)
     weights = torch.exp(-divergence)
     squares = (scales - mean).square().mean(-1).flatten(2)

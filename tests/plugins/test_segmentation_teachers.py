@@ -177,3 +177,12 @@ def test_bcp_counts_labels_fully_and_pseudo_labels_by_alpha(output, seed, share)
             term = (dice(output, p, target, region) + bce_or_ce(output, p, target, region)) / 2
             expected += term * (1 if labelled else 0.5)
     assert loss.item() == pytest.approx(expected, rel=1e-3)
+
+
+@both
+@pytest.mark.parametrize("make", [UncertaintyAwareMeanTeacher, CutMixSegmentation])
+def test_nothing_is_lost_where_the_network_agrees_with_its_teacher(make, output):
+    logits = normal(2, 2, 8, 8, scale=9)
+    batch = Batch({WEAK: torch.zeros(2, 1, 8, 8)}, {WEAK: output.probabilities(logits)}, {})
+    assert make(output).loss(batch, {WEAK: logits}, 0.9).item() == pytest.approx(0, abs=1e-9)
+    assert make(output).loss(batch, {WEAK: -logits}, 0.9).item() > 1e-3
