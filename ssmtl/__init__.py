@@ -1,6 +1,6 @@
 """ssmtl: semi-supervised multi-task learning in PyTorch, as plugins around one visible loop.
 
-`run`, `load`, `evaluate`, `export` and `report` do what the commands do; the other names are what a plugin may import.
+`run`, `load`, `evaluate`, `export`, `report` and `tune` do what the commands do; a plugin may import the other names.
 They load on first use, so `import ssmtl` stays cheap.
 """
 
@@ -18,6 +18,7 @@ _HOME = {
     "api.report": ("report",),
     "api.run": ("run",),
     "api.trained": ("TrainedFolds", "TrainedRun"),
+    "api.tune": ("TunedRecipe", "tune"),
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from ssmtl.api.report import report
     from ssmtl.api.run import run
     from ssmtl.api.trained import TrainedFolds, TrainedRun
+    from ssmtl.api.tune import TunedRecipe, tune
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
@@ -127,6 +129,7 @@ __all__ = [
     "Tracker",
     "TrainedFolds",
     "TrainedRun",
+    "TunedRecipe",
     "View",
     "evaluate",
     "export",
@@ -140,6 +143,7 @@ __all__ = [
     "pseudo_label_quality",
     "report",
     "run",
+    "tune",
 ]
 
 

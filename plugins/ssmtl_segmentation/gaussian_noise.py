@@ -1,7 +1,5 @@
 """Gaussian noise on images."""
 
-import torch
-
 from ssmtl import Images, RandomStream
 
 
@@ -10,6 +8,5 @@ def noisy(images: Images, stream: RandomStream, name: str, deviation: float) -> 
 
     :param name: the same name always gives the same noise.
     """
-    uniform = stream.uniform(name, images[0].numel()).reshape(images.shape)
-    noise: Images = torch.special.ndtri(uniform).clamp(-2, 2)
+    noise = stream.normal(name, images[0].numel()).clamp(-2, 2).reshape(images.shape)
     return (images + deviation * noise).clamp(0, 1)

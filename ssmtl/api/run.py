@@ -79,7 +79,7 @@ def run(
         loaded = load_recipe(
             str(wanted) if isinstance(wanted, Path) else wanted,
             str(sources) if isinstance(sources, Path) else sources,
-            _as_text(overrides),
+            as_text(overrides),
             seed,
             plugins,
             allow_local_plugins,
@@ -92,7 +92,7 @@ def run(
             done = run(
                 recipe,
                 sources=sources,
-                overrides=[*_as_text(overrides), f"fold={number}"],
+                overrides=[*as_text(overrides), f"fold={number}"],
                 seed=seed,
                 plugins=plugins,
                 trackers=trackers,
@@ -154,7 +154,7 @@ def run(
     return TrainedRun(folder.path, results, page, resumes)
 
 
-def _as_text(overrides: Overrides) -> list[str]:
+def as_text(overrides: Overrides) -> list[str]:
     """JSON is YAML."""
     if isinstance(overrides, Mapping):
         return [f"{key}={_json(key, value)}" for key, value in overrides.items()]

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ssmtl.errors import DataError
     from ssmtl.registry.plugins import Plugins
     from ssmtl.suite.cell import Cell
-    from ssmtl.suite.executor import Executor
     from ssmtl.suite.suite_run import SuiteRun
 
 app = typer.Typer(help="Compare methods: grids of runs, tables, significance, a report.", no_args_is_help=True)
@@ -68,6 +68,7 @@ def run(
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
     from ssmtl.errors import DataError
+    from ssmtl.suite.executors import make_executor
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
 
@@ -85,7 +86,7 @@ def run(
     if dry_run:
         _plan(console, suite_run, chosen, todo, at_a_time, plugins, folders)
         return
-    where = _executor(executor, at_a_time, suite_run.suite.threads, address, gpus)
+    where = make_executor(executor, at_a_time, suite_run.suite.threads, address, gpus)
     done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
     if not todo and (suite_run.folder / "report.html").is_file():
         page = escape(str(suite_run.folder / "report.html"))
@@ -98,7 +99,7 @@ def run(
         Work.of(cell, suite_run.folder, asked.threads, data_root, tuple(local or ()), asked.time_limit) for cell in todo
     ]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
-    with following(console, suite_run.folder, steps) as shown:
+    with closing(where), following(console, suite_run.folder, steps) as shown:
 
         def ended(one: Work, well: bool) -> None:
             shown.ended(one, well)
@@ -201,16 +202,6 @@ def _write_pages(suite_run: "SuiteRun") -> Path:
     with suite_run.locked():
         write_tables(suite_run.folder)
         return write_suite_report(suite_run.folder)
-
-
-def _executor(name: str, jobs: int, threads: int, address: str | None, gpus: float) -> "Executor":
-    from ssmtl.suite.local import LocalPool
-
-    if name == "local":
-        return LocalPool(jobs)
-    from ssmtl.suite.on_ray import RayCluster
-
-    return RayCluster(jobs, threads, address, gpus)
 
 
 def _plan(

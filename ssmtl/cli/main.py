@@ -14,7 +14,21 @@ from rich.console import Console
 from rich.text import Text
 
 from ssmtl import __version__
-from ssmtl.cli import bench, bench_cost, check, evaluate, export, plugins, predict, report, run, runs, schema, view
+from ssmtl.cli import (
+    bench,
+    bench_cost,
+    check,
+    evaluate,
+    export,
+    plugins,
+    predict,
+    report,
+    run,
+    runs,
+    schema,
+    tune,
+    view,
+)
 from ssmtl.errors import DataError, RecipeError, SsmtlError, SsmtlWarning
 
 app = typer.Typer(
@@ -57,6 +71,7 @@ app.command("export")(export.export)
 app.command("view")(view.view)
 app.add_typer(bench.app, name="bench")
 bench.app.command("cost")(bench_cost.cost)
+app.command("tune")(tune.tune)
 app.add_typer(runs.app, name="runs")
 app.command("report")(report.report)
 app.command("plugins")(plugins.plugins)

@@ -27,7 +27,7 @@ def environment(
     return Environment(
         ssmtl=__version__,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        commit=_commit(),
+        commit=commit(),
         python=sys.version.split()[0],
         platform=platform.platform(),
         device=device,
@@ -48,7 +48,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the running code, with '+' if files differ from it; None outside a checkout."""
     package = Path(__file__).parent.parent
     try:

@@ -62,7 +62,7 @@ class Job:
     """What a process needs to know to train; picklable.
 
     :param resume: whether to resume the run in the folder, if there is one.
-    :param force: resume even if the recipe differs in keys that may change.
+    :param force: resume even if the recipe differs in keys that may change. :param until: pause after this step, saved.
     :param initial: the weights that a new run begins with, if its recipe has `init`.
     :param observers: made in the process that reports, and closed there however the run ends.
     """
@@ -76,6 +76,7 @@ class Job:
     initial: Initial | None = None
     resume: bool = False
     force: bool = False
+    until: int | None = None
 
 
 def can_resume(folder: RunFolder, resume: bool) -> bool:
@@ -233,5 +234,5 @@ def _train(
     """Train in this process, the first one."""
     with job.observers() as shown:
         with observing(job.recipe, plugins, shown, RunLog(job.folder.log)) as observers:
-            train_first(job.folder, fabric, plugins, experiment, data, observers, stop)
+            train_first(job.folder, fabric, plugins, experiment, data, observers, stop, job.until)
         fabric.barrier()

@@ -1,5 +1,7 @@
 """One process of a run, from its last checkpoint to its results."""
 
+from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ssmtl.events import RunEnded, RunStarted
@@ -30,9 +32,12 @@ if TYPE_CHECKING:
 
 def train_first(
     folder: RunFolder, fabric: "Fabric", plugins: Plugins, experiment: Experiment, data: ExperimentData,
-    observers: Observers, stop: StopRequest,
+    observers: Observers, stop: StopRequest, until: int | None = None,
 ) -> bool:  # fmt: skip
-    """Train in the process that validates, saves and reports; False: stopped early, with the state saved."""
+    """Train in the process that validates, saves and reports; False: stopped early, with the state saved.
+
+    :param until: stop after this step, as a signal would; the recipe's schedules are of all its steps all the same.
+    """
     recipe = experiment.recipe
     if recipe.init is not None:
         load_initial(folder, experiment.model)
@@ -45,7 +50,10 @@ def train_first(
     told = {key: value for key, value in recipe.content().items() if key != "trackers"}
     observers.run_started(RunStarted(recipe.name, folder.path, recipe.train.steps, plan, told, done))
     nonfinite = NonFiniteSteps(folder, state, checkpointing.save)
-    if not fit(state, (nonfinite, Telling(observers, clock), validation, checkpointing), stop.asked, done):
+    if until is not None and done >= until:
+        return False
+    asked = stop.asked if until is None else asked_until(until, done, stop.asked)
+    if not fit(state, (nonfinite, Telling(observers, clock), validation, checkpointing), asked, done):
         return False
     with attributed(experiment, "in the final evaluation", validation.model):
         results = final_results(folder, state, data, validation, plan["parameters"])
@@ -55,6 +63,12 @@ def train_first(
     write_model(folder.results, results)
     observers.run_ended(RunEnded(folder.path, results.model_dump(), results.seconds))
     return True
+
+
+def asked_until(until: int, done: int, asked: Callable[[], bool]) -> Callable[[], bool]:
+    """`asked`, and also True after step `until`; training calls it once after each step. :param done: steps so far."""
+    steps = count(done + 1)
+    return lambda: (next(steps) >= until) | asked()
 
 
 def train_along(

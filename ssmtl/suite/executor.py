@@ -20,3 +20,6 @@ class Executor(Protocol):
         :param ended: its exit code is negative if a signal killed the worker.
         :param idle: called several times a second.
         """
+
+    def close(self) -> None:
+        """Free what it holds; it runs nothing more."""

@@ -3,21 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
-from ssmtl.contracts.source import Example
-from ssmtl.data.given_split import read_split
-from ssmtl.data.identity import data_digest
-from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import split_digest
 from ssmtl.errors import Problem, RecipeError
 from ssmtl.experiment.assemble import assemble
-from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
@@ -25,10 +19,8 @@ from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.trackers import check_trackers
 from ssmtl.suite.cell import Cell, Point
+from ssmtl.suite.digests import SplitDigests
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
-
-SPLIT_BY = ("source", "labeled", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
-"""The fields of a task that its split depends on."""
 
 
 def points_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Point]:
@@ -61,26 +53,14 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
     return list(cells.values())
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A source whose files have been listed."""
-
-    listing: tuple[Example, ...]
-
-    def examples(self) -> tuple[Example, ...]:
-        """The examples, as listed."""
-        return self.listing
-
-
 class Maker:
-    """Makes cells; caches what they share: a system's tasks and outputs, listed sources, and splits."""
+    """Makes cells; caches what they share: a system's tasks and outputs, and what `SplitDigests` keeps."""
 
     def __init__(self, suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> None:
         self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
         self.tasks: dict[tuple[str, str], list[str]] = {}
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
-        self.listed: dict[str, Listed] = {}
-        self.splits: dict[str, tuple[str, str]] = {}
+        self.digests = SplitDigests(plugins, folders)
         self.recipes: dict[tuple[str, str, str], Recipe] = {}
         self.codes: dict[tuple[str, str], str] = {}
 
@@ -96,7 +76,7 @@ class Maker:
 
     def cell(self, system: str, sources: str, budgets: Mapping[str, Any], seed: int) -> Cell:
         recipe = self.recipe(system, sources, budgets, seed)
-        split, data = self._split(recipe, self._outputs(system, sources, recipe))
+        split, data = self.digests.of(recipe, self._outputs(system, sources, recipe))
         code = self._code(system, sources, recipe)
         key = hashlib.sha256(f"{recipe.digest()} {split} {data} {code}".encode()).hexdigest()[:8]
         counts = ["-".join(str(count) for count in budgets.values())] if budgets else []
@@ -158,28 +138,3 @@ class Maker:
             experiment = assemble(recipe, self.plugins, f"system {system}", pretrained=False)
             self.outputs[system, sources] = {task.name: task.output for task in experiment.tasks}
         return self.outputs[system, sources]
-
-    def _listed(self, recipe: Recipe, name: str) -> "Listed":
-        """The source, listed once for all recipes that share it."""
-        key = recipe.sources[name].model_dump_json()
-        if key not in self.listed:
-            source = make_source(recipe, self.plugins, self.folders, name)
-            self.listed[key] = Listed(tuple(source.examples()))
-        return self.listed[key]
-
-    def _split(self, recipe: Recipe, outputs: Mapping[str, Output]) -> tuple[str, str]:
-        """A hash of the split and one of the data, computed once for all recipes that share it."""
-        content = recipe.content()
-        parts = {name: [task[key] for key in SPLIT_BY] for name, task in content["tasks"].items()}
-        select = recipe.train.select_by == "validation"
-        told = [content["sources"], parts, content["split"], recipe.seed, recipe.test_fold]
-        key = f"{json.dumps(told)} {outputs} {select}"
-        if key not in self.splits:
-            files = list_files(recipe, lambda name: self._listed(recipe, name), self.folders)
-            tasks = {name: (recipe.tasks[name], output) for name, output in outputs.items()}
-            if recipe.split is not None:
-                splits = read_split(Path(recipe.split), tasks, files)
-            else:
-                splits = split_tasks(tasks, files, recipe.seed, select, recipe.test_fold)
-            self.splits[key] = split_digest(splits, recipe.seed), data_digest(fingerprints_of(recipe, files))
-        return self.splits[key]

@@ -61,6 +61,9 @@ class LocalPool:
                 process.join(PARTING)
                 process.kill()
 
+    def close(self) -> None:
+        """It holds nothing between two calls of `run`."""
+
     def _start(self, work: Work) -> BaseProcess:
         threads = str(work.threads)
         os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)  # read when the first process starts

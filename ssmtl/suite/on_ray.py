@@ -75,6 +75,9 @@ class RayCluster:
                 else:
                     ended(one, code)
             idle()
+
+    def close(self) -> None:
+        """Leave the cluster, or end the one that was started here."""
         self.ray.shutdown()
 
     def window(self) -> int:

@@ -11,6 +11,9 @@ from ssmtl.suite.cell import Cell, Outcome, outcome_file
 FINISHED, FAILED, BUSY = 0, 3, 4
 """Exit codes of a worker, besides `ssmtl.runs.signals.STOPPED` of a process that was stopped by a signal."""
 
+PAUSED = "paused"
+"""The status of a run that has trained as far as its work says, and not to its end."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -18,6 +21,8 @@ class Work:
 
     :param suite: the suite's folder. :param facts: of the cell. :param recipe: the cell's, resolved.
     :param time_limit: seconds after which the worker is ended; None for no limit.
+    :param until: the step after which the worker pauses the run, saved; None: it trains to the end.
+    :param tests: whether test images are evaluated at the end. :param command: for the run's record.
     """
 
     suite: str
@@ -27,6 +32,9 @@ class Work:
     data_root: str | None
     plugins: tuple[str, ...]
     time_limit: float | None = None
+    until: int | None = None
+    tests: bool = True
+    command: tuple[str, ...] = ("ssmtl", "bench", "run")
 
     @classmethod
     def of(

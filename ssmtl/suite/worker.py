@@ -2,8 +2,8 @@
 
 PARENT is the id of the process that waits for it; the worker ends when that process does.
 
-Exit codes: 0 finished; 3 failed, with the error in cell.json; 4 another process works on the cell; 75 stopped by a
-signal, and saved.
+Exit codes: 0 finished, or paused where the work says so; 3 failed, with the error in cell.json; 4 another process works
+on the cell; 75 stopped by a signal, and saved.
 """
 
 import json
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import Timeout
@@ -21,9 +22,10 @@ from filelock import Timeout
 from ssmtl.errors import RunError
 from ssmtl.runs.execute import Job, can_resume, execute
 from ssmtl.runs.folder import RunFolder
+from ssmtl.runs.log import last_step
 from ssmtl.runs.signals import STOPPED, StoppedError, stoppable
 from ssmtl.suite.cell import folder_of, lock_of, outcome_of
-from ssmtl.suite.work import BUSY, FAILED, FINISHED, Work, note
+from ssmtl.suite.work import BUSY, FAILED, FINISHED, PAUSED, Work, note
 
 
 def work_on(work: Work) -> int:
@@ -35,24 +37,29 @@ def work_on(work: Work) -> int:
     suite = Path(work.suite)
     try:
         with lock_of(suite, work.cell).acquire(timeout=0):
-            status = outcome_of(suite, work.cell).status
+            before = outcome_of(suite, work.cell)
+            status = before.status
             if status == "finished":
                 return FINISHED
             folder = folder_of(suite, work.cell)
             if status == "failed":
                 shutil.rmtree(folder.path, ignore_errors=True)
-            return _train(work, folder)
+            return _train(work, folder, before.seconds if status == PAUSED else 0.0)
     except Timeout:
         return BUSY
 
 
-def _train(work: Work, folder: RunFolder) -> int:
-    began = time.perf_counter()
+def _train(work: Work, folder: RunFolder, spent: float) -> int:
+    """:param spent: seconds until the run was paused."""
+    began = time.perf_counter() - spent
     try:
         with stoppable():
             _run(work, folder)
     except StoppedError:
-        return STOPPED
+        if work.until is None or last_step(folder.log) < work.until:
+            return STOPPED
+        note(work, status=PAUSED, error="", seconds=time.perf_counter() - began)
+        return FINISHED
     except Exception as error:  # noqa: BLE001 - any error is this cell's; the suite continues
         traceback.print_exc()
         note(work, status="failed", error=f"{type(error).__name__}: {error}", seconds=time.perf_counter() - began)
@@ -85,7 +92,9 @@ def _run(work: Work, folder: RunFolder) -> None:
     if split_digest(data.splits, recipe.seed) != work.facts["split_hash"] and not data.skipped:
         raise RunError("the split is not the suite's: did RUN/split.json change?")
     local = tuple(Path(path) for path in work.plugins)
-    job = Job(recipe, folder, folders, local, command=("ssmtl", "bench", "run"), resume=True)
+    if not work.tests:
+        data = replace(data, tasks={name: replace(task, test={}) for name, task in data.tasks.items()})
+    job = Job(recipe, folder, folders, local, command=work.command, resume=True, until=work.until)
     execute(job, plugins, experiment, data)
 
 
@@ -100,7 +109,7 @@ def main() -> None:
     """Read the work from standard input and do it."""
     threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     content = json.load(sys.stdin)
-    sys.exit(work_on(Work(**{**content, "plugins": tuple(content["plugins"])})))
+    sys.exit(work_on(Work(**{**content, **{key: tuple(content[key]) for key in ("plugins", "command")}})))
 
 
 if __name__ == "__main__":

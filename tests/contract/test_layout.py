@@ -33,7 +33,7 @@ ORDER = (
     {"training", "evaluation", "calibration"},
     {"runs"},
     {"suite", "cost", "inference"},
-    {"assessment"},
+    {"assessment", "tuning"},
     {"reports", "exports"},
     {"viewer"},
     {"api"},
