@@ -33,6 +33,18 @@ FIRST_USERS = {
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
+    "mask teachers": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: ua_mt, passes: 2}}, {{use: cutmix_seg, threshold: 0.5}}, {{use: bcp}}, "
+        "{use: unimatch_v2, threshold: 0.5}]",
+        PIXELWISE,
+    ),
+    "mask decoders": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",
+    ),
+    "auxiliary": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}]",
+        "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: masked_image}]",
+    ),
     "classification": (
         f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}, {{use: uda, threshold: 0.5}}, "
         "{use: dash, warm_up: 0.1, every: 0.1}, {use: freematch, fairness: 0.0, decay: 0.9}, "

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
+    from ssmtl_crosstask.jtr import JointTaskRegularization
     from ssmtl_crosstask.mtpsl import PartiallySupervised
 
-    return {"mtpsl": PartiallySupervised}
+    return {"jtr": JointTaskRegularization, "mtpsl": PartiallySupervised}

@@ -11,7 +11,26 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
+    from ssmtl_segmentation.bcp import BidirectionalCopyPaste
+    from ssmtl_segmentation.cct import CrossConsistency
     from ssmtl_segmentation.cps import CrossPseudoSupervision
+    from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
+    from ssmtl_segmentation.dtc import DualTaskConsistency
+    from ssmtl_segmentation.mc_net import MutualConsistency
+    from ssmtl_segmentation.ua_mt import UncertaintyAwareMeanTeacher
     from ssmtl_segmentation.unimatch import UniMatch
+    from ssmtl_segmentation.unimatch_v2 import UniMatchV2
+    from ssmtl_segmentation.urpc import UncertaintyRectifiedPyramid
 
-    return {"cps": CrossPseudoSupervision, "unimatch": UniMatch}
+    return {
+        "bcp": BidirectionalCopyPaste,
+        "cct": CrossConsistency,
+        "cps": CrossPseudoSupervision,
+        "cutmix_seg": CutMixSegmentation,
+        "dtc": DualTaskConsistency,
+        "mc_net": MutualConsistency,
+        "ua_mt": UncertaintyAwareMeanTeacher,
+        "unimatch": UniMatch,
+        "unimatch_v2": UniMatchV2,
+        "urpc": UncertaintyRectifiedPyramid,
+    }

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssmtl import Batch, Kind, Logits, Output, Outputs, Strategy, TaskFacts, View
+from ssmtl_segmentation.batch_norm import has_batch_norm
+from ssmtl_segmentation.mask_losses import cross_entropies
+from ssmtl_segmentation.outcomes import hard_masks
 
 
 class CrossPseudoSupervision(Strategy):
@@ -21,6 +24,7 @@ class CrossPseudoSupervision(Strategy):
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"masks", "multiclass", "multilabel"})
+    takes_exclusive: ClassVar[bool] = True
     twin: nn.Module
 
     def __init__(self, output: Output, /, *, trade_off: NonNegativeFloat = 1.5, augment: str = "weak") -> None:
@@ -33,7 +37,7 @@ class CrossPseudoSupervision(Strategy):
         self.twin = facts.make_network()
 
     def by_rows(self, batch: Batch) -> bool:
-        return not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in self.twin.modules())
+        return not has_batch_norm(self.twin)
 
     def loss(self, batch: Batch, outputs: Outputs, progress: float) -> Float[Tensor, ""]:
         twin = {view: self.twin(batch.images[view]) for view in (self.labeled, self.unlabeled)}
@@ -44,11 +48,12 @@ class CrossPseudoSupervision(Strategy):
         return self._distance(theirs, self._hard(ours)) + self._distance(ours, self._hard(theirs))
 
     def _hard(self, logits: Logits) -> Tensor:
+        if self.output.exclusive:
+            return hard_masks(self.output, self.output.probabilities(logits.detach()))
         return logits.detach().argmax(1) if self.output.kind == "multiclass" else (logits.detach() >= 0).float()
 
     def _distance(self, logits: Logits, target: Tensor) -> Float[Tensor, ""]:
         if self.output.kind == "multiclass":
             return F.cross_entropy(logits, target)
-        known = ~target.isnan()
-        losses = F.binary_cross_entropy_with_logits(logits, target.nan_to_num(), reduction="none")
+        losses, known = cross_entropies(self.output, logits, target)
         return (losses * known).mean()

@@ -1,0 +1,87 @@
+"""Joint-task regularisation, and masked images: losses against their formulas, and what gets a gradient."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy_masks import normal, random_masks, streams_of
+
+from ssmtl import Batch, Output, View
+from ssmtl.testing.sample_outputs import SampleOutputs, facts
+from ssmtl_crosstask.jtr import JointTaskRegularization
+from ssmtl_selfsupervision.masked_image import MaskedImage
+
+MASKS, CLASSES = Output("masks", ("a", "b")), Output("multiclass", ("a", "b", "c"))
+LABELED, WEAK = View("labeled", "weak"), View("unlabeled", "weak")
+few = settings(max_examples=5)
+
+
+def begun(strategy, output):
+    strategy.begin(facts(output, {"labeled": 10, "unlabeled": 10}))
+    return strategy
+
+
+@few
+@given(seed=st.integers(0, 2**31))
+def test_jtr_compares_encodings_of_what_is_predicted_and_of_what_is_known(seed):
+    strategy = begun(JointTaskRegularization(MASKS, partners=("x", "y"), reconstruction=0.5, width=4), MASKS)
+    masks = random_masks(3, 2, 16, seed)
+    masks[0, 1], masks[1, :, :5] = torch.nan, torch.nan
+    outputs = SampleOutputs({LABELED: normal(3, 2, 16, 16, seed=seed)})
+    loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.0)
+    own = 1 / (1 + np.exp(-outputs[LABELED].double().numpy()))
+    other = outputs.of("x", LABELED).softmax(1).detach().double().numpy()[:, :, None, None] * np.ones((1, 1, 16, 16))
+    known = np.where(masks.isnan().numpy(), own, masks.numpy())
+    stacks = [np.concatenate([one, other, other], 1) for one in (own, known)]
+    with torch.no_grad():
+        codes = [strategy.encoder(torch.from_numpy(stack).float()) for stack in stacks]
+        back = [strategy.decoder(code).double().numpy() for code in codes]
+    flat = [code.flatten(1).double().numpy() for code in codes]
+    lengths = [np.linalg.norm(one, axis=1) for one in flat]
+    apart = np.mean(1 - (flat[0] * flat[1]).sum(1) / (lengths[0] * lengths[1]))
+    errors = sum(((one - stack) ** 2).mean() for one, stack in zip(back, stacks, strict=True))
+    assert loss.item() == pytest.approx(apart + 0.5 * errors, rel=1e-3)
+
+
+def test_jtrs_distance_is_zero_if_all_predictions_are_right_and_its_reconstruction_teaches_no_task():
+    strategy = begun(JointTaskRegularization(MASKS, partners=("x",)), MASKS)
+    masks = random_masks(2, 2, 16, 0)
+    logits = ((masks - 0.5) * 200).requires_grad_()
+    outputs = SampleOutputs({LABELED: logits})
+    loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.0)
+    strategy.reconstruction = 0.0
+    assert strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.0).item() == pytest.approx(0, abs=1e-5)
+    loss.backward()
+    assert logits.grad.abs().max() < 1e-6
+    assert strategy.decoder[-1].weight.grad.abs().max() > 0
+
+
+def test_jtr_teaches_a_partner_and_names_one_that_it_cannot():
+    strategy = begun(JointTaskRegularization(CLASSES, partners=("x",), reconstruction=0.0), CLASSES)
+    outputs = SampleOutputs({LABELED: normal(3, 3)})
+    strategy.loss(Batch({}, {LABELED: torch.tensor([0, 2, 1])}, {}), outputs, 0.0).backward()
+    assert outputs.features(LABELED, bridged=False)[0].grad.abs().max() > 0
+    known = facts(CLASSES, {"labeled": 1, "unlabeled": 1})
+    one = type(known)(**{**vars(known), "outputs": {"task": CLASSES, "age": Output("numbers", ("age",))}})
+    with pytest.raises(ValueError, match="'age' predicts numbers"):
+        JointTaskRegularization(CLASSES, partners=("age",)).begin(one)
+
+
+@few
+@given(seed=st.integers(0, 2**31), hidden=st.floats(0.1, 0.9))
+def test_masked_image_is_the_absolute_error_of_hidden_pixels(seed, hidden):
+    strategy = begun(MaskedImage(MASKS, patches=4, hidden=hidden), MASKS)
+    images = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(seed))
+    prepared = strategy.prepare(Batch({WEAK: images}, {}, streams_of(3, WEAK), {}), None)
+    unseen = (prepared.images[WEAK] != images).numpy()
+    patches = unseen.reshape(3, 4, 4, 4, 4).transpose(0, 1, 3, 2, 4).reshape(3, 16, 16)
+    assert set(patches.mean(2).flatten().tolist()) == {0.0, 1.0}, "whole patches are hidden"
+    assert (patches[:, :, 0].sum(1) == np.ceil(hidden * 16)).all(), "as many in every image"
+    assert not np.array_equal(unseen[0], unseen[1])
+    outputs = SampleOutputs({WEAK: normal(3, 2, 16, 16)})
+    with torch.no_grad():
+        loss = strategy.loss(prepared, outputs, 0.0)
+        guess = strategy.layer(outputs.features(WEAK)[-1])
+    assert guess.shape == images.shape
+    assert loss.item() == pytest.approx(np.abs(guess.numpy() - images.numpy())[unseen].mean(), rel=1e-4)
