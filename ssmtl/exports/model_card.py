@@ -22,6 +22,7 @@ PIPELINE = {
     "masks": "image-segmentation",
     "multiclass": "image-classification",
     "multilabel": "image-classification",
+    "numbers": "image-regression",
 }
 
 

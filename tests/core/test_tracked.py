@@ -200,6 +200,7 @@ def test_a_name_is_added_once_and_options_replace_the_recipes():
         ([{"use": "notebook", "fails": "x"}], "trackers.0.fails", "unknown key 'fails' (did you mean 'fails_at'?)"),
         ([{"use": "wandb", "mode": "of"}], "trackers.0.mode", "'offline'"),
         ([{"use": "mlflow", "uri": "./mlruns"}], "trackers.0", "uri is './mlruns'; expected a server or database"),
+        ([{"use": "mlflow", "uri": "htp://x"}], "trackers.0", "uri is 'htp://x'; expected a server or database"),
         ([{"use": "notebook", "refuses": True}], "trackers.0", "not like this (test_tracked.py, line"),
         (["no_tracker"], "trackers.0", "is no ssmtl.Tracker, but a <class"),
     ],

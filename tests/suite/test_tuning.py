@@ -1,6 +1,7 @@
 """A search over made-up runs: proposals, comparisons, budgets, interruptions, what is written."""
 
 import csv
+import json
 import math
 from tempfile import TemporaryDirectory
 
@@ -337,7 +338,14 @@ def test_a_damaged_record_is_one_error(tmp_path):
     searched(tmp_path, space(trials=2))
     path = tmp_path / "study.json"
     good = path.read_text()
-    for bad, words in ((good[:-5], "not valid JSON"), (good.replace('"number": 1', '"number": 2'), "numbered from 0")):
+    record = json.loads(good)
+    record["trials"][1]["parameters"][LR] = 5.0
+    for bad, words in (
+        (good[:-5], "not valid JSON"),
+        (good.replace('"number": 1', '"number": 2'), "numbered from 0"),
+        (json.dumps(record), "trials.1.parameters.optimizer.lr: 5.0 is not in the space"),
+        ("[]", r"study.json: should be keys with values"),
+    ):
         path.write_text(bad)
         with pytest.raises(RunError, match=words):
             searched(tmp_path, space(trials=2))
