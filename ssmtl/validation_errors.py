@@ -19,6 +19,7 @@ WORDS = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "dict_type": "keys with values, such as {name: value}",
+    "string_too_short": "text, and not empty",
     "model_type": "keys with values, such as {name: value}",
 }
 """What was expected, by pydantic's name of the error, in words that fit YAML."""

@@ -15,8 +15,8 @@ STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 AT_ONCE = 100
 """Parameters in one call, the most that MLflow takes."""
 
-PLACES = r"https?://[^/]|(sqlite|postgresql|mysql|mssql)(\+\w+)?://|databricks(-uc)?(://|$)"
-"""What MLflow takes for a server or database; it gives up runs in folders."""
+PLACES = r"https?://[^/]|sqlite(\+\w+)?:///.|(postgresql|mysql|mssql)(\+\w+)?://|databricks(-uc)?(://|$)"
+"""What MLflow takes for a server or database; it gives up runs in folders, and sqlite:// alone is in memory."""
 
 LONGEST = 6000
 """Characters of a parameter, the most that MLflow takes."""
