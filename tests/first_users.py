@@ -1,5 +1,8 @@
-"""Settings that turn MultiMix into other methods, one for each extension of the contracts."""
+"""Settings that turn MultiMix into other methods."""
 
+import pytest
+
+CLASSES = "tasks.diagnosis.strategies"
 MASKS = "tasks.lungs.strategies"
 PIXELWISE = (
     "tasks.lungs.augment.strong={use: kornia_strong, pad: 0, horizontal_flip: false, "
@@ -12,6 +15,16 @@ FIRST_USERS = {
         "tasks.lungs.bridge={use: cross_stitch, partner: diagnosis}",
         "tasks.diagnosis.bridge={use: cross_stitch, partner: lungs}",
     ),
+    "nddr": (
+        "tasks.lungs.bridge={use: nddr, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: nddr, partner: lungs}",
+    ),
+    "pad_net": (
+        "tasks.lungs.bridge={use: pad_net, partner: diagnosis}",
+        "tasks.diagnosis.bridge={use: pad_net, partner: lungs}",
+    ),
+    "mtan": ("tasks.lungs.bridge={use: mtan}", "tasks.diagnosis.bridge={use: mtan}"),
+    "smooth_grad": ("tasks.lungs.bridge={use: smooth_grad, guided_by: diagnosis, samples: 2}",),
     "anatomical_gate": (
         "tasks.lungs.bridge=null",
         "tasks.diagnosis.bridge={use: anatomical_gate, guided_by: lungs}",
@@ -20,7 +33,35 @@ FIRST_USERS = {
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
+    "classification": (
+        f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}, {{use: uda, threshold: 0.5}}, "
+        "{use: dash, warm_up: 0.1, every: 0.1}, {use: freematch, fairness: 0.0, decay: 0.9}, "
+        "{use: softmatch, decay: 0.9}, {use: defixmatch, threshold: 0.5}, {use: simmatch, threshold: 0.5, width: 8}]",
+    ),
+    "remixmatch": (f"{CLASSES}=[{{use: remixmatch, anchors: 2}}]",),
+    "comatch": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: comatch, threshold: 0.5, width: 8, memory: 30}}]",),
+    "consistency": (
+        f"{CLASSES}=[{{use: cross_entropy}}, {{use: pseudo_label}}, {{use: pi_model}}, {{use: mean_teacher}}, "
+        "{use: vat, entropy: 0.1}]",
+        f"{MASKS}=[{{use: soft_dice}}, {{use: mean_teacher, decay: 0.9}}]",
+    ),
+    "dwa": ("balancer={use: dwa, every: 1}",),
+    "famo": ("balancer={use: famo}",),
+    "gls": ("balancer={use: gls}",),
+    "gradnorm": ("balancer={use: gradnorm}",),
+    "rlw": ("balancer={use: rlw}",),
+    "stch": ("balancer={use: stch}",),
+    "nash_mtl": ("balancer={use: nash_mtl}",),
     "torchjd": ("balancer={use: torchjd, aggregator: UPGrad}",),
     "torchjd over strategies": ("balancer={use: torchjd, aggregator: PCGrad, over: strategies}",),
 }
 """By name, settings of the recipe."""
+
+QUICK = frozenset({"grad_cam", "cross_stitch", "anatomical_gate", "flexmatch", "unimatch", "mtpsl", "cps", "torchjd"})
+"""One for each extension of the contracts; the others are tested among the slow tests."""
+
+
+def cases(names):
+    """For `pytest.mark.parametrize`."""
+    slow = FIRST_USERS.keys() - QUICK
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in slow else []) for name in names]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]:
+    from ssmtl_kornia.rand_augment import RandAugment
     from ssmtl_kornia.strong import KorniaStrong
     from ssmtl_kornia.weak import KorniaWeak
 
-    return {"kornia_weak": KorniaWeak, "kornia_strong": KorniaStrong}
+    return {"kornia_weak": KorniaWeak, "kornia_strong": KorniaStrong, "rand_augment": RandAugment}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -41,6 +41,18 @@ INTENSITY: Mapping[str, Callable[[Images, Tensor], Images]] = {
 
 WARP = "warp"
 """All geometric operations: one warp applies them."""
+
+
+def pool_of(only: tuple[Operation, ...] | None, without: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """The operations to choose from. :raises ValueError: if one is unknown, or none is left."""
+    known: tuple[Operation, ...] = get_args(Operation)
+    unknown = [name for name in (*(only or ()), *without) if name not in known]
+    if unknown:
+        raise ValueError(f"unknown operations {', '.join(map(repr, unknown))}; the known ones are {', '.join(known)}")
+    pool = tuple(name for name in known if (only is None or name in only) and name not in without)
+    if not pool:
+        raise ValueError("'only' and 'without' leave no operation to choose from")
+    return pool
 
 
 def step(

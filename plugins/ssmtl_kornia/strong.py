@@ -1,12 +1,12 @@
 """The strong augmentation: the weak one, then random operations for each sample."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
 
 from ssmtl import Images, Masks, RandomStream
-from ssmtl_kornia.operations import Operation, change
+from ssmtl_kornia.operations import Operation, change, pool_of
 from ssmtl_kornia.parts import MANY, by_parts
 from ssmtl_kornia.weak import KorniaWeak, Pad
 
@@ -47,7 +47,7 @@ class KorniaStrong:
         self.operations = 2 if operations is None else operations
         self.probability = probability
         self.magnitude = magnitude
-        self.pool = _pool(only, without)
+        self.pool = pool_of(only, without)
         self.weak = KorniaWeak(horizontal_flip=horizontal_flip, pad=pad)
 
     @torch.no_grad()
@@ -73,14 +73,3 @@ class KorniaStrong:
             [name if yes else "identity" for yes in row]
             for name, row in zip(self.pool, applied.T.tolist(), strict=True)
         ]
-
-
-def _pool(only: tuple[Operation, ...] | None, without: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    known: tuple[Operation, ...] = get_args(Operation)
-    unknown = [name for name in (*(only or ()), *without) if name not in known]
-    if unknown:
-        raise ValueError(f"unknown operations {', '.join(map(repr, unknown))}; the known ones are {', '.join(known)}")
-    pool = tuple(name for name in known if (only is None or name in only) and name not in without)
-    if not pool:
-        raise ValueError("'only' and 'without' leave no operation to choose from")
-    return pool

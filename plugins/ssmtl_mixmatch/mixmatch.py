@@ -1,6 +1,6 @@
 """MixMatch: supervised and unsupervised learning from mixed images, in place of a supervised loss."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -9,9 +9,10 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, mean_of_known, pseudo_label_quality
+from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, pseudo_label_quality
 from ssmtl_mixmatch.mixup import mix, own_share, partners
 from ssmtl_mixmatch.sharpen import sharpen
+from ssmtl_mixmatch.soft_labels import over_known, soft_cross_entropy, soft_labels
 
 GUESS = View("unlabeled", "mixmatch guess")
 """The key in the targets under which `prepare` keeps the unmixed guesses for `diagnose`; never rendered."""
@@ -67,7 +68,7 @@ class MixMatch(Strategy):
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         guess = self._guess(batch, predict)
         order = (self.labeled, *self.unlabeled)
-        given = [self._distribution(batch.targets[self.labeled]), *[guess] * len(self.unlabeled)]
+        given = [soft_labels(self.output, batch.targets[self.labeled]), *[guess] * len(self.unlabeled)]
         streams = [batch.streams[view] for view in order]
         partner, share = partners(streams), own_share(streams, self.alpha)
         sizes = [len(batch.images[view]) for view in order]
@@ -84,16 +85,13 @@ class MixMatch(Strategy):
 
     def loss(self, batch: Batch, outputs: Mapping[View, Logits], progress: float) -> Float[Tensor, ""]:
         logits, targets = outputs[self.labeled], batch.targets[self.labeled]
-        if self.output.kind == "multiclass":
-            supervised = F.cross_entropy(logits, targets)
-        else:
-            supervised = _over_known(F.binary_cross_entropy_with_logits, logits, targets)
+        supervised = soft_cross_entropy(self.output, logits, targets)
         guesses = torch.cat([batch.targets[view] for view in self.unlabeled])
         predictions = self.output.probabilities(torch.cat([outputs[view] for view in self.unlabeled]))
         if self.output.kind == "multiclass":
             unsupervised = F.mse_loss(predictions, guesses)
         else:
-            unsupervised = _over_known(F.mse_loss, predictions, guesses)
+            unsupervised = over_known(F.mse_loss, predictions, guesses)
         return supervised + self.unlabeled_weight * min(progress / self.ramp, 1.0) * unsupervised
 
     def diagnose(
@@ -119,14 +117,3 @@ class MixMatch(Strategy):
         probabilities = self.output.probabilities(predict(images, weights=self.teacher, training=not self.frozen))
         average = probabilities.reshape(len(self.unlabeled), -1, probabilities.shape[1]).mean(0)
         return sharpen(average, self.temperature, self.output.kind)
-
-    def _distribution(self, labels: Tensor) -> Float[Tensor, "rows classes"]:
-        """Labels as targets: one-hot, or multi-hot as they are."""
-        if self.output.kind == "multiclass":
-            return torch.eye(len(self.output.classes), device=labels.device)[labels]
-        return labels.float()
-
-
-def _over_known(loss: Callable[..., Tensor], given: Tensor, targets: Tensor) -> Float[Tensor, ""]:
-    """The loss of targets of which some may be unknown (NaN)."""
-    return mean_of_known(loss(given, targets.nan_to_num(), reduction="none"), ~targets.isnan())

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_balancers() -> Mapping[str, type["Balancer"]]:
+    from ssmtl_torchjd import named
     from ssmtl_torchjd.aggregated import Aggregated
 
-    return {"torchjd": Aggregated}
+    return {
+        "torchjd": Aggregated,
+        "aligned_mtl": named.AlignedMtl,
+        "cagrad": named.CaGrad,
+        "imtl_g": named.ImtlG,
+        "mgda": named.MultipleGradientDescent,
+        "nash_mtl": named.NashMtl,
+        "pcgrad": named.PcGrad,
+        "upgrad": named.UpGrad,
+    }

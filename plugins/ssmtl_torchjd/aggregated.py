@@ -1,5 +1,6 @@
 """TorchJD's aggregators, by name."""
 
+import warnings
 from typing import Any, Literal
 
 import torch
@@ -8,7 +9,9 @@ from torch import Tensor
 
 from ssmtl import GradientBalancer, SsmtlError
 
-Name = Literal["UPGrad", "MGDA", "PCGrad", "CAGrad", "IMTLG", "AlignedMTL", "DualProj", "ConFIG", "Mean", "Sum"]
+Name = Literal[
+    "UPGrad", "MGDA", "PCGrad", "CAGrad", "NashMTL", "IMTLG", "AlignedMTL", "DualProj", "ConFIG", "Mean", "Sum"
+]
 
 Option = bool | int | float | str | list[float] | None
 """Of an aggregator's constructor; a list becomes a tensor."""
@@ -18,9 +21,11 @@ class Aggregated(GradientBalancer):
     """One of TorchJD's aggregators combines the tasks' gradients on the backbone.
 
     Quinton and Rey, "Jacobian Descent for Multi-Objective Optimization", 2024, for UPGrad; https://torchjd.org says
-    which paper each of the others is from.
+    which paper each of the others is from. What an aggregator remembers from step to step, as NashMTL does, is
+    forgotten before each step, so that a resumed run repeats it.
 
-    :param aggregator: its name. :param options: of its constructor, such as {c: 0.5} for CAGrad.
+    :param aggregator: its name. :param options: of its constructor, such as {c: 0.5} for CAGrad, or {n_tasks: 2} for
+        NashMTL.
     :raises SsmtlError: if torchjd is not installed. :raises ValueError: if the options do not fit.
     """
 
@@ -36,10 +41,16 @@ class Aggregated(GradientBalancer):
     def combine(
         self, gradients: Float[Tensor, "tasks parameters"], losses: Float[Tensor, " tasks"], step: int
     ) -> Float[Tensor, " parameters"]:
+        if self.aggregator == "NashMTL" and len(gradients) == 1:
+            return gradients[0].clone()  # its solver needs two
         if gradients.device != self.device:
             self.device = gradients.device
             self.combined = _made(self.aggregator, self.options, self.device)
-        combined: Tensor = self.combined(gradients)
+        if hasattr(self.combined, "reset"):
+            self.combined.reset()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NashMTL's solver says how it could be faster
+            combined: Tensor = self.combined(gradients)
         return combined
 
 
@@ -48,7 +59,7 @@ def _made(name: str, options: dict[str, Option], device: torch.device) -> Any:
     try:
         from torchjd import aggregation
     except ImportError as error:
-        raise SsmtlError("the balancer torchjd needs the extra 'torchjd': pip install 'ssmtl[torchjd]'") from error
+        raise SsmtlError("TorchJD's balancers need the extra 'torchjd': pip install 'ssmtl[torchjd]'") from error
     try:
         with device:  # where torch.tensor makes them
             given = {key: torch.tensor(one) if isinstance(one, list) else one for key, one in options.items()}

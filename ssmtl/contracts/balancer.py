@@ -14,9 +14,12 @@ class Balancer(nn.Module, ABC):
     """Balancer(tasks, /, *, options): combines the tasks' losses. `tasks` is a tuple of task names.
 
     :cvar wants_new_losses: whether `after_step` gets the losses after the step, for which all rows pass once more.
+    :cvar wants_mean_losses: whether `forward` gets the losses' means over all processes, instead of this process's own.
+        One that is not linear in the losses needs it: else its gradient would depend on the number of processes.
     """
 
     wants_new_losses: bool = False
+    wants_mean_losses: bool = False
 
     def begin(self, facts: Mapping[str, TaskFacts]) -> None:
         """Make what depends on the tasks. Called once before training. :param facts: by task."""

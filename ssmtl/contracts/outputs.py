@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from ssmtl.contracts.shapes import Features, Logits
 from ssmtl.contracts.view import View
 
@@ -25,6 +27,13 @@ class Outputs(Mapping[View, Logits]):
         """The task's head on other features, with gradient: such as perturbed ones.
 
         :param features: of the shapes that `features(view)` has, for any number of rows.
+        """
+
+    @abstractmethod
+    def keep(self, view: View, rows: Tensor) -> None:
+        """Keep something of each row, such as an embedding, for `after_step`: it is among the logits there.
+
+        :param view: a name for it, none of the batch's views. :param rows: one for each row of one of those.
         """
 
     @abstractmethod

@@ -5,6 +5,7 @@ generators", OOPSLA 2014), chained over the words of the counter.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -45,7 +46,7 @@ def permutation(length: int, *parts: int | str) -> NDArray[np.int64]:
 class RandomStream:
     """Uniform random numbers for the rows of one view at one step.
 
-    :param keys: one 64-bit key per row, on the CPU.
+    :param keys: one 64-bit key per row, on the CPU or where the numbers are drawn.
     :param device: where the numbers are drawn; they are the same on every device.
     """
 
@@ -73,6 +74,15 @@ class RandomStream:
         base = _mix(self._keys_there ^ _signed(key(name)))[:, None]
         words = _mix(base + torch.arange(count, device=self.device)[None, :] * _GAMMA)
         return (words >> 40 & 2**24 - 1).float() * 2.0**-24
+
+    def normal(self, name: str, count: int = 1) -> Float[Tensor, "rows {count}"]:
+        """Numbers from the standard normal distribution, at most 5.8 in size (Box and Muller, 1958).
+
+        The same name always gives the same numbers; devices may differ in the last bits.
+        """
+        radius, angle = self.uniform(name, 2 * count).view(len(self), count, 2).unbind(2)
+        numbers: Tensor = (-2 * (1 - radius).log()).sqrt() * (2 * math.pi * angle).cos()
+        return numbers
 
     @cached_property
     def _keys_there(self) -> Tensor:

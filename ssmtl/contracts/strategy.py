@@ -91,7 +91,7 @@ class Strategy(nn.Module, ABC):
         """Change what the strategy remembers; called without gradient once after each step that changed the weights.
 
         :param batch: what `prepare` returned, of all processes: its targets and samples, but no images.
-        :param outputs: logits of all rows, in the same order.
+        :param outputs: logits of all rows, in the same order; and what `loss` kept by `Outputs.keep`, likewise.
         """
 
     def diagnose(

@@ -33,6 +33,7 @@ class StrategyOutputs(Outputs):
         self._model, self._task, self._images, self._decoded, self._places = model, task, images, decoded, places
         self._autocast = autocast
         self._logits: dict[View, Tensor] = {}
+        self.kept: dict[View, Tensor] = {}
 
     def __getitem__(self, view: View) -> Logits:
         if view not in self._logits:
@@ -57,6 +58,12 @@ class StrategyOutputs(Outputs):
         self._model.pyramid_of(self._task).check(features)
         with self._autocast():
             return self._model.head(self._task, features).float()
+
+    def keep(self, view: View, rows: Tensor) -> None:
+        """As in the contract."""
+        if view in self._places:
+            raise ValueError(f"{view} has logits already; what is kept for after_step needs a view of its own")
+        self.kept[view] = rows
 
     def of(self, task: str, view: View) -> Logits:
         """As in the contract."""

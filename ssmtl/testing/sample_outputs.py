@@ -35,6 +35,7 @@ class SampleOutputs(Outputs):
         names = tuple("abcdefgh"[: example.shape[1]])
         self._output = Output("masks" if example.ndim == 4 else "multilabel", names)
         self._features: dict[tuple[View, bool], Features] = {}
+        self.kept: dict[View, Tensor] = {}
 
     @property
     def given(self) -> dict[View, list[Tensor]]:
@@ -78,9 +79,25 @@ class SampleOutputs(Outputs):
             own._features[place] = tuple(some(level) for level in levels)
         return own
 
+    def twice(self) -> "SampleOutputs":
+        """Those of every row, and then of every row again."""
+
+        def both(rows: Tensor) -> Tensor:
+            return torch.cat([rows, rows])
+
+        own = SampleOutputs({view: both(logits) for view, logits in self._logits.items()})
+        for place, levels in self._features.items():
+            own._features[place] = tuple(both(level) for level in levels)
+        return own
+
     def decode(self, features: Features) -> Logits:
         """A fixed projection of the finest level."""
         return self._projected(features[0], self._output)
+
+    def keep(self, view: View, rows: Tensor) -> None:
+        """For whoever asks."""
+        assert view not in self._logits, f"{view} has logits already; what is kept needs a view of its own"
+        self.kept[view] = rows.detach()
 
     def of(self, task: str, view: View) -> Logits:
         """Likewise."""

@@ -70,8 +70,10 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
         _check_parts(strategy, prepared, outputs, name)
     gathered = Batch({}, prepared.targets, {}, prepared.samples)
     before = _shapes(strategy)
+    given = SampleOutputs(outputs)
+    strategy.loss(prepared, given, PROGRESS[1])
     with torch.no_grad():
-        strategy.after_step(gathered, outputs, PROGRESS[1])
+        strategy.after_step(gathered, {**outputs, **given.kept}, PROGRESS[1])
     assert _shapes(strategy) == before, (
         f"{name}: after_step turns the shapes of parameters and buffers from {before} into {_shapes(strategy)}; "
         "make them in begin, or no run can be resumed"
@@ -89,10 +91,6 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
 
 def _shapes(strategy: Strategy) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in strategy.state_dict().items()}
-
-
-def _loss(strategy: Strategy, batch: Batch, logits: Mapping[View, Logits], progress: float) -> Tensor:
-    return strategy.loss(batch, SampleOutputs(logits), progress)
 
 
 def _check_views(strategy: Strategy, name: str) -> None:
@@ -184,7 +182,7 @@ def _check_loss(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
 
 def _check_parameters(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits], name: str) -> None:
     """Each part of the strategy that has parameters gets a gradient."""
-    loss = _loss(strategy, batch, outputs, PROGRESS[-1])
+    loss = strategy.loss(batch, SampleOutputs(outputs), PROGRESS[-1])
     for part, module in strategy.named_children():
         trained = [weight for weight in module.parameters() if weight.requires_grad]
         gradients = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True) if trained else ()
@@ -201,8 +199,9 @@ def _check_mean(strategy: Strategy, batch: Batch, outputs: Mapping[View, Logits]
         {view: stream[torch.arange(len(stream)).repeat(2)] for view, stream in batch.streams.items()},
         {view: torch.cat([rows, rows]) for view, rows in batch.samples.items()},
     )
-    once = _loss(strategy, batch, outputs, PROGRESS[-1])
-    both = _loss(strategy, twice, {view: torch.cat([logits, logits]) for view, logits in outputs.items()}, PROGRESS[-1])
+    given = SampleOutputs(outputs)
+    once = strategy.loss(batch, given, PROGRESS[-1])
+    both = strategy.loss(twice, given.twice(), PROGRESS[-1])
     assert torch.isclose(once, both, rtol=0.1, atol=1e-3), (
         f"{name}: the loss is not a mean over rows: {once.item()}, every row twice {both.item()}"
     )

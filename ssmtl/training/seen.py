@@ -8,6 +8,7 @@ from torch import Tensor
 from ssmtl.contracts.shapes import Logits
 from ssmtl.contracts.view import View
 from ssmtl.experiment.passes import StrategyBatch
+from ssmtl.experiment.strategy_outputs import StrategyOutputs
 
 
 class Seen:
@@ -26,15 +27,15 @@ class Seen:
         }
         return sum(tensors.values())
 
-    def add(self, name: str, loss: Tensor, outputs: Mapping[View, Logits]) -> None:
+    def add(self, name: str, loss: Tensor, outputs: StrategyOutputs) -> None:
         """:param name: of the strategy, 'task.strategy'. :param loss: of some of its rows, by their share."""
         before = self.losses.get(name)
         self.losses[name] = loss.detach() if before is None else before + loss.detach()
-        for view, logits in outputs.items():
+        for view, logits in (*outputs.items(), *outputs.kept.items()):
             self._logits[name].setdefault(view, []).append(logits.detach())
 
     def outputs(self, name: str) -> dict[View, Logits]:
-        """The logits of all rows of one strategy, detached."""
+        """The logits of all rows of one strategy, and what it kept of them, detached."""
         return {
             view: logits[0] if len(logits) == 1 else torch.cat(logits) for view, logits in self._logits[name].items()
         }

@@ -93,12 +93,20 @@ class TaskGradients:
 
     def _total(self, balancer: Balancer, losses: Mapping[str, Tensor]) -> Tensor:
         """:raises SsmtlError: if it is not one number that can be differentiated."""
-        total = balancer(losses)
+        total = balancer(self._over_processes(losses) if balancer.wants_mean_losses else losses)
         if not isinstance(total, Tensor) or total.ndim or not total.requires_grad:
             found = f"a tensor of shape {tuple(total.shape)}" if isinstance(total, Tensor) else type(total).__name__
             detached = ", detached" if isinstance(total, Tensor) and not total.requires_grad else ""
             raise SsmtlError(f"{self._who()} gives {found}{detached}; expected one number with a gradient")
         return total
+
+    def _over_processes(self, losses: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The means over the processes, with the gradients of this process's losses, which are averaged later."""
+        if self.state.shard.world == 1:
+            return losses
+        means = self.state.averaged(torch.stack([loss.detach().float() for loss in losses.values()]))
+        pairs = zip(losses.items(), means, strict=True)
+        return {task: loss - loss.detach() + mean for (task, loss), mean in pairs}
 
     def _checked(self, combined: Tensor, matrix: Tensor) -> Tensor:
         """:raises SsmtlError: if it is something else. :raises NotFiniteError: if the balancer made it so."""

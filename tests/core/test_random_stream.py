@@ -41,6 +41,7 @@ def test_a_row_does_not_depend_on_its_batch(samples, data):
 def test_more_numbers_begin_with_the_same_ones():
     stream = RandomStream.of(SAMPLES[:4], 0)
     assert torch.equal(stream.uniform("x", 5)[:, :2], stream.uniform("x", 2))
+    assert torch.equal(stream.normal("x", 5)[:, :2], stream.normal("x", 2))
 
 
 @pytest.mark.parametrize("other", [(1, "t", 0, "v"), (0, "u", 0, "v"), (0, "t", 1, "v"), (0, "t", 0, "w")])
@@ -69,6 +70,15 @@ def test_numbers_are_uniform_in_0_1(seed):
     assert values.dtype == np.float32
     assert stats.chisquare(np.histogram(values, 100, (0, 1))[0]).pvalue > 1e-3
     assert stats.kstest(values, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_normal_numbers_are_normal_and_uncorrelated(seed):
+    table = RandomStream.of(SAMPLES, seed, "t").normal("x", 3).numpy()
+    assert table.dtype == np.float32
+    assert np.abs(table).max() < 5.8
+    assert stats.kstest(table.ravel(), "norm").pvalue > 1e-3
+    assert np.abs(np.corrcoef(table.T) - np.eye(3)).max() < 0.03
 
 
 def test_pairs_fill_the_square():

@@ -47,7 +47,7 @@ def test_what_load_refuses(run, given, said):
         ({"overrides": None}, "overrides: None; expected"),
         ({"overrides": [3]}, "overrides: "),
         ({"overrides": "train.steps=2"}, "overrides: 'train.steps=2' is one str"),
-        ({"overrides": {"train.steps": object()}}, "overrides: train.steps: Object of type object"),
+        ({"overrides": {"train.steps": 1j}}, "overrides: train.steps: Object of type complex"),
         ({"out": 3}, "out: 3 is no path"),
         ({"resume": 3}, "resume: 3 is no path"),
     ],

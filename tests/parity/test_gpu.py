@@ -87,6 +87,9 @@ def test_two_runs_give_the_same_weights(name):
     assert [key for key, weights in one.items() if not torch.equal(other[key], weights)] == []
 
 
+COMBINES_GRADIENTS = {"gradnorm", "nash_mtl", "torchjd", "torchjd over strategies"}
+"""First users that look once more whether the gradients are finite."""
+
 STEPS = {
     "multimix": (),
     "in parts": ("train.micro_batch=2",),
@@ -94,7 +97,7 @@ STEPS = {
     "mixmatch": ("tasks.diagnosis.strategies=[{use: mixmatch}]",),
     "bf16": ("train.precision=bf16-mixed",),
     "uncertainty": ("balancer.use=uncertainty",),
-    **{name: settings for name, settings in FIRST_USERS.items() if "torchjd" not in name},
+    **{name: settings for name, settings in FIRST_USERS.items() if name not in COMBINES_GRADIENTS},
 }
 
 
@@ -125,8 +128,8 @@ def test_a_step_waits_for_the_device_once(name):
 def test_every_balancer_of_gradients_combines_them(name):
     if name == "CAGrad":
         pytest.importorskip("cvxpy", reason="CAGrad needs it")
-    options = ", options: {c: 0.5}" if name == "CAGrad" else ", options: {pref_vector: [1, 2]}" * (name == "UPGrad")
-    balancer = f"balancer={{use: torchjd, aggregator: {name}{options}}}"
+    options = {"CAGrad": "c: 0.5", "UPGrad": "pref_vector: [1, 2]", "NashMTL": "n_tasks: 2"}.get(name, "")
+    balancer = f"balancer={{use: torchjd, aggregator: {name}, options: {{{options}}}}}"
     here, there = state_of(*NO_DROPOUT, SGD, balancer), on_gpu(*NO_DROPOUT, SGD, balancer)
     for state in (here, there):
         train(state, 2)

@@ -3,6 +3,7 @@
 import lightning_fabric
 import pytest
 import torch
+from first_users import FIRST_USERS
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from small_multimix import NO_DROPOUT, SMALL, state_of, train, weights_of
 
@@ -51,7 +52,9 @@ def test_every_shipped_recipe(recipe):
         torch.testing.assert_close(parts.diagnostics[name], value, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("more", [(), ("balancer.use=uncertainty",), ("train.clip=0.1",), ("train.ema=0.9",)])
+@pytest.mark.parametrize(
+    "more", [(), ("balancer.use=uncertainty",), ("balancer.use=famo",), ("train.clip=0.1",), ("train.ema=0.9",)]
+)
 def test_weights_after_steps(more):
     settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", *more)
     states = [state_of(*settings, f"train.micro_batch={rows}") for rows in ("off", 1)]
@@ -60,6 +63,18 @@ def test_weights_after_steps(more):
     expected, found = map(weights_of, states)
     for name, weights in expected.items():
         torch.testing.assert_close(found[name], weights, rtol=1e-5, atol=1e-5)
+
+
+def test_what_strategies_remember_after_steps():
+    """Among them SimMatch, which keeps embeddings of rows that pass in parts."""
+    settings = (*NO_DROPOUT, "optimizer={use: sgd, lr: 0.001}", *FIRST_USERS["classification"])
+    expected, found = (state_of(*settings, f"train.micro_batch={rows}") for rows in ("off", 1))
+    for state in (expected, found):
+        train(state, 2)
+    kept = {name: value for name, value in weights_of(expected).items() if name.startswith("extra.")}
+    assert kept
+    for name, value in kept.items():
+        torch.testing.assert_close(weights_of(found)[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("over", ["tasks", "strategies"])

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from first_users import FIRST_USERS
+from first_users import FIRST_USERS, cases
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from small_multimix import state_of, train, weights_of
@@ -40,7 +40,7 @@ def assert_goes_on_alike(make):
     assert any(not torch.equal(value, weights_of(second)[name]) for name, value in weights_of(first).items())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", cases(KINDS))
 def test_the_state_is_all_that_is_needed(kind):
     assert_goes_on_alike(lambda: state_of(*KINDS[kind]))
 

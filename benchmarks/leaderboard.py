@@ -1,0 +1,221 @@
+"""LEADERBOARD.md from the rows of `methods.yaml`, of its floor, and of the method's own page of facts.
+
+    python benchmarks/leaderboard.py            # writes LEADERBOARD.md
+    python benchmarks/leaderboard.py --check    # fails if it differs
+
+Each board compares systems with one baseline, seed by seed: the mean difference, its 95 % interval by Student's t over
+seeds, and p-values after Holm over the systems of a board and a budget.
+"""
+
+import argparse
+import csv
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median, stdev
+
+from ssmtl.suite.p_value import p_text
+from ssmtl.suite.paired_t import over_seeds
+from ssmtl.suite.significance import holm
+from ssmtl.suite.suite_file import Suite, read_suite
+
+HERE = Path(__file__).parent
+PAGE = HERE / "LEADERBOARD.md"
+RESULTS = HERE / "results" / "methods"
+SUITE = HERE / "quality" / "methods.yaml"
+
+Values = dict[tuple[str, str, str, str], dict[int, float]]
+"""By system, labelled images, domain and metric, then by seed."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """:param grid: of the suite, by its place, whose first system is the baseline. :param metrics: with their domain.
+
+    :param budgets: labelled images of the task.
+    """
+
+    title: str
+    grid: int
+    task: str
+    metrics: Sequence[tuple[str, str]]
+    budgets: Sequence[str]
+    text: str
+
+
+def read_values() -> Values:
+    """Of the suite, and of what needs no network."""
+    values: Values = defaultdict(dict)
+    for name in ("results.csv", "floor.csv"):
+        with (RESULTS / name).open(newline="") as file:
+            for row in csv.DictReader(file):
+                if row["value"]:
+                    key = (row["system"], row["labeled"], row["domain"], row["metric"])
+                    values[key][int(row["seed"])] = float(row["value"])
+    return values
+
+
+def read_seconds() -> dict[str, float]:
+    """By system, the median over its runs, at its least budget."""
+    seconds = defaultdict(list)
+    with (RESULTS / "cells.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["status"] == "finished":
+                seconds[row["system"]].append(float(row["seconds"]))
+    return {system: median(values) for system, values in seconds.items()}
+
+
+def boards(suite: Suite) -> list[Board]:
+    found = []
+    for place, (title, task, metrics, text) in enumerate(BOARDS):
+        budgets = [str(one) for one in suite.grids[place].budgets[task]]
+        found.append(Board(title, place, task, metrics, budgets, text))
+    return found
+
+
+BOARDS = (
+    (
+        "Classification", "diagnosis", (("auroc", "in_domain"), ("auroc", "cross_domain")),
+        "The encoder alone, with 20 and with 100 labelled images and all others without labels.",
+    ),
+    (
+        "Segmentation", "lungs", (("dice", "in_domain"), ("dice", "cross_domain")),
+        "The U-Net alone, with 3 and with 10 labelled images and all others without masks.",
+    ),
+    (
+        "Balancers", "lungs", (("dice", "in_domain"), ("auroc", "in_domain")),
+        "Both tasks together, supervised, with 100 labels and 10 masks; the baseline adds up the losses as the recipe "
+        "weighs them.",
+    ),
+    (
+        "Bridges and cross-task losses", "lungs", (("dice", "in_domain"), ("auroc", "in_domain")),
+        "Both tasks together, supervised, with 100 labels and 10 masks; the baseline has no bridge.",
+    ),
+)  # fmt: skip
+
+
+def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float]) -> Iterator[str]:
+    systems = suite.grids[board.grid].systems
+    baseline = systems[0]
+    for budget in board.budgets:
+        lines, tests = [], {}
+        for metric, domain in board.metrics:
+            differences = {one: _paired(values, one, baseline, budget, metric, domain) for one in systems[1:]}
+            known = {one: over_seeds(found) for one, found in differences.items() if len(found) > 1}
+            corrected = dict(zip(known, holm([test.p for test in known.values()]), strict=True))
+            tests[metric, domain] = (differences, known, corrected)
+        first = tests[board.metrics[0]][0]
+        order = sorted(systems[1:], key=lambda one: -fmean(first[one]) if first[one] else math.inf)
+        heads = [f"{_metric(metric)}, {domain.replace('_', '-')}" for metric, domain in board.metrics]
+        yield ""
+        yield f"**{budget} labelled images of `{board.task}`**"
+        yield ""
+        yield "| | method | " + " | ".join(f"{head} | difference [95 %], p" for head in heads) + " | time |"
+        yield "| --- | --- | " + " | ".join("--- | ---" for _ in heads) + " | --- |"
+        for place, one in enumerate(order, start=1):
+            cells = [str(place), _name(suite, one)]
+            for key in board.metrics:
+                differences, known, corrected = tests[key]
+                cells += [
+                    _mean(values, one, _budget(values, one, budget, key), key),
+                    _difference(differences[one], known.get(one), corrected.get(one)),
+                ]
+            lines.append([*cells, f"{seconds[one] / seconds[baseline]:.1f}×" if one in seconds else ""])
+        base = [_mean(values, baseline, _budget(values, baseline, budget, key), key) for key in board.metrics]
+        lines.append(["", f"*{_name(suite, baseline)}*", *(cell for mean in base for cell in (mean, "")), "1×"])
+        for line in lines:
+            yield f"| {' | '.join(line)} |"
+
+
+def _budget(values: Values, system: str, budget: str, key: tuple[str, str]) -> str:
+    """The labelled images of the metric's own task: that of the board, or the only one there is."""
+    metric, domain = key
+    own = [labeled for (name, labeled, where, what) in values if (name, where, what) == (system, domain, metric)]
+    return budget if budget in own else (own[0] if own else budget)
+
+
+def _paired(values: Values, one: str, other: str, budget: str, metric: str, domain: str) -> list[float]:
+    ours, theirs = (
+        values.get((name, _budget(values, name, budget, (metric, domain)), domain, metric), {}) for name in (one, other)
+    )
+    return [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
+
+
+def _mean(values: Values, system: str, budget: str, key: tuple[str, str]) -> str:
+    found = list(values.get((system, budget, key[1], key[0]), {}).values())
+    if not found:
+        return ""
+    spread = f" ± {stdev(found):.3f}" if len(found) > 1 else ""
+    return f"{fmean(found):.3f}{spread}"
+
+
+def _difference(found: list[float], test: object, p: float | None) -> str:
+    if not found or test is None or p is None:
+        return ""
+    words = f"{_signed(fmean(found))} [{_signed(test.low)}, {_signed(test.high)}], {p_text(p)}"  # type: ignore[attr-defined]
+    return f"**{words}**" if p < 0.05 else words
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _name(suite: Suite, system: str) -> str:
+    return suite.names.get(system, system)
+
+
+def _metric(name: str) -> str:
+    return {"auroc": "AUROC", "dice": "Dice"}[name]
+
+
+def reach(suite: Suite, values: Values) -> Iterator[str]:
+    """The floor, the baseline at each number of labels, and the ceiling."""
+    yield "| | labelled images | in-domain | cross-domain |"
+    yield "| --- | --- | --- | --- |"
+    for place, floor, metric in ((0, "ridge", "auroc"), (1, "mean_mask", "dice")):
+        board = BOARDS[place]
+        baseline = suite.grids[place].systems[0]
+        budgets = [str(one) for one in suite.grids[place].budgets[board[1]]]
+        for system in (floor, baseline):
+            for budget in [*budgets, "all"]:
+                means = [_mean(values, system, budget, (metric, domain)) for domain in ("in_domain", "cross_domain")]
+                if any(means):
+                    what = {"ridge": "ridge regression on pixels", "mean_mask": "mean mask"}.get(system)
+                    what = f"{board[1]}, {_metric(metric)}: {what or _name(suite, system)}"
+                    yield f"| {what} | {budget} | {' | '.join(means)} |"
+
+
+def rendered() -> str:
+    suite, values, seconds = read_suite(SUITE), read_values(), read_seconds()
+    seeds = len(suite.seeds)
+    lines = [
+        "# Leaderboard", "",
+        "Made by `python benchmarks/leaderboard.py` from `benchmarks/results/methods/`; the runs are those of",
+        "`ssmtl bench run benchmarks/quality/methods.yaml`, the floor is that of `python benchmarks/quality/floor.py`.",
+        "",
+        (HERE / "leaderboard_preface.md").read_text().strip(), "",
+        "## What there is to gain", "", *reach(suite, values),
+    ]  # fmt: skip
+    for board in boards(suite):
+        lines += ["", f"## {board.title}", "", board.text, *table(board, suite, values, seconds)]
+    lines += [
+        "",
+        f"Means ± SD over {seeds} seeds. Difference: to the baseline in italics, paired by seed. Time: of a whole run.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    if not parser.parse_args().check:
+        PAGE.write_text(rendered(), encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != rendered():
+        sys.exit("LEADERBOARD.md is not what its rows say; run python benchmarks/leaderboard.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Augmentations of plain tensor operations: intensities, and shapes with their masks."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ssmtl import hookimpl
+
+if TYPE_CHECKING:
+    from ssmtl import Augmentation
+
+
+@hookimpl
+def ssmtl_augmentations() -> Mapping[str, Callable[..., "Augmentation"]]:
+    from ssmtl_augment.elastic_affine import ElasticAffine
+    from ssmtl_augment.intensity import IntensityRandomization
+
+    return {"elastic_affine": ElasticAffine, "intensity": IntensityRandomization}
