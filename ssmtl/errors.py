@@ -55,7 +55,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+        place = f"{self.where}: " if self.where else ""  # of a whole file, which the caller names
+        return f"{place}{self.what}" + (f" ({self.hint})" if self.hint else "")
 
 
 class RecipeError(SsmtlError):

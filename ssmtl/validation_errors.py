@@ -19,6 +19,7 @@ WORDS = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "dict_type": "keys with values, such as {name: value}",
+    "string_too_short": "text, and not empty",
     "model_type": "keys with values, such as {name: value}",
 }
 """What was expected, by pydantic's name of the error, in words that fit YAML."""
@@ -50,6 +51,10 @@ def _expected(item: ErrorDetails, model: type[BaseModel]) -> str:
         return f"should be a component, such as {{use: {name:.40}}}"
     if kind in ("list_type", "tuple_type"):
         return "should be a list" + (f", such as [{found!s:.40}]" if plain else "")
+    if kind in ("too_short", "too_long"):  # pydantic's own words speak of its validation
+        bound, number = ("least", "min_length") if kind == "too_short" else ("most", "max_length")
+        count = item["ctx"][number]
+        return f"should have at {bound} {count} item{'' if count == 1 else 's'}"
     if kind in WORDS:
         return f"should be {WORDS[kind]}"
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")

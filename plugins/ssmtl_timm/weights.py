@@ -63,7 +63,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"the weights {path} hold more than tensors, which could run code: save the state dict alone"
         ) from error
     except Exception as error:  # safetensors and torch raise many kinds for damaged files
-        raise ValueError(f"the weights {path} cannot be read: {str(error).splitlines()[0]:.200}") from error
+        what = str(error).strip() or type(error).__name__  # of an empty file, torch says nothing
+        raise ValueError(f"the weights {path} cannot be read: {what.splitlines()[0]:.200}") from error
     if isinstance(state, Mapping):
         state = next((state[key] for key in WRAPPERS if isinstance(state.get(key), Mapping)), state)
     if not isinstance(state, Mapping) or not state or not all(isinstance(one, Tensor) for one in state.values()):

@@ -15,6 +15,9 @@ STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 AT_ONCE = 100
 """Parameters in one call, the most that MLflow takes."""
 
+PLACES = r"https?://[^/]|sqlite(\+\w+)?:///.|(postgresql|mysql|mssql)(\+\w+)?://|databricks(-uc)?(://|$)"
+"""What MLflow takes for a server or database; it gives up runs in folders, and sqlite:// alone is in memory."""
+
 LONGEST = 6000
 """Characters of a parameter, the most that MLflow takes."""
 
@@ -38,7 +41,7 @@ class MlflowTracker(Tracker):
             import sqlalchemy  # noqa: F401
         except ImportError as error:
             raise missing("mlflow-skinny, sqlalchemy and alembic", "mlflow", error) from error
-        if uri is not None and not re.match(r"(?!file:)[\w+]+://|databricks", uri):  # MLflow gives up runs in folders
+        if uri is not None and not re.match(PLACES, uri):
             raise ValueError(f"uri is {uri!r:.200}; expected a server or database, such as http://127.0.0.1:5000")
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # or it tells of each table that it makes
         self.library, self.uri, self.experiment = mlflow, uri, experiment

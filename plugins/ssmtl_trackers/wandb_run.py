@@ -15,6 +15,10 @@ from ssmtl_trackers.scalars import missing, of_step, of_test, of_validation
 EXIT_CODES = {"finished": 0, "stopped": 75, "failed": 1}
 
 
+FORBIDDEN = "/\\#?%:"
+"""Characters that wandb refuses in a project's name."""
+
+
 class WandbTracker(Tracker):
     """Writes a run of Weights & Biases to RUN/wandb; `wandb sync RUN/wandb/offline-run-*` uploads it.
 
@@ -33,6 +37,8 @@ class WandbTracker(Tracker):
             import wandb
         except ImportError as error:
             raise missing("wandb", "wandb", error) from error
+        if not project or set(project) & set(FORBIDDEN):
+            raise ValueError(f"project is {project!r:.200}; expected a name without any of {' '.join(FORBIDDEN)}")
         self.library, self.project, self.entity, self.mode = wandb, project, entity, mode
         self.run: Any = None
         self.first = 0

@@ -11,6 +11,9 @@ from ssmtl.recipe import yaml_file
 
 KEY = "extends"
 
+UNSAID = object()
+"""In the place of a value that a file does not give; null is a value."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -64,10 +67,10 @@ def saying(layers: Sequence[Layer], key: str) -> Path:
         place: Any = layer.own
         for part in key.split("."):
             if isinstance(place, Mapping):
-                place = place.get(part, place.get(int(part)) if part.isdecimal() else None)
+                place = place.get(part, place.get(int(part), UNSAID) if part.isdecimal() else UNSAID)
             elif isinstance(place, list):
-                place = place[int(part)] if part.isdecimal() and int(part) < len(place) else None
-        if place is not None:
+                place = place[int(part)] if part.isdecimal() and int(part) < len(place) else UNSAID
+        if place is not UNSAID:
             return layer.path
     return layers[-1].path
 

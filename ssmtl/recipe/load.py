@@ -126,7 +126,7 @@ def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> l
         beside = file.parent / name
         if beside.is_file():
             return beside
-        if name in shipped or Path(name).is_absolute():
+        if name in shipped:
             return _find(name, shipped)
         raise RecipeError([Problem(f"{file}: extends", f"there is no file or recipe '{name}'", nearest(name, shipped))])
 

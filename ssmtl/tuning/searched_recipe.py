@@ -17,7 +17,7 @@ from ssmtl.tuning.space_file import Space
 
 FIXED = {
     r"(name|seed|split|folds?|init|plugins|sources|trackers)(\..*)?": "says which data and which run it is",
-    r"tasks(\.[^.]+)?": "is more than one value",
+    r"tasks(\.[^.]+)?|train": "is more than one value",
     r"tasks\.[^.]+\.(source|labeled|disjoint_from|evaluate_on|metrics)(\..*)?": "says which data and which score it is",
     r"train\.(steps|evaluate_every|select_by|devices|nodes|device|timeout)(\..*)?": "is the budget of a trial",
 }
@@ -38,6 +38,7 @@ class SearchedRecipe:
         :param where: the space's file. :raises RecipeError: with every mistake.
         """
         problems: list[Problem] = []
+        keys: dict[str, str] = {}
         for key, parameter in space.parameters.items():
             place = f"{where}: parameters.{key}"
             why = next((why for pattern, why in FIXED.items() if re.fullmatch(pattern, key)), None)
@@ -49,6 +50,11 @@ class SearchedRecipe:
                     self.of({key: value}, place)
                 except RecipeError as error:
                     problems += [one for one in error.problems if one not in problems]
+            if not problems:
+                keys[key] = overridden(self.text.content, f"{key}=", self.text.sets)[1].key
+                other = next((one for one in keys if one != key and _overlap(keys[one], keys[key])), None)
+                if other is not None:
+                    problems.append(Problem(place, f"overlaps with '{other}'", "search for one of them"))
         if problems:
             raise RecipeError(_first_of_each(problems))
 
@@ -73,6 +79,11 @@ class SearchedRecipe:
         if recipe is None or problems:
             raise RecipeError(problems)
         return resolved(recipe, self.plugins)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether a value of one key would take the place of the other's."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def _first_of_each(problems: list[Problem]) -> list[Problem]:

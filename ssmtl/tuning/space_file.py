@@ -99,6 +99,15 @@ class Parameter(SpacePart):
         """Of one of its choices; 1 and true are two."""
         return [_text(one) for one in self.choices or ()].index(_text(choice))
 
+    def has(self, value: Any) -> bool:
+        """Whether a value is one of its own, as far as a float's last digits tell."""
+        if self.choices is not None:
+            return _text(value) in map(_text, self.choices)
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        inside = bool(self.low <= value <= self.high)  # type: ignore[operator]
+        return inside or any(math.isclose(value, one, rel_tol=1e-9) for one in self.bounds)
+
     @property
     def bounds(self) -> list[Any]:
         """Its choices, or its lowest and its highest value."""

@@ -97,6 +97,10 @@ class Study:
         for one in record.trials:
             if set(one.parameters) != set(self.space.parameters):
                 raise RunError(f"{path}: trials.{one.number}.parameters: should be those of the space; it is damaged")
+            for key, value in one.parameters.items():
+                if not self.space.parameters[key].has(value):
+                    place = f"{path}: trials.{one.number}.parameters.{key}"
+                    raise RunError(f"{place}: {value!r:.80} is not in the space; it was changed, or is damaged")
         return record.model_copy(update={"space": self.fresh.space})
 
     def _differences(self, record: StudyRecord) -> Iterator[tuple[str, str]]:

@@ -96,6 +96,9 @@ def test_files_are_found_beside_the_recipe_that_names_them(tmp_path):
         ({"extends": "multimx"}, "did you mean 'multimix'?"),
         ({"extends": ["base.yaml"]}, "own.yaml: extends: is ['base.yaml']; expected the name of a recipe"),
         ({"extends": "base.yaml", "train": {"stepz": 1}}, "own.yaml: train.stepz: unknown key"),
+        ({"extends": "base.yaml", "tasks": None}, "own.yaml: tasks: should be keys with values"),
+        ({"extends": "base.yaml", "tasks": {"lungs": None}}, "own.yaml: tasks.lungs: should be keys with values"),
+        ({"extends": "/no/such.yaml"}, "own.yaml: extends: there is no file or recipe '/no/such.yaml'"),
         ({"extends": "wrong.yaml"}, "wrong.yaml: image.sise: unknown key"),
         (
             {"extends": "base.yaml", "tasks": {"diagnosis": {"strategies": {"fixmath": {"weight": 1}}}}},

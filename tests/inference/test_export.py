@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import onnx
@@ -16,6 +17,8 @@ from trained_run import SETTINGS, SIZE, sources
 
 import ssmtl
 from ssmtl import Bridge
+from ssmtl.contracts.head import Kind
+from ssmtl.exports.model_card import PIPELINE
 from ssmtl.exports.outputs import NamedOutputs
 from ssmtl.exports.parity import largest_difference
 from tests.cli.command_line import call
@@ -114,6 +117,10 @@ def test_the_model_card_has_data_metrics_and_limits(exported, run):
     ):
         assert part in body
     assert "| `lungs` | own (`manifest`) | 4 |" in body
+
+
+def test_the_model_card_has_a_word_for_every_kind_of_task():
+    assert set(PIPELINE) == set(get_args(Kind))
 
 
 @pytest.mark.slow

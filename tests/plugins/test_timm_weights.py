@@ -60,6 +60,7 @@ class Evil:
     ("content", "message"),
     [
         (None, "cannot be read: No such file"),
+        (b"", "cannot be read: [A-Z]"),
         (b"not weights", "cannot be read|hold more than tensors"),
         (pickle.dumps(Evil()), "cannot be read|hold more than tensors"),
         ({"conv1.weight": torch.zeros(3)}, r"not of timm's 'test_resnet': \d+ of its \d+ tensors are missing, such as"),

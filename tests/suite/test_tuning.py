@@ -1,6 +1,7 @@
 """A search over made-up runs: proposals, comparisons, budgets, interruptions, what is written."""
 
 import csv
+import json
 import math
 from tempfile import TemporaryDirectory
 
@@ -270,7 +271,12 @@ MISTAKES = [
     ({"parameters": {LR: {"choices": [1.0, 1.0]}}}, "parameters.optimizer.lr", "once"),
     ({"parameters": {LR: {"choices": [1.0], "low": 1.0}}}, "parameters.optimizer.lr", "'low' is beside choices"),
     ({"parameters": {LR: {"low": 0.0, "high": 1.0, "step": 0.3}}}, "parameters.optimizer.lr", "whole steps"),
-    ({"parameters": {}}, "space.yaml: parameters", "at least 1"),
+    ({"parameters": {}}, "space.yaml: parameters", "should have at least 1 item"),
+    ({"parameters": {"train": {"choices": [{"steps": 5}]}}}, "space.yaml: parameters.train", "more than one value"),
+    ({"parameters": {LR: {"choices": [1.0]}, "optimizer": {"choices": [{"use": "adam", "lr": 0.1}]}}},
+     "space.yaml: parameters.optimizer", "overlaps with 'optimizer.lr'"),
+    ({"parameters": {f"tasks.diagnosis.strategies.{one}.weight": {"choices": [1, 2]} for one in (0, "cross_entropy")}},
+     "parameters.tasks.diagnosis.strategies.cross_entropy.weight", "overlaps with 'tasks.diagnosis.strategies.0"),
     ({"trials": None}, "space.yaml", "'trials', 'steps', or both"),
     ({"trials": 0}, "space.yaml: trials", "greater than 0"),
     ({"sampler": "tpee"}, "space.yaml: sampler.use", "'tpe', 'random' or 'grid'"),
@@ -332,7 +338,14 @@ def test_a_damaged_record_is_one_error(tmp_path):
     searched(tmp_path, space(trials=2))
     path = tmp_path / "study.json"
     good = path.read_text()
-    for bad, words in ((good[:-5], "not valid JSON"), (good.replace('"number": 1', '"number": 2'), "numbered from 0")):
+    record = json.loads(good)
+    record["trials"][1]["parameters"][LR] = 5.0
+    for bad, words in (
+        (good[:-5], "not valid JSON"),
+        (good.replace('"number": 1', '"number": 2'), "numbered from 0"),
+        (json.dumps(record), "trials.1.parameters.optimizer.lr: 5.0 is not in the space"),
+        ("[]", r"study.json: should be keys with values"),
+    ):
         path.write_text(bad)
         with pytest.raises(RunError, match=words):
             searched(tmp_path, space(trials=2))
