@@ -42,7 +42,15 @@ VALUES = {
     },
     "montgomery": {"root": "x"},
     "nih_chestxray14": {"root": "x", "findings": ["No Finding"], "keep_split": False},
-    "phantom": {"domain": "jsrt", "images": 12, "size": 32, "seed": 3, "pneumonia": 0.25, "follow_up": 0.5},
+    "phantom": {
+        "domain": "jsrt",
+        "images": 12,
+        "size": 32,
+        "seed": 3,
+        "pneumonia": 0.25,
+        "follow_up": 0.5,
+        "difficulty": 0.5,
+    },
     "shenzhen": {"root": "x"},
 }
 """A value for each option."""
