@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy_outcomes import (
     CLASSES,
@@ -37,6 +37,7 @@ from ssmtl_classification.softmatch import SoftMatch
 @few
 @given(seed=seeds, done=st.floats(0, 0.99))
 def test_dash_counts_what_has_a_loss_below_its_threshold(output, seed, done):
+    assume(abs((done - 0.1) / 0.05 - round((done - 0.1) / 0.05)) > 1e-4)  # single precision may be a step early or late
     strategy = begun(Dash(output, warm_up=0.1, every=0.05), output)
     strategy.done.fill_(done)
     strategy.reference.fill_(0.8)
