@@ -9,7 +9,6 @@ seeds, and p-values after Holm over the systems of a board and a budget.
 
 import argparse
 import csv
-import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -85,15 +84,6 @@ BOARDS = (
         "Segmentation", "lungs", (("dice", "in_domain"), ("dice", "cross_domain")),
         "The U-Net alone, with 3 and with 10 labelled images and all others without masks.",
     ),
-    (
-        "Balancers", "lungs", (("dice", "in_domain"), ("auroc", "in_domain")),
-        "Both tasks together, supervised, with 100 labels and 10 masks; the baseline adds up the losses as the recipe "
-        "weighs them.",
-    ),
-    (
-        "Bridges and cross-task losses", "lungs", (("dice", "in_domain"), ("auroc", "in_domain")),
-        "Both tasks together, supervised, with 100 labels and 10 masks; the baseline has no bridge.",
-    ),
 )  # fmt: skip
 
 
@@ -108,7 +98,9 @@ def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float])
             corrected = dict(zip(known, holm([test.p for test in known.values()]), strict=True))
             tests[metric, domain] = (differences, known, corrected)
         first = tests[board.metrics[0]][0]
-        order = sorted(systems[1:], key=lambda one: -fmean(first[one]) if first[one] else math.inf)
+        order = sorted((one for one in systems[1:] if first[one]), key=lambda one: -fmean(first[one]))
+        if not order:
+            continue
         heads = [f"{_metric(metric)}, {domain.replace('_', '-')}" for metric, domain in board.metrics]
         yield ""
         yield f"**{budget} labelled images of `{board.task}`**"
@@ -120,27 +112,18 @@ def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float])
             for key in board.metrics:
                 differences, known, corrected = tests[key]
                 cells += [
-                    _mean(values, one, _budget(values, one, budget, key), key),
+                    _mean(values, one, budget, key),
                     _difference(differences[one], known.get(one), corrected.get(one)),
                 ]
             lines.append([*cells, f"{seconds[one] / seconds[baseline]:.1f}×" if one in seconds else ""])
-        base = [_mean(values, baseline, _budget(values, baseline, budget, key), key) for key in board.metrics]
+        base = [_mean(values, baseline, budget, key) for key in board.metrics]
         lines.append(["", f"*{_name(suite, baseline)}*", *(cell for mean in base for cell in (mean, "")), "1×"])
         for line in lines:
             yield f"| {' | '.join(line)} |"
 
 
-def _budget(values: Values, system: str, budget: str, key: tuple[str, str]) -> str:
-    """The labelled images of the metric's own task: that of the board, or the only one there is."""
-    metric, domain = key
-    own = [labeled for (name, labeled, where, what) in values if (name, where, what) == (system, domain, metric)]
-    return budget if budget in own else (own[0] if own else budget)
-
-
 def _paired(values: Values, one: str, other: str, budget: str, metric: str, domain: str) -> list[float]:
-    ours, theirs = (
-        values.get((name, _budget(values, name, budget, (metric, domain)), domain, metric), {}) for name in (one, other)
-    )
+    ours, theirs = (values.get((name, budget, domain, metric), {}) for name in (one, other))
     return [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
 
 
