@@ -30,7 +30,7 @@ from ssmtl.runs.again import resume_command
 from ssmtl.runs.checkpoint import Checkpoints
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.environment import environment
-from ssmtl.runs.fabric import make_fabric
+from ssmtl.runs.fabric import launch, leave, make_fabric
 from ssmtl.runs.files import Environment, Results
 from ssmtl.runs.folder import RunFolder, check_own
 from ssmtl.runs.initial import Initial
@@ -170,7 +170,7 @@ def _launch(fabric: "Fabric", job: Job) -> None:
     asked = StopRequest()
     try:
         with listening(forward=True) as asked:
-            fabric.launch(partial(_train_spawned, job=job, mistakes=mistakes))
+            launch(fabric, job.recipe, partial(_train_spawned, job=job, mistakes=mistakes))
     except ProcessRaisedException as error:
         if mistakes.empty():
             raise
@@ -204,6 +204,7 @@ def _train_spawned(fabric: "Fabric", job: Job, mistakes: "SimpleQueue[str]") -> 
     try:
         with listening() as stop:
             _build_and_train(fabric, job, stop)
+        leave(fabric)
     except SsmtlError as error:
         if LOST.search(str(error)):
             time.sleep(GRACE)

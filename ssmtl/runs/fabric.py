@@ -1,7 +1,13 @@
 """The device, the precision and the processes of a run."""
 
+import os
+import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from ssmtl.errors import RunError
 from ssmtl.importing import uncollected, without
@@ -12,6 +18,12 @@ from ssmtl.runs.launched import launched, processes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+PORTS = 3
+"""How many are tried."""
+
+PORT_TAKEN = "EADDRINUSE"
 
 
 def make_fabric(recipe: Recipe) -> "Fabric":
@@ -51,6 +63,36 @@ def make_fabric(recipe: Recipe) -> "Fabric":
 
         make_repeatable()
     return fabric
+
+
+def launch(fabric: "Fabric", recipe: Recipe, work: Callable[..., None]) -> None:
+    """Work in processes of this machine; once more if another program took the port that they were to meet at.
+
+    :param work: gets the fabric.
+    """
+    for _ in range(PORTS - 1):
+        try:
+            fabric.launch(work)
+        except ProcessRaisedException as error:
+            if PORT_TAKEN not in str(error):
+                raise
+            fabric = make_fabric(recipe)  # finds another port
+        else:
+            return
+    fabric.launch(work)
+
+
+def leave(fabric: "Fabric") -> None:
+    """At the end of a spawned process: its connections to the others are closed, and nothing is torn down in between.
+
+    Without the first, a thread that still listens to a process that has gone ended this one with SIGABRT, some time in
+    ten. Every process but the first has nothing more to say, and ends at once.
+    """
+    torch.distributed.destroy_process_group()
+    if not fabric.is_global_zero:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _check_processes(train: Train) -> None:

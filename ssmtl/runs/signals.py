@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +13,10 @@ from ssmtl.errors import SsmtlError
 
 STOPPED = 75
 """Exit code of a process that saved its state and stopped: sysexits.h's 'temporary failure, try again'."""
+
+
+PAUSE = 0.02
+"""Seconds between looks for a process that is being started."""
 
 
 class StoppedError(SsmtlError):
@@ -25,26 +30,32 @@ class StopRequest:
     """
 
     def __init__(self, forward: bool = False) -> None:
-        self.requested, self.forward = False, forward
+        self.requested, self.forward, self.over = False, forward, False
 
     def asked(self) -> bool:
         """Whether it has happened."""
         return self.requested
 
     def on_signal(self, number: int, _frame: FrameType | None = None) -> None:
-        """A signal handler.
-
-        :raises KeyboardInterrupt: if there is no process yet to which it could be forwarded.
-        """
-        children = multiprocessing.active_children() if self.forward else []
-        for child in children:
-            child.terminate()  # SIGTERM
-        if self.forward and not children:
-            raise KeyboardInterrupt
+        """A signal handler."""
+        if self.forward and not self._forwarded():
+            threading.Thread(target=self._forward_later, daemon=True).start()
         if self.requested and number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
         self.requested = True
+
+    def _forwarded(self) -> bool:
+        """Ask every process that was started; False if there is none yet."""
+        children = multiprocessing.active_children()
+        for child in children:
+            child.terminate()  # SIGTERM
+        return bool(children)
+
+    def _forward_later(self) -> None:
+        """An exception in the midst of starting a process would leave that one half-started."""
+        while not self.over and not self._forwarded():
+            time.sleep(PAUSE)
 
 
 @contextmanager
@@ -88,5 +99,6 @@ def listening(forward: bool = False) -> Iterator[StopRequest]:
     try:
         yield request
     finally:
+        request.over = True
         for number, handler in before.items():
             signal.signal(number, handler)

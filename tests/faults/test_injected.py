@@ -1,6 +1,7 @@
 """Injected faults: what happens, and what remains."""
 
 import json
+import multiprocessing
 import os
 import resource
 import shutil
@@ -284,8 +285,14 @@ def test_two_processes_asked_to_stop_before_their_first_step(tmp_path, in_two):
 
 
 def test_a_signal_before_any_process_is_started_is_not_lost():
-    with pytest.raises(KeyboardInterrupt):
-        StopRequest(forward=True).on_signal(signal.SIGTERM)
+    request = StopRequest(forward=True)
+    request.on_signal(signal.SIGTERM)
+    assert request.asked()
+    late = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    late.start()
+    late.join(20)
+    request.over = True
+    assert late.exitcode == -signal.SIGTERM
 
 
 @pytest.mark.slow

@@ -11,7 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_multimix import SMALL
+from torch.multiprocessing import ProcessRaisedException
 
+import ssmtl.runs.fabric
 from ssmtl.recipe.training import Train
 from ssmtl.runs.launched import launched, processes, rank
 
@@ -150,3 +152,24 @@ def test_who_is_launched(monkeypatch):
     monkeypatch.setenv("RANK", "3")
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert (launched(one), rank(one), processes(one)) == (True, 3, 4)
+
+
+def test_another_port_is_tried_if_one_is_taken(monkeypatch):
+    said, made = ["EADDRINUSE, message: address already in use", "a mistake"], []
+
+    class Meeting:
+        def launch(self, work):
+            if said:
+                raise ProcessRaisedException(said.pop(0), 0, 1)
+            work(self)
+
+    monkeypatch.setattr(ssmtl.runs.fabric, "make_fabric", lambda recipe: made.append(recipe) or Meeting())
+    with pytest.raises(ProcessRaisedException, match="a mistake"):
+        ssmtl.runs.fabric.launch(Meeting(), "recipe", made.append)
+    assert made == ["recipe"]
+    said[:] = ["EADDRINUSE"]
+    ssmtl.runs.fabric.launch(Meeting(), "recipe", lambda fabric: made.append("worked"))
+    assert made == ["recipe", "recipe", "worked"]
+    said[:] = ["EADDRINUSE"] * 3
+    with pytest.raises(ProcessRaisedException, match="EADDRINUSE"):
+        ssmtl.runs.fabric.launch(Meeting(), "recipe", made.append)
