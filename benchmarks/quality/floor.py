@@ -1,6 +1,6 @@
 """What needs no network: ridge regression on pixels for labels, the mean mask for masks, on the images of methods.yaml.
 
-    python benchmarks/quality/floor.py --out benchmarks/results/methods_floor.csv
+    python benchmarks/quality/floor.py --out benchmarks/leaderboard/floor.csv
 
 The images, splits and labelled images of each seed are those of the suite's runs. Ridge: the penalty of the least
 leave-one-out error, of 25 powers of ten. Mean mask: that of the labelled images, inside from one half on.

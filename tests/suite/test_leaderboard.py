@@ -14,7 +14,7 @@ from ssmtl.registry.plugins import load_plugins
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 
-spec = importlib.util.spec_from_file_location("leaderboard", BENCHMARKS / "leaderboard.py")
+spec = importlib.util.spec_from_file_location("leaderboard", BENCHMARKS / "leaderboard_page.py")
 leaderboard = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(leaderboard)
 
@@ -22,7 +22,7 @@ PAGE = (BENCHMARKS / "LEADERBOARD.md").read_text(encoding="utf-8")
 
 
 def values(system, labeled, metric, domain):
-    with (BENCHMARKS / "results/methods/results.csv").open(newline="") as file:
+    with (BENCHMARKS / "leaderboard/results.csv").open(newline="") as file:
         chosen = (system, labeled, metric, domain)
         rows = [row for row in csv.DictReader(file) if tuple(row[key] for key in KEYS) == chosen]
     return [float(row["value"]) for row in sorted(rows, key=lambda row: int(row["seed"]))]
@@ -51,7 +51,7 @@ def test_means_and_intervals_are_those_of_scipy(system, baseline, labeled, metri
 
 
 def test_every_row_is_of_a_commit_and_of_five_seeds():
-    with (BENCHMARKS / "results/methods/results.csv").open(newline="") as file:
+    with (BENCHMARKS / "leaderboard/results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert all(row["commit"] for row in rows)
     seeds = {}

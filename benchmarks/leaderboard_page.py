@@ -1,7 +1,7 @@
 """LEADERBOARD.md from the rows of `methods.yaml`, of its floor, and of the method's own page of facts.
 
-    python benchmarks/leaderboard.py            # writes LEADERBOARD.md
-    python benchmarks/leaderboard.py --check    # fails if it differs
+    python benchmarks/leaderboard_page.py            # writes LEADERBOARD.md
+    python benchmarks/leaderboard_page.py --check    # fails if it differs
 
 Each board compares systems with one baseline, seed by seed: the mean difference, its 95 % interval by Student's t over
 seeds, and p-values after Holm over the systems of a board and a budget.
@@ -23,7 +23,7 @@ from ssmtl.suite.suite_file import Suite, read_suite
 
 HERE = Path(__file__).parent
 PAGE = HERE / "LEADERBOARD.md"
-RESULTS = HERE / "results" / "methods"
+RESULTS = HERE / "leaderboard"
 SUITE = HERE / "quality" / "methods.yaml"
 
 Values = dict[tuple[str, str, str, str], dict[int, float]]
@@ -176,10 +176,10 @@ def rendered() -> str:
     seeds = len(suite.seeds)
     lines = [
         "# Leaderboard", "",
-        "Made by `python benchmarks/leaderboard.py` from `benchmarks/results/methods/`; the runs are those of",
+        "Made by `python benchmarks/leaderboard_page.py` from `benchmarks/leaderboard/`; the runs are those of",
         "`ssmtl bench run benchmarks/quality/methods.yaml`, the floor is that of `python benchmarks/quality/floor.py`.",
         "",
-        (HERE / "leaderboard_preface.md").read_text().strip(), "",
+        (RESULTS / "preface.md").read_text().strip(), "",
         "## What there is to gain", "", *reach(suite, values),
     ]  # fmt: skip
     for board in boards(suite):
@@ -197,7 +197,7 @@ def main() -> None:
     if not parser.parse_args().check:
         PAGE.write_text(rendered(), encoding="utf-8")
     elif PAGE.read_text(encoding="utf-8") != rendered():
-        sys.exit("LEADERBOARD.md is not what its rows say; run python benchmarks/leaderboard.py")
+        sys.exit("LEADERBOARD.md is not what its rows say; run python benchmarks/leaderboard_page.py")
 
 
 if __name__ == "__main__":
