@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 
 from ssmtl.suite.p_value import p_text
-from ssmtl.suite.paired_t import over_seeds
+from ssmtl.suite.paired_t import OverSeeds, over_seeds
 from ssmtl.suite.significance import holm
 from ssmtl.suite.suite_file import Suite, read_suite
 
@@ -135,10 +135,10 @@ def _mean(values: Values, system: str, budget: str, key: tuple[str, str]) -> str
     return f"{fmean(found):.3f}{spread}"
 
 
-def _difference(found: list[float], test: object, p: float | None) -> str:
+def _difference(found: list[float], test: OverSeeds | None, p: float | None) -> str:
     if not found or test is None or p is None:
         return ""
-    words = f"{_signed(fmean(found))} [{_signed(test.low)}, {_signed(test.high)}], {p_text(p)}"  # type: ignore[attr-defined]
+    words = f"{_signed(fmean(found))} [{_signed(test.low)}, {_signed(test.high)}], {p_text(p)}"
     return f"**{words}**" if p < 0.05 else words
 
 
