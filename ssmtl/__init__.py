@@ -19,6 +19,7 @@ _HOME = {
     "api.run": ("run",),
     "api.trained": ("TrainedFolds", "TrainedRun"),
     "api.tune": ("TunedRecipe", "tune"),
+    "contracts.another_task": ("AnotherTask",),
     "contracts.augmentation": ("Augmentation",),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from ssmtl.api.run import run
     from ssmtl.api.trained import TrainedFolds, TrainedRun
     from ssmtl.api.tune import TunedRecipe, tune
+    from ssmtl.contracts.another_task import AnotherTask
     from ssmtl.contracts.augmentation import Augmentation
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from ssmtl.tracker import Outcome, Tracker
 
 __all__ = [
+    "AnotherTask",
     "Augmentation",
     "Backbone",
     "Balancer",

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Bridge, Features, Guide, Images, Kind, Pyramid
+from ssmtl import AnotherTask, Bridge, Features, Guide, Images, Kind, Pyramid
 
 
 class AnatomicalGate(Bridge):
@@ -23,7 +23,7 @@ class AnatomicalGate(Bridge):
     guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"masks"})
 
     def __init__(
-        self, pyramid: Pyramid, /, *, guided_by: str, outside: Annotated[float, Field(ge=0, le=1)] = 0.1
+        self, pyramid: Pyramid, /, *, guided_by: AnotherTask, outside: Annotated[float, Field(ge=0, le=1)] = 0.1
     ) -> None:
         super().__init__()
         self.pyramid = pyramid

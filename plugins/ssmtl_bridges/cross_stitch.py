@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ssmtl import Pyramid
+from ssmtl import AnotherTask, Pyramid
 from ssmtl_bridges.exchange import ExchangeBridge
 
 
@@ -20,7 +20,9 @@ class CrossStitch(ExchangeBridge):
         rest.
     """
 
-    def __init__(self, pyramid: Pyramid, /, *, partner: str, own: Annotated[float, Field(ge=0, le=1)] = 0.9) -> None:
+    def __init__(
+        self, pyramid: Pyramid, /, *, partner: AnotherTask, own: Annotated[float, Field(ge=0, le=1)] = 0.9
+    ) -> None:
         super().__init__(pyramid, partner)
         weights = [torch.tensor([own, 1 - own])[:, None].repeat(1, channels) for channels in pyramid.channels]
         self.mixtures = nn.ParameterList(nn.Parameter(pair) for pair in weights)

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Bridge, Features, Guide, Images, Kind, Pyramid
+from ssmtl import AnotherTask, Bridge, Features, Guide, Images, Kind, Pyramid
 
 EPSILON = 1e-8
 
@@ -25,7 +25,7 @@ class GradCam(Bridge):
 
     guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
 
-    def __init__(self, pyramid: Pyramid, /, *, guided_by: str, stride: PositiveInt = 8) -> None:
+    def __init__(self, pyramid: Pyramid, /, *, guided_by: AnotherTask, stride: PositiveInt = 8) -> None:
         super().__init__()
         self.level = pyramid.level_of(stride)
         self.pyramid = pyramid.widened(self.level, 1)

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ssmtl import Pyramid
+from ssmtl import AnotherTask, Pyramid
 from ssmtl_bridges.exchange import ExchangeBridge
 
 
@@ -23,7 +23,9 @@ class DiscriminativeReduction(ExchangeBridge):
         rest. 0.9 as in the paper.
     """
 
-    def __init__(self, pyramid: Pyramid, /, *, partner: str, own: Annotated[float, Field(ge=0, le=1)] = 0.9) -> None:
+    def __init__(
+        self, pyramid: Pyramid, /, *, partner: AnotherTask, own: Annotated[float, Field(ge=0, le=1)] = 0.9
+    ) -> None:
         super().__init__(pyramid, partner)
         self.reductions = nn.ModuleList(_weighted_sum(channels, own) for channels in pyramid.channels)
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ssmtl import Pyramid
+from ssmtl import AnotherTask, Pyramid
 from ssmtl_bridges.exchange import ExchangeBridge
 
 
@@ -18,7 +18,7 @@ class PadNet(ExchangeBridge):
     :param partner: the other task.
     """
 
-    def __init__(self, pyramid: Pyramid, /, *, partner: str) -> None:
+    def __init__(self, pyramid: Pyramid, /, *, partner: AnotherTask) -> None:
         super().__init__(pyramid, partner)
         self.gates = nn.ModuleList(nn.Conv2d(wide, wide, 3, padding=1) for wide in pyramid.channels)
         self.messages = nn.ModuleList(nn.Conv2d(wide, wide, 3, padding=1) for wide in pyramid.channels)

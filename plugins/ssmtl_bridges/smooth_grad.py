@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Bridge, Features, FrozenPredictor, Guide, Images, Kind, Pyramid, RandomStream
+from ssmtl import AnotherTask, Bridge, Features, FrozenPredictor, Guide, Images, Kind, Pyramid, RandomStream
 
 EPSILON = 1e-8  # keeps the division by the largest value finite if every gradient is zero
 SIDE = 64  # in pixels, of the noise: a larger image is tiled with it
@@ -37,7 +37,7 @@ class SmoothGrad(Bridge):
         pyramid: Pyramid,
         /,
         *,
-        guided_by: str,
+        guided_by: AnotherTask,
         stride: PositiveInt = 8,
         samples: PositiveInt = 8,
         noise: Annotated[float, Field(ge=0, le=10)] = 0.15,

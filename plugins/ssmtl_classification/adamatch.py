@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -36,6 +36,7 @@ class AdaMatch(WeakToStrong):
     :param threshold: τ; 0.9 in the paper. :param decay: of the moving averages.
     """
 
+    replaces: ClassVar[frozenset[str]] = frozenset({"cross_entropy"})
     source: Tensor
     target_mean: Tensor
     reference: Tensor

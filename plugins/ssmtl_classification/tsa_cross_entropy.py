@@ -23,6 +23,7 @@ class AnnealedCrossEntropy(Strategy):
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
+    replaces: ClassVar[frozenset[str]] = frozenset({"cross_entropy"})
 
     def __init__(
         self, output: Output, /, *, schedule: Literal["linear", "log", "exp"] = "linear", augment: str = "weak"

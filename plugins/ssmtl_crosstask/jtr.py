@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
+from ssmtl import AnotherTask, Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
 
 
 class JointTaskRegularization(Strategy):
@@ -34,7 +34,7 @@ class JointTaskRegularization(Strategy):
         output: Output,
         /,
         *,
-        partners: Annotated[tuple[str, ...], Field(min_length=1)],
+        partners: Annotated[tuple[AnotherTask, ...], Field(min_length=1)],
         reconstruction: NonNegativeFloat = 1.0,
         width: PositiveInt = 16,
         augment: str = "weak",

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from ssmtl import Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
+from ssmtl import AnotherTask, Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
 
 
 class PartiallySupervised(Strategy):
@@ -32,7 +32,7 @@ class PartiallySupervised(Strategy):
         output: Output,
         /,
         *,
-        partner: str,
+        partner: AnotherTask,
         regularize: NonNegativeFloat = 1.0,
         width: PositiveInt = 16,
         augment: str = "weak",

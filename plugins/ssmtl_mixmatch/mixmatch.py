@@ -39,6 +39,7 @@ class MixMatch(Strategy):
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
+    replaces: ClassVar[frozenset[str]] = frozenset({"cross_entropy"})
 
     def __init__(
         self,

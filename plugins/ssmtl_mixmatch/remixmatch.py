@@ -40,6 +40,7 @@ class ReMixMatch(Strategy):
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel"})
+    replaces: ClassVar[frozenset[str]] = frozenset({"cross_entropy"})
     prior: Tensor
     recent: Tensor
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import PositiveInt
 from torch import Tensor
 
-from ssmtl import Bridge, Features, FrozenPredictor, Images, Kind, Pyramid, input_gradient
+from ssmtl import AnotherTask, Bridge, Features, FrozenPredictor, Images, Kind, Pyramid, input_gradient
 from ssmtl_multimix.join import averaged, join
 
 EPSILON = 1e-8
@@ -34,7 +34,7 @@ class SaliencyBridge(Bridge):
         pyramid: Pyramid,
         /,
         *,
-        guided_by: str,
+        guided_by: AnotherTask,
         stride: PositiveInt = 8,
         normalize: Literal["max", "none"] = "max",
         target: str = "predicted",

@@ -21,6 +21,7 @@ class Coral(Strategy):
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass"})
+    replaces: ClassVar[frozenset[str]] = frozenset({"cross_entropy"})
 
     def __init__(self, output: Output, /, *, augment: str = "weak") -> None:
         super().__init__()

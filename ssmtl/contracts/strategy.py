@@ -43,11 +43,13 @@ class Strategy(nn.Module, ABC):
     overridden. Its parameters are trained with the network's; its parameters and buffers are kept in checkpoints.
 
     :cvar takes_exclusive: whether it can learn masks of exclusive structures, by `Output.probabilities`.
+    :cvar replaces: the strategies whose loss on labelled images this one has inside: beside them, labels count twice.
     :cvar teacher_decay: decay of a moving average of the network of the strategy's own; None: the recipe's.
     """
 
     accepts: ClassVar[frozenset[Kind]]
     takes_exclusive: ClassVar[bool] = False
+    replaces: ClassVar[frozenset[str]] = frozenset()
     views: frozenset[View]
     teacher_decay: float | None = None
 

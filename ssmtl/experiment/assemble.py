@@ -1,7 +1,7 @@
 """Recipe + registries → Experiment. Every mistake is collected; no data is touched."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,12 @@ from ssmtl.contracts.head import Head
 from ssmtl.contracts.metric import wrong_facts
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.strategy import Strategy
-from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.errors import Problem, RecipeError
 from ssmtl.experiment.another import another_head, another_network
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.experiment.fitting import Parts, misfits
+from ssmtl.experiment.fitting import Parts, misfits, warn_of_labels_twice
 from ssmtl.experiment.image_size import check_image_size
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.multi_task_model import MultiTaskModel
@@ -67,6 +67,7 @@ def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretr
     experiment = Experiment(recipe, tuple(assembly.tasks), assembly.model(), assembly.balancer, 0, origins)
     problems, rows = dry_run(experiment)
     _stop_at(problems, where)
+    warn_of_labels_twice(experiment.tasks)
     return replace(experiment, rows=rows)
 
 
@@ -98,6 +99,15 @@ def _wrong(kind: str, built: Any) -> list[str]:
     if decay is not None and not (isinstance(decay, int | float) and 0 < decay < 1):
         wrong.append(f"teacher_decay is {decay!r}, expected a number > 0 and < 1, or None")
     return wrong
+
+
+def _lacking_augmentations(where: str, use: str, strategy: Strategy, spec: TaskSpec) -> Iterator[Problem]:
+    """One problem for each augmentation that the strategy asks for and the task has not."""
+    for name in sorted({view.augment for view in strategy.views} - set(spec.augment)):
+        views = [str(view) for view in sorted(strategy.views) if view.augment == name]
+        what = f"'{use}' asks for the view{'s' if len(views) > 1 else ''} {', '.join(views)}, and there is no '{name}'"
+        known = f"known: {', '.join(spec.augment)}" if spec.augment else "the task has none"
+        yield Problem(f"{where}.augment", what, f"set {where}.augment.{name}.use; {known}")
 
 
 class _Assembly:
@@ -200,15 +210,7 @@ class _Assembly:
                 self.problems.append(
                     Problem(part, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint)
                 )
-            for view in sorted(strategy.views):
-                if view.augment not in spec.augment:
-                    hint = nearest(view.augment, spec.augment)
-                    self.problems.append(
-                        Problem(
-                            f"{where}.augment",
-                            f"'{entry.use}' asks for the view '{view}', and there is no '{view.augment}'",
-                            hint,
-                        )
-                    )
+            else:
+                self.problems += _lacking_augmentations(where, entry.use, strategy, spec)
             terms.append(Term(name, strategy, entry))
         return terms

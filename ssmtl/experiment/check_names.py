@@ -1,11 +1,13 @@
 """The names in a recipe: of components, of their options, and references from one part to another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ssmtl.errors import Problem, nearest
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.models import Recipe, SourceEntry, TaskSpec
+from ssmtl.recipe.other_tasks import filled, naming_tasks, others_of
 from ssmtl.registry.options import check_options
 from ssmtl.registry.plugins import Plugins
 
@@ -16,7 +18,10 @@ def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
     for where, kind, component in recipe.components():
         registry = plugins[kind]
         if component.use in registry:
-            wrong = check_options(registry[component.use].make, component.use, component.options, where)
+            make, others = registry[component.use].make, others_of(where, recipe.tasks)
+            wrong = check_options(make, component.use, filled(make, component.use, component.options, others), where)
+            tasks = {f"{where}.{option}" for option in naming_tasks(make, component.use)} if wrong else set()
+            wrong = [_naming_tasks(one, others) if one.where in tasks else one for one in wrong]
             problems += _with_hints(wrong, where, kind, component)
         else:
             what, hint = f"no {kind} is called '{component.use}'", registry.missing(component.use)
@@ -52,6 +57,13 @@ def _with_hints(problems: list[Problem], where: str, kind: str, component: Compo
     rest = [problem for problem in problems if problem.where != key and not problem.where.startswith(f"{key}.")]
     hint = "to rename classes, call this key 'rename'"
     return rest if rest == problems else [*rest, Problem(key, "cannot be a mapping of names", hint)]
+
+
+def _naming_tasks(problem: Problem, others: Sequence[str]) -> Problem:
+    """The problem of an option that names another task, with the tasks that it may name."""
+    if not others:
+        return replace(problem, hint="it names another task, and the recipe has none")
+    return replace(problem, hint=f"it names another task: {', '.join(others)}")
 
 
 def _task(name: str, task: TaskSpec, recipe: Recipe) -> list[Problem]:

@@ -9,7 +9,7 @@ from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Head
 from ssmtl.contracts.metric import selecting_metric
-from ssmtl.errors import Problem, nearest
+from ssmtl.errors import Problem, nearest, warn
 from ssmtl.experiment.task import Task
 from ssmtl.model.coupled_rows import couples_rows
 from ssmtl.recipe.models import Recipe
@@ -31,10 +31,20 @@ def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     return [problem for check in checks for problem in check(recipe, parts)]
 
 
+def warn_of_labels_twice(tasks: Sequence[Task]) -> None:
+    """Where a task's strategy has the labelled loss of another one inside, which the task has too."""
+    for task in tasks:
+        for term in task.terms:
+            for other in task.terms:
+                if other.entry.use in term.strategy.replaces:
+                    place = f"tasks.{task.name}.strategies"
+                    warn(f"{place}: labels count twice: '{term.name}' replaces '{other.name}'; leave one of them out")
+
+
 def _exclusive(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:
     for task in parts.tasks:
         for number, term in enumerate(task.terms if task.output.exclusive else ()):
-            if not term.strategy.takes_exclusive:
+            if task.output.kind in term.strategy.accepts and not term.strategy.takes_exclusive:
                 what = f"'{term.name}' takes each structure by itself, and those of the head are exclusive"
                 yield Problem(f"tasks.{task.name}.strategies.{number}", what, "leave 'exclusive' out of the head")
 

@@ -1,11 +1,13 @@
 """The resolved recipe: every option of every component has a value, the default where the recipe gives none."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ssmtl.recipe.components import Component, as_component
 from ssmtl.recipe.models import Recipe, TaskSpec
+from ssmtl.recipe.other_tasks import filled, others_of
 from ssmtl.registry.options import resolved_options
 from ssmtl.registry.plugins import Plugins
 
@@ -20,16 +22,17 @@ def resolved(recipe: Recipe, plugins: Plugins) -> Recipe:
     :raises PluginError: for an option whose default no recipe could hold.
     """
 
-    def full(kind: str, component: Named) -> Named:
-        return _resolved(kind, component, plugins)
+    def full(kind: str, component: Named, others: Sequence[str] = ()) -> Named:
+        return _resolved(kind, component, plugins, others)
 
-    def of(task: TaskSpec) -> TaskSpec:
+    def of(name: str, task: TaskSpec) -> TaskSpec:
+        others = others_of(f"tasks.{name}", recipe.tasks)
         return task.model_copy(
             update={
-                "bridge": full("bridge", task.bridge) if task.bridge else None,
+                "bridge": full("bridge", task.bridge, others) if task.bridge else None,
                 "head": full("head", task.head),
                 "augment": {name: full("augmentation", one) for name, one in task.augment.items()},
-                "strategies": [full("strategy", one) for one in task.strategies],
+                "strategies": [full("strategy", one, others) for one in task.strategies],
                 "metrics": [_shortest(full("metric", as_component(one))) for one in task.metrics],
             }
         )
@@ -39,18 +42,19 @@ def resolved(recipe: Recipe, plugins: Plugins) -> Recipe:
             "backbone": full("backbone", recipe.backbone),
             "balancer": full("balancer", recipe.balancer),
             "sources": {name: full("source", one) for name, one in recipe.sources.items()},
-            "tasks": {name: of(task) for name, task in recipe.tasks.items()},
+            "tasks": {name: of(name, task) for name, task in recipe.tasks.items()},
             "trackers": [_shortest(full("tracker", as_component(one))) for one in recipe.trackers],
         }
     )
 
 
-def _resolved(kind: str, component: Named, plugins: Plugins) -> Named:
+def _resolved(kind: str, component: Named, plugins: Plugins, others: Sequence[str]) -> Named:
     entry = plugins[kind].get(component.use)
     if entry is None:
         return component
+    given = filled(entry.make, component.use, component.options, others)
     try:
-        options = resolved_options(entry.make, component.use, component.options)
+        options = resolved_options(entry.make, component.use, given)
     except ValidationError:
         return component
     own: dict[str, Any] = {name: getattr(component, name) for name in type(component).model_fields}

@@ -5,6 +5,7 @@ from typing import Any
 
 from ssmtl.recipe.components import BalancerEntry, Component, StrategyEntry
 from ssmtl.recipe.models import Recipe, SourceEntry
+from ssmtl.recipe.other_tasks import naming_tasks
 from ssmtl.registry.docstring import described
 from ssmtl.registry.options import options_model
 from ssmtl.registry.plugins import Plugins
@@ -72,11 +73,13 @@ def _components(registry: Registry, core: type[Component], definitions: dict[str
         make: Callable[..., Any] = entry.make
         options = options_model(make, entry.name).model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(options.pop("$defs", {}))
+        may_lack = naming_tasks(make, entry.name)
+        required = [option for option in options.get("required", []) if option not in may_lack]
         one = {
             "type": "object",
             "title": entry.name,
             "properties": {**options.get("properties", {}), **shared["properties"], "use": {"const": entry.name}},
-            "required": ["use", *options.get("required", [])],
+            "required": ["use", *required],
             "additionalProperties": False,
         }
         _describe(one, make.__doc__)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ssmtl.contracts.another_task import MARK
 from ssmtl.registry.options import options_model
 
 WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "null", "number": "number"}
@@ -15,14 +16,20 @@ def options_in_words(make: Callable[..., Any], name: str) -> Iterator[str]:
     schema = options_model(make, name).model_json_schema()
     definitions = schema.get("$defs", {})
     for option, one in schema.get("properties", {}).items():
-        default = f"default {_plain(one['default'])}" if "default" in one else "required"
+        default = f"default {_plain(one['default'])}" if "default" in one else _required(one)
         yield f"{option}: {_words(one, definitions)}, {default}"
+
+
+def _required(one: Mapping[str, Any]) -> str:
+    return "required if there are several" if MARK in one or MARK in one.get("items", {}) else "required"
 
 
 def _words(one: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """What a value may be."""
     if "$ref" in one:
         return _words(definitions[one["$ref"].rpartition("/")[2]], definitions)
+    if MARK in one:
+        return "another task"
     if "const" in one or "enum" in one:
         return " | ".join(map(_plain, one.get("enum", [one.get("const")])))
     if "anyOf" in one:

@@ -70,7 +70,7 @@ def test_plugins_of_one_kind():
         code, shown, _ = call("plugins", name)
         assert code == 0
         assert "saliency" in shown
-        assert "guided_by: text, required" in shown
+        assert "guided_by: another task, required if there are several" in shown
         assert "stride: whole number > 0, default 8" in shown
         assert "normalize: max | none, default max" in shown
         assert "fixmatch" not in shown

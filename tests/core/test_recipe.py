@@ -209,7 +209,8 @@ def test_names_are_plain():
         ),
         (
             {"tasks__lungs__augment": {}},
-            "tasks.lungs.augment: 'soft_dice' asks for the view 'labeled/weak', and there is no 'weak' (none is known)",
+            "tasks.lungs.augment: 'soft_dice' asks for the view labeled/weak, and there is no 'weak' "
+            "(set tasks.lungs.augment.weak.use; the task has none)",
         ),
         (
             {"tasks__diagnosis__head__classes": ["a"]},
