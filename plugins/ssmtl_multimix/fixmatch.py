@@ -14,13 +14,14 @@ from ssmtl import Batch, Kind, Logits, Output, Strategy, TaskPredictor, View, ps
 class FixMatch(Strategy):
     """Confident pseudo-labels from weak views are the targets for strong views of the same images.
 
-    The second term of equation (1) of MultiMix (Haque et al. 2021), after FixMatch (Sohn et al. 2020): the mean over
+    Sohn et al., "FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence", NeurIPS 2020, as the
+    second term of equation (1) of MultiMix (Haque et al. 2021): the mean over
     *all* unlabelled rows, confident or not, of the cross-entropy between the prediction on the strong view and the
     arg max of the prediction on the weak one. For multi-label outputs each class is decided separately: a sigmoid
     at or above the threshold is a positive, at or below one minus the threshold a negative, and between them it is
     left out.
 
-    :param threshold: smallest confidence of a pseudo-label, as a probability (0.7 in the paper).
+    :param threshold: smallest confidence of a pseudo-label, as a probability (0.7 in MultiMix, 0.95 in FixMatch).
     :param weak, strong: names of the augmentations.
     :param teacher: the weights that give the pseudo-labels: the trained ones, as published, or their moving average.
     :param frozen: whether dropout is off for the pseudo-labels; the paper leaves it on.

@@ -14,7 +14,9 @@ from ssmtl import Batch, Kind, Logits, Output, Strategy, View
 class KLConsistency(Strategy):
     """KL(ŝ_l ‖ ŝ_u) between the predicted masks of labelled and of unlabelled images.
 
-    The second term of equation (2) of MultiMix (Haque et al. 2021), as the divergence of two Bernoulli variables for
+    Haque, Imran, Wang and Terzopoulos, "Generalized Multi-Task Learning from Substantially Unlabeled Multi-Source
+    Medical Image Data", MELBA 2021,
+    the second term of equation (2): the divergence of two Bernoulli variables for
     each pixel, averaged over pixels, structures and rows; gradients flow through both sides.
 
     :param augment: the task's augmentation of the images.

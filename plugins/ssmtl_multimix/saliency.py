@@ -16,7 +16,9 @@ EPSILON = 1e-8
 class SaliencyBridge(Bridge):
     """The classifier's input gradient, as an additional input map for the segmentation decoder.
 
-    Haque et al. 2021, equations (3) and (4): y = |∂ logit / ∂ x| of the guiding task's class, joined with the image
+    Haque, Imran, Wang and Terzopoulos, "Generalized Multi-Task Learning from Substantially Unlabeled Multi-Source
+    Medical Image Data", MELBA 2021,
+    equations (3) and (4): y = |∂ logit / ∂ x| of the guiding task's class, joined with the image
     and averaged down to the size of one level of the pyramid, where the decoder's first block reads it beside the
     skip connection (table 5). The map is detached: no second derivative is taken.
 

@@ -11,8 +11,10 @@ from ssmtl.contracts.task_names import key_in
 
 
 class Uncertainty(Balancer):
-    """Homoscedastic uncertainty (Kendall, Gal and Cipolla, CVPR 2018): Σ exp(−s) L + s / 2, with s learned per task.
+    """Homoscedastic uncertainty: Σ exp(−s) L + s / 2, with s learned per task.
 
+    Kendall, Gal and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and Semantics",
+    CVPR 2018.
     s is the log variance of the task's observation noise; it starts at 0, so the first step weighs the tasks as
     `fixed` does.
     """

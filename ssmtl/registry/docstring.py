@@ -1,10 +1,29 @@
-"""A docstring's parts: what the thing is, and what its parameters mean."""
+"""A docstring's parts: what the thing is, what its parameters mean, which paper it is from."""
 
 import inspect
 import re
 
 FIELD = re.compile(r":(param ([\w, ]+)|\w+[^:\n]*):\s*")
 """Where a field begins, such as `:param a, b:` or `:raises ValueError:`, at a line's start or after a full stop."""
+
+
+PAPER = re.compile(r'(?P<before>[^"]*),? "[^"]+",? (?P<venue>[^";]*?\b(?:19|20)\d\d\b)')
+"""A reference as docstrings have it: Authors, "Title", Venue Year."""
+
+
+def paper_of(doc: str | None) -> str:
+    """The first reference in short, such as 'Zhang et al., NeurIPS 2021'; empty if there is none.
+
+    It is written as Authors, "Title", Venue Year. More than two authors become the first one and 'et al.'.
+    """
+    text = _line(inspect.cleandoc(doc or ""))
+    found = PAPER.search(text)
+    if found is None:
+        return ""
+    authors = re.split(r"(?<!\bal)\. |: |; ", found["before"].rstrip(", "))[-1].strip()
+    names = re.split(r", | and | & ", authors)
+    short = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    return f"{short}, {found['venue']}"
 
 
 def described(doc: str | None) -> tuple[str, dict[str, str]]:

@@ -19,7 +19,7 @@ def recipe_of(name="multimix", *overrides, sources=None):
 
 
 @pytest.mark.parametrize("sources", [None, "cxr"])
-@pytest.mark.parametrize("name", list(PLUGINS["recipe"]))
+@pytest.mark.parametrize("name", [name for name in PLUGINS["recipe"] if not name.startswith("methods/")])
 def test_it_names_every_option_and_loads_again(name, sources):
     recipe = recipe_of(name, sources=sources)
     for place, kind, component in recipe.components():

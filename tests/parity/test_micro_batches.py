@@ -16,7 +16,7 @@ from ssmtl.training.engine import training_step
 from ssmtl.training.train_state import make_train_state
 
 PLUGINS = load_plugins()
-SHIPPED = sorted(name for name in PLUGINS["recipe"] if not name.startswith("paper/"))
+SHIPPED = sorted(name for name in PLUGINS["recipe"] if "/" not in name)
 
 
 def gradients_of(recipe, micro_batch, *more):

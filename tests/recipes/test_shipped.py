@@ -11,7 +11,9 @@ from ssmtl.recipe.load import RecipeText, find_sources, read, shipped_folder
 from ssmtl.registry.plugins import load_plugins
 
 PLUGINS = load_plugins()
-RECIPES = sorted(PLUGINS["recipe"])
+RECIPES = sorted(name for name in PLUGINS["recipe"] if not name.startswith("methods/"))
+"""Those of methods are tested by `test_method_recipes.py`."""
+
 SOURCES = sorted(path.stem for path in (shipped_folder() / "sources").glob("*.yaml"))
 
 

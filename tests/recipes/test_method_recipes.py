@@ -1,0 +1,87 @@
+"""recipes/methods: a few lines for each method, over a supervised recipe."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from lightning_fabric import Fabric
+from tiny_runs import BUDGETS, TINY, tasks_of
+
+from ssmtl import Folders
+from ssmtl.experiment.assemble import assemble
+from ssmtl.experiment.prepare import prepare
+from ssmtl.recipe.load import read
+from ssmtl.registry.plugins import load_plugins
+from ssmtl.suite.suite_file import read_suite
+from ssmtl.training.engine import training_step
+from ssmtl.training.train_state import make_train_state
+from tests.cli.command_line import call
+
+PLUGINS = load_plugins()
+NAMES = sorted(name for name in PLUGINS["recipe"] if name.startswith("methods/"))
+SUPERVISED = {"cross_entropy", "fixed", "mae", "mse", "soft_dice"}
+"""What the recipes that are extended have."""
+
+WITHOUT_IMAGES = {"number_consistency"}
+"""No shipped source has numbers."""
+
+BASES = {"enc": "diagnosis", "unet": "lungs", "umtl": None}
+SUITE = Path(__file__).parents[2] / "benchmarks/quality/methods.yaml"
+LONGEST = 12
+
+
+def components_of(name):
+    recipe = read(name, PLUGINS["recipe"]).validated()
+    return {component.use for _, _, component in recipe.components()}
+
+
+def test_every_method_has_one():
+    methods = {name for kind in ("strategy", "balancer", "bridge") for name in PLUGINS[kind]}
+    assert {f"methods/{name}" for name in methods - SUPERVISED - WITHOUT_IMAGES} == set(NAMES)
+
+
+def test_each_is_a_few_lines_over_a_supervised_recipe():
+    for name in NAMES:
+        text = PLUGINS["recipe"][name].make.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+        assert len(text.splitlines()) <= LONGEST
+        assert text.startswith("# ")
+        assert f"\n# ssmtl run {name}\n" in text
+        assert content["extends"] in BASES
+        assert content["name"] == name.removeprefix("methods/")
+        assert f"use: {content['name']}" in text
+    assert all(components_of(base) & {"fixmatch", "saliency", "uncertainty"} == set() for base in BASES)
+
+
+def test_the_suite_of_methods_has_the_same_settings():
+    """The leaderboard ranks what these recipes do."""
+    compared = 0
+    for name, variant in read_suite(SUITE).variants.items():
+        for place, wanted in variant.set.items():
+            recipe = f"methods/{name.removeprefix('unet_')}"
+            task = place.split(".")[1]
+            if recipe in NAMES and task in (found := read(recipe, PLUGINS["recipe"]).content["tasks"]):
+                assert [dict(one) for one in wanted] == found[task]["strategies"], name
+                compared += 1
+    assert compared == 27
+
+
+def state_of(name):
+    overrides = [*TINY, *(override for task in tasks_of(name) for override in BUDGETS[task])]
+    text = read(name, PLUGINS["recipe"], overrides=overrides)
+    experiment = assemble(text.validated(), PLUGINS, text.place)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return make_train_state(fabric, experiment, prepare(experiment, PLUGINS, Folders()).tasks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_right_and_trains(name):
+    code, shown, said = call("check", name, "--sources", "phantom")
+    assert (code, said) == (0, "")
+    assert "has no errors, nor has what its sources list" in shown
+    state = state_of(name)
+    before = {key: value.clone() for key, value in state.experiment.model.state_dict().items()}
+    for step in range(2):
+        assert training_step(state, step, diagnose=True).total.isfinite()
+    assert any(not value.equal(before[key]) for key, value in state.experiment.model.state_dict().items())
