@@ -5,10 +5,10 @@
     python benchmarks/cost/methods_cost.py --only-counts         # passes and state anew, the times stay
 
 Every recipe of `recipes/methods` changes `enc`, `unet` or `umtl`, which are supervised. Both take steps in turns in one
-process of one thread; the first two pairs do not count. The ratio is that of the processor times of the two steps, which
-what else runs on the machine hardly changes: its median over pairs, with a 95 % interval by order statistics; `wall` is
-the median of the ratios by the clock. Rows and bytes are those of a step or of a state, less those of the supervised
-recipe, counted and not timed.
+process of one thread; the first two pairs do not count. The ratio is that of the processor times of the two steps,
+which what else runs on the machine hardly changes: its median over pairs, with a 95 % interval by order statistics;
+`wall` is the median of the ratios by the clock. Rows and bytes are those of a step or of a state, less those of the
+supervised recipe, counted and not timed.
 """
 
 import argparse

@@ -14,9 +14,10 @@ class Coral(Strategy):
     """The binary cross-entropy of being above each class but the highest: summed over these, the mean over rows.
 
     Cao, Mirjalili and Raschka, "Rank consistent ordinal regression for neural networks with application to age
-    estimation", Pattern Recognition Letters 2020, equation (4) with λ = 1: a class counts as the wronger, the further it
-    is from the true one. The classes are in the head's order, from the lowest to the highest. With the head `ordinal_linear` this
-    is CORAL; a head with a score for each class learns by it too.
+    estimation", Pattern Recognition Letters 2020, equation (4) with λ = 1: a class counts as the wronger, the further
+    it is from the true one. The classes are in the head's order, from the lowest to the highest. It replaces
+    `cross_entropy` in a recipe. With the head `ordinal_linear` this is CORAL; a head with a score for each class learns
+    by it too.
 
     :param augment: which augmentation of the task the labelled images get.
     """

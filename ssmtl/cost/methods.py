@@ -17,7 +17,7 @@ class MeasuredMethod:
     """Of one method's training step, beside that of the supervised recipe which its recipe extends.
 
     :param base: that recipe. :param pairs: of steps, in turns.
-    :param ratio, low, high: of processor times: the median, and its 95 % interval. :param wall: the median by the clock.
+    :param ratio, low, high: of processor times: the median, and its 95 % interval. :param wall: likewise by the clock.
     :param base_seconds: processor time of a supervised step. :param batch: rows of one pool in a step.
     :param rows_trained, rows_in_images, rows_plain, rows_head, rows_backward: more rows than supervised, as in
         `RowsThrough`.

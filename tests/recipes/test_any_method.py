@@ -13,7 +13,7 @@ from ssmtl.recipe.overrides import overridden
 from ssmtl.registry.plugins import load_plugins
 
 PLUGINS = load_plugins()
-SMALL = ("image.size=32", "backbone.widths=[4, 4, 6, 6, 8]")
+SMALL = ("image.size=32", "backbone.widths=[3, 4, 5, 6]")
 KINDS = {"diagnosis": "multiclass", "lungs": "masks"}
 CLASSES, MASKS = "tasks.diagnosis.strategies.1.use", "tasks.lungs.strategies.1.use"
 PIXELWISE = "tasks.lungs.augment.strong={use: intensity}"
@@ -62,7 +62,7 @@ def test_each_pair():
     """Every pair of two of: a strategy of the classes, one of the masks, a balancer, a bridge."""
     base, pairs = read("multimix", PLUGINS["recipe"], overrides=[*SMALL, PIXELWISE]), set()
     for (i, classes), (j, masks) in itertools.product(*(enumerate(names) for names in STRATEGIES.values())):
-        balancer, bridge = BALANCERS[(i + j) % len(BALANCERS)], BRIDGES[(i + 2 * j) % len(BRIDGES)]
+        balancer, bridge = BALANCERS[(i + j) % len(BALANCERS)], BRIDGES[(2 * i + 11 * j + i // 2) % len(BRIDGES)]
         content = base.content
         for setting in (f"{CLASSES}={classes}", f"{MASKS}={masks}", *balancer, *bridge):
             content, _ = overridden(content, setting)
