@@ -1,4 +1,4 @@
-"""Facts about methods: what their classes say of themselves, and what was measured of their training steps."""
+"""What was measured of the training steps of methods."""
 
 import csv
 import inspect
@@ -16,7 +16,7 @@ MEASURED = Path(__file__).with_name("methods.csv")
 class MeasuredMethod:
     """Of one method's training step, beside that of the supervised recipe which its recipe extends.
 
-    :param base: that recipe. :param pairs: of steps, in turns.
+    :param base: that recipe. :param pairs: of steps, in turns; 0 of what that recipe has itself.
     :param ratio, low, high: of processor times: the median, and its 95 % interval. :param wall: likewise by the clock.
     :param base_seconds: processor time of a supervised step. :param batch: rows of one pool in a step.
     :param rows_trained, rows_in_images, rows_plain, rows_head, rows_backward: more rows than supervised, as in
