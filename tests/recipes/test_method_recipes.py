@@ -1,5 +1,6 @@
 """recipes/methods: a few lines for each method, over a supervised recipe."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from lightning_fabric import Fabric
 from tiny_runs import BUDGETS, TINY, tasks_of
 
 from ssmtl import Folders
+from ssmtl.cost.measured_methods import read_measured
+from ssmtl.cost.rows_through import rows_counted
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import prepare
 from ssmtl.recipe.load import read
@@ -74,14 +77,32 @@ def state_of(name):
     return make_train_state(fabric, experiment, prepare(experiment, PLUGINS, Folders()).tasks)
 
 
+ROWS = ("trained", "in_images", "plain", "head", "backward")
+
+
+def counted(state, step):
+    """Rows of a step, of batches of 4."""
+    with rows_counted() as rows:
+        assert training_step(state, step, diagnose=True).total.isfinite()
+    return [getattr(rows, name) for name in ROWS]
+
+
+@cache
+def supervised(base):
+    return counted(state_of(base), 1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_right_and_trains(name):
+def test_it_is_right_and_trains_and_takes_the_passes_that_were_measured(name):
     code, shown, said = call("check", name, "--sources", "phantom")
     assert (code, said) == (0, "")
     assert "has no errors, nor has what its sources list" in shown
     state = state_of(name)
     before = {key: value.clone() for key, value in state.experiment.model.state_dict().items()}
-    for step in range(2):
-        assert training_step(state, step, diagnose=True).total.isfinite()
+    assert training_step(state, 0).total.isfinite()
+    rows = counted(state, 1)
     assert any(not value.equal(before[key]) for key, value in state.experiment.model.state_dict().items())
+    measured = next(one for one in read_measured() if one.name == name.removeprefix("methods/"))
+    more = [(ours - theirs) / 4 for ours, theirs in zip(rows, supervised(measured.base), strict=True)]
+    assert more == [getattr(measured, f"rows_{kind}") / measured.batch for kind in ROWS]
