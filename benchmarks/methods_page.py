@@ -3,9 +3,9 @@
     python benchmarks/methods_page.py            # writes the tables of docs/methods.md
     python benchmarks/methods_page.py --check    # fails if they differ
 
-What a method learns from is an attribute of its class, its paper the first reference in its docstring; its passes, state
-and cost are rows of `ssmtl/cost/methods.csv`; `docs/methods_remarks.yaml` has the sections, their order and the last
-column.
+What a method learns from is an attribute of its class, its paper the first reference in its docstring; its passes,
+state and cost are rows of `ssmtl/cost/methods.csv`; `docs/methods_remarks.yaml` has the sections, their order and the
+last column.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ssmtl.contracts.another_task import MARK
 from ssmtl.recipe.components import BalancerEntry, Component, StrategyEntry
 from ssmtl.recipe.models import Recipe, SourceEntry
 from ssmtl.recipe.other_tasks import naming_tasks
@@ -73,6 +74,9 @@ def _components(registry: Registry, core: type[Component], definitions: dict[str
         make: Callable[..., Any] = entry.make
         options = options_model(make, entry.name).model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(options.pop("$defs", {}))
+        for option in options.get("properties", {}).values():
+            option.pop(MARK, None)
+            option.get("items", {}).pop(MARK, None)
         may_lack = naming_tasks(make, entry.name)
         required = [option for option in options.get("required", []) if option not in may_lack]
         one = {
