@@ -23,7 +23,7 @@ from statistics import median
 import torch
 import yaml
 from lightning_fabric import Fabric
-from scipy import stats
+from scipy.special import bdtr
 
 from ssmtl import Folders
 from ssmtl.cost.measured_methods import KINDS, MEASURED, MeasuredMethod, read_measured
@@ -97,7 +97,7 @@ def timed(state: TrainState, step: int) -> tuple[float, float]:
 
 def interval(values: list[float]) -> tuple[float, float]:
     """At least 95 % for the median, by order statistics; the whole range if there are fewer than 6."""
-    place = max(int(stats.binom.ppf(0.025, len(values), 0.5)), 1) - 1
+    place = max(sum(bdtr(below, len(values), 0.5) < 0.025 for below in range(len(values))) - 1, 0)
     ordered = sorted(values)
     return ordered[place], ordered[-1 - place]
 

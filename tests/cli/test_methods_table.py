@@ -1,7 +1,6 @@
 """`ssmtl plugins --table`: facts of classes, of docstrings and of measured rows; and the tables of docs/methods.md."""
 
 import importlib.util
-import math
 import re
 from dataclasses import asdict
 
@@ -173,18 +172,6 @@ def test_rows_are_counted_by_what_their_gradient_reaches():
     assert asdict(rows) == {"trained": 3, "plain": 2, "in_images": 1, "head": 5, "backward": 5}
     backbone(images)
     assert rows.plain == 2, "nothing is counted afterwards"
-
-
-@pytest.mark.parametrize("pairs", [6, 20, 21, 30])
-def test_the_interval_is_the_narrowest_that_holds_the_median_often_enough(pairs):
-    """Below the k-th of n values lie at least k of n; so many tosses of a coin show heads."""
-    low, high = script("benchmarks/cost/methods_cost.py").interval([float(one) for one in range(pairs, 0, -1)])
-    assert low + high == pairs + 1
-
-    def often(place):
-        return 1 - 2 * sum(math.comb(pairs, heads) for heads in range(place)) / 2**pairs
-
-    assert often(int(low)) >= 0.95 > often(int(low) + 1)
 
 
 def test_a_strategy_may_say_nothing_of_itself():

@@ -1,5 +1,7 @@
 """recipes/methods: a few lines for each method, over a supervised recipe."""
 
+import importlib.util
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -16,13 +18,18 @@ from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.prepare import prepare
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import read
-from ssmtl.registry.plugins import load_plugins
 from ssmtl.suite.suite_file import read_suite
 from ssmtl.training.engine import training_step
 from ssmtl.training.train_state import make_train_state
 from tests.cli.command_line import call
 
-PLUGINS = load_plugins()
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+spec = importlib.util.spec_from_file_location("methods_cost", BENCHMARKS / "cost/methods_cost.py")
+cost = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(cost)
+
+PLUGINS = cost.PLUGINS
 NAMES = sorted(name for name in PLUGINS["recipe"] if name.startswith("methods/"))
 SUPERVISED = {"cross_entropy", "fixed", "mae", "mse", "soft_dice"}
 """What the recipes that are extended have."""
@@ -31,7 +38,7 @@ WITHOUT_IMAGES = {"number_consistency"}
 """No shipped source has numbers."""
 
 BASES = {"enc": "diagnosis", "unet": "lungs", "umtl": None}
-SUITE = Path(__file__).parents[2] / "benchmarks/quality/methods.yaml"
+SUITE = BENCHMARKS / "quality/methods.yaml"
 LONGEST = 12
 METHODS = [name.removeprefix("methods/") for name in NAMES]
 
@@ -80,6 +87,18 @@ def test_the_suite_of_methods_has_the_same_settings():
                 assert one == {key: found[key] for key in one}, (system, place)
         compared.add(name.removeprefix("methods/"))
     assert set(METHODS) - compared == {"coral", "jtr", "kl_consistency", "mtpsl", "torchjd", "tsa_cross_entropy"}
+
+
+@pytest.mark.parametrize("pairs", [6, 20, 21, 30])
+def test_the_interval_is_the_narrowest_that_holds_the_median_often_enough(pairs):
+    """Below the k-th of n values lie at least k of n; so many tosses of a coin show heads."""
+    low, high = cost.interval([float(one) for one in range(pairs, 0, -1)])
+    assert low + high == pairs + 1
+
+    def often(place):
+        return 1 - 2 * sum(math.comb(pairs, heads) for heads in range(place)) / 2**pairs
+
+    assert often(int(low)) >= 0.95 > often(int(low) + 1)
 
 
 def state_of(name):
