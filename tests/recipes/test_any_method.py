@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
+import torch
 
 from ssmtl.errors import RecipeError, SsmtlWarning
 from ssmtl.experiment.assemble import assemble
@@ -26,7 +27,7 @@ STRATEGIES = {
 GUIDED = {"grad_cam": "lungs", "saliency": "lungs", "smooth_grad": "lungs", "anatomical_gate": "diagnosis"}
 """Bridges that one of the tasks alone can have, since the other one guides it."""
 BALANCERS = [(f"balancer.use={name}", f"balancer.over={over}") for name, over in
-             zip(PLUGINS["balancer"], itertools.cycle(("tasks", "strategies")))]  # fmt: skip
+             zip(PLUGINS["balancer"], itertools.cycle(("strategies", "tasks")))]  # fmt: skip
 BRIDGES = [
     ("tasks.lungs.bridge=null", f"tasks.{task}.bridge.use={name}")
     for name in PLUGINS["bridge"]
@@ -91,6 +92,17 @@ def test_other_kinds_of_head(kind):
             with pytest.raises(RecipeError, match=words) as caught:
                 assembled(*settings, recipe="umtl")
             assert len(caught.value.problems) == 1
+
+
+def test_a_balancer_of_strategies_has_their_names():
+    """A dot, as in 'task.strategy', is none of a parameter's name."""
+    balancer = assembled("balancer.use=uncertainty", "balancer.over=strategies").balancer
+    names = [name.removeprefix("log_variances.") for name, _ in balancer.named_parameters()]
+    assert names == [
+        "diagnosis:cross_entropy", "diagnosis:fixmatch", "lungs:soft_dice", "lungs:kl_consistency",
+    ]  # fmt: skip
+    losses = {name.replace(":", "."): torch.tensor(float(number)) for number, name in enumerate(names)}
+    assert balancer(losses).item() == 0 + 1 + 2 + 3
 
 
 def options_of(part, *settings):
