@@ -40,6 +40,7 @@ def script(path):
         ("Ours.", ""),
         ('What.\n\nLee, "One: Two", ICML 2013 workshop.', "Lee, ICML 2013"),
         ('What. Zhang et al., "A\n   title", NeurIPS 2021,\n   equation (5).', "Zhang et al., NeurIPS 2021"),
+        ('Liu, Johns and Davison, "T", CVPR 2019, section 3.', "Liu et al., CVPR 2019"),
         ('Laine and Aila, "T", ICLR 2017, algorithm 1.', "Laine and Aila, ICLR 2017"),
         ('Tarvainen & Valpola, "T," NeurIPS 2017: it.', "Tarvainen and Valpola, NeurIPS 2017"),
         ('Xie, Dai, Hovy, Luong and Le, "T", arXiv 2410.10777, 2024: it.', "Xie et al., arXiv 2410.10777, 2024"),
