@@ -2,6 +2,7 @@
 
 import difflib
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -75,10 +76,21 @@ def first_line(error: BaseException) -> str:
         return f"a {type(error).__name__} that cannot be shown"
 
 
+FEW = 5
+"""Names of one folder that are listed one by one."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown name: the closest known one, or else all of them."""
     names = sorted(known)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.55)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(names)}" if names else "none is known"
+    return f"known: {', '.join(_by_folder(names))}" if names else "none is known"
+
+
+def _by_folder(names: list[str]) -> list[str]:
+    """The names; those of a folder, such as 'methods/dash', as one: 'methods/… (57)', if there are many."""
+    folders = Counter(name.partition("/")[0] for name in names if "/" in name)
+    shown = (f"{name.partition('/')[0]}/…" if folders[name.partition("/")[0]] > FEW else name for name in names)
+    return [f"{name} ({folders[name[:-2]]})" if name.endswith("/…") else name for name in dict.fromkeys(shown)]

@@ -23,3 +23,9 @@ def test_hints():
     assert nearest("fixmach", ["fixmatch", "mixmatch"]) == "did you mean 'fixmatch'?"
     assert nearest("zzz", ["b", "a"]) == "known: a, b"
     assert nearest("zzz", []) == "none is known"
+
+
+def test_many_names_of_one_folder_are_one():
+    names = ["unet", "paper/a", *(f"methods/{number}" for number in range(9))]
+    assert nearest("xyz", names) == "known: methods/… (9), paper/a, unet"
+    assert nearest("methods/nine", names[:2]) == "known: paper/a, unet"
