@@ -45,7 +45,7 @@ ATTRIBUTES = {
 }
 """By kind, what a component says about itself."""
 
-SETS = ("reads", "learns_from", "accepts", "views")
+SETS = ("reads", "learns_from", "accepts", "replaces", "views")
 """Of these, what must be a frozenset."""
 
 
