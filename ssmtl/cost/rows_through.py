@@ -58,4 +58,4 @@ def _count_backbone(rows: RowsThrough, module: Backbone, levels: tuple[Tensor, .
     def back(_gradient: Tensor) -> None:
         rows.backward += here
 
-    deepest.register_hook(back)
+    deepest.register_hook(back)  # type: ignore[no-untyped-call]
