@@ -1,0 +1,140 @@
+"""Breast ultrasound as a joint problem: near-duplicates stay together, and those with two labels are nowhere."""
+
+import csv
+from functools import partial
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssmtl import DataError, Folders
+from ssmtl.api.loaded import load_recipe
+from ssmtl.experiment.prepare import list_and_split, make_source
+
+COUNTS = {"benign": 15, "malignant": 9, "normal": 6}
+GROUPS = {
+    "benign/benign (1).png": "1",
+    "benign/benign (2).png": "1",
+    "benign/benign (3).png": "1",
+    "malignant/malignant (1).png": "2",
+    "malignant/malignant (2).png": "2",
+    "normal/normal (1).png": "3",
+    "normal/normal (2).png": "3",
+    "benign/benign (4).png": "4",  # with another label: all three are left out
+    "benign/benign (5).png": "4",
+    "malignant/malignant (3).png": "4",
+}
+COPY = "benign/benign (15).png"
+"""Byte for byte benign/benign (14).png, and in no group."""
+
+
+@pytest.fixture(scope="module")
+def ultrasound(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "Dataset_BUSI_with_GT"
+    for seed, name in enumerate(COUNTS):
+        for number in range(1, COUNTS[name] + 1):
+            made_up.grey_image(root / name / f"{name} ({number}).png", seed=100 * seed + number)
+            made_up.blob(root / name / f"{name} ({number})_mask.png", left=number % 2 == 0, empty=name == "normal")
+    (root / COPY).write_bytes((root / "benign/benign (14).png").read_bytes())
+    lines = [f"{path.relative_to(root).as_posix()}," for path in root.rglob("*).png")]
+    lines = [line + GROUPS.get(line[:-1], "") for line in lines]
+    (root / "index.csv").write_text("\n".join(["image,dup_group", *lines, ""]))
+    return root.parent
+
+
+def split_of(folder, recipe, labeled, seed, *overrides):
+    """Parts by task, and the files; as a run has them."""
+    tasks = {"busi/enc": ["diagnosis"], "busi/unet": ["lesion"]}.get(recipe, ["diagnosis", "lesion"])
+    sets = [f"tasks.{task}.labeled={labeled}" for task in tasks]
+    loaded = load_recipe(recipe, overrides=[*sets, *overrides], seed=seed)
+    folders = Folders(folder)
+    make = partial(make_source, loaded.recipe, loaded.plugins, folders)
+    return list_and_split(loaded.assembled(), make, folders)
+
+
+def parts_of(splits):
+    """By part, the images that any task has there."""
+    parts = {"train": set(), "val": set(), "test": set()}
+    for split in splits.values():
+        parts["train"] |= {*split.labeled, *split.unlabeled}
+        parts["val"] |= set(split.val)
+        parts["test"] |= set(split.test["in_domain"].ids)
+    return parts
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_group_is_in_two_parts(ultrasound, seed):
+    files, splits = split_of(ultrasound, "busi/multimix", 6, seed)
+    dropped = {image for image, group in GROUPS.items() if group == "4"}
+    parts = parts_of(splits)
+    assert set.union(*parts.values()) == {one.id for one in files.examples["busi"]}
+    assert not dropped & set.union(*parts.values())
+    assert len(files.examples["busi"]) == sum(COUNTS.values()) - len(dropped)
+    where = [{part for part, ids in parts.items() if image in ids} for image in ("benign/benign (14).png", COPY)]
+    assert where[0] == where[1], "copies are one person, whatever the table says"
+    for group in "123":
+        members = {image for image, own in GROUPS.items() if own == group}
+        assert sum(bool(members & ids) for ids in parts.values()) == 1
+    assert all(split.left_out == {"train": 0, "val": 0} for split in splits.values()), "both tasks have one split"
+
+
+def test_without_groups_near_duplicates_are_strangers(ultrasound):
+    """What the two options are good for: without them, some group is torn apart."""
+    torn = 0
+    for seed in range(4):
+        options = ("sources.busi.group=image", "sources.busi.conflicting=keep")
+        files, splits = split_of(ultrasound, "busi/umtl", 6, seed, *options)
+        assert len(files.examples["busi"]) == sum(COUNTS.values())
+        for group in "1234":
+            members = {image for image, own in GROUPS.items() if own == group}
+            torn += sum(bool(members & ids) for ids in parts_of(splits).values()) > 1
+    assert torn
+
+
+def test_conflicts_cannot_be_dropped_without_the_table(tmp_path):
+    made_up.busi(tmp_path / "Dataset_BUSI_with_GT")
+    with pytest.raises(DataError, match=r"conflicting: drop needs .*index.csv .*set conflicting: keep"):
+        split_of(tmp_path, "busi/enc", 1, 0)
+
+
+def test_one_task_alone_is_as_in_the_joint_recipe():
+    """umtl extends enc, and says again what unet says."""
+    recipes = {name: load_recipe(f"busi/{name}").recipe.content() for name in ("enc", "unet", "umtl", "multimix")}
+    assert recipes["umtl"]["tasks"] == recipes["enc"]["tasks"] | recipes["unet"]["tasks"]
+    for name, recipe in recipes.items():
+        rest = {key: value for key, value in recipe.items() if key not in ("name", "tasks")}
+        assert rest == {key: value for key, value in recipes["enc"].items() if key not in ("name", "tasks")}, name
+    paper = load_recipe("multimix").recipe.content()["tasks"]
+    ours = recipes["multimix"]["tasks"]
+    assert ours["diagnosis"]["strategies"] == paper["diagnosis"]["strategies"]
+    assert ours["lesion"]["strategies"] == paper["lungs"]["strategies"]
+    assert ours["lesion"]["bridge"] == paper["lungs"]["bridge"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_the_real_set(data_folder, seed):
+    """Groups from the table, likeness from the pixels: none crosses a part."""
+    root = Path(data_folder) / "Dataset_BUSI_with_GT"
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root}")
+    files, splits = split_of(data_folder, "busi/umtl", 100, seed)
+    parts = parts_of(splits)
+    with (root / "index.csv").open(newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    assert len(files.examples["busi"]) == 569
+    by_group = {}
+    for image, row in rows.items():
+        by_group.setdefault(row["dup_group"] or image, set()).add(image)
+    contradictory = [members for members in by_group.values() if len({rows[one]["label"] for one in members}) > 1]
+    assert len(contradictory) == 7
+    assert not set.union(*contradictory) & set.union(*parts.values())
+    assert all(sum(bool(members & ids) for ids in parts.values()) <= 1 for members in by_group.values())
+    names = sorted(set.union(*parts.values()))
+    small = np.stack([np.asarray(Image.open(root / name).convert("L").resize((32, 32))).ravel() for name in names])
+    alike = np.argwhere(np.triu(np.corrcoef(small) > 0.95, 1))
+    assert len(alike) > 100
+    part = {image: name for name, ids in parts.items() for image in ids}
+    assert all(part[names[one]] == part[names[other]] for one, other in alike)
