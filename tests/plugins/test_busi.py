@@ -26,6 +26,7 @@ GROUPS = {
     "benign/benign (5).png": "4",
     "malignant/malignant (3).png": "4",
 }
+SMALL = ("image.size=32", "backbone.widths=[4, 4, 4, 4, 4]")
 COPY = "benign/benign (15).png"
 """Byte for byte benign/benign (14).png, and in no group."""
 
@@ -48,7 +49,7 @@ def split_of(folder, recipe, labeled, seed, *overrides):
     """Parts by task, and the files; as a run has them."""
     tasks = {"busi/enc": ["diagnosis"], "busi/unet": ["lesion"]}.get(recipe, ["diagnosis", "lesion"])
     sets = [f"tasks.{task}.labeled={labeled}" for task in tasks]
-    loaded = load_recipe(recipe, overrides=[*sets, *overrides], seed=seed)
+    loaded = load_recipe(recipe, overrides=[*SMALL, *sets, *overrides], seed=seed)
     folders = Folders(folder)
     make = partial(make_source, loaded.recipe, loaded.plugins, folders)
     return list_and_split(loaded.assembled(), make, folders)
@@ -64,7 +65,7 @@ def parts_of(splits):
     return parts
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_group_is_in_two_parts(ultrasound, seed):
     files, splits = split_of(ultrasound, "busi/multimix", 6, seed)
     dropped = {image for image, group in GROUPS.items() if group == "4"}
