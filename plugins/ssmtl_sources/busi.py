@@ -14,6 +14,7 @@ PUBLIC_SET = (
     "'Dataset of breast ultrasound images' (Dataset_BUSI_with_GT) of Al-Dhabyani, Gomaa, Khaled and Fahmy, "
     "Cairo University, https://scholar.cu.edu.eg/?q=afahmy/pages/dataset"
 )
+SET = "Dataset_BUSI_with_GT"
 CLASSES = ("benign", "malignant", "normal")
 MASK = re.compile(r"(.+)_mask(?:_\d+)?")
 
@@ -48,7 +49,7 @@ class Busi:
         :raises DataError: if a class folder is missing, all are empty, a mask has no image, or labels that
             conflict are to be dropped and there is no `index.csv`.
         """
-        root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), ["Dataset_BUSI_with_GT"], CLASSES)
+        root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), [SET], CLASSES)
         groups = self._groups(root / "index.csv")
         examples = []
         for name in CLASSES:
@@ -88,7 +89,7 @@ class Busi:
             return {row["image"]: f"group {row['dup_group']}" for row in rows if row["dup_group"]}
         if self._conflicting == "drop":
             raise DataError(
-                f"conflicting: drop needs {table} (columns image, dup_group), which says which images are "
-                "near-duplicates; write it, or set conflicting: keep, with near-duplicates on both sides of the split"
+                f"conflicting: drop needs {table}, which says which images are near-duplicates; "
+                f"'python -m ssmtl_sources.near_duplicates {table.parent}' writes it"
             )
         return {}

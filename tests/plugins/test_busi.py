@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import ssmtl
 from ssmtl import DataError, Folders
 from ssmtl.api.loaded import load_recipe
 from ssmtl.experiment.prepare import list_and_split, make_source
+from ssmtl_sources import near_duplicates
+from ssmtl_sources.busi import Busi
 
 COUNTS = {"benign": 15, "malignant": 9, "normal": 6}
 GROUPS = {
@@ -96,8 +99,39 @@ def test_without_groups_near_duplicates_are_strangers(ultrasound):
 
 def test_conflicts_cannot_be_dropped_without_the_table(tmp_path):
     made_up.busi(tmp_path / "Dataset_BUSI_with_GT")
-    with pytest.raises(DataError, match=r"conflicting: drop needs .*index.csv .*set conflicting: keep"):
+    with pytest.raises(DataError, match=r"drop needs .*index.csv.*ssmtl_sources.near_duplicates .* writes it"):
         split_of(tmp_path, "busi/enc", 1, 0)
+
+
+def noisy(path, seed, noise=0.0):
+    """A picture that the seed decides, somewhat disturbed."""
+    picture = np.kron(np.random.default_rng(seed).uniform(0, 200, (8, 8)), np.ones((6, 6)))
+    picture += noise * np.random.default_rng(99).normal(size=picture.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).convert("RGB").save(path)
+
+
+def test_the_table_can_be_made(tmp_path, capsys):
+    root = tmp_path / "Dataset_BUSI_with_GT"
+    pictures = {"benign/a": (0, 0), "benign/b": (0, 10), "benign/c": (1, 0), "malignant/d": (0, 5), "normal/e": (2, 0)}
+    for name, (seed, noise) in pictures.items():
+        noisy(root / f"{name}.png", seed, noise)
+    assert near_duplicates.main([str(tmp_path)]) == 0
+    assert f"{root / 'index.csv'}: 1 groups with 3 of 5 images" in capsys.readouterr().out
+    with (root / "index.csv").open(newline="") as file:
+        assert [tuple(row.values()) for row in csv.DictReader(file)] == [
+            ("benign/a.png", "1"), ("benign/b.png", "1"), ("benign/c.png", ""),
+            ("malignant/d.png", "1"), ("normal/e.png", ""),
+        ]  # fmt: skip
+    kept = Busi(Folders(tmp_path), root="Dataset_BUSI_with_GT", conflicting="drop").examples()
+    assert [example.id for example in kept] == ["benign/c.png", "normal/e.png"]
+    assert near_duplicates.main([str(root)]) == 2
+    assert "index.csv is there already; remove it" in capsys.readouterr().err
+    (root / "index.csv").unlink()
+    (root / "normal/e.png").write_bytes(b"no image")
+    assert near_duplicates.main([str(root)]) == 2
+    assert "e.png" in capsys.readouterr().err
+    assert not (root / "index.csv").exists()
 
 
 def test_one_task_alone_is_as_in_the_joint_recipe():
@@ -139,3 +173,33 @@ def test_the_real_set(data_folder, seed):
     assert len(alike) > 100
     part = {image: name for name, ids in parts.items() for image in ids}
     assert all(part[names[one]] == part[names[other]] for one, other in alike)
+
+
+@pytest.mark.slow
+def test_the_table_of_the_real_set_is_the_one_that_comes_with_it(data_folder):
+    root = Path(data_folder) / "Dataset_BUSI_with_GT"
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root}")
+    examples = Busi(Folders(None), root=str(root)).examples()
+    with (root / "index.csv").open(newline="") as file:
+        groups = {row["image"]: row["dup_group"] for row in csv.DictReader(file)}
+
+    def partition(names):
+        found = {}
+        for example, name in zip(examples, names, strict=True):
+            found.setdefault(name or example.id, set()).add(example.id)
+        return sorted(map(sorted, found.values()))
+
+    assert partition(near_duplicates.groups_of(examples)) == partition(groups[example.id] for example in examples)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["multimix", "pi_model", "adamatch", "cutmix_seg"])
+def test_a_recipe_from_end_to_end(ultrasound, recipe, tmp_path):
+    tasks = load_recipe(f"busi/{recipe}").recipe.tasks
+    sets = [*SMALL, "train.steps=2", "train.evaluate_every=2", "train.device=cpu"]
+    sets += [f"tasks.{task}.{key}=4" for task in tasks for key in ("labeled", "batch")]
+    done = ssmtl.run(f"busi/{recipe}", overrides=sets, data_root=ultrasound, out=tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert ("empty reference" in page) == ("lesion" in tasks)
+    assert done
