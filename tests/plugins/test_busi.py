@@ -144,9 +144,9 @@ def test_one_task_alone_is_as_in_the_joint_recipe():
     paper = load_recipe("multimix").recipe.content()["tasks"]
     ours = recipes["multimix"]["tasks"]
     assert ours["diagnosis"]["strategies"] == paper["diagnosis"]["strategies"]
-    pixels = {"use": "cross_entropy", "weight": 5.0}
-    dice, kl = paper["lungs"]["strategies"]
-    assert ours["lesion"]["strategies"] == [dice, pixels, kl]
+    dice, pixels, kl = ours["lesion"]["strategies"]
+    assert [dice, kl] == paper["lungs"]["strategies"]
+    assert (pixels["use"], pixels["weight"]) == ("cross_entropy", dice["weight"])
     assert ours["lesion"]["bridge"] == paper["lungs"]["bridge"]
 
 
