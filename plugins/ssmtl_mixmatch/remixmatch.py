@@ -36,6 +36,8 @@ class ReMixMatch(Strategy):
 
     :param anchors: K; 8 in the paper, for CIFAR: with 2, half as many rows. :param temperature: 0.5 in the paper.
     :param alpha: of Beta(α, α); 0.75 in the paper. :param mixed, anchor, rotation: λ_U, λ_U1 and λ_r; 1.5, 0.5 and 0.5.
+    :param ramp: fraction of the training over which λ_U and λ_U1 grow linearly from 0; 1/64 in the authors' code, which
+        is 16384 steps there, and too little for a short training, where about 0.4 suits.
     :param weak, strong: names of the task's augmentations.
     """
 
@@ -54,12 +56,13 @@ class ReMixMatch(Strategy):
         mixed: NonNegativeFloat = 1.5,
         anchor: NonNegativeFloat = 0.5,
         rotation: NonNegativeFloat = 0.5,
+        ramp: Annotated[float, Field(gt=0, le=1)] = 1 / 64,
         weak: str = "weak",
         strong: str = "strong",
     ) -> None:
         super().__init__()
         self.output, self.temperature, self.alpha = output, temperature, alpha
-        self.weights = {"mixed": mixed, "anchor": anchor, "rotation": rotation}
+        self.weights, self.ramp = {"mixed": mixed, "anchor": anchor, "rotation": rotation}, ramp
         self.labeled, self.weak = View("labeled", strong), View("unlabeled", weak)
         self.strong = tuple(View("unlabeled", strong, repeat) for repeat in range(anchors))
         self.views = frozenset({self.labeled, self.weak, *self.strong})
@@ -98,11 +101,11 @@ class ReMixMatch(Strategy):
         def distance(view: View) -> Float[Tensor, ""]:
             return soft_cross_entropy(self.output, outputs[view], batch.targets[view])
 
-        loss = distance(self.labeled)
         unlabeled = (self.weak, *self.strong)
-        loss = loss + self.weights["mixed"] * sum(map(distance, unlabeled)) / len(unlabeled)
+        guessed = self.weights["mixed"] * sum(map(distance, unlabeled)) / len(unlabeled)
         if self.weights["anchor"]:
-            loss = loss + self.weights["anchor"] * distance(ANCHOR)
+            guessed = guessed + self.weights["anchor"] * distance(ANCHOR)
+        loss = distance(self.labeled) + min(progress / self.ramp, 1.0) * guessed
         if self.weights["rotation"]:
             told = self.which_turn(outputs.features(ROTATED)[-1].float().mean((2, 3)))
             loss = loss + self.weights["rotation"] * F.cross_entropy(told, batch.targets[ROTATED])

@@ -75,14 +75,14 @@ def test_prepare_is_algorithm_1(output, seed):
 
 @both
 @few
-@given(seed=seeds)
-def test_the_loss_is_the_weighted_sum_of_four_cross_entropies(output, seed):
-    strategy = begun(output, mixed=1.5, anchor=0.4, rotation=0.3)
+@given(seed=seeds, progress=st.sampled_from([0.0, 0.01, 0.125, 0.5]))
+def test_the_loss_is_the_weighted_sum_of_four_cross_entropies(output, seed, progress):
+    strategy = begun(output, mixed=1.5, anchor=0.4, rotation=0.3, ramp=0.25)
     prepared = strategy.prepare(marked(output, seed), lambda images, **_: normal(ROWS, len(output.classes), seed=seed))
     views = (*ORDER, ANCHOR, ROTATED)
     logits = {view: normal(ROWS, len(output.classes), seed=seed + number) for number, view in enumerate(views)}
     outputs = SampleOutputs(logits)
-    loss = strategy.loss(prepared, outputs, 0.0)
+    loss = strategy.loss(prepared, outputs, progress)
 
     def distance(view):
         target, values = prepared.targets[view].double().numpy(), logits[view].double().numpy()
@@ -96,7 +96,23 @@ def test_the_loss_is_the_weighted_sum_of_four_cross_entropies(output, seed):
     likely = np.exp(told) / np.exp(told).sum(1, keepdims=True)
     rotation = -np.log(likely[np.arange(ROWS), prepared.targets[ROTATED].numpy()]).mean()
     unlabeled = np.mean([distance(view) for view in ORDER[1:]])
-    close(loss, distance(STRONG_LABELED) + 1.5 * unlabeled + 0.4 * distance(ANCHOR) + 0.3 * rotation)
+    grown = {0.0: 0, 0.01: 0.04, 0.125: 0.5, 0.5: 1}[progress]
+    guessed = 1.5 * unlabeled + 0.4 * distance(ANCHOR)
+    close(loss, distance(STRONG_LABELED) + grown * guessed + 0.3 * rotation)
+
+
+@both
+def test_guesses_do_not_count_in_the_first_step_and_fully_after_a_64th_of_the_training(output):
+    strategy = begun(output, rotation=0.0)
+    prepared = strategy.prepare(marked(output, 0), lambda images, **_: normal(ROWS, len(output.classes)))
+    outputs = SampleOutputs({view: normal(ROWS, len(output.classes), seed=view.repeat) for view in (*ORDER, ANCHOR)})
+    first, half, full, last = (
+        strategy.loss(prepared, outputs, progress).item() for progress in (0, 1 / 128, 1 / 64, 1)
+    )
+    labeled = begun(output, rotation=0.0, mixed=0.0, anchor=0.0).loss(prepared, outputs, 1.0).item()
+    assert first == pytest.approx(labeled)
+    assert half == pytest.approx((first + full) / 2)
+    assert full == last > first
 
 
 @given(seed=seeds, kind=st.sampled_from(["multiclass", "multilabel"]))
