@@ -24,8 +24,8 @@ class SoftMatch(WeakToStrong):
     variable of two outcomes, with a Gaussian of its own.
 
     :param decay: m of the moving averages; 0.999 in the paper. :param align: whether the alignment is uniform or left
-        out. :param narrow: σ is divided by this; the equation has no such factor, the authors' code (TorchSSL, and USB's
-        `n_sigma`), with which they got their results, has 2.
+        out. :param narrow: σ is divided by this; the equation has no such factor, the authors' code (TorchSSL, and
+        `n_sigma` in USB) has 2.
     """
 
     mean: Tensor

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy_outcomes import CLASSES, LABELS, STRONG, STRONG_LABELED, WEAK, both, close, few, labels_of, normal, seeds
 
-from ssmtl import Batch, RandomStream, View
+from ssmtl import Batch, Output, RandomStream, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_mixmatch.alignment import aligned
 from ssmtl_mixmatch.remixmatch import ANCHOR, RAW, ROTATED, ReMixMatch
@@ -125,11 +125,12 @@ def test_alignment_changes_nothing_where_the_means_agree_and_else_goes_towards_w
         assert (aligned(guess, one, other, kind)[:, most] >= guess[:, most] - 1e-6).all()
 
 
-def test_the_mean_guess_is_of_the_last_128_steps():
-    strategy = begun(LABELS)
+@pytest.mark.parametrize(("options", "steps"), [({}, 128), ({"remembers": 5}, 5)])
+def test_the_mean_guess_is_of_the_last_steps(options, steps):
+    strategy = begun(LABELS, **options)
     for step in range(130):
         strategy.after_step(Batch({}, {RAW: torch.full((4, 2), float(step))}, {}), {}, 0.0)
-    assert strategy.recent.mean(0).tolist() == pytest.approx([np.mean(range(2, 130))] * 2)
+    assert strategy.recent.mean(0).tolist() == pytest.approx([np.mean(range(130 - steps, 130))] * 2)
 
 
 @pytest.mark.parametrize(("size", "expected"), [((4, 4), [1000] * 4), ((4, 6), [2000, 0, 2000])])
@@ -139,3 +140,30 @@ def test_turns_are_equally_likely_and_halves_if_images_are_not_square(size, expe
     assert quarters.bincount().tolist() == pytest.approx(expected, abs=120)
     for row in range(10):
         np.testing.assert_array_equal(found[row, 0], np.rot90(images[row, 0].numpy(), quarters[row].item()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("remembers", "swings"), [(128, True), (8, False)])
+def test_alignment_that_comes_late_lets_the_same_prediction_for_all_images_swing_from_class_to_class(remembers, swings):
+    output = Output("multiclass", ("a", "b"))
+    strategy = ReMixMatch(output, anchors=1, rotation=0.0, alpha=1e-6, ramp=1e-6, remembers=remembers)
+    strategy.begin(facts(output, {"labeled": 4, "unlabeled": 4}))
+    strategy.prior.fill_(0.5)
+    strategy.recent.fill_(0.5)
+    bias = torch.tensor([0.1, 0.0], requires_grad=True)
+    optimizer = torch.optim.Adam([bias], lr=0.02)
+    images = {view: torch.zeros(2, 1, 4, 4) for view in strategy.views}
+    shares = []
+    for step in range(350):
+        streams = {view: RandomStream.of(range(2), step, str(view)) for view in images}
+        batch = Batch(images, {STRONG_LABELED: torch.tensor([0, 1])}, streams, {})
+        prepared = strategy.prepare(batch, lambda images, **_: bias.detach().expand(len(images), 2))
+        optimizer.zero_grad()
+        outputs = SampleOutputs({view: bias.expand(2, 2) for view in prepared.images})
+        strategy.loss(prepared, outputs, 1.0).backward()
+        optimizer.step()
+        strategy.after_step(prepared, {}, 1.0)
+        shares.append(bias.detach().softmax(0)[0].item())
+    late = shares[200:]
+    assert (max(late) > 0.7 and min(late) < 0.3) is swings, (min(late), max(late))
+    assert swings or max(late) - min(late) < 0.3
