@@ -27,16 +27,16 @@ class ReMixMatch(Strategy):
     2020, algorithm 1 and its loss: cross-entropy on mixed labelled rows (strong views), plus λ_U times that on mixed
     unlabelled rows (K strong views and the weak one), plus λ_U1 times that of one strong view that is not mixed, plus
     λ_r times that of telling by how many quarter turns it was rotated (half turns, if images are not square). It
-    replaces `cross_entropy` in a recipe. p̃ is the mean guess of the last steps, without the present one, and p(y) before
-    there are any (uniform in the authors' code). Multi-label: the two outcomes of each class; nothing is known of a mixture of which one part
-    is unknown.
+    replaces `cross_entropy` in a recipe. p̃ is the mean guess of the last steps, without the present one, and p(y)
+    before there are any (uniform in the authors' code). Multi-label: the two outcomes of each class; nothing is known
+    of a mixture of which one part is unknown.
 
     :param anchors: K; 8 in the paper, for CIFAR: with 2, half as many rows. :param temperature: 0.5 in the paper.
     :param alpha: of Beta(α, α); 0.75 in the paper. :param mixed, anchor, rotation: λ_U, λ_U1 and λ_r; 1.5, 0.5 and 0.5.
     :param ramp: fraction of the training over which λ_U and λ_U1 grow linearly from 0; 1/64 in the authors' code, which
-        is 16384 steps there; a short training needs more, such as 0.4. :param remembers: steps over which p̃ is the mean;
-        128 in the paper, of a million. Where predictions move as fast as that, alignment comes too late and they swing
-        from class to class: a training of about 1000 steps needs about 8.
+        is 16384 steps there; a short training needs more, such as 0.4.
+    :param remembers: steps over which p̃ is the mean; 128 in the paper, of a million. Where predictions move as fast as
+        that, alignment comes too late and they swing from class to class; about 8 suit a training of 1000 steps.
     :param weak, strong: names of the task's augmentations.
     """
 
