@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ssmtl import Batch, Kind, Logits, Output, Outputs, Strategy, TaskFacts, TaskPredictor, View
 from ssmtl_mixmatch.alignment import aligned
 from ssmtl_mixmatch.mixup import mix, own_share, partners
-from ssmtl_mixmatch.rotation import turned
+from ssmtl_mixmatch.rotation import pooled, turned
 from ssmtl_mixmatch.sharpen import sharpen
 from ssmtl_mixmatch.soft_labels import soft_cross_entropy, soft_labels
 
@@ -107,7 +107,7 @@ class ReMixMatch(Strategy):
             guessed = guessed + self.weights["anchor"] * distance(ANCHOR)
         loss = distance(self.labeled) + min(progress / self.ramp, 1.0) * guessed
         if self.weights["rotation"]:
-            told = self.which_turn(outputs.features(ROTATED)[-1].float().mean((2, 3)))
+            told = self.which_turn(pooled(outputs.features(ROTATED)))
             loss = loss + self.weights["rotation"] * F.cross_entropy(told, batch.targets[ROTATED])
         return loss
 

@@ -6,12 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy_outcomes import CLASSES, LABELS, STRONG, STRONG_LABELED, WEAK, both, close, few, labels_of, normal, seeds
+from torch.nn import functional as F
 
 from ssmtl import Batch, Output, RandomStream, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_mixmatch.alignment import aligned
 from ssmtl_mixmatch.remixmatch import ANCHOR, RAW, ROTATED, ReMixMatch
-from ssmtl_mixmatch.rotation import turned
+from ssmtl_mixmatch.rotation import pooled, turned
 
 ROWS = 4
 ORDER = (STRONG_LABELED, WEAK, STRONG, View("unlabeled", "strong", 1))
@@ -92,7 +93,9 @@ def test_the_loss_is_the_weighted_sum_of_four_cross_entropies(output, seed, prog
         return -(target * np.log(p) + (1 - target) * np.log(1 - p)).mean()
 
     weight, bias = (part.detach().double().numpy() for part in (strategy.which_turn.weight, strategy.which_turn.bias))
-    told = outputs.features(ROTATED)[-1].detach().double().numpy().mean((2, 3)) @ weight.T + bias
+    level = outputs.features(ROTATED)[-1].detach().double().numpy()
+    assert level.shape[2:] == (1, 1), "nothing to pool"
+    told = level[:, :, 0, 0] @ weight.T + bias
     likely = np.exp(told) / np.exp(told).sum(1, keepdims=True)
     rotation = -np.log(likely[np.arange(ROWS), prepared.targets[ROTATED].numpy()]).mean()
     unlabeled = np.mean([distance(view) for view in ORDER[1:]])
@@ -140,6 +143,15 @@ def test_turns_are_equally_likely_and_halves_if_images_are_not_square(size, expe
     assert quarters.bincount().tolist() == pytest.approx(expected, abs=120)
     for row in range(10):
         np.testing.assert_array_equal(found[row, 0], np.rot90(images[row, 0].numpy(), quarters[row].item()))
+
+
+def test_turns_can_be_told_apart_after_an_instance_normalisation():
+    level = F.leaky_relu(F.instance_norm(normal(50, 8, 2, 2)), 0.2)
+    spread, mean_alone = pooled((level,)).std(0).mean(), level.mean((2, 3)).std(0).mean()
+    assert spread > 3 * mean_alone
+    large = normal(3, 5, 4, 6)
+    expected = large.numpy().reshape(3, 5, 2, 2, 3, 2).max((3, 5)).mean((2, 3))
+    np.testing.assert_allclose(pooled((large,)), expected, rtol=1e-5)
 
 
 @pytest.mark.slow
