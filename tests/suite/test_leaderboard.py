@@ -94,6 +94,7 @@ def shown(file, system, labeled, metric):
     [
         ("busi_floor.csv", "ridge", "auroc", "classes, AUROC: ridge"),
         ("busi_results.csv", "supervised", "auroc", "classes, AUROC: encoder, 600 steps"),
+        ("busi_labels.csv", "busi/enc", "auroc", "classes, AUROC: encoder, 2000 steps"),
         ("busi_floor.csv", "best_mean_mask", "dice", "masks, Dice: mean mask"),
         ("busi_results.csv", "unet", "dice", "masks, Dice: U-Net, 600 steps"),
     ],
