@@ -32,6 +32,10 @@ FIRST_USERS = {
     "flexmatch": ("tasks.diagnosis.strategies.1={use: flexmatch, threshold: 0.5}",),
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
+    "references": (
+        "tasks.lungs.augment.weak={use: histogram_match, references: 8}",
+        "tasks.diagnosis.augment.strong={use: fourier_mix, references: 8, partners: any}",
+    ),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
     "mask teachers": (
         f"{MASKS}=[{{use: soft_dice}}, {{use: ua_mt, passes: 2}}, {{use: cutmix_seg, threshold: 0.5}}, {{use: bcp}}, "

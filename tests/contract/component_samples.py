@@ -87,6 +87,8 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("balancer", "torchjd"): [{}, {"aggregator": "PCGrad"}, {"aggregator": "CAGrad", "options": {"c": 0.5}}],
     ("augmentation", "rand_augment"): [{}, {"operations": 3, "magnitude": 0.0}],
     ("augmentation", "intensity"): [{}, {"probability": 1.0, "blur": 0.0}],
+    ("augmentation", "fourier_mix"): [{}, {"beta": 0.05, "alpha": None, "partners": "any", "probability": 0.5}],
+    ("augmentation", "histogram_match"): [{}, {"partners": "any", "probability": 0.5, "strength": 0.5}],
     ("augmentation", "elastic_affine"): [{}, {"rotate": 45.0, "elastic": 0.0}],
     ("augmentation", "kornia_weak"): [{}, {"horizontal_flip": False, "pad": 0.0}],
     ("augmentation", "kornia_strong"): [{}, {"probability": 0.5}, {"operations": 4, "magnitude": 0.3}],
