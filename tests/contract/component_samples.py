@@ -70,6 +70,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("strategy", "unimatch"): [{"threshold": 0.5}, {"threshold": 0.5, "cutmix": 1.0, "features": 0.0}],
     ("strategy", "unimatch_v2"): [{"threshold": 0.5, "drop": 1.0}, {"threshold": 0.5, "cutmix": 1.0, "drop": 0.0}],
     ("strategy", "cutmix_seg"): [{"threshold": 0.5}, {"threshold": 0.5, "cutmix": 0.0}],
+    ("strategy", "classmix_seg"): [{"threshold": 0.5}, {"threshold": 0.5, "mix": 0.0}],
     ("strategy", "bcp"): [{}, {"unlabeled": 0.0, "share": 0.5}],
     ("strategy", "ua_mt"): [{"passes": 2}, {"passes": 1, "noise": 0.0, "decay": None}],
     ("strategy", "mc_net"): [{}, {"decoders": 1, "temperature": 1.0}],
