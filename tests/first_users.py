@@ -49,6 +49,7 @@ FIRST_USERS = {
         f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}]",
         "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: masked_image}]",
     ),
+    "contrastive": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: contrastive, width: 8}}]",),
     "classification": (
         f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}, {{use: uda, threshold: 0.5}}, "
         "{use: dash, warm_up: 0.1, every: 0.1}, {use: freematch, fairness: 0.0, decay: 0.9}, "

@@ -41,7 +41,7 @@ NEW["mask teachers"] = (*NEW["mask teachers"], "tasks.lungs.strategies.classmix_
 NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
 for steep in ("classification", "remixmatch"):  # rounding grows a hundredfold in a step of the full rate
     NEW[steep] = (*NEW[steep], "optimizer.lr=0.005")
-ROWS_TOGETHER = {"comatch"}
+ROWS_TOGETHER = {"comatch", "contrastive"}
 """Their loss compares a process's own rows with each other, so that it depends on the number of processes."""
 RUNS = (
     ("whole", WHOLE, 10),
