@@ -49,6 +49,10 @@ FIRST_USERS = {
         f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}]",
         "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: masked_image}]",
     ),
+    "no labels": (
+        "tasks.reconstruction={source: chex, batch: 4, head: {use: no_output}, augment: {weak: {use: kornia_weak}}, "
+        "strategies: [{use: masked_image, weight: 0.1}]}",
+    ),
     "contrastive": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: contrastive, width: 8}}]",),
     "classification": (
         f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}, {{use: uda, threshold: 0.5}}, "

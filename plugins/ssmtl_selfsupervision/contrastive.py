@@ -22,14 +22,14 @@ class Contrastive(Strategy):
     2020, equation (1): −log exp(z_i · z_j / t) / Σ_k≠i exp(z_i · z_k / t), with z of length 1, for both views i, j of
     each of N images; k are all 2N views. An image that occurs several times in a step counts once among the others, and
     none of its copies is contrasted with it. With several processes, the others are of each one's own rows; all rows
-    of the task pass together. An auxiliary task for the backbone, on any task's unlabelled images; the projection is
-    for training alone.
+    of the task pass together. An auxiliary task for the backbone, on any task's unlabelled images, or by itself with the head
+    `no_output`; the projection is for training alone.
 
     :param temperature: t; 0.5 for CIFAR-10, 0.1 for ImageNet. :param width: of the projection; 128 in the paper.
     :param augment: of both views, each by random numbers of its own.
     """
 
-    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks", "numbers"})
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks", "numbers", "none"})
     takes_exclusive: ClassVar[bool] = True
 
     def __init__(
@@ -61,7 +61,8 @@ def nt_xent(
     z = F.normalize(torch.cat([one, other]))
     itself = samples[:, None] == samples[None, :]
     copies = itself.sum(1).repeat(2).float()
-    apart = torch.block_diag(itself, itself)  # copies in the same view, the row itself among them
+    none = torch.zeros_like(itself)  # copies in the same view, the row itself among them, are left out
+    apart = torch.cat([torch.cat([itself, none], 1), torch.cat([none, itself], 1)])
     logits = (z @ z.T / t - copies.log()).masked_fill(apart, FAR)
     pairs = (z[: len(one)] * z[len(one) :]).sum(1).repeat(2) / t
     return (logits.logsumexp(1) - pairs).mean()

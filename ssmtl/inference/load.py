@@ -96,7 +96,8 @@ def _experiment(run: RunFolder, plugins: Plugins, weights: str) -> Experiment:
 
 
 def _outputs(experiment: Experiment) -> dict[str, Output]:
-    return {task.name: task.output for task in experiment.tasks}
+    """Of the tasks that predict something."""
+    return {task.name: task.output for task in experiment.tasks if task.output.has_labels}
 
 
 def check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experiment) -> None:

@@ -1,4 +1,4 @@
-"""Joint-task regularisation, masked images and contrastive views: losses against their formulas, and what gets a gradient."""
+"""Joint-task regularisation, masked images and contrastive views: losses against formulas, and what gets a gradient."""
 
 import numpy as np
 import pytest
