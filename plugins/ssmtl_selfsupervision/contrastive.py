@@ -22,8 +22,8 @@ class Contrastive(Strategy):
     2020, equation (1): −log exp(z_i · z_j / t) / Σ_k≠i exp(z_i · z_k / t), with z of length 1, for both views i, j of
     each of N images; k are all 2N views. An image that occurs several times in a step counts once among the others, and
     none of its copies is contrasted with it. With several processes, the others are of each one's own rows; all rows
-    of the task pass together. An auxiliary task for the backbone, on any task's unlabelled images, or by itself with the head
-    `no_output`; the projection is for training alone.
+    of the task pass together. An auxiliary task for the backbone, on any task's unlabelled images, or by itself with
+    the head `no_output`; the projection is for training alone.
 
     :param temperature: t; 0.5 for CIFAR-10, 0.1 for ImageNet. :param width: of the projection; 128 in the paper.
     :param augment: of both views, each by random numbers of its own.
