@@ -46,7 +46,8 @@ FIRST_USERS = {
         f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",
     ),
     "auxiliary": (
-        f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}]",
+        f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}, "
+        "{use: xtc, partner: diagnosis}]",
         "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: masked_image}]",
     ),
     "no labels": (

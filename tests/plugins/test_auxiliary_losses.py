@@ -10,6 +10,7 @@ from numpy_masks import normal, random_masks, streams_of
 from ssmtl import Batch, Output, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_crosstask.jtr import JointTaskRegularization
+from ssmtl_crosstask.xtc import CrossTaskConsistency
 from ssmtl_selfsupervision.contrastive import Contrastive, nt_xent
 from ssmtl_selfsupervision.masked_image import MaskedImage
 
@@ -67,6 +68,53 @@ def test_jtr_teaches_a_partner_and_names_one_that_it_cannot():
     one = type(known)(**{**vars(known), "outputs": {"task": CLASSES, "age": Output("numbers", ("age",))}})
     with pytest.raises(ValueError, match="'age' predicts numbers"):
         JointTaskRegularization(CLASSES, partners=("age",)).begin(one)
+
+
+@few
+@given(seed=st.integers(0, 2**31), partner=st.sampled_from(["masks", "classes"]))
+def test_xtc_compares_what_the_partner_would_make_of_both_masks(seed, partner):
+    strategy = begun(CrossTaskConsistency(MASKS, partner="x", mapping=0.5, width=4), MASKS)
+    strategy.partner_output = Output("masks", ("a", "b", "c")) if partner == "masks" else CLASSES
+    masks = random_masks(3, 2, 16, seed)
+    masks[0, 1], masks[1, :, :5] = torch.nan, torch.nan
+    outputs = SampleOutputs({LABELED: normal(3, 2, 16, 16, seed=seed)})
+    other = normal(3, 3, 16, 16, seed=seed + 1) if partner == "masks" else normal(3, 3, seed=seed + 1)
+    other.requires_grad_()
+    outputs.of = lambda task, view: other
+    logits = outputs[LABELED].requires_grad_()
+    loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.0)
+    own = 1 / (1 + np.exp(-logits.detach().double().numpy()))
+    known = np.where(masks.isnan().numpy(), own, masks.numpy())
+    made = []
+    for one in (own, known):
+        with torch.no_grad():
+            found = strategy.map(torch.from_numpy(one).float())
+        if partner == "masks":
+            found = torch.nn.functional.interpolate(found, size=(16, 16), mode="bilinear").double().numpy()
+            made.append(1 / (1 + np.exp(-found)))
+        else:
+            raised = np.exp(found.double().numpy().mean((2, 3)))
+            made.append(raised / raised.sum(1, keepdims=True))
+    says = other.detach().double().numpy()
+    predicted = 1 / (1 + np.exp(-says)) if partner == "masks" else np.exp(says) / np.exp(says).sum(1, keepdims=True)
+    expected = np.abs(made[0] - made[1]).mean() + 0.5 * np.abs(made[1] - predicted).mean()
+    assert loss.item() == pytest.approx(expected, rel=1e-3)
+    loss.backward()
+    assert other.grad is None, "the partner learns nothing from it"
+    assert logits.grad.abs().sum() > 0
+    assert not logits.grad[0, 1].any(), "nothing is known of this structure"
+
+
+def test_xtcs_network_learns_from_its_own_error_alone():
+    strategy = begun(CrossTaskConsistency(MASKS, partner="x", mapping=0.0, width=4), MASKS)
+    outputs = SampleOutputs({LABELED: normal(3, 2, 16, 16).requires_grad_()})
+    loss = strategy.loss(Batch({}, {LABELED: random_masks(3, 2, 16, 0)}, {}), outputs, 0.0)
+    loss.backward()
+    assert loss > 0
+    assert not any(weight.grad.any() for weight in strategy.map.parameters())
+    same = (random_masks(3, 2, 16, 0) * 2 - 1) * 100
+    agreed = strategy.loss(Batch({}, {LABELED: random_masks(3, 2, 16, 0)}, {}), SampleOutputs({LABELED: same}), 0.0)
+    assert agreed.item() == pytest.approx(0, abs=1e-6)
 
 
 @few
