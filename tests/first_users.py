@@ -38,10 +38,11 @@ FIRST_USERS = {
     ),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
     "mask teachers": (
-        f"{MASKS}=[{{use: soft_dice}}, {{use: ua_mt, passes: 2}}, {{use: cutmix_seg, threshold: 0.5}}, "
-        "{use: classmix_seg, threshold: 0.5}, {use: bcp}, {use: unimatch_v2, threshold: 0.5}]",
+        f"{MASKS}=[{{use: soft_dice}}, {{use: ua_mt, passes: 2}}, {{use: cutmix_seg, threshold: 0.5}}, {{use: bcp}}, "
+        "{use: unimatch_v2, threshold: 0.5}]",
         PIXELWISE,
     ),
+    "classmix": (f"{MASKS}=[{{use: soft_dice}}, {{use: classmix_seg, threshold: 0.5}}]",),
     "mask decoders": (
         f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",
     ),

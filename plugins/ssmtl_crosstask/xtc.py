@@ -1,4 +1,4 @@
-"""Cross-task consistency: what another task would make of the predicted masks is what it would make of the known ones."""
+"""Cross-task consistency: what follows for another task from the predicted masks follows from the known ones too."""
 
 from typing import ClassVar
 

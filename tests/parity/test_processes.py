@@ -37,7 +37,7 @@ NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
 for name in ("cutmix_seg", "unimatch_v2"):
     NEW["mask teachers"] = (*NEW["mask teachers"], f"tasks.lungs.strategies.{name}.cutmix=0")  # likewise
-NEW["mask teachers"] = (*NEW["mask teachers"], "tasks.lungs.strategies.classmix_seg.mix=0")  # likewise
+NEW["classmix"] = (*NEW["classmix"], "tasks.lungs.strategies.classmix_seg.mix=0")  # likewise
 NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
 for steep in ("classification", "remixmatch"):  # rounding grows a hundredfold in a step of the full rate
     NEW[steep] = (*NEW[steep], "optimizer.lr=0.005")
