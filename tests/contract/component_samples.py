@@ -79,7 +79,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("strategy", "mtpsl"): [{"partner": "another task"}, {"partner": "another task", "regularize": 0.0}],
     ("strategy", "jtr"): [{"partners": ["another", "one more"]}, {"partners": ["another"], "width": 4}],
     ("strategy", "xtc"): [{"partner": "another"}, {"partner": "another", "width": 4, "mapping": 0.5}],
-    ("strategy", "contrastive"): [{"width": 4}, {"width": 3, "temperature": 0.1, "augment": "weak"}],
+    ("strategy", "contrastive"): [{"width": 3, "temperature": 0.1, "augment": "weak"}],
     ("strategy", "masked_image"): [{}, {"patches": 2, "hidden": 0.5}],
     ("balancer", "dwa"): [{}, {"every": 1, "temperature": 0.5}],
     ("balancer", "famo"): [{}, {"lr": 0.5, "decay": 0.0}],
