@@ -79,6 +79,23 @@ def test_a_run_trains_by_them_and_predicts_what_it_would_without_them(tmp_path, 
     assert not [name for name in read_tensors(tmp_path / "run/weights/best.safetensors") if "contrast" in name]
 
 
+@pytest.mark.slow
+def test_a_run_without_any_label_predicts_nothing_and_is_the_beginning_of_another(tmp_path, ssmtl):
+    file = tmp_path / "alone.yaml"
+    content = read("multimix", load_plugins()["recipe"], overrides=[*SETS, CONTRAST, "train.select_by=last"]).content
+    content["tasks"] = {"contrast": content["tasks"]["contrast"]}
+    file.write_text(json.dumps(content))
+    code, _, err = ssmtl("run", file, "--out", tmp_path / "run")
+    assert code == 0, err
+    code, _, err = ssmtl("export", tmp_path / "run")
+    assert code == 2
+    assert "predicts nothing: none of its tasks has labels" in err
+    sets = [part for one in (*SETS, f"init={tmp_path / 'run'}") for part in ("--set", one)]
+    code, out, err = ssmtl("check", "multimix", *sets, "--no-data")
+    assert code == 0, err
+    assert "backbone: taken; heads.diagnosis: new" in out
+
+
 def test_the_head_gives_nothing():
     experiment = assembled(RECONSTRUCTION)
     logits = experiment.model.logits("reconstruction", torch.rand(2, 1, 32, 32))
