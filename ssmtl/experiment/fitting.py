@@ -28,7 +28,7 @@ class Parts:
 
 def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     """Every mistake in how the components are put together."""
-    checks = (_exclusive, _guides, _unread, _selection, _budgets, _devices, _passes, _norm)
+    checks = (_exclusive, _guides, _unread, _selection, _budgets, _without_labels, _devices, _passes, _norm)
     return [problem for check in checks for problem in check(recipe, parts)]
 
 
@@ -100,6 +100,22 @@ def _budgets(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
         if isinstance(recipe.tasks[name].labeled, dict) and head.output.kind in ("masks", "numbers"):
             what = f"a number for each class is for tasks with labels, and this one has {head.output.kind}"
             yield Problem(f"tasks.{name}.labeled", what, "give a number of images, a share between 0 and 1, or all")
+
+
+def _without_labels(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """A task without an output has nothing to label or to score."""
+    for task in parts.tasks:
+        if task.output.has_labels:
+            continue
+        where, spec = f"tasks.{task.name}", task.spec
+        unset = {"metrics": [], "evaluate_on": {}, "labeled": "all"}
+        for key, value in unset.items():
+            if getattr(spec, key) != value:
+                yield Problem(f"{where}.{key}", f"the head '{spec.head.use}' has no labels", "leave this key out")
+        for number, term in enumerate(task.terms):
+            if any(view.pool == "labeled" for view in term.strategy.views):
+                what = f"'{term.name}' asks for labelled images, and the task has none"
+                yield Problem(f"{where}.strategies.{number}", what, "name a strategy for unlabelled images alone")
 
 
 def _devices(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
