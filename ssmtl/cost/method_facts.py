@@ -15,7 +15,7 @@ from ssmtl.registry.options import build
 from ssmtl.registry.plugins import Plugins
 from ssmtl.registry.registry import Entry
 
-WORDS = {"multiclass": "classes", "multilabel": "labels", "masks": "masks", "numbers": "numbers"}
+WORDS = {"multiclass": "classes", "multilabel": "labels", "masks": "masks", "numbers": "numbers", "none": "no labels"}
 """Kinds of output, as tables name them."""
 
 UNKNOWN = "?"
