@@ -86,7 +86,8 @@ def test_the_suite_of_methods_has_the_same_settings():
                 found = method[f"{place}.{number}".rstrip(".")].model_dump(mode="json")
                 assert one == {key: found[key] for key in one}, (system, place)
         compared.add(name.removeprefix("methods/"))
-    assert set(METHODS) - compared == {"coral", "jtr", "kl_consistency", "mtpsl", "torchjd", "tsa_cross_entropy"}
+    assert compared
+    assert not {"flexmatch", "cutmix_seg", "upgrad", "saliency"} - compared
 
 
 @pytest.mark.parametrize("pairs", [6, 20, 21, 30])
