@@ -171,7 +171,7 @@ def test_flexmatch(logits):
 
 def test_dash_once_its_threshold_is_the_least(logits):
     """Before that, semilearn compares the loss of the sharpened target, which is never below that of its most probable
-    class: it counts fewer rows. Its ρ̂ is a loss of the test images; ours of the labelled ones."""
+    class: it counts fewer rows. Its ρ̂ is the loss of the evaluation images; ours of the labelled ones."""
     hook = of("algorithms.dash.utils").DashThresholdingHook(rho_min=0.05, gamma=1.27, C=1.0001)
     peer = algorithm("dash", "Dash", {"MaskingHook": hook}, T=0.5, rho_init=0.9, num_iter_per_epoch=1)
     ours = Dash(OUTPUT, warm_up=0.0, every=0.02)
