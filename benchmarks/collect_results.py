@@ -24,18 +24,18 @@ Table = tuple[list[str], list[dict[str, str]]]
 def collect(suite: Path, name: str, add: bool) -> None:
     """Copy into `results/NAME`, replacing what is there, or adding to it."""
     folder = RESULTS / name
-    before = {file: _read(folder / file) for file in ("results.csv", "cells.csv")} if add else {}
+    before = {file: read_table(folder / file) for file in ("results.csv", "cells.csv")} if add else {}
     packed = sorted((folder / "per_image").glob("*")) if add else []
     if not add:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     record = json.loads((suite / "suite.json").read_text(encoding="utf-8"))
-    finished = [row for row in _read(suite / "cells.csv")[1] if row["status"] == "finished"]
+    finished = [row for row in read_table(suite / "cells.csv")[1] if row["status"] == "finished"]
     for file in ("results.csv", "cells.csv"):
-        columns, new = _read(suite / file)
+        columns, new = read_table(suite / file)
         new = [row for row in new if row["cell"] in {cell["cell"] for cell in finished}]
-        _write(folder / file, (columns, _merged(before.get(file, ([], []))[1], new)))
-    left = {row["cell"] for row in _read(folder / "cells.csv")[1]}
+        write_table(folder / file, (columns, merged(before.get(file, ([], []))[1], new)))
+    left = {row["cell"] for row in read_table(folder / "cells.csv")[1]}
     for path in packed:
         if path.name.removesuffix(".tar.xz") not in left:
             path.unlink()
@@ -49,7 +49,7 @@ def collect(suite: Path, name: str, add: bool) -> None:
     (folder / "suite.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _merged(before: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:
+def merged(before: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:
     """`before` with the rows of each new cell in the place of the old ones, and further cells at the end."""
     cells: dict[tuple[str, ...], list[dict[str, str]]] = {_key(row): [] for row in (*before, *new)}
     replaced = {_key(row) for row in new}
@@ -62,13 +62,13 @@ def _key(row: dict[str, str]) -> tuple[str, ...]:
     return tuple(row[column] for column in CELL)
 
 
-def _read(path: Path) -> Table:
+def read_table(path: Path) -> Table:
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         return list(reader.fieldnames or ()), list(reader)
 
 
-def _write(path: Path, table: Table) -> None:
+def write_table(path: Path, table: Table) -> None:
     columns, rows = table
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")

@@ -68,22 +68,29 @@ def read_seconds() -> dict[str, float]:
 
 
 def boards(suite: Suite) -> list[Board]:
-    found = []
-    for place, (title, task, metrics, text) in enumerate(BOARDS):
-        budgets = [str(one) for one in suite.grids[place].budgets[task]]
-        found.append(Board(title, place, task, metrics, budgets, text))
-    return found
+    return [
+        Board(title, grid, task, metrics, [str(one) for one in suite.grids[grid].budgets[task]], text)
+        for title, grid, task, metrics, text in BOARDS
+    ]
 
 
+AUROC = (("auroc", "in_domain"), ("auroc", "cross_domain"))
+DICE = (("dice", "in_domain"), ("dice", "cross_domain"))
+BALANCERS = "Both tasks on one encoder, supervised, 100 labelled images and 10 masks; the baseline adds the two losses."
+BRIDGES = "The same, with features, gradients or predictions of one task in the other; the baseline has no bridge."
 BOARDS = (
     (
-        "Classification", "diagnosis", (("auroc", "in_domain"), ("auroc", "cross_domain")),
+        "Classification", 0, "diagnosis", AUROC,
         "The encoder alone, with 20 and with 100 labelled images and all others without labels.",
     ),
     (
-        "Segmentation", "lungs", (("dice", "in_domain"), ("dice", "cross_domain")),
+        "Segmentation", 1, "lungs", DICE,
         "The U-Net alone, with 3 and with 10 labelled images and all others without masks.",
     ),
+    ("Balancers: classification", 2, "diagnosis", AUROC, BALANCERS),
+    ("Balancers: segmentation", 2, "lungs", DICE, BALANCERS),
+    ("Bridges: classification", 3, "diagnosis", AUROC, BRIDGES),
+    ("Bridges: segmentation", 3, "lungs", DICE, BRIDGES),
 )  # fmt: skip
 
 
@@ -159,15 +166,15 @@ def reach(suite: Suite, values: Values) -> Iterator[str]:
     yield "| | labelled images | in-domain | cross-domain |"
     yield "| --- | --- | --- | --- |"
     for place, floor, metric in ((0, "ridge", "auroc"), (1, "mean_mask", "dice")):
-        board = BOARDS[place]
+        board = boards(suite)[place]
         baseline = suite.grids[place].systems[0]
-        budgets = [str(one) for one in suite.grids[place].budgets[board[1]]]
+        budgets = board.budgets
         for system in (floor, baseline):
             for budget in [*budgets, "all"]:
                 means = [_mean(values, system, budget, (metric, domain)) for domain in ("in_domain", "cross_domain")]
                 if any(means):
                     what = {"ridge": "ridge regression on pixels", "mean_mask": "mean mask"}.get(system)
-                    what = f"{board[1]}, {_metric(metric)}: {what or _name(suite, system)}"
+                    what = f"{board.task}, {_metric(metric)}: {what or _name(suite, system)}"
                     yield f"| {what} | {budget} | {' | '.join(means)} |"
 
 
@@ -180,10 +187,12 @@ def rendered() -> str:
         "`ssmtl bench run benchmarks/quality/methods.yaml`, the floor is that of `python benchmarks/quality/floor.py`.",
         "",
         (RESULTS / "preface.md").read_text().strip(), "",
-        "## What there is to gain", "", *reach(suite, values),
+        "## What there is to gain", "",
+        "![Floor and baseline by number of labelled images](leaderboard/labels.png)", "", *reach(suite, values),
     ]  # fmt: skip
     for board in boards(suite):
-        lines += ["", f"## {board.title}", "", board.text, *table(board, suite, values, seconds)]
+        rows = list(table(board, suite, values, seconds))
+        lines += ["", f"## {board.title}", "", board.text, *rows] if rows else []
     lines += [
         "",
         f"Means ± SD over {seeds} seeds. Difference: to the baseline in italics, paired by seed. Time: of a whole run.",

@@ -60,6 +60,15 @@ def test_every_row_is_of_a_commit_and_of_five_seeds():
     assert {len(one) for one in seeds.values()} == {5}
 
 
+@pytest.mark.parametrize(
+    ("system", "few", "metric"), [("supervised", "100", "auroc"), ("unet_supervised", "3", "dice")]
+)
+def test_there_is_something_to_gain(system, few, metric):
+    for domain in ("in_domain", "cross_domain"):
+        found = stats.ttest_rel(values(system, "all", metric, domain), values(system, few, metric, domain))
+        assert found.confidence_interval(0.95).low > 0, domain
+
+
 SUPERVISED = {"cross_entropy", "mae", "mse", "soft_dice"}
 
 
