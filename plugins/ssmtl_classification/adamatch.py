@@ -28,10 +28,11 @@ class AdaMatch(WeakToStrong):
     Berthelot et al., "AdaMatch: A Unified Approach to Semi-Supervised Learning and Domain Adaptation", ICLR 2022. It
     replaces `cross_entropy` in a recipe. An unlabelled prediction, scaled by the mean of the labelled predictions over
     that of the unlabelled ones, is a soft target where it is at least τ times as confident as the labelled ones are on
-    average. Its loss grows by μ(t) = 1/2 − cos(min(π, 2πt/T)) / 2. Here the means are moving averages, and they and
-    the labelled confidence are those before the step. The paper's random interpolation of logits, between those with
-    and without unlabelled images in the batch normalisation, is left out: one pass encodes all rows. Multi-label: each
-    label is a variable of two outcomes.
+    average. Its loss grows by μ(t) = 1/2 − cos(min(π, 2πt/T)) / 2. Here the means are moving averages, and they and the
+    labelled confidence are those before the step; in the authors' code that of the unlabelled is of the last 128 steps,
+    the target is the most probable class, and the labelled losses are halved. The paper's random interpolation of
+    logits, between those with and without unlabelled images in the batch normalisation, is left out: one pass encodes
+    all rows. Multi-label: each label is a variable of two outcomes.
 
     :param threshold: τ; 0.9 in the paper. :param decay: of the moving averages.
     """

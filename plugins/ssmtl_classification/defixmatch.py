@@ -16,8 +16,9 @@ class DeFixMatch(WeakToStrong):
     """FixMatch's loss on the unlabelled images, minus the same loss on the labelled images without their labels.
 
     Schmutz, Humbert and Mattei, "Don't fear the unlabelled: safe semi-supervised learning via debiasing", ICLR 2023:
-    what is taken off makes the risk unbiased, whatever the pseudo-labels are worth. Its λ is the weight in the recipe.
-    Multi-label: each label, absent or present.
+    what is taken off makes the risk unbiased, whatever the pseudo-labels are worth. Its λ is the weight in the recipe,
+    and 1/2 in the paper, whose labelled loss is the mean of those of the weak and of the strong view: two entries
+    `cross_entropy` of weight 0.5, one with `augment: strong`. Multi-label: each label, absent or present.
 
     :param threshold: smallest confidence of a pseudo-label that counts; 0.95 as in FixMatch.
     :param weak, strong: names of the task's augmentations.

@@ -8,7 +8,9 @@ from ssmtl import Features
 
 
 class Embedding(nn.Module):
-    """Two layers on the mean of the coarsest level, then normalised; SimMatch and CoMatch have 128 dimensions.
+    """Two layers on the coarsest level, pooled as `pooled_linear` does it, then normalised.
+
+    After an instance normalisation the mean without max-pooling is nearly the same for every image.
 
     :param channels: of the coarsest level. :param width: dimensions.
     """
@@ -18,4 +20,6 @@ class Embedding(nn.Module):
         self.layers = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, width))
 
     def forward(self, features: Features) -> Float[Tensor, "rows width"]:
-        return F.normalize(self.layers(features[-1].float().mean((2, 3))))
+        level = features[-1].float()
+        pooled = F.max_pool2d(level, 2) if min(level.shape[-2:]) > 1 else level
+        return F.normalize(self.layers(pooled.mean((2, 3))))

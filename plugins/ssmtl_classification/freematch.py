@@ -22,14 +22,15 @@ from ssmtl_classification.weak_to_strong import WeakToStrong
 class FreeMatch(WeakToStrong):
     """FixMatch with a self-adaptive threshold for each class, and a self-adaptive fairness loss.
 
-    Wang et al., "FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning", ICLR 2023: the threshold
-    τ(c) = p̃(c) / max p̃ · τ, with the moving averages p̃ of the predictions and τ of their confidence; and the fairness
-    loss −H(SumNorm(p̃ / h̃), SumNorm(p̄ / h̄)), with the histograms h̃ of pseudo-labels and h̄ of the confident strong
-    predictions, whose mean is p̄. A class that none of these predicts is left out of p̄ / h̄. The averages that are used
-    are those before the step; the paper updates them first. Multi-label: each label is a variable of two outcomes, with
-    a τ of its own. With several processes, p̄ and h̄ are of each one's rows.
+    Wang et al., "FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning", ICLR 2023: the threshold τ(c) =
+    p̃(c) / max p̃ · τ, with the moving averages p̃ of the predictions and τ of their confidence; and the fairness loss
+    −H(SumNorm(p̃ / h̃), SumNorm(p̄ / h̄)), with the histograms h̃ of pseudo-labels and h̄ of the confident strong
+    predictions, whose mean is p̄. A class that none of these predicts is left out of p̄ / h̄. The averages that are
+    used are those before the step; the paper updates them first. Multi-label: each label is a variable of two outcomes,
+    with a τ of its own. With several processes, p̄ and h̄ are of each one's rows.
 
-    :param decay: λ of the moving averages; 0.999 in the paper. :param fairness: w_f, whose value the paper tunes.
+    :param decay: λ of the moving averages; 0.999 in the paper. :param fairness: w_f; 0.01 in the
+        authors' configurations (TorchSSL), 0.001 in later ones (USB).
     """
 
     confidence: Tensor

@@ -14,9 +14,9 @@ class PiModel(Strategy):
 
     Laine and Aila, "Temporal Ensembling for Semi-Supervised Learning", ICLR 2017, algorithm 1, second term: gradients
     flow through both sides. Its coefficient w(t) is the weight in the recipe, where a ramp is linear; the paper's is a
-    Gaussian over the first 80 epochs. The paper compares the labelled images too; here they take part if the
-    unlabelled pool includes them, as by default. Multi-label: each label's probability. Not for masks: the views'
-    pixels do not lie on each other (`mean_teacher` takes masks).
+    Gaussian over the first 80 epochs, up to 100 · M/N with M of N images labelled. The paper compares the labelled
+    images too; here they take part if the unlabelled pool includes them, as by default. Multi-label: each label's
+    probability. Not for masks: the views' pixels do not lie on each other (`mean_teacher` takes masks).
 
     :param augment: of both views, each drawn by itself.
     """

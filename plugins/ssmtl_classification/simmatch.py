@@ -31,7 +31,8 @@ class SimMatch(Strategy):
     :param threshold: τ; 0.95 for CIFAR, 0.7 for ImageNet in the paper. :param smoothing: α; 0.9 in the paper.
     :param temperature: t; 0.1 in the paper. :param instances: weight of the resemblances' loss. :param keeps: how much
         of a remembered embedding stays when the image comes again; 0.7 in the paper. :param decay: of the mean
-        prediction. :param width: of the embedding.
+        prediction; the public code has the mean of the last 256 steps for ImageNet (the authors'), and of 32 for CIFAR
+        (USB). :param width: of the embedding.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass"})
@@ -49,7 +50,7 @@ class SimMatch(Strategy):
         temperature: PositiveFloat = 0.1,
         instances: NonNegativeFloat = 1.0,
         keeps: Annotated[float, Field(ge=0, lt=1)] = 0.7,
-        decay: Annotated[float, Field(ge=0, lt=1)] = 0.999,
+        decay: Annotated[float, Field(ge=0, lt=1)] = 0.97,
         width: PositiveInt = 128,
         weak: str = "weak",
         strong: str = "strong",

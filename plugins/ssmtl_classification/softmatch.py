@@ -24,7 +24,8 @@ class SoftMatch(WeakToStrong):
     variable of two outcomes, with a Gaussian of its own.
 
     :param decay: m of the moving averages; 0.999 in the paper. :param align: whether the alignment is uniform or left
-        out. :param narrow: σ is divided by this; 1 is the equation, the authors' public code has 2.
+        out. :param narrow: σ is divided by this; the equation has no such factor, the authors' code (TorchSSL, and
+        `n_sigma` in USB) has 2.
     """
 
     mean: Tensor
@@ -38,7 +39,7 @@ class SoftMatch(WeakToStrong):
         *,
         decay: Annotated[float, Field(ge=0, lt=1)] = 0.999,
         align: bool = True,
-        narrow: PositiveFloat = 1.0,
+        narrow: PositiveFloat = 2.0,
         weak: str = "weak",
         strong: str = "strong",
     ) -> None:

@@ -25,8 +25,10 @@ class VirtualAdversarialTraining(Strategy):
     would leave [0, 1], and is found with dropout off. Multi-label: each label is a variable of two outcomes; of
     masks, each pixel. A large image takes a larger ε, which is a length over all pixels and channels.
 
-    :param epsilon: ε, the length of r; the paper tunes it for each data set. :param xi: ξ; 1e-6 in the paper, at which
-        32-bit numbers round most of the difference away. :param iterations: of the power method; 1 in the paper.
+    :param epsilon: ε, the length of r, which the paper tunes for each data set: for SVHN 2.5 and with augmentation 3.5,
+        for CIFAR-10 10 and 8, of 32 × 32 × 3 values. An image of n values gets the same change of each at √(n / 3072)
+        times that. :param xi: ξ; 1e-6 in the paper, at which 32-bit numbers round most of the difference away.
+    :param iterations: of the power method; 1 in the paper.
     :param entropy: weight of the conditional entropy; 1 is the paper's VAT + EntMin. :param augment: of the images.
     """
 

@@ -31,8 +31,10 @@ class MixMatch(Strategy):
     :param views: number K of augmentations of each unlabelled image whose predictions are averaged to a guess.
     :param temperature: temperature of the sharpening; 1 leaves the guesses unchanged.
     :param alpha: parameter of Beta(α, α), from which the share that each row (not each batch) keeps of itself is drawn.
-    :param unlabeled_weight: λ_U. The paper's 75 is tuned for CIFAR-10; two-class data need about 1 to 10.
-    :param ramp: fraction of the training over which that weight grows linearly from 0.
+    :param unlabeled_weight: λ_U. The paper's 75 is for CIFAR-10, 150 for CIFAR-100; as a mean over the classes, the
+        same difference weighs five times as much with two classes, which need about 1 to 10.
+    :param ramp: fraction of the training over which that weight grows linearly from 0; 1/64 in the authors' code, which
+        is 16384 steps there.
     :param augment: name of the augmentation of labelled and unlabelled images.
     :param teacher: the weights that guess: the trained ones, as published, or their moving average.
     :param frozen: whether dropout is off for the guesses; as published it is on.

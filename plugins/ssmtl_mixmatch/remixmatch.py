@@ -12,15 +12,12 @@ from torch.nn import functional as F
 from ssmtl import Batch, Kind, Logits, Output, Outputs, Strategy, TaskFacts, TaskPredictor, View
 from ssmtl_mixmatch.alignment import aligned
 from ssmtl_mixmatch.mixup import mix, own_share, partners
-from ssmtl_mixmatch.rotation import turned
+from ssmtl_mixmatch.rotation import pooled, turned
 from ssmtl_mixmatch.sharpen import sharpen
 from ssmtl_mixmatch.soft_labels import soft_cross_entropy, soft_labels
 
 RAW, ANCHOR, ROTATED = (View("unlabeled", f"remixmatch {name}") for name in ("guess", "anchor", "rotation"))
 """What `prepare` makes beside the mixtures; never rendered: the guesses before alignment, and unmixed strong views."""
-
-REMEMBERED = 128
-"""Steps over which p̃ is the mean."""
 
 
 class ReMixMatch(Strategy):
@@ -30,12 +27,16 @@ class ReMixMatch(Strategy):
     2020, algorithm 1 and its loss: cross-entropy on mixed labelled rows (strong views), plus λ_U times that on mixed
     unlabelled rows (K strong views and the weak one), plus λ_U1 times that of one strong view that is not mixed, plus
     λ_r times that of telling by how many quarter turns it was rotated (half turns, if images are not square). It
-    replaces `cross_entropy` in a recipe. p̃ is the mean guess of the last 128 steps, without the present one, and p(y)
-    before there are any. Multi-label: the two outcomes of each class; nothing is known of a mixture of which one part
-    is unknown.
+    replaces `cross_entropy` in a recipe. p̃ is the mean guess of the last steps, without the present one, and p(y)
+    before there are any (uniform in the authors' code). Multi-label: the two outcomes of each class; nothing is known
+    of a mixture of which one part is unknown.
 
     :param anchors: K; 8 in the paper, for CIFAR: with 2, half as many rows. :param temperature: 0.5 in the paper.
     :param alpha: of Beta(α, α); 0.75 in the paper. :param mixed, anchor, rotation: λ_U, λ_U1 and λ_r; 1.5, 0.5 and 0.5.
+    :param ramp: fraction of the training over which λ_U and λ_U1 grow linearly from 0; 1/64 in the authors' code, which
+        is 16384 steps there; a short training needs more, such as 0.4.
+    :param remembers: steps over which p̃ is the mean; 128 in the paper, of a million. Where predictions move as fast as
+        that, alignment comes too late and they swing from class to class; about 8 suit a training of 1000 steps.
     :param weak, strong: names of the task's augmentations.
     """
 
@@ -54,12 +55,14 @@ class ReMixMatch(Strategy):
         mixed: NonNegativeFloat = 1.5,
         anchor: NonNegativeFloat = 0.5,
         rotation: NonNegativeFloat = 0.5,
+        ramp: Annotated[float, Field(gt=0, le=1)] = 1 / 64,
+        remembers: PositiveInt = 128,
         weak: str = "weak",
         strong: str = "strong",
     ) -> None:
         super().__init__()
-        self.output, self.temperature, self.alpha = output, temperature, alpha
-        self.weights = {"mixed": mixed, "anchor": anchor, "rotation": rotation}
+        self.output, self.temperature, self.alpha, self.remembers = output, temperature, alpha, remembers
+        self.weights, self.ramp = {"mixed": mixed, "anchor": anchor, "rotation": rotation}, ramp
         self.labeled, self.weak = View("labeled", strong), View("unlabeled", weak)
         self.strong = tuple(View("unlabeled", strong, repeat) for repeat in range(anchors))
         self.views = frozenset({self.labeled, self.weak, *self.strong})
@@ -68,7 +71,7 @@ class ReMixMatch(Strategy):
         assert facts.class_counts is not None
         assert facts.known_counts is not None
         self.register_buffer("prior", facts.class_counts / facts.known_counts.clamp(min=1))
-        self.register_buffer("recent", self.prior.repeat(REMEMBERED, 1))
+        self.register_buffer("recent", self.prior.repeat(self.remembers, 1))
         if self.weights["rotation"]:
             self.which_turn = nn.Linear(facts.pyramid.channels[-1], 4)
 
@@ -98,13 +101,13 @@ class ReMixMatch(Strategy):
         def distance(view: View) -> Float[Tensor, ""]:
             return soft_cross_entropy(self.output, outputs[view], batch.targets[view])
 
-        loss = distance(self.labeled)
         unlabeled = (self.weak, *self.strong)
-        loss = loss + self.weights["mixed"] * sum(map(distance, unlabeled)) / len(unlabeled)
+        guessed = self.weights["mixed"] * sum(map(distance, unlabeled)) / len(unlabeled)
         if self.weights["anchor"]:
-            loss = loss + self.weights["anchor"] * distance(ANCHOR)
+            guessed = guessed + self.weights["anchor"] * distance(ANCHOR)
+        loss = distance(self.labeled) + min(progress / self.ramp, 1.0) * guessed
         if self.weights["rotation"]:
-            told = self.which_turn(outputs.features(ROTATED)[-1].float().mean((2, 3)))
+            told = self.which_turn(pooled(outputs.features(ROTATED)))
             loss = loss + self.weights["rotation"] * F.cross_entropy(told, batch.targets[ROTATED])
         return loss
 

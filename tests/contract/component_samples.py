@@ -53,7 +53,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("strategy", "fixmatch"): [{}, {"threshold": 0.0, "frozen": True, "teacher": "ema"}],
     ("strategy", "kl_consistency"): [{}, {"pairing": "foreground_rate"}],
     ("strategy", "mixmatch"): [{}, {"views": 1, "temperature": 1.0, "teacher": "ema"}],
-    ("strategy", "remixmatch"): [{"anchors": 2}, {"anchors": 1, "anchor": 0.0, "rotation": 0.0}],
+    ("strategy", "remixmatch"): [{"anchors": 2}, {"anchors": 1, "anchor": 0.0, "rotation": 0.0, "remembers": 3}],
     ("strategy", "flexmatch"): [{}, {"threshold": 0.5}],
     ("strategy", "pseudo_label"): [{}, {"threshold": 0.6}],
     ("strategy", "mean_teacher"): [{}, {"decay": None, "noise": 0.0}],

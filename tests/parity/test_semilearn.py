@@ -115,8 +115,8 @@ def test_freematch(logits, fairness):
 
 
 @pytest.mark.parametrize("align", [True, False])
-def test_softmatch_with_the_width_of_public_code(logits, align):
-    """semilearn divides σ by n_sigma = 2, our option `narrow`, whose default is the equation's 1."""
+def test_softmatch(logits, align):
+    """semilearn divides σ by n_sigma = 2, our option `narrow`; 1 is the equation."""
     mask = of("algorithms.softmatch.utils").SoftMatchWeightingHook(CLASSES, n_sigma=2, momentum=0.9)
     alignment = ema_alignment("uniform", torch.full((CLASSES,), 1 / CLASSES), 0.9)
     if not align:
