@@ -22,7 +22,7 @@ PLUGINS = load_plugins()
 SOURCES = PLUGINS["source"]
 
 VALUES = {
-    "busi": {"root": "x", "group": "image"},
+    "busi": {"root": "x", "group": "image", "conflicting": "drop"},
     "chest_xray": {"root": "x", "parts": ["train"], "only": "with_masks", "keep_split": False, "official_val": True},
     "covid_chestxray": {"root": "x", "masks": "lungvae", "only": "with_masks"},
     "folders": {"root": "x", "structure": "lesion", "patient": "^(p[0-9]+)"},
