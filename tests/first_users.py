@@ -57,6 +57,7 @@ FIRST_USERS = {
         "{use: vat, entropy: 0.1}]",
         f"{MASKS}=[{{use: soft_dice}}, {{use: mean_teacher, decay: 0.9}}]",
     ),
+    "norm": ("norm=group",),
     "dwa": ("balancer={use: dwa, every: 1}",),
     "famo": ("balancer={use: famo}",),
     "gls": ("balancer={use: gls}",),

@@ -49,9 +49,12 @@ class Head(nn.Module, ABC):
     """Head(pyramid, /, *, options): one task's last layers.
 
     `output` says what the logits mean; a softmax head has at least two classes.
+
+    :cvar read_strides: of the levels that it reads, if not of all.
     """
 
     output: Output
+    read_strides: frozenset[int] | None = None
 
     def begin(self, facts: "TaskFacts") -> None:
         """Make what depends on the data, such as a bias from the classes' frequencies. Called once before training.

@@ -32,6 +32,8 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("head", "smp_decoder"): [
         {"classes": ["a", "b"], "width": 4, "exclusive": True},
         {"classes": ["a"], "width": 4, "norm": "instancenorm"},
+        {"classes": ["a"], "width": 4, "decoder": "upernet"},
+        {"classes": ["a"], "width": 4, "decoder": "pspnet"},
     ],
     ("bridge", "saliency"): [
         {"guided_by": "diagnosis"},
