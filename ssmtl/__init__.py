@@ -19,7 +19,7 @@ _HOME = {
     "api.run": ("run",),
     "api.trained": ("TrainedFolds", "TrainedRun"),
     "api.tune": ("TunedRecipe", "tune"),
-    "contracts.augmentation": ("Augmentation",),
+    "contracts.augmentation": ("Augmentation", "ReferencedAugmentation", "References"),
     "contracts.backbone": ("Backbone", "Pyramid"),
     "contracts.balancer": ("Balancer", "GradientBalancer"),
     "contracts.bridge": ("Bridge", "FrozenPredictor", "Guide"),
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from ssmtl.api.run import run
     from ssmtl.api.trained import TrainedFolds, TrainedRun
     from ssmtl.api.tune import TunedRecipe, tune
-    from ssmtl.contracts.augmentation import Augmentation
+    from ssmtl.contracts.augmentation import Augmentation, ReferencedAugmentation, References
     from ssmtl.contracts.backbone import Backbone, Pyramid
     from ssmtl.contracts.balancer import Balancer, GradientBalancer
     from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
@@ -118,6 +118,8 @@ __all__ = [
     "Prediction",
     "Pyramid",
     "RandomStream",
+    "ReferencedAugmentation",
+    "References",
     "RunEnded",
     "RunStarted",
     "Source",

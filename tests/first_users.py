@@ -32,19 +32,30 @@ FIRST_USERS = {
     "flexmatch": ("tasks.diagnosis.strategies.1={use: flexmatch, threshold: 0.5}",),
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),
+    "references": (
+        "tasks.lungs.augment.weak={use: histogram_match, references: 8}",
+        "tasks.diagnosis.augment.strong={use: fourier_mix, references: 8, partners: any}",
+    ),
     "cps": (f"{MASKS}=[{{use: soft_dice}}, {{use: cps}}]",),
     "mask teachers": (
         f"{MASKS}=[{{use: soft_dice}}, {{use: ua_mt, passes: 2}}, {{use: cutmix_seg, threshold: 0.5}}, {{use: bcp}}, "
         "{use: unimatch_v2, threshold: 0.5}]",
         PIXELWISE,
     ),
+    "classmix": (f"{MASKS}=[{{use: soft_dice}}, {{use: classmix_seg, threshold: 0.5}}]",),
     "mask decoders": (
         f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",
     ),
     "auxiliary": (
-        f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}]",
+        f"{MASKS}=[{{use: soft_dice}}, {{use: jtr, partners: [diagnosis]}}, {{use: masked_image, weight: 0.1}}, "
+        "{use: xtc, partner: diagnosis}]",
         "tasks.diagnosis.strategies=[{use: cross_entropy}, {use: masked_image}]",
     ),
+    "no labels": (
+        "tasks.reconstruction={source: chex, batch: 4, head: {use: no_output}, augment: {weak: {use: kornia_weak}}, "
+        "strategies: [{use: masked_image, weight: 0.1}]}",
+    ),
+    "contrastive": (f"{CLASSES}=[{{use: cross_entropy}}, {{use: contrastive, width: 8}}]",),
     "classification": (
         f"{CLASSES}=[{{use: adamatch, threshold: 0.5, decay: 0.9}}, {{use: uda, threshold: 0.5}}, "
         "{use: dash, warm_up: 0.1, every: 0.1}, {use: freematch, fairness: 0.0, decay: 0.9}, "
@@ -57,6 +68,7 @@ FIRST_USERS = {
         "{use: vat, entropy: 0.1}]",
         f"{MASKS}=[{{use: soft_dice}}, {{use: mean_teacher, decay: 0.9}}]",
     ),
+    "norm": ("norm=group",),
     "dwa": ("balancer={use: dwa, every: 1}",),
     "famo": ("balancer={use: famo}",),
     "gls": ("balancer={use: gls}",),

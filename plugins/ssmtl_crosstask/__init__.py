@@ -13,5 +13,6 @@ if TYPE_CHECKING:
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
     from ssmtl_crosstask.jtr import JointTaskRegularization
     from ssmtl_crosstask.mtpsl import PartiallySupervised
+    from ssmtl_crosstask.xtc import CrossTaskConsistency
 
-    return {"jtr": JointTaskRegularization, "mtpsl": PartiallySupervised}
+    return {"jtr": JointTaskRegularization, "mtpsl": PartiallySupervised, "xtc": CrossTaskConsistency}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
     from ssmtl_segmentation.bcp import BidirectionalCopyPaste
     from ssmtl_segmentation.cct import CrossConsistency
+    from ssmtl_segmentation.classmix_seg import ClassMixSegmentation
     from ssmtl_segmentation.cps import CrossPseudoSupervision
     from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
     from ssmtl_segmentation.dtc import DualTaskConsistency
@@ -25,6 +26,7 @@ def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
     return {
         "bcp": BidirectionalCopyPaste,
         "cct": CrossConsistency,
+        "classmix_seg": ClassMixSegmentation,
         "cps": CrossPseudoSupervision,
         "cutmix_seg": CutMixSegmentation,
         "dtc": DualTaskConsistency,

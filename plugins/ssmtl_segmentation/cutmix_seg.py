@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from ssmtl import Batch, Images, Kind, Output, Outputs, RandomStream, Strategy, TaskPredictor, View
+from ssmtl import Batch, Images, Kind, Masks, Output, Outputs, RandomStream, Strategy, TaskPredictor, View
 from ssmtl_segmentation.cutmix import halves, mixed, of_some
 from ssmtl_segmentation.outcomes import log_outcomes, outcomes
 
@@ -58,5 +58,10 @@ class CutMixSegmentation(Strategy):
     def loss(self, batch: Batch, outputs: Outputs, progress: float) -> Float[Tensor, ""]:
         teacher = outcomes(self.output, batch.targets[self.view])
         student = log_outcomes(self.output, outputs[self.view]).exp()
-        confident = (teacher.amax(-1) >= self.threshold).flatten(1).float().mean(1)
+        confident = share_of_confident(self.output, batch.targets[self.view], self.threshold)
         return ((student - teacher).square().sum(-1).flatten(1).mean(1) * confident).mean()
+
+
+def share_of_confident(output: Output, probabilities: Masks, threshold: float) -> Float[Tensor, " rows"]:
+    """Of an image's pixels, or of those of each structure, where the most probable outcome reaches the threshold."""
+    return (outcomes(output, probabilities).amax(-1) >= threshold).flatten(1).float().mean(1)

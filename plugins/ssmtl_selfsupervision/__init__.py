@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
+    from ssmtl_selfsupervision.contrastive import Contrastive
     from ssmtl_selfsupervision.masked_image import MaskedImage
 
-    return {"masked_image": MaskedImage}
+    return {"contrastive": Contrastive, "masked_image": MaskedImage}

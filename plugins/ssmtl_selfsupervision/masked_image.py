@@ -30,13 +30,14 @@ class MaskedImage(Strategy):
     Xie et al., "SimMIM: A Simple Framework for Masked Image Modeling", CVPR 2022: random patches, 60 % of them, are
     hidden, and a linear layer predicts the pixels of all patches; the L1 error counts at the hidden ones. There, hidden
     patches are a learned token and images are normalised; here, they have the mean of their image, in [0, 1]. It is an
-    auxiliary task for the backbone, on any task's unlabelled images; the layer is for training alone.
+    auxiliary task for the backbone, on any task's unlabelled images, or by itself with the head `no_output`; the layer
+    is for training alone.
 
     :param patches: along each side; 6 in the paper, 32 pixels each. :param hidden: share of the patches.
     :param augment: of the unlabelled images.
     """
 
-    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks", "numbers"})
+    accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks", "numbers", "none"})
     takes_exclusive: ClassVar[bool] = True
     layer: nn.Module
 

@@ -46,8 +46,8 @@ class Busi:
     def examples(self) -> Sequence[Example]:
         """Labels `benign`, `malignant`, `normal`; structure `lesion` (the mask of a normal image is all black).
 
-        :raises DataError: if a class folder is missing, all are empty, a mask has no image, or labels that
-            conflict are to be dropped and there is no `index.csv`.
+        :raises DataError: if a class folder is missing, all are empty, a mask has no image, labels that conflict
+            are to be dropped and there is no `index.csv`, or this names none of the images.
         """
         root = set_folder(self._folders.find(self._root, public_set=PUBLIC_SET), [SET], CLASSES)
         groups = self._groups(root / "index.csv")
@@ -75,6 +75,9 @@ class Busi:
                 )
         if not examples:
             raise DataError(f"{root}: no image in {', '.join(CLASSES)}")
+        if groups and groups.keys().isdisjoint(example.id for example in examples):
+            what = f"names none of the images; expected names such as '{examples[0].id}'"
+            raise DataError(f"{root / 'index.csv'}, column 'image': {what}")
         if self._conflicting == "keep":
             return examples
         labels: dict[str, set[str]] = defaultdict(set)

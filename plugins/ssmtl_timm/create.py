@@ -89,7 +89,7 @@ def _refusal(built: nn.Module, image_channels: int, image_size: int | tuple[int,
     try:
         built.eval()(torch.full((1, image_channels, *frame), 0.5))
     except REFUSALS as error:
-        return str(error).rstrip(".")
+        return str(error).rstrip(".") or "it does not say why"
     finally:
         for part, training in flags:
             part.training = training

@@ -43,7 +43,9 @@ class TimmEncoder(Backbone):
         strides = tuple(info.reduction())
         if list(strides) != sorted(set(strides)):
             raise ValueError(
-                f"the strides of timm's '{model}' are {strides} and do not ascend: choose another model, or `levels`"
+                f"the strides of timm's '{model}' are {strides} and do not ascend: choose a model of ascending ones, "
+                f"such as 'convnext_atto', or one level, such as `levels: [{len(strides) - 1}]`, which pooled heads "
+                "and the decoders pspnet and deeplabv3 read"
             )
         self.pyramid = Pyramid(tuple(info.channels()), strides, image_channels)
         self.channels_last = getattr(getattr(self.model, "output_fmt", None), "value", "NCHW") == "NHWC"

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_heads() -> Mapping[str, type["Head"]]:
+    from ssmtl.builtins.no_output import NoOutput
     from ssmtl.builtins.pooled_linear import PooledLinear
     from ssmtl.builtins.pooled_numbers import PooledNumbers
 
-    return {"pooled_linear": PooledLinear, "pooled_numbers": PooledNumbers}
+    return {"no_output": NoOutput, "pooled_linear": PooledLinear, "pooled_numbers": PooledNumbers}
 
 
 @hookimpl

@@ -58,6 +58,8 @@ def check(
     from ssmtl.cli.initial import print_initial
     from ssmtl.cli.tables import print_plan
     from ssmtl.contracts.folders import Folders
+    from ssmtl.errors import warn
+    from ssmtl.experiment.coupling import coupling
     from ssmtl.experiment.plan import plan_of
     from ssmtl.recipe import yaml_file
     from ssmtl.runs.initial import initial_of
@@ -69,6 +71,8 @@ def check(
         return
     console = Console()
     print_plan(console, plan_of(experiment))
+    if coupled := coupling(experiment):
+        warn(coupled)
     initial = initial_of(experiment)
     if initial:
         print_initial(console, initial)

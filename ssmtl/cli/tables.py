@@ -47,7 +47,8 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     for name, task in plan["tasks"].items():
         table = _facts()
         bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
-        head = f"{task['kind']} {', '.join(task['classes'])}; head {task['head']}{bridge}"
+        kind = " ".join(["no labels" if task["kind"] == "none" else task["kind"], ", ".join(task["classes"])]).rstrip()
+        head = f"{kind}; head {task['head']}{bridge}"
         table.add_row("[dim]task", f"[bold]{escape(name)}[/]: {escape(head)}")
         table.add_row("[dim]data", escape(_data(task)))
         views = ", ".join(f"{view} × {rows}" for view, rows in task["views"].items())
@@ -69,6 +70,10 @@ def _kept(select_by: str) -> str:
 
 
 def _data(task: Mapping[str, Any]) -> str:
+    if task["kind"] == "none":
+        images, lost = task.get("images"), task.get("left_out")
+        size = f": {images['unlabeled']} images" if images else ""
+        return f"{task['source']}{size}, without labels" + (f"; {lost} left out: {LEFT_OUT}" if lost else "")
     if "images" not in task:
         domains = ", ".join(f"{domain} {source}" for domain, source in task["evaluate_on"].items())
         return f"{task['source']}, label budget {_budget(task['labeled'])}; evaluated on {domains or 'nothing'}"

@@ -12,7 +12,7 @@ from ssmtl.contracts.shapes import Features, Logits
 if TYPE_CHECKING:
     from ssmtl.contracts.task_facts import TaskFacts
 
-Kind = Literal["multiclass", "multilabel", "masks", "numbers"]
+Kind = Literal["multiclass", "multilabel", "masks", "numbers", "none"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Output:
     """What a head's logits mean.
 
     :param kind: `multiclass` (softmax over classes, one label per image), `multilabel` (a sigmoid per class, any
-        number of labels per image), `masks` (a sigmoid per structure and pixel) or `numbers` (as they are, each in its
-        own unit).
+        number of labels per image), `masks` (a sigmoid per structure and pixel), `numbers` (as they are, each in its
+        own unit) or `none` (there are none: the task learns from images alone, and predicts nothing).
     :param classes: names of the classes, structures or numbers, in channel order.
     :param exclusive: of masks, whether at most one structure is at each pixel: a softmax over the structures and the
         background, whose logit is 0.
@@ -30,6 +30,11 @@ class Output:
     kind: Kind
     classes: tuple[str, ...]
     exclusive: bool = False
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether there is something to label, to predict and to score."""
+        return self.kind != "none"
 
     @property
     def classifies(self) -> bool:
@@ -49,9 +54,12 @@ class Head(nn.Module, ABC):
     """Head(pyramid, /, *, options): one task's last layers.
 
     `output` says what the logits mean; a softmax head has at least two classes.
+
+    :cvar read_strides: of the levels that it reads, if not of all.
     """
 
     output: Output
+    read_strides: frozenset[int] | None = None
 
     def begin(self, facts: "TaskFacts") -> None:
         """Make what depends on the data, such as a bias from the classes' frequencies. Called once before training.

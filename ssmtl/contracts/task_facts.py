@@ -18,7 +18,7 @@ class TaskFacts:
     :param task: its name. :param outputs: what each task's logits mean, in the recipe's order, its own included.
     :param pyramid: of the features that the task's head reads.
     :param images: training images in each pool, `labeled` and `unlabeled`.
-    :param class_counts: labelled images of each class, shape (classes,); None for masks.
+    :param class_counts: labelled images of each class, shape (classes,); None where there are no classes.
     :param known_counts: labelled images of which it is known whether they have the class; None for masks.
     :param numbers: mean and standard deviation of each number over the labelled images, shape (numbers,), for a task
         that predicts numbers.
@@ -47,12 +47,15 @@ class TaskFacts:
     def output_of(self, task: str) -> Output:
         """What another task's logits mean.
 
-        :raises ValueError: if there is no such task, or it is the task itself.
+        :raises ValueError: if there is no such task, it is the task itself, or predicts nothing.
         """
         if task == self.task:
             raise ValueError(f"'{task}' is the task itself; expected another one")
         try:
-            return self.outputs[task]
+            output = self.outputs[task]
         except KeyError:
             hint = nearest(task, [name for name in self.outputs if name != self.task])
             raise ValueError(f"there is no task '{task}' ({hint})") from None
+        if not output.has_labels:
+            raise ValueError(f"the task '{task}' has no labels and predicts nothing; expected another one")
+        return output

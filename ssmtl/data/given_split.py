@@ -26,7 +26,7 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
         split = splits[task]
         if split.source != spec.source:
             raise DataError(f"{where} is split over '{split.source}', but the recipe has '{spec.source}'")
-        if not split.labeled:
+        if output.has_labels and not split.labeled:
             raise DataError(f"{where} has no labelled image")
         tested = {domain: part.source for domain, part in split.test.items()}
         if tested != dict(spec.evaluate_on):

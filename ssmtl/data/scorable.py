@@ -16,7 +16,10 @@ def check_known(tasks: Mapping[str, tuple[TaskSpec, Output]], examples: Mapping[
         tasks.
     """
     problems = [
-        problem for task, (spec, output) in tasks.items() for problem in _problems(task, spec, output, examples)
+        problem
+        for task, (spec, output) in tasks.items()
+        if output.has_labels
+        for problem in _problems(task, spec, output, examples)
     ]
     if problems:
         raise DataError(*problems)

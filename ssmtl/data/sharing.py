@@ -104,7 +104,7 @@ def parts_counted(
         parts = {"labeled": split.labeled, "unlabeled": split.unlabeled, "val": split.val}
         named = [(part, split.source, ids) for part, ids in parts.items()]
         named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]
-        for part, source, ids in named:
+        for part, source, ids in named if output.has_labels else named[1:2]:
             people = {persons[source][one] for one in ids}
             known = [label for one in ids for label in labels[source][one] if part != "unlabeled"]
             counts = {name: known.count(name) for name in classes} if known else {}

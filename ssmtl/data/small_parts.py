@@ -14,6 +14,8 @@ def warn_of_small_parts(splits: Mapping[str, TaskSplit]) -> None:
     """One warning that names every validation and test part with fewer than `FEW` images, if there are any."""
     small = []
     for task, split in splits.items():
+        if not split.labeled:  # a task without labels is not scored
+            continue
         sizes = {"validation": len(split.val), **{domain: len(part.ids) for domain, part in split.test.items()}}
         small += [f"{task} {part} ({counted(size, 'image')})" for part, size in sizes.items() if size < FEW]
     if small:

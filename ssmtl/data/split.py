@@ -29,7 +29,9 @@ def split_tasks(
     """A pure function of the sources' examples and the seed.
 
     Each task's validation and test part is drawn among the patients of images that are labelled for it. Images without
-    a label stay in its unlabelled pool, unless their patient is in a validation or test part.
+    a label stay in its unlabelled pool, unless their patient is in a validation or test part. A task without labels has
+    an unlabelled pool alone: all of its source but for whoever validates or is tested in another task, and for what the
+    source itself does not give for training.
 
     :param select: whether weights are selected by validation, so that each task needs validation images.
     :param fold: of the sources that are trained on: their test part.
@@ -43,6 +45,8 @@ def split_tasks(
     @cache
     def parts(source: str, output: Output) -> Parts:
         examples = files.examples[source]
+        if not output.has_labels:
+            return {"train": tuple(one for one in examples if one.split in (None, "train")), "val": (), "test": ()}
         known = {example.id: lacking(example, output) for example in examples if is_labeled(example, output)}
         own = fold if source in trained else None
         return parts_of(source, examples, files.entries[source], seed, persons[source], known, own)
@@ -84,7 +88,7 @@ def split_tasks(
             check_classes(task, f"the train part of the source '{spec.source}'", restricted[task]["train"], output)
             labeled, unlabeled = _pools(task, spec, output, kept[task]["train"], seed)
             val = _ids(example for example in kept[task]["val"] if is_labeled(example, output))
-            if select and not val:
+            if select and not val and output.has_labels:
                 source, entry = files.examples[spec.source], files.entries[spec.source]
                 why = why_empty("val", source, restricted[task]["val"], output, entry)
                 raise DataError(
@@ -106,6 +110,11 @@ def _pools(
     task: str, spec: TaskSpec, output: Output, train: Sequence[Example], seed: int
 ) -> tuple[list[str], list[str]]:
     """Ids of the labelled and of the unlabelled images of the train part."""
+    if not output.has_labels:
+        if not train:
+            why = "it has none for training, or each shows whom another task validates or tests on"
+            raise DataError(f"task '{task}': the source '{spec.source}' has no image to train on: {why}")
+        return [], _ids(train)
     labeled = choose(train, spec.labeled, output, seed, task)
     if not labeled:
         raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")

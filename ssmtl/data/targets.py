@@ -14,12 +14,12 @@ from ssmtl.errors import DataError, nearest
 
 def targets_of(examples: Sequence[Example], output: Output, source: str) -> Tensor | None:
     """Class indices, -1 where there is no label; or a row of 0, 1 or numbers, NaN where nothing is
-    known; None for masks.
+    known; None for masks, and where there are no labels.
 
     :raises DataError: naming the first image whose label is no class of the head, or that has several for a head with
         one label per image.
     """
-    if output.kind == "masks":
+    if output.kind in ("masks", "none"):
         return None
     if output.kind == "numbers":
         read = [[(example.numbers or {}).get(name, math.nan) for name in output.classes] for example in examples]

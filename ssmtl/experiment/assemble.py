@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
@@ -22,7 +23,9 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.fitting import Parts, misfits
 from ssmtl.experiment.image_size import check_image_size
 from ssmtl.experiment.task import Task, Term
+from ssmtl.model.domain_norm import DomainRows
 from ssmtl.model.multi_task_model import MultiTaskModel
+from ssmtl.model.normalization import convert
 from ssmtl.recipe.components import Component
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.models import Recipe, TaskSpec
@@ -140,6 +143,8 @@ class _Assembly:
                 if not self.pretrained:
                     options = _without_weights(options, options_model(entry.make, component.use).model_fields)
                 built = build(entry.make, component.use, options, *engine)
+                if isinstance(built, Backbone | Head | Bridge) and self.recipe.norm is not None:
+                    built = self._converted(built, where)
                 lacking = [name for name in ATTRIBUTES.get(kind, ()) if not hasattr(built, name)]
                 wrong = [] if lacking else _wrong(kind, built)
             except FAILURES as error:
@@ -159,6 +164,16 @@ class _Assembly:
             self.problems.append(Problem(where, what, f"a {kind} needs these attributes"))
             return None
         return built
+
+    def _converted(self, built: nn.Module, where: str) -> nn.Module:
+        """A head, a bridge and a strategy's own network see images of one source: only the shared backbone's differ."""
+        norm = self.recipe.norm
+        assert norm is not None
+        if norm != "domain" or where != "backbone":
+            return convert(built, "batch" if norm == "domain" else norm)
+        sources = list(dict.fromkeys(spec.source for spec in self.recipe.tasks.values()))
+        domains = {name: sources.index(spec.source) for name, spec in self.recipe.tasks.items()}
+        return convert(built, norm, DomainRows(domains))
 
     def _task(self, name: str, spec: TaskSpec) -> None:
         where = f"tasks.{name}"

@@ -76,7 +76,7 @@ def _seeded(experiment: Experiment, place: str) -> Iterator[None]:
 
 def made_up_facts(experiment: Experiment, task: Task) -> TaskFacts:
     """As if each pool had `ROWS` images; half of those whose label is known have each class."""
-    kinds = ("masks", "numbers")
+    kinds = ("masks", "numbers", "none")
     counts = None if task.output.kind in kinds else torch.full((len(task.output.classes),), ROWS)
     known = None if counts is None else 2 * counts
     return facts_of(experiment, task, {"labeled": ROWS, "unlabeled": ROWS}, counts, known)

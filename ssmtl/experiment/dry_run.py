@@ -18,6 +18,7 @@ from ssmtl.experiment.attribution import failed_part, parts_of
 from ssmtl.experiment.begin import ROWS, made_up_facts, tell, tell_balancer
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.passes import StrategyBatch, passes
+from ssmtl.experiment.references import tell_made_up
 from ssmtl.experiment.task import Task
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.image import ImageSpec
@@ -83,6 +84,7 @@ def _begin(trial: Experiment) -> list[Problem]:
     for task in trial.tasks:
         try:
             tell(task, trial, facts)
+            tell_made_up(trial, task)
         except FAILURES as error:
             return [_problem(trial, f"tasks.{task.name}", error, trial.model.heads[task.name])]
     try:

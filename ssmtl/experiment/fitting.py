@@ -11,7 +11,8 @@ from ssmtl.contracts.head import Head
 from ssmtl.contracts.metric import selecting_metric
 from ssmtl.errors import Problem, nearest
 from ssmtl.experiment.task import Task
-from ssmtl.model.coupled_rows import couples_rows
+from ssmtl.model.coupled_rows import batch_norms, couples_rows
+from ssmtl.model.normalization import kinds_in
 from ssmtl.recipe.models import Recipe
 
 
@@ -27,7 +28,7 @@ class Parts:
 
 def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     """Every mistake in how the components are put together."""
-    checks = (_exclusive, _guides, _selection, _budgets, _devices, _passes)
+    checks = (_exclusive, _guides, _unread, _selection, _budgets, _without_labels, _devices, _passes, _norm)
     return [problem for check in checks for problem in check(recipe, parts)]
 
 
@@ -60,6 +61,20 @@ def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
             yield Problem(where, what, hint)
 
 
+def _unread(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """A level that a bridge widens for nothing."""
+    plain = parts.backbone.pyramid
+    for name, head in parts.heads.items():
+        if head.read_strides is None or name not in parts.bridges:
+            continue
+        levels = zip(plain.strides, plain.channels, parts.bridges[name].pyramid.channels, strict=False)
+        for stride in [stride for stride, before, after in levels if before != after]:
+            if stride not in head.read_strides:
+                what = f"adds to the level of stride {stride}, which the task's head does not read"
+                known = ", ".join(map(str, sorted(head.read_strides)))
+                yield Problem(f"tasks.{name}.bridge", what, f"set a stride that it reads: {known}")
+
+
 def _cycle(bridges: Mapping[str, Bridge], name: str, path: tuple[str, ...]) -> tuple[str, ...]:
     for read in sorted(bridges[name].reads) if name in bridges else ():
         if read == path[0]:
@@ -87,6 +102,22 @@ def _budgets(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
             yield Problem(f"tasks.{name}.labeled", what, "give a number of images, a share between 0 and 1, or all")
 
 
+def _without_labels(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """A task without an output has nothing to label or to score."""
+    for task in parts.tasks:
+        if task.output.has_labels:
+            continue
+        where, spec = f"tasks.{task.name}", task.spec
+        unset = {"metrics": [], "evaluate_on": {}, "labeled": "all"}
+        for key, value in unset.items():
+            if getattr(spec, key) != value:
+                yield Problem(f"{where}.{key}", f"the head '{spec.head.use}' has no labels", "leave this key out")
+        for number, term in enumerate(task.terms):
+            if any(view.pool == "labeled" for view in term.strategy.views):
+                what = f"'{term.name}' asks for labelled images, and the task has none"
+                yield Problem(f"{where}.strategies.{number}", what, "name a strategy for unlabelled images alone")
+
+
 def _devices(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
     """Every process takes an equal part of each batch."""
     processes = recipe.train.devices * recipe.train.nodes
@@ -103,4 +134,35 @@ def _passes(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
     coupled = couples_rows(nn.ModuleList([parts.backbone, *parts.heads.values(), *parts.bridges.values()]))
     if isinstance(recipe.train.micro_batch, int) and coupled:
         what = "the network has batch normalisation, so that passes of fewer rows would give other results"
-        yield Problem("train.micro_batch", what, "set micro_batch: auto, or off")
+        yield Problem("train.micro_batch", what, "set micro_batch: auto or off, or norm: group")
+
+
+def _norm(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    """Whether the recipe's `norm` could be had."""
+    norm = recipe.norm
+    networks = [parts.backbone, *parts.heads.values(), *parts.bridges.values()]
+    if norm is None or len(parts.tasks) < len(recipe.tasks):
+        return
+    if not any(True for network in networks for _ in kinds_in(network)):
+        what = "the network has no batch, instance or group normalisation, which is what can be exchanged"
+        yield Problem("norm", what, "leave it out, or choose another backbone")
+    read = [parts.backbone] if norm == "domain" else networks
+    left = sorted({type(layer).__name__ for network in read for layer in batch_norms(network)} - {"BatchNorm2d"})
+    if norm in ("instance", "group") and left:
+        what = f"the network has {', '.join(left)}, which cannot be exchanged for {norm} normalisation"
+        yield Problem("norm", what, "choose another backbone or head, or leave 'norm' out")
+    if norm == "domain":
+        yield from _domains(recipe, parts, left)
+
+
+def _domains(recipe: Recipe, parts: Parts, left: Sequence[str]) -> Iterator[Problem]:
+    sources = sorted({spec.source for spec in recipe.tasks.values()})
+    if len(sources) == 1:
+        what = f"'domain' has statistics for each source, and all tasks have the source '{sources[0]}'"
+        yield Problem("norm", what, "set norm: batch")
+    elif "domain" not in kinds_in(parts.backbone):
+        what = f"the backbone '{recipe.backbone.use}' has no batch, instance or group normalisation to exchange"
+        yield Problem("norm", what, "choose another backbone, or leave 'norm' out")
+    elif left:
+        what = f"the backbone has {', '.join(left)}, which cannot have statistics for each source"
+        yield Problem("norm", what, "choose another backbone, or leave 'norm' out")

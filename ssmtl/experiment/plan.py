@@ -49,7 +49,7 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         "classes": list(task.output.classes),
         "head": spec.head.use,
         "bridge": spec.bridge.use if spec.bridge else None,
-        "labeled": spec.labeled,
+        "labeled": spec.labeled if task.output.has_labels else None,
         "strategies": {term.name: _weight(term.entry.weight) for term in task.terms},
         "views": {str(view): task.rows(view.pool) for view in task.views},
         "unlabeled_includes_labeled": spec.unlabeled_includes_labeled,

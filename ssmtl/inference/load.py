@@ -34,8 +34,8 @@ def load_model(
 
     :param weights: best or last. :param device: auto, cpu, cuda, cuda:1, mps and so on.
     :param calibrated: whether each run's temperature is applied. :param decide: at which threshold.
-    :raises RunError: if a folder holds no finished run, its weights are missing or not as the run wrote them, the runs
-        do not have the same tasks and images, or there is no such device.
+    :raises RunError: if a folder holds no finished run, or one that predicts nothing, its weights are missing or not as
+        the run wrote them, the runs do not have the same tasks and images, or there is no such device.
     :raises RecipeError: if a plugin that a run was made with is missing.
     """
     if not runs:
@@ -51,6 +51,10 @@ def load_model(
     experiments = tuple(_experiment(run, plugins, weights) for run in runs)
     first = experiments[0]
     tasks = _outputs(first)
+    if not tasks:
+        raise RunError(
+            f"{runs[0].path} predicts nothing: none of its tasks has labels; its backbone can be another's init"
+        )
     for run, other in zip(runs[1:], experiments[1:], strict=True):
         check_alike(runs[0], first, run, other)
     calibrations = [calibration_of(run, weights) if calibrated else None for run in runs]
@@ -96,7 +100,8 @@ def _experiment(run: RunFolder, plugins: Plugins, weights: str) -> Experiment:
 
 
 def _outputs(experiment: Experiment) -> dict[str, Output]:
-    return {task.name: task.output for task in experiment.tasks}
+    """Of the tasks that predict something."""
+    return {task.name: task.output for task in experiment.tasks if task.output.has_labels}
 
 
 def check_alike(first: RunFolder, one: Experiment, run: RunFolder, other: Experiment) -> None:

@@ -82,9 +82,9 @@ class _DrawsWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _alike(model: MultiTaskModel, tasks: Sequence[str]) -> list[list[str]]:
-    """The tasks, those with one normalisation together."""
-    groups: dict[tuple[tuple[float, ...], ...], list[str]] = {}
+    """The tasks, those with one normalisation of images and of features together."""
+    groups: dict[Any, list[str]] = {}
     for task in tasks:
         used = tuple(tuple(model.get_buffer(f"{name}_{task}").flatten().tolist()) for name in ("mean", "std"))
-        groups.setdefault(used, []).append(task)
+        groups.setdefault((used, model.domain_of(task)), []).append(task)
     return list(groups.values())

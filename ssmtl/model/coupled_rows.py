@@ -10,7 +10,12 @@ BatchNorm = nn.modules.batchnorm._BatchNorm
 
 def couples_rows(model: nn.Module) -> bool:
     """Whether what the network says of a row in training depends on the other rows of the pass."""
-    return any(isinstance(part, BatchNorm) for part in model.modules())
+    return any(True for _ in batch_norms(model))
+
+
+def batch_norms(model: nn.Module) -> Iterator[nn.Module]:
+    """Its batch normalisations."""
+    return (part for part in model.modules() if isinstance(part, BatchNorm))
 
 
 def running_statistics(model: nn.Module) -> Iterator[Tensor]:

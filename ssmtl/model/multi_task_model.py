@@ -11,6 +11,7 @@ from ssmtl.contracts.backbone import Backbone, Pyramid
 from ssmtl.contracts.bridge import Bridge, FrozenPredictor, Guide
 from ssmtl.contracts.head import Head, Output
 from ssmtl.contracts.shapes import Features, Images, Logits
+from ssmtl.model.domain_norm import rows_of
 from ssmtl.model.frozen_task import FrozenTask, TaskGuide
 from ssmtl.model.mode import mode
 from ssmtl.model.task_modules import TaskModules
@@ -34,6 +35,7 @@ class MultiTaskModel(nn.Module):
         super().__init__()
         self.begun = False
         self.backbone = backbone
+        self.domain_rows = rows_of(backbone)
         self.heads = TaskModules(heads)
         self.bridges = TaskModules(bridges)
         for task, (mean, std) in normalize.items():
@@ -46,7 +48,7 @@ class MultiTaskModel(nn.Module):
 
     def decoded(self, images: Mapping[str, Images]) -> "dict[str, NetworkOutput]":
         """As `forward`, with the features of each task's rows."""
-        encoded = self._encode(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
+        encoded = self._encode(images)
         result, start = {}, 0
         for task, rows in images.items():
             own = slice(start, start + len(rows))
@@ -93,7 +95,7 @@ class MultiTaskModel(nn.Module):
 
     def encode(self, task: str, images: Images) -> Features:
         """The backbone's features of one task's images."""
-        return self._encode(self._normalized(task, images))
+        return self._encode({task: images})
 
     @property
     def device_type(self) -> str:
@@ -103,9 +105,15 @@ class MultiTaskModel(nn.Module):
     def _normalized(self, task: str, images: Images) -> Images:
         return (images - self.get_buffer(f"mean_{task}")) / self.get_buffer(f"std_{task}")
 
-    def _encode(self, images: Images) -> Features:
-        features: Features = self.backbone(images)
+    def _encode(self, images: Mapping[str, Tensor]) -> Features:
+        if self.domain_rows is not None:
+            self.domain_rows.tell((task, rows.shape[0]) for task, rows in images.items())
+        features: Features = self.backbone(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
         return features
+
+    def domain_of(self, task: str) -> int | None:
+        """The number of the source whose statistics the backbone takes for a task's images; None: they have no own."""
+        return None if self.domain_rows is None else self.domain_rows.domains[task]
 
     def decode(self, task: str, images: Images, encoded: Features, images_of: str | None = None) -> "NetworkOutput":
         """One task's bridge and head, on features of some rows.

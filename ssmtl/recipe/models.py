@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
+from ssmtl.contracts.norm import Norm
 from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
 from ssmtl.recipe.image import ImageSpec, Normalize
 from ssmtl.recipe.init import Init
@@ -88,6 +89,8 @@ class Recipe(RecipePart):
         each, with that fold as the test part. :param fold: one of them, from 1, by itself.
     :param init: the folder of a finished run with whose best weights training begins, where their names and
         shapes fit; `{run: RUN, weights: last}` takes its last ones.
+    :param norm: what every 2D batch, instance and group normalisation of backbone, heads and bridges becomes; null: as
+        they are.
     :param trackers: programs that the run's curves are copied to; they change no number, and do not identify the run.
     """
 
@@ -101,6 +104,7 @@ class Recipe(RecipePart):
     init: Annotated[str, Field(min_length=1)] | Init | None = None
     plugins: list[str] = []
     backbone: Component
+    norm: Norm | None = None
     tasks: Annotated[dict[str, TaskSpec], Field(min_length=1)]
     balancer: BalancerEntry = BalancerEntry(use="fixed")
     optimizer: Optimizer = Optimizer()
@@ -172,7 +176,7 @@ class Recipe(RecipePart):
         for part, key, unset in (("image", "fit", "stretch"), ("train", "early_stopping", None)):
             if content[part][key] == unset:
                 del content[part][key]
-        added = ("init", "folds", "fold", "trackers")
+        added = ("init", "folds", "fold", "trackers", "norm")
         return {key: value for key, value in content.items() if key not in added or value not in (None, [])}
 
     def digest(self) -> str:

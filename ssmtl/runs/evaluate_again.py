@@ -206,6 +206,8 @@ def _named(
             raise RecipeError([Problem(f"--source {item}", f"no source is called '{source}'", nearest(source, known))])
         if equals and name not in tasks:
             raise RecipeError([Problem(f"--source {item}", f"no task is called '{name}'", nearest(name, tasks))])
+        if equals and not tasks[name].output.has_labels:
+            raise RecipeError([Problem(f"--source {item}", f"the task '{name}' has no labels", "name another task")])
         for task in [tasks[name]] if equals else experiment.tasks:
             parts = split[task.name].test.values() if source not in changed else ()
             ids = next((part.ids for part in parts if part.source == source), None)

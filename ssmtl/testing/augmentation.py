@@ -1,10 +1,11 @@
 """The contract check for an augmentation."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from ssmtl.contracts.augmentation import Augmentation
+from ssmtl.contracts.augmentation import Augmentation, ReferencedAugmentation, References
 from ssmtl.contracts.shapes import Images, Masks
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
@@ -14,19 +15,32 @@ TOLERANCE = 1e-5
 
 
 def check_augmentation(make: Make, /, **options: Any) -> None:
-    """Shapes and ranges; input untouched; masks binary; each row a pure function of itself and its random numbers."""
+    """Shapes and ranges; input untouched; masks binary; each row a pure function of itself and its random numbers.
+
+    One that asks for references is given some, half of them of another source.
+    """
     name = name_of(make)
-    augment: Augmentation = made(make, options)
     for channels, size, structures in ((1, 32, 1), (3, 24, 2), (1, (40, 24), 1)):
         originals, masks = samples.images(ROWS, size, channels), samples.masks(ROWS, structures, size)
+        augment = _begun(make, options, originals)
         _check_range(augment, originals, masks, name)
         _check_range(augment, torch.zeros_like(originals), torch.zeros_like(masks), name)
         _check_range(augment, torch.ones_like(originals), torch.ones_like(masks), name)
         _check_rows(augment, originals, masks, name)
-        again = made(make, options)(originals, masks, samples.stream(ROWS))[0]
+        again = _begun(make, options, originals)(originals, masks, samples.stream(ROWS))[0]
         assert torch.equal(again, augment(originals, masks, samples.stream(ROWS))[0]), (
             f"another {name} augments differently"
         )
+
+
+def _begun(make: Make, options: Mapping[str, Any], images: Images) -> Augmentation:
+    """:param images: whose shape the references have."""
+    augment: Augmentation = made(make, options)
+    if isinstance(augment, ReferencedAugmentation):
+        others = samples.images(ROWS, (images.shape[2], images.shape[3]), images.shape[1], seed=1)
+        levels = others.mul(255).round().to(torch.uint8)
+        augment.begin(References(levels, torch.arange(ROWS) % 2 == 0))
+    return augment
 
 
 def _check_range(augment: Augmentation, originals: Images, masks: Masks, name: str) -> None:

@@ -70,7 +70,7 @@ def check_output(output: Output, name: str) -> None:
     assert isinstance(output, Output), f"{name}.output is {output!r}, expected an ssmtl.Output"
     assert output.kind in samples.KINDS, f"{name}.output.kind is '{output.kind}', expected one of {samples.KINDS}"
     assert isinstance(output.classes, tuple), f"{name}.output.classes is not a tuple"
-    assert len(set(output.classes)) == len(output.classes) > 0, (
+    assert len(set(output.classes)) == len(output.classes) > 0 or output == samples.NOTHING, (
         f"{name}.output.classes are not distinct: {output.classes}"
     )
     assert output.kind != "multiclass" or len(output.classes) > 1, f"{name}: a softmax over one class is always 1"

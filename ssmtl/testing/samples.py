@@ -13,7 +13,7 @@ from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.shapes import Images, Logits, Masks, Size, sides
 from ssmtl.contracts.view import View
 
-KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks", "numbers")
+KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "masks", "numbers", "none")
 
 OUTPUTS = (
     Output("multiclass", ("a", "b")),
@@ -27,6 +27,9 @@ OUTPUTS = (
     Output("numbers", ("a", "b")),
 )
 """The outputs that a strategy or a metric may meet."""
+
+NOTHING = Output("none", ())
+"""Another one that a strategy may meet: of a task without labels."""
 
 
 def generator(seed: int) -> torch.Generator:
@@ -74,7 +77,7 @@ def stream(rows: int, context: str = "sample", first: int = 0) -> RandomStream:
 
 def truth(output: Output, views: Iterable[View], rows: Mapping[str, int]) -> dict[View, Tensor]:
     """Classes of the unlabelled rows, the first unknown; nothing for masks, as in training."""
-    if output.kind == "masks":
+    if output.kind in ("masks", "none"):
         return {}
     classes = {view: targets(output, rows[view.pool]) for view in views if view.pool == "unlabeled"}
     if output.kind == "multiclass":

@@ -35,7 +35,9 @@ def check_strategy(make: Make, /, **options: Any) -> None:
     assert accepts <= set(samples.KINDS), f"{name}.accepts names {set(accepts)}, the known kinds are {samples.KINDS}"
     exclusive = getattr(make, "takes_exclusive", False)
     taken = 0
-    for output in (one for one in samples.OUTPUTS if one.kind in accepts and (exclusive or not one.exclusive)):
+    for output in (
+        one for one in (*samples.OUTPUTS, samples.NOTHING) if one.kind in accepts and (exclusive or not one.exclusive)
+    ):
         for rows in ROWS:
             try:
                 strategy = made(make, options, output)

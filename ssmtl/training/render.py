@@ -49,7 +49,7 @@ def render(
         places = upload(torch.from_numpy(chosen), device)
         originals = upload(rows.images(chosen), device).float().div_(255)
         masked = task.output.kind == "masks"
-        known = rows.target(chosen) if pool == "labeled" or not masked else None
+        known = rows.target(chosen) if pool == "labeled" or rows.targets is not None else None
         masks = _channels(known) if masked and known is not None else None
         inside = rows.inside(chosen)
         if inside is not None:

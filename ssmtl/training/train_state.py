@@ -12,6 +12,7 @@ from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.begin import begin
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.micro_batch import rows_of_a_pass
+from ssmtl.experiment.references import tell_augmentations
 from ssmtl.model.coupled_rows import running_statistics
 from ssmtl.model.ema import Ema
 from ssmtl.training.render import Shard
@@ -81,6 +82,7 @@ def make_train_state(fabric: "Fabric", experiment: Experiment, data: Mapping[str
     outside = nn.ModuleList([experiment.balancer, *(term.strategy for task in experiment.tasks for term in task.terms)])
     with attributed(experiment, "before the training"):
         begin(experiment, data)
+        tell_augmentations(experiment, data, fabric.device)
     fabric.to_device(outside)
     train = experiment.recipe.train
     parameters = [*experiment.model.parameters(), *outside.parameters()]

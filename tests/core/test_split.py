@@ -186,6 +186,39 @@ def test_a_split_does_not_depend_on_other_tasks_or_sources():
     assert split_tasks(one, files(s=listed()), 6, select=True) != alone
 
 
+NOTHING = Output("none", ())
+
+
+def bare(source="s", **options):
+    return spec(source, **{"labeled": "all", **options}), NOTHING
+
+
+def test_a_task_without_labels_trains_on_all_but_whom_others_score():
+    one = {"t": (spec(evaluate_on={"in": "s"}), OUTPUT)}
+    source = listed()
+    found = split_tasks({**one, "bare": bare()}, files(s=source), 5, select=True)
+    assert found["t"] == split_tasks(one, files(s=source), 5, select=True)["t"]
+    scored = patients_of(source, [*found["t"].val, *found["t"].test["in"].ids])
+    unlabeled = found["bare"].unlabeled
+    assert set(unlabeled) == {image.id for image in source if image.patient not in scored}
+    assert (found["bare"].labeled, found["bare"].val, found["bare"].test) == ([], [], {})
+    assert found["bare"].left_out == {"train": 120 - len(unlabeled), "val": 0}
+
+
+def test_a_task_without_labels_takes_only_what_a_source_gives_for_training():
+    parts = ("train", "val", "test")
+    source = tuple(example(number, patient=f"p{number}", split=parts[number % 3]) for number in range(9))
+    found = split_tasks({"bare": bare()}, files(s=source), 0, select=True)["bare"]
+    assert found.unlabeled == [image.id for image in source if image.split == "train"]
+
+
+def test_a_task_without_labels_whose_images_are_all_tested_is_an_error():
+    rest = tuple(example(number, "ab"[number % 2], patient="same", split="test") for number in range(4))
+    tasks = {"t": (spec(evaluate_on={"out": "u"}), OUTPUT), "bare": bare("u")}
+    with pytest.raises(DataError, match="'bare': the source 'u' has no image to train on: it has none for training"):
+        split_tasks(tasks, files(s=listed(), u=rest), 0, select=True)
+
+
 def test_disjoint_tasks_of_one_source_share_no_patient_in_any_part():
     tasks = {
         "t": (spec(evaluate_on={"in": "s"}), OUTPUT),

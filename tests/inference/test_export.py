@@ -120,7 +120,7 @@ def test_the_model_card_has_data_metrics_and_limits(exported, run):
 
 
 def test_the_model_card_has_a_word_for_every_kind_of_task():
-    assert set(PIPELINE) == set(get_args(Kind))
+    assert set(PIPELINE) == set(get_args(Kind)) - {"none"}
 
 
 @pytest.mark.slow

@@ -37,10 +37,12 @@ NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows
 for name in ("cutmix_seg", "unimatch_v2"):
     NEW["mask teachers"] = (*NEW["mask teachers"], f"tasks.lungs.strategies.{name}.cutmix=0")  # likewise
+NEW["classmix"] = (*NEW["classmix"], "tasks.lungs.strategies.classmix_seg.mix=0")  # likewise
 NEW["remixmatch"] = (*NEW["remixmatch"], "tasks.diagnosis.strategies.remixmatch.alpha=0.001")  # likewise
-for steep in ("classification", "remixmatch"):  # rounding grows a hundredfold in a step of the full rate
+# Rounding grows a hundredfold in a step of the full rate.
+for steep in ("classification", "remixmatch", "classmix", "auxiliary"):
     NEW[steep] = (*NEW[steep], "optimizer.lr=0.005")
-ROWS_TOGETHER = {"comatch"}
+ROWS_TOGETHER = {"comatch", "contrastive"}
 """Their loss compares a process's own rows with each other, so that it depends on the number of processes."""
 RUNS = (
     ("whole", WHOLE, 10),

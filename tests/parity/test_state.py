@@ -18,6 +18,7 @@ KINDS = {
     "uncertainty": ("balancer={use: uncertainty}",),
     "mixmatch": (f"{STRATEGIES}=[{{use: mixmatch}}]",),
     "clip": ("train.clip=0.1",),
+    "domains": ("norm=domain",),
     **FIRST_USERS,
 }
 

@@ -1,4 +1,4 @@
-"""Joint-task regularisation, and masked images: losses against their formulas, and what gets a gradient."""
+"""Joint-task regularisation, masked images and contrastive views: losses against formulas, and what gets a gradient."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,8 @@ from numpy_masks import normal, random_masks, streams_of
 from ssmtl import Batch, Output, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_crosstask.jtr import JointTaskRegularization
+from ssmtl_crosstask.xtc import CrossTaskConsistency
+from ssmtl_selfsupervision.contrastive import Contrastive, nt_xent
 from ssmtl_selfsupervision.masked_image import MaskedImage
 
 MASKS, CLASSES = Output("masks", ("a", "b")), Output("multiclass", ("a", "b", "c"))
@@ -69,6 +71,53 @@ def test_jtr_teaches_a_partner_and_names_one_that_it_cannot():
 
 
 @few
+@given(seed=st.integers(0, 2**31), partner=st.sampled_from(["masks", "classes"]))
+def test_xtc_compares_what_the_partner_would_make_of_both_masks(seed, partner):
+    strategy = begun(CrossTaskConsistency(MASKS, partner="x", mapping=0.5, width=4), MASKS)
+    strategy.partner_output = Output("masks", ("a", "b", "c")) if partner == "masks" else CLASSES
+    masks = random_masks(3, 2, 16, seed)
+    masks[0, 1], masks[1, :, :5] = torch.nan, torch.nan
+    outputs = SampleOutputs({LABELED: normal(3, 2, 16, 16, seed=seed)})
+    other = normal(3, 3, 16, 16, seed=seed + 1) if partner == "masks" else normal(3, 3, seed=seed + 1)
+    other.requires_grad_()
+    outputs.of = lambda task, view: other
+    logits = outputs[LABELED].requires_grad_()
+    loss = strategy.loss(Batch({}, {LABELED: masks}, {}), outputs, 0.0)
+    own = 1 / (1 + np.exp(-logits.detach().double().numpy()))
+    known = np.where(masks.isnan().numpy(), own, masks.numpy())
+    made = []
+    for one in (own, known):
+        with torch.no_grad():
+            found = strategy.map(torch.from_numpy(one).float())
+        if partner == "masks":
+            found = torch.nn.functional.interpolate(found, size=(16, 16), mode="bilinear").double().numpy()
+            made.append(1 / (1 + np.exp(-found)))
+        else:
+            raised = np.exp(found.double().numpy().mean((2, 3)))
+            made.append(raised / raised.sum(1, keepdims=True))
+    says = other.detach().double().numpy()
+    predicted = 1 / (1 + np.exp(-says)) if partner == "masks" else np.exp(says) / np.exp(says).sum(1, keepdims=True)
+    expected = np.abs(made[0] - made[1]).mean() + 0.5 * np.abs(made[1] - predicted).mean()
+    assert loss.item() == pytest.approx(expected, rel=1e-3)
+    loss.backward()
+    assert other.grad is None, "the partner learns nothing from it"
+    assert logits.grad.abs().sum() > 0
+    assert not logits.grad[0, 1].any(), "nothing is known of this structure"
+
+
+def test_xtcs_network_learns_from_its_own_error_alone():
+    strategy = begun(CrossTaskConsistency(MASKS, partner="x", mapping=0.0, width=4), MASKS)
+    outputs = SampleOutputs({LABELED: normal(3, 2, 16, 16).requires_grad_()})
+    loss = strategy.loss(Batch({}, {LABELED: random_masks(3, 2, 16, 0)}, {}), outputs, 0.0)
+    loss.backward()
+    assert loss > 0
+    assert not any(weight.grad.any() for weight in strategy.map.parameters())
+    same = (random_masks(3, 2, 16, 0) * 2 - 1) * 100
+    agreed = strategy.loss(Batch({}, {LABELED: random_masks(3, 2, 16, 0)}, {}), SampleOutputs({LABELED: same}), 0.0)
+    assert agreed.item() == pytest.approx(0, abs=1e-6)
+
+
+@few
 @given(seed=st.integers(0, 2**31), hidden=st.floats(0.1, 0.9))
 def test_masked_image_is_the_absolute_error_of_hidden_pixels(seed, hidden):
     strategy = begun(MaskedImage(MASKS, patches=4, hidden=hidden), MASKS)
@@ -85,3 +134,48 @@ def test_masked_image_is_the_absolute_error_of_hidden_pixels(seed, hidden):
         guess = strategy.layer(outputs.features(WEAK)[-1])
     assert guess.shape == images.shape
     assert loss.item() == pytest.approx(np.abs(guess.numpy() - images.numpy())[unseen].mean(), rel=1e-4)
+
+
+def nt_xent_by_hand(one, other, samples, temperature):
+    """Anchor by anchor; of the other images, the first copy in each view stands for all (they are equal here)."""
+    z = np.concatenate([one, other])
+    z = z / np.linalg.norm(z, axis=1, keepdims=True)
+    rows, shown = len(one), [*samples, *samples]
+    losses = []
+    for anchor in range(2 * rows):
+        pair = (anchor + rows) % (2 * rows)
+        terms = [np.exp(z[anchor] @ z[pair] / temperature)]
+        for view in (range(rows), range(rows, 2 * rows)):
+            seen = {shown[anchor]}
+            for place in view:
+                if shown[place] not in seen:
+                    seen.add(shown[place])
+                    terms.append(np.exp(z[anchor] @ z[place] / temperature))
+        losses.append(-np.log(terms[0] / sum(terms)))
+    return np.mean(losses)
+
+
+@few
+@given(seed=st.integers(0, 2**31), temperature=st.sampled_from([0.1, 0.5, 2.0]))
+def test_contrastive_is_nt_xent_and_counts_an_image_once(seed, temperature):
+    one, other = normal(4, 3, seed=seed), normal(4, 3, seed=seed + 1)
+    samples = torch.arange(4)
+    expected = nt_xent_by_hand(one.double().numpy(), other.double().numpy(), samples.tolist(), temperature)
+    assert nt_xent(one, other, samples, temperature).item() == pytest.approx(expected, rel=1e-4)
+    twice = [torch.cat([rows, rows[:2]]) for rows in (one, other)]
+    again = torch.cat([samples, samples[:2]])
+    by_hand = nt_xent_by_hand(*(rows.double().numpy() for rows in twice), again.tolist(), temperature)
+    assert nt_xent(*twice, again, temperature).item() == pytest.approx(by_hand, rel=1e-4)
+    turned = torch.tensor([2, 0, 3, 1])
+    assert nt_xent(one[turned], other[turned], samples[turned], temperature).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_contrastive_is_low_where_views_agree_and_images_do_not_and_teaches_both_views():
+    apart, samples = torch.eye(4), torch.arange(4)
+    assert nt_xent(apart, apart, samples, 0.1) < 1e-3
+    assert nt_xent(apart, apart[[1, 2, 3, 0]], samples, 0.1) > 5
+    strategy = begun(Contrastive(CLASSES, width=4), CLASSES)
+    outputs = SampleOutputs({view: normal(3, 3) for view in strategy.pair})
+    batch = Batch({}, {}, {}, dict.fromkeys(strategy.pair, torch.arange(3)))
+    strategy.loss(batch, outputs, 0.0).backward()
+    assert all(outputs.features(view)[-1].grad.abs().sum() > 0 for view in strategy.pair)

@@ -103,6 +103,13 @@ def test_conflicts_cannot_be_dropped_without_the_table(tmp_path):
         split_of(tmp_path, "busi/enc", 1, 0)
 
 
+def test_a_table_of_other_names_groups_nothing_silently(tmp_path):
+    root = made_up.busi(tmp_path / "Dataset_BUSI_with_GT")
+    (root / "index.csv").write_text("image,dup_group\nbenign (1).png,1\nbenign (2).png,1\n")
+    with pytest.raises(DataError, match=r"index.csv, column 'image': names none .* such as 'benign/benign \(1\).png'"):
+        Busi(Folders(tmp_path), root="Dataset_BUSI_with_GT").examples()
+
+
 def noisy(path, seed, noise=0.0):
     """A picture that the seed decides, somewhat disturbed."""
     picture = np.kron(np.random.default_rng(seed).uniform(0, 200, (8, 8)), np.ones((6, 6)))

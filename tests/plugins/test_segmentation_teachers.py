@@ -18,6 +18,7 @@ from numpy_masks import (
 from ssmtl import Batch, Output, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_segmentation.bcp import BidirectionalCopyPaste
+from ssmtl_segmentation.classmix_seg import ClassMixSegmentation, half_of_classes
 from ssmtl_segmentation.cutmix import halves
 from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
 from ssmtl_segmentation.ua_mt import UncertaintyAwareMeanTeacher
@@ -94,7 +95,51 @@ def test_cutmix_seg_is_the_squared_error_times_the_share_of_confident_pixels(out
     assert loss.item() == pytest.approx(np.mean(rows), rel=1e-3, abs=1e-7)
 
 
-@pytest.mark.parametrize("strategy", [CutMixSegmentation(SEVERAL), UniMatchV2(SEVERAL, cutmix=1.0)])
+@both
+@few
+@given(seed=seeds)
+def test_classmix_is_the_cross_entropy_of_hard_masks_times_the_share_of_confident_pixels(output, seed):
+    guess, logits = output.probabilities(normal(3, 2, 4, 4, seed=seed, scale=4)), normal(3, 2, 4, 4, seed=seed + 1)
+    batch = Batch({WEAK: torch.zeros(3, 1, 4, 4)}, {WEAK: guess}, {})
+    loss = ClassMixSegmentation(output, threshold=0.9).loss(batch, {WEAK: logits}, 0.0)
+    rows = []
+    for teacher, student in zip(own_masks(output, guess), probabilities(output, logits), strict=True):
+        one, other = teacher.reshape(-1, teacher.shape[-1]), student.reshape(-1, teacher.shape[-1])
+        crosses = [-np.log(other[place][one[place].argmax()]) for place in range(len(one))]
+        rows.append(np.mean(crosses) * (one.max(-1) >= 0.9).mean())
+    assert loss.item() == pytest.approx(np.mean(rows), rel=1e-3, abs=1e-7)
+
+
+@few
+@given(seed=seeds, exclusive=st.booleans())
+def test_half_of_the_classes_of_an_image_are_pasted_whole(seed, exclusive):
+    if exclusive:
+        masks = random_masks(6, 4, 5, seed)
+    else:
+        masks = (torch.rand(6, 4, 5, 5, generator=torch.Generator().manual_seed(seed)) < 0.2).float()
+    masks[0] = 0
+    pasted = half_of_classes(masks, streams_of(6, WEAK)[WEAK])[:, 0].numpy()
+    assert not pasted[0].any(), "background alone: half of one class, rounded down"
+    for row, own in zip(pasted, masks.numpy() > 0, strict=True):
+        classes = [one for one in (~own.any(0), *own) if one.any()]
+        whole = [one for one in classes if row[one].all()]
+        assert len(whole) >= len(classes) // 2
+        assert np.array_equal(row, np.any(whole, 0) if whole else np.zeros_like(row)), "nothing else is pasted"
+        if exclusive:
+            assert len(whole) == len(classes) // 2
+
+
+def test_each_class_is_pasted_as_often_as_the_others():
+    masks = random_masks(1, 3, 8, 0).expand(400, -1, -1, -1)
+    pasted = half_of_classes(masks, streams_of(400, WEAK)[WEAK])
+    classes = torch.cat([1 - masks.amax(1, keepdim=True), masks], 1)[0] > 0
+    shares = torch.stack([pasted[:, 0][:, one].float().mean() for one in classes])
+    assert (shares - 0.5).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "strategy", [ClassMixSegmentation(SEVERAL), CutMixSegmentation(SEVERAL), UniMatchV2(SEVERAL, cutmix=1.0)]
+)
 def test_images_and_the_averages_masks_are_mixed_alike(strategy):
     """With images that are their own masks, the guess of a mixed image is its mask."""
     same = (torch.rand(6, 2, 16, 16, generator=torch.Generator().manual_seed(0)) > 0.5).float()

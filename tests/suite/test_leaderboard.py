@@ -4,12 +4,13 @@ import csv
 import importlib.util
 import re
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
 import pytest
 from scipy import stats
 
 from ssmtl.registry.plugins import load_plugins
+from ssmtl.suite.suite_file import read_suite
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -77,3 +78,37 @@ def test_every_method_is_in_the_documents(kind):
     text = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
     missing = [name for name in load_plugins()[kind] if f"`{name}`" not in text]
     assert set(missing) <= SUPERVISED
+
+
+def shown(file, system, labeled, metric):
+    """Mean and standard deviation over the seeds, as pages have them."""
+    with (BENCHMARKS / "leaderboard" / file).open(newline="") as opened:
+        rows = [row for row in csv.DictReader(opened) if (row["labeled"], row["metric"]) == (labeled, metric)]
+    found = [float(row["value"]) for row in rows if system in (row.get("system"), row.get("recipe"))]
+    assert len(found) == 3
+    return f"{fmean(found):.3f} ± {stdev(found):.3f}"
+
+
+@pytest.mark.parametrize(
+    ("file", "system", "metric", "words"),
+    [
+        ("busi_floor.csv", "ridge", "auroc", "classes, AUROC: ridge"),
+        ("busi_results.csv", "supervised", "auroc", "classes, AUROC: encoder, 600 steps"),
+        ("busi_labels.csv", "busi/enc", "auroc", "classes, AUROC: encoder, 2000 steps"),
+        ("busi_floor.csv", "best_mean_mask", "dice", "masks, Dice: mean mask"),
+        ("busi_results.csv", "unet", "dice", "masks, Dice: U-Net, 600 steps"),
+    ],
+)
+def test_what_there_is_to_gain_on_ultrasound(file, system, metric, words):
+    text = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {words}")]
+    cells = [shown(file, system, labeled, metric) for labeled in ("100", "all")]
+    assert line.split(" | ")[1:] == [cells[0], f"{cells[1]} |"]
+
+
+def test_every_row_on_ultrasound_is_of_the_suite_and_of_a_commit():
+    suite = read_suite(BENCHMARKS / "quality/busi_quick.yaml")
+    with (BENCHMARKS / "leaderboard/busi_results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["system"] for row in rows} <= set(suite.systems)
+    assert all(re.fullmatch("[0-9a-f]{40}", row["commit"]) for row in rows)

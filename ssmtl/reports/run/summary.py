@@ -16,7 +16,7 @@ def summarise(run: FinishedRun) -> str:
     if results is None:
         return f"results.json is not available: this run has not ended, or the file was removed. {ONE_RUN}"
     tasks = list(dict.fromkeys([*results.kinds, *results.tasks, *results.budgets]))
-    trained = [f"{task} ({_budget(results.budgets.get(task))})" for task in tasks]
+    trained = [f"{task} ({_budget(results.budgets.get(task), results.kinds.get(task) != 'none')})" for task in tasks]
     many = "one task" if len(tasks) == 1 else f"{len(tasks)} tasks"
     sentences = [f"One network was trained on {many}: {'; '.join(trained)}." if tasks else ""]
     sentences.append(_length(results))
@@ -37,9 +37,11 @@ def duration(seconds: float) -> str:
     )
 
 
-def _budget(budget: Budget | None) -> str:
+def _budget(budget: Budget | None, has_labels: bool = True) -> str:
     if budget is None:
         return "budget not recorded"
+    if not has_labels:
+        return f"{whole(budget.unlabeled).text} images without labels"
     labeled, unlabeled, val = (whole(size).text for size in (budget.labeled, budget.unlabeled, budget.val))
     pool = f", {unlabeled} unlabelled" if budget.unlabeled else ""
     lost = f", {whole(budget.left_out).text} left out: their patients are in validation or test parts"

@@ -1,0 +1,5 @@
+"""The normalisations that a recipe's `norm` can name."""
+
+from typing import Literal
+
+Norm = Literal["batch", "instance", "group", "domain"]
