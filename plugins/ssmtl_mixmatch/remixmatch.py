@@ -34,9 +34,9 @@ class ReMixMatch(Strategy):
     :param anchors: K; 8 in the paper, for CIFAR: with 2, half as many rows. :param temperature: 0.5 in the paper.
     :param alpha: of Beta(α, α); 0.75 in the paper. :param mixed, anchor, rotation: λ_U, λ_U1 and λ_r; 1.5, 0.5 and 0.5.
     :param ramp: fraction of the training over which λ_U and λ_U1 grow linearly from 0; 1/64 in the authors' code, which
-        is 16384 steps there; a short training needs more, such as 0.4.
+        is 16384 steps there; of a short training that is a dozen.
     :param remembers: steps over which p̃ is the mean; 128 in the paper, of a million. Where predictions move as fast as
-        that, alignment comes too late and they swing from class to class; about 8 suit a training of 1000 steps.
+        that, as in a training of 1000 steps, alignment comes too late, and they swing from class to class; with 8 less.
     :param weak, strong: names of the task's augmentations.
     """
 

@@ -1,4 +1,4 @@
-"""Sources: the phantom, one reader for the folder layout of each public data set, and two for your own files."""
+"""Sources: the phantom, digits, a reader for the layout of each public data set, and two for your own files."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ def ssmtl_sources() -> Mapping[str, Callable[..., "Source"]]:
     from ssmtl_sources.busi import Busi
     from ssmtl_sources.chest_xray import ChestXray
     from ssmtl_sources.covid_chestxray import CovidChestxray
+    from ssmtl_sources.digits import Digits
     from ssmtl_sources.jsrt import Jsrt
     from ssmtl_sources.manifest import Manifest
     from ssmtl_sources.montgomery import Montgomery
@@ -27,6 +28,7 @@ def ssmtl_sources() -> Mapping[str, Callable[..., "Source"]]:
         "busi": Busi,
         "chest_xray": ChestXray,
         "covid_chestxray": CovidChestxray,
+        "digits": Digits,
         "folders": PlainFolders,
         "jsrt": Jsrt,
         "manifest": Manifest,

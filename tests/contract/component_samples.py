@@ -98,6 +98,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("augmentation", "kornia_weak"): [{}, {"horizontal_flip": False, "pad": 0.0}],
     ("augmentation", "kornia_strong"): [{}, {"probability": 0.5}, {"operations": 4, "magnitude": 0.3}],
     ("source", "phantom"): [{"domain": name, "images": 12, "size": 32} for name in ("chex", "jsrt", "nihx", "mcu")],
+    ("source", "digits"): [{}],
     ("source", "manifest"): [{"root": ".", "label": "label", "masks": {"lung": "lung"}, "patient": "patient"}],
     ("source", "jsrt"): [{"root": "."}, {"root": ".", "split": "train_on_fold1"}],
 }

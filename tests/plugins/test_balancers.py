@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmtl import RandomStream
+from ssmtl.builtins.uncertainty import Uncertainty
 from ssmtl.testing.sample_outputs import facts
 from ssmtl.testing.samples import OUTPUTS
 from ssmtl.training.task_gradients import TaskGradients
@@ -149,6 +150,30 @@ def test_the_smooth_maximum_is_torchjds(scalarization):
     for mu in (0.01, 0.1, 1.0):
         peer = scalarization.STCH(mu, reference=torch.full((3,), -0.5))
         torch.testing.assert_close(SmoothTchebycheff(TASKS, mu=mu, ideal=-0.5)(by_task(values)), peer(values))
+
+
+def test_uncertainty_is_torchjds(scalarization):
+    """TorchJD halves the losses, the paper's form for squared errors; ours does not, its form for classes."""
+    balancer, peer = Uncertainty(TASKS), scalarization.UW(len(TASKS))
+    losses = torch.tensor([0.5, 2.0, 3.0])
+    values = torch.tensor([-0.7, 0.1, 0.4])
+    peer.log_var.data.copy_(values)
+    for parameter, value in zip(balancer.log_variances.values(), values, strict=True):
+        parameter.data.copy_(value)
+    ours, theirs = balancer(dict(zip(TASKS, losses, strict=True))), peer(2 * losses)
+    torch.testing.assert_close(ours, theirs)
+    ours.backward()
+    theirs.backward()
+    gradients = torch.stack([parameter.grad for parameter in balancer.log_variances.values()])
+    torch.testing.assert_close(gradients, peer.log_var.grad)
+
+
+def test_random_weights_of_the_same_numbers_are_torchjds(scalarization, monkeypatch):
+    numbers, losses = torch.tensor([[0.3, -1.0, 0.8]]), torch.tensor([0.5, 2.0, 3.0])
+    monkeypatch.setattr(RandomStream, "normal", lambda *_: numbers)
+    monkeypatch.setattr(torch, "randn", lambda *_, **__: numbers[0])
+    ours = RandomLossWeighting(TASKS)(dict(zip(TASKS, losses, strict=True)))
+    torch.testing.assert_close(ours, scalarization.Random()(losses))
 
 
 def test_a_preference_for_no_task_is_named():

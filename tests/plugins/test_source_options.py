@@ -25,6 +25,7 @@ VALUES = {
     "busi": {"root": "x", "group": "image", "conflicting": "drop"},
     "chest_xray": {"root": "x", "parts": ["train"], "only": "with_masks", "keep_split": False, "official_val": True},
     "covid_chestxray": {"root": "x", "masks": "lungvae", "only": "with_masks"},
+    "digits": {},
     "folders": {"root": "x", "structure": "lesion", "patient": "^(p[0-9]+)"},
     "jsrt": {"root": "x", "masks": "scr", "invert": False, "split": "train_on_fold1"},
     "manifest": {

@@ -77,7 +77,7 @@ def test_the_suite_of_methods_has_the_same_settings():
     for system, variant in read_suite(SUITE).variants.items():
         name = f"methods/{re.sub('^(unet|balancer|bridge)_', '', system)}"
         task = next((one for recipe, one in BASES.items() if recipe == variant.recipe), None) or "diagnosis"
-        if name not in NAMES or task not in tasks_of(name):
+        if name not in NAMES or task not in tasks_of(name) or system == "tsa_cross_entropy":  # there with uda beside it
             continue
         method = {place: one for place, _, one in resolved_of(name).components()}
         for place, wanted in variant.set.items():
