@@ -9,13 +9,15 @@ seeds, and p-values after Holm over the systems of a board and a budget.
 
 import argparse
 import csv
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 
+from ssmtl.cost.measured_methods import read_measured
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.paired_t import OverSeeds, over_seeds
 from ssmtl.suite.significance import holm
@@ -34,7 +36,7 @@ Values = dict[tuple[str, str, str, str], dict[int, float]]
 class Board:
     """:param grid: of the suite, by its place, whose first system is the baseline. :param metrics: with their domain.
 
-    :param budgets: labelled images of the task.
+    :param budgets: labelled images of the task. :param base: the supervised recipe that costs are relative to.
     """
 
     title: str
@@ -42,6 +44,7 @@ class Board:
     task: str
     metrics: Sequence[tuple[str, str]]
     budgets: Sequence[str]
+    base: str
     text: str
 
 
@@ -57,20 +60,20 @@ def read_values() -> Values:
     return values
 
 
-def read_seconds() -> dict[str, float]:
-    """By system, the median over its runs, at its least budget."""
-    seconds = defaultdict(list)
-    with (RESULTS / "cells.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["status"] == "finished":
-                seconds[row["system"]].append(float(row["seconds"]))
-    return {system: median(values) for system, values in seconds.items()}
+def read_costs(base: str) -> dict[str, float]:
+    """By method: a training step over that of the supervised recipe `base`, where that was measured."""
+    return {one.name: one.ratio for one in read_measured() if one.base == base}
+
+
+def method_of(system: str) -> str:
+    """Without what tells the suite's systems apart, such as `unet_` and `_small`."""
+    return re.sub(r"^(unet|balancer|bridge|joint)_|_(classes|small)$", "", system)
 
 
 def boards(suite: Suite) -> list[Board]:
     return [
-        Board(title, grid, task, metrics, [str(one) for one in suite.grids[grid].budgets[task]], text)
-        for title, grid, task, metrics, text in BOARDS
+        Board(title, grid, task, metrics, [str(one) for one in suite.grids[grid].budgets[task]], base, text)
+        for title, grid, task, metrics, base, text in BOARDS
     ]
 
 
@@ -80,21 +83,22 @@ BALANCERS = "Both tasks on one encoder, supervised, 100 labelled images and 10 m
 BRIDGES = "The same, with features, gradients or predictions of one task in the other; the baseline has no bridge."
 BOARDS = (
     (
-        "Classification", 0, "diagnosis", AUROC,
+        "Classification", 0, "diagnosis", AUROC, "enc",
         "The encoder alone, with 20 and with 100 labelled images and all others without labels.",
     ),
     (
-        "Segmentation", 1, "lungs", DICE,
+        "Segmentation", 1, "lungs", DICE, "unet",
         "The U-Net alone, with 3 and with 10 labelled images and all others without masks.",
     ),
-    ("Balancers: classification", 2, "diagnosis", AUROC, BALANCERS),
-    ("Balancers: segmentation", 2, "lungs", DICE, BALANCERS),
-    ("Bridges: classification", 3, "diagnosis", AUROC, BRIDGES),
-    ("Bridges: segmentation", 3, "lungs", DICE, BRIDGES),
+    ("Balancers: classification", 2, "diagnosis", AUROC, "umtl", BALANCERS),
+    ("Balancers: segmentation", 2, "lungs", DICE, "umtl", BALANCERS),
+    ("Bridges: classification", 3, "diagnosis", AUROC, "umtl", BRIDGES),
+    ("Bridges: segmentation", 3, "lungs", DICE, "umtl", BRIDGES),
 )  # fmt: skip
 
 
-def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float]) -> Iterator[str]:
+def table(board: Board, suite: Suite, values: Values) -> Iterator[str]:
+    costs = read_costs(board.base)
     systems = suite.grids[board.grid].systems
     baseline = systems[0]
     for budget in board.budgets:
@@ -112,7 +116,7 @@ def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float])
         yield ""
         yield f"**{budget} labelled images of `{board.task}`**"
         yield ""
-        yield "| | method | " + " | ".join(f"{head} | difference [95 %], p" for head in heads) + " | time |"
+        yield "| | method | " + " | ".join(f"{head} | difference [95 %], p" for head in heads) + " | cost |"
         yield "| --- | --- | " + " | ".join("--- | ---" for _ in heads) + " | --- |"
         for place, one in enumerate(order, start=1):
             cells = [str(place), _name(suite, one)]
@@ -122,7 +126,8 @@ def table(board: Board, suite: Suite, values: Values, seconds: dict[str, float])
                     _mean(values, one, budget, key),
                     _difference(differences[one], known.get(one), corrected.get(one)),
                 ]
-            lines.append([*cells, f"{seconds[one] / seconds[baseline]:.1f}×" if one in seconds else ""])
+            cost = costs.get(method_of(one))
+            lines.append([*cells, "" if cost is None else f"{cost:.1f}×"])
         base = [_mean(values, baseline, budget, key) for key in board.metrics]
         lines.append(["", f"*{_name(suite, baseline)}*", *(cell for mean in base for cell in (mean, "")), "1×"])
         for line in lines:
@@ -179,7 +184,7 @@ def reach(suite: Suite, values: Values) -> Iterator[str]:
 
 
 def rendered() -> str:
-    suite, values, seconds = read_suite(SUITE), read_values(), read_seconds()
+    suite, values = read_suite(SUITE), read_values()
     seeds = len(suite.seeds)
     lines = [
         "# Leaderboard", "",
@@ -191,11 +196,12 @@ def rendered() -> str:
         "![Floor and baseline by number of labelled images](leaderboard/labels.png)", "", *reach(suite, values),
     ]  # fmt: skip
     for board in boards(suite):
-        rows = list(table(board, suite, values, seconds))
+        rows = list(table(board, suite, values))
         lines += ["", f"## {board.title}", "", board.text, *rows] if rows else []
     lines += [
         "",
-        f"Means ± SD over {seeds} seeds. Difference: to the baseline in italics, paired by seed. Time: of a whole run.",
+        f"Means ± SD over {seeds} seeds. Difference: to the baseline in italics, paired by seed. Cost: of a",
+        "training step, over that of the supervised recipe ([docs/methods.md](../docs/methods.md#the-columns)).",
     ]
     return "\n".join(lines) + "\n"
 
