@@ -37,7 +37,7 @@ def test_every_installed_component_knows_its_origin():
 
 def test_builtins_alone():
     found = load_plugins(installed=False)
-    assert list(found["head"]) == ["pooled_linear", "pooled_numbers"]
+    assert list(found["head"]) == ["no_output", "pooled_linear", "pooled_numbers"]
     assert not found["bridge"]
 
 

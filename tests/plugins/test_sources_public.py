@@ -23,7 +23,7 @@ def read(name, root, **options):
 
 
 def test_all_names_are_offered():
-    assert set(SOURCES) == {*MADE_UP, "phantom", "manifest", "folders"}
+    assert set(SOURCES) == {*MADE_UP, "phantom", "manifest", "folders", "digits"}
 
 
 @pytest.mark.parametrize("name", MADE_UP)
