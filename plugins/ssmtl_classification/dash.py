@@ -40,7 +40,7 @@ class Dash(WeakToStrong):
         growth: PositiveFloat = 1.0001,
         shrink: Annotated[float, Field(ge=1)] = 1.27,
         least: PositiveFloat = 0.05,
-        temperature: PositiveFloat = 0.5,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.5,
         warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.05,
         every: Annotated[float, Field(gt=0, le=1)] = 9 / 1024,
         weak: str = "weak",

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,11 +47,11 @@ class SimMatch(Strategy):
         *,
         threshold: Annotated[float, Field(ge=0, le=1)] = 0.95,
         smoothing: Annotated[float, Field(ge=0, le=1)] = 0.9,
-        temperature: PositiveFloat = 0.1,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.1,
         instances: NonNegativeFloat = 1.0,
         keeps: Annotated[float, Field(ge=0, lt=1)] = 0.7,
         decay: Annotated[float, Field(ge=0, lt=1)] = 0.97,
-        width: PositiveInt = 128,
+        width: Annotated[PositiveInt, Field(le=10_000)] = 128,
         weak: str = "weak",
         strong: str = "strong",
     ) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from jaxtyping import Bool
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 
 from ssmtl import Output
@@ -29,7 +29,7 @@ class UnsupervisedDataAugmentation(WeakToStrong):
         /,
         *,
         threshold: Annotated[float, Field(ge=0, le=1)] = 0.8,
-        temperature: PositiveFloat = 0.4,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.4,
         weak: str = "weak",
         strong: str = "strong",
     ) -> None:

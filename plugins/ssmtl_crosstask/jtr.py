@@ -22,6 +22,7 @@ class JointTaskRegularization(Strategy):
 
     :param partners: the other tasks, whose labels are not needed. :param reconstruction: weight of that error.
     :param width: of the autoencoder's layers. :param augment: of the labelled images.
+    :raises ValueError: for partners that are there twice, or that predict numbers.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"masks", "multiclass", "multilabel"})
@@ -36,10 +37,12 @@ class JointTaskRegularization(Strategy):
         *,
         partners: Annotated[tuple[AnotherTask, ...], Field(min_length=1)],
         reconstruction: NonNegativeFloat = 1.0,
-        width: PositiveInt = 16,
+        width: Annotated[PositiveInt, Field(le=10_000)] = 16,
         augment: str = "weak",
     ) -> None:
         super().__init__()
+        if len(set(partners)) < len(partners):
+            raise ValueError(f"the partners {list(partners)} are not distinct")
         self.output, self.partners, self.reconstruction, self.width = output, partners, reconstruction, width
         self.view = View("labeled", augment)
         self.views = frozenset({self.view})

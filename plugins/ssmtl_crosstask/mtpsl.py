@@ -1,10 +1,10 @@
 """Multi-task partially supervised learning: a task's labels teach another task about the same images."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from ssmtl import AnotherTask, Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
@@ -34,7 +34,7 @@ class PartiallySupervised(Strategy):
         *,
         partner: AnotherTask,
         regularize: NonNegativeFloat = 1.0,
-        width: PositiveInt = 16,
+        width: Annotated[PositiveInt, Field(le=10_000)] = 16,
         augment: str = "weak",
     ) -> None:
         super().__init__()

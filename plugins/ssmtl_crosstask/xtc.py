@@ -1,10 +1,10 @@
 """Cross-task consistency: what follows for another task from the predicted masks follows from the known ones too."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -36,7 +36,7 @@ class CrossTaskConsistency(Strategy):
         /,
         *,
         partner: AnotherTask,
-        width: PositiveInt = 16,
+        width: Annotated[PositiveInt, Field(le=10_000)] = 16,
         mapping: NonNegativeFloat = 1.0,
         augment: str = "weak",
     ) -> None:

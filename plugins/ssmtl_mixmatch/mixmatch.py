@@ -49,7 +49,7 @@ class MixMatch(Strategy):
         /,
         *,
         views: PositiveInt = 2,
-        temperature: PositiveFloat = 0.5,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.5,
         alpha: PositiveFloat = 0.75,
         unlabeled_weight: NonNegativeFloat = 10.0,
         ramp: Annotated[float, Field(gt=0, le=1)] = 0.4,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -51,13 +51,13 @@ class ReMixMatch(Strategy):
         /,
         *,
         anchors: PositiveInt = 8,
-        temperature: PositiveFloat = 0.5,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.5,
         alpha: Annotated[float, Field(gt=0)] = 0.75,
         mixed: NonNegativeFloat = 1.5,
         anchor: NonNegativeFloat = 0.5,
         rotation: NonNegativeFloat = 0.5,
         ramp: Annotated[float, Field(gt=0, le=1)] = 1 / 64,
-        remembers: PositiveInt = 128,
+        remembers: Annotated[PositiveInt, Field(le=1_000_000)] = 128,
         weak: str = "weak",
         strong: str = "strong",
     ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from ssmtl import Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
@@ -38,7 +38,7 @@ class MutualConsistency(Strategy):
         /,
         *,
         decoders: PositiveInt = 2,
-        temperature: Annotated[PositiveFloat, Field(le=1)] = 0.1,
+        temperature: Annotated[float, Field(ge=1e-3, le=1)] = 0.1,
         supervised: NonNegativeFloat = 0.5,
         consistency: NonNegativeFloat = 1.0,
         augment: str = "weak",

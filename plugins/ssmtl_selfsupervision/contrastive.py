@@ -1,10 +1,10 @@
 """Contrastive learning: two views of an image are nearer to each other than to views of other images."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,8 +37,8 @@ class Contrastive(Strategy):
         _output: Output,
         /,
         *,
-        temperature: PositiveFloat = 0.5,
-        width: PositiveInt = 128,
+        temperature: Annotated[float, Field(ge=1e-3)] = 0.5,
+        width: Annotated[PositiveInt, Field(le=10_000)] = 128,
         augment: str = "strong",
     ) -> None:
         super().__init__()

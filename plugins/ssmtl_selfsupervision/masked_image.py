@@ -35,6 +35,7 @@ class MaskedImage(Strategy):
 
     :param patches: along each side; 6 in the paper, 32 pixels each. :param hidden: share of the patches.
     :param augment: of the unlabelled images.
+    :raises ValueError: in the first step, for more patches along a side than the images have pixels.
     """
 
     accepts: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks", "numbers", "none"})
@@ -62,6 +63,9 @@ class MaskedImage(Strategy):
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         images = batch.images[self.view]
+        if self.patches > min(images.shape[-2:]):
+            pixels = " × ".join(map(str, images.shape[-2:]))
+            raise ValueError(f"patches: {self.patches} along each side are more than the image's {pixels} pixels")
         hidden = self._hidden(batch.streams[self.view], images)
         seen = torch.where(hidden, images.mean((1, 2, 3), keepdim=True), images)
         return Batch({self.view: seen}, {self.view: images}, batch.streams, batch.samples)

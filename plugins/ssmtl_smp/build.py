@@ -139,6 +139,8 @@ def check(decoder: Decoder, strides: Sequence[int], width: int, norm: Norm) -> N
         raise ValueError(f"unetplusplus needs two or more doublings, {found}")
     if decoder == "fpn" and width % FPN_GROUPS:
         raise ValueError(f"the width of fpn must be a multiple of {FPN_GROUPS}, found {width}")
+    if decoder == "fpn" and norm != "batchnorm":
+        raise ValueError(f"norm: {norm} does nothing in fpn, which has group norm; set the recipe's norm")
     if decoder in OWN_NORM and norm != "batchnorm":
         raise ValueError(f"norm: {norm} does nothing in {decoder}, which has batch norm; set the recipe's norm")
     if decoder == "upernet" and norm == "instancenorm":

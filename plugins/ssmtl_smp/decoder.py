@@ -42,7 +42,7 @@ class SmpDecoder(Head):
         *,
         classes: Annotated[tuple[str, ...], Field(min_length=1)],
         decoder: Decoder = "unet",
-        width: PositiveInt | None = None,
+        width: Annotated[PositiveInt, Field(le=1024)] | None = None,
         norm: Norm = "batchnorm",
         exclusive: bool = False,
     ) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from ssmtl.contracts.backbone import Pyramid
 from ssmtl.contracts.balancer import GradientBalancer
 from ssmtl.contracts.bridge import Bridge
+from ssmtl.contracts.declared import wrong_sets
 from ssmtl.cost.measured_methods import KINDS, MeasuredMethod, read_measured
+from ssmtl.errors import PluginError
 from ssmtl.recipe.other_tasks import filled
 from ssmtl.registry.blame import FAILURES
 from ssmtl.registry.docstring import paper_of
@@ -46,7 +48,10 @@ class MethodFacts:
 
 
 def method_facts(plugins: Plugins, kinds: Sequence[str] = KINDS) -> Iterator[MethodFacts]:
-    """Of every registered strategy, balancer and bridge, by kind and name. :param kinds: of those only."""
+    """Of every registered strategy, balancer and bridge, by kind and name.
+
+    :param kinds: of those only. :raises PluginError: for one whose class says what it may not.
+    """
     measured = {(one.kind, one.name): one for one in read_measured()}
     for kind in kinds:
         for entry in plugins[kind].values():
@@ -54,6 +59,8 @@ def method_facts(plugins: Plugins, kinds: Sequence[str] = KINDS) -> Iterator[Met
 
 
 def _facts(kind: str, entry: Entry, measured: Mapping[tuple[str, str], MeasuredMethod]) -> MethodFacts:
+    if wrong := wrong_sets(entry.make):
+        raise PluginError(f"the {kind} '{entry.name}' of plugin {entry.origin}: {'; '.join(wrong)}")
     own = measured.get((kind, entry.name)) if entry.origin.distribution == "ssmtl" else None
     learns_from = {"strategy": _of_strategy, "balancer": _of_balancer, "bridge": _of_bridge}[kind]
     return MethodFacts(

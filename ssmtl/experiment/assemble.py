@@ -11,6 +11,7 @@ from torch import nn
 from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.balancer import Balancer
 from ssmtl.contracts.bridge import Bridge
+from ssmtl.contracts.declared import wrong_sets
 from ssmtl.contracts.head import Head
 from ssmtl.contracts.metric import wrong_facts
 from ssmtl.contracts.random_stream import key
@@ -47,9 +48,6 @@ ATTRIBUTES = {
     "metric": ("higher_is_better", "unit", "selects"),
 }
 """By kind, what a component says about itself."""
-
-SETS = ("reads", "learns_from", "accepts", "replaces", "views")
-"""Of these, what must be a frozenset."""
 
 
 def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretrained: bool = True) -> Experiment:
@@ -96,8 +94,7 @@ def _wrong(kind: str, built: Any) -> list[str]:
     """What a component says about itself and may not."""
     if kind == "metric":
         return wrong_facts(built)
-    sets = {name: getattr(built, name) for name in SETS if hasattr(built, name)}
-    wrong = [f"{name} is {one!r}, expected a frozenset" for name, one in sets.items() if not isinstance(one, frozenset)]
+    wrong = wrong_sets(built)
     decay = getattr(built, "teacher_decay", None)
     if decay is not None and not (isinstance(decay, int | float) and 0 < decay < 1):
         wrong.append(f"teacher_decay is {decay!r}, expected a number > 0 and < 1, or None")

@@ -47,6 +47,8 @@ class RecipeText:
                 return one.shown
             if key.startswith(f"{one.key}."):
                 return f"{one.shown}: {key}"
+            if key in one.removed:
+                return f"{one.shown}, which removes this option of '{one.instead_of}': {key}"
         within = next((f" with {one.shown}" for one in reversed(self.sets) if one.key.startswith(f"{key}.")), "")
         if self.sources and key.startswith("sources."):
             return f"{self.sources}{within}: {key.removeprefix('sources.')}"

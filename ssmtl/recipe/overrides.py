@@ -1,6 +1,7 @@
 """`--set a.b=c`: one value of a recipe changed."""
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,22 @@ from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.extends import exchanged
 
+WORDS_TOO = re.compile(r"trackers|tasks\.[^.]+\.metrics")
+"""Lists of components in which a word is short for `{use: WORD}`."""
+
 
 @dataclass(frozen=True)
 class Override:
-    """:param key: of the value that was set, list items by number. :param shown: the override, for messages."""
+    """One value that was set.
+
+    :param key: of the value, list items by number. :param shown: the override, for messages.
+    :param instead_of: the component that was in the place of the one now named. :param removed: keys of its options.
+    """
 
     key: str
     shown: str
+    instead_of: str = ""
+    removed: tuple[str, ...] = ()
 
 
 def overridden(
@@ -44,21 +54,25 @@ def overridden(
     for position, part in enumerate(parents):
         where = f"{shown}: {'.'.join(parents[: position + 1])}"
         keys.append(_key(place, part, where))
-        place = _step(place, part, where)
+        place = _step(place, part, where, bool(WORDS_TOO.fullmatch(".".join(keys[:-1]))))
     keys.append(_key(place, last, shown))
+    instead_of, removed = "", ()
     if isinstance(place, list):
         place[int(keys[-1])] = value
     else:
         if last == "use" and place.get("use") not in (None, value):
-            _exchange(place, ".".join(keys[:-1]), earlier)
+            instead_of, removed = str(place["use"]), _exchange(place, ".".join(keys[:-1]), earlier)
         place[last] = value
-    return result, Override(".".join(keys), shown)
+    return result, Override(".".join(keys), shown, instead_of, removed)
 
 
-def _exchange(component: dict[str, Any], where: str, earlier: Sequence[Override]) -> None:
+def _exchange(component: dict[str, Any], where: str, earlier: Sequence[Override]) -> tuple[str, ...]:
+    """The keys of the options that go."""
     given = {one.key.removeprefix(f"{where}.").split(".")[0] for one in earlier if one.key.startswith(f"{where}.")}
-    for key in set(component) - given - set(exchanged(component, {})):
+    gone = [key for key in component if key not in {*given, *exchanged(component, {})}]
+    for key in gone:
         del component[key]
+    return tuple(f"{where}.{key}" for key in gone if key != "use")
 
 
 def _check_known(content: Mapping[str, Any], keys: list[str], shown: str) -> None:
@@ -73,14 +87,17 @@ def _key(place: Any, part: str, where: str) -> str:
     return str(_index(place, part, where)) if isinstance(place, list) else part
 
 
-def _step(place: Any, part: str, where: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, where)]
-    if place.get(part) is None:
-        place[part] = {}
-    if not isinstance(place[part], dict | list):
-        raise RecipeError([Problem(where, f"is {place[part]!r}, which has no keys")])
-    return place[part]
+def _step(place: Any, part: str, where: str, words: bool) -> Any:
+    """The mapping or list at one part of the key. :param words: whether a word in this list may get options."""
+    key: Any = _index(place, part, where) if isinstance(place, list) else part
+    inner = place[key] if isinstance(place, list) else place.get(key)
+    if inner is None and not isinstance(place, list):
+        inner = place[key] = {}
+    elif words and isinstance(inner, str):
+        inner = place[key] = {"use": inner}
+    if not isinstance(inner, dict | list):
+        raise RecipeError([Problem(where, f"is {inner!r:.80}, which has no keys")])
+    return inner
 
 
 def _index(items: list[Any], part: str, where: str) -> int:

@@ -46,7 +46,12 @@ def _read(make: Callable[..., Any], name: str) -> type[BaseModel]:
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
     config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=False, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=False,
+        protected_namespaces=(),
     )
     try:
         return create_model(name, __config__=config, **fields)

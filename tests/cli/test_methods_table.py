@@ -14,6 +14,7 @@ from ssmtl.contracts.head import Head, Output
 from ssmtl.cost.measured_methods import KINDS, read_measured
 from ssmtl.cost.method_facts import method_facts
 from ssmtl.cost.rows_through import rows_counted
+from ssmtl.errors import PluginError
 from ssmtl.registry.docstring import paper_of
 from ssmtl.registry.plugins import load_plugins
 from tests.cli.command_line import REPOSITORY, call
@@ -177,3 +178,25 @@ def test_rows_are_counted_by_what_their_gradient_reaches():
 
 def test_a_strategy_may_say_nothing_of_itself():
     assert Strategy.replaces == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"accepts": 5}, "accepts is 5, expected a frozenset"),
+        ({"replaces": 3}, "replaces is 3, expected a frozenset"),
+        ({"accepts": frozenset({"multiclas"})}, "no kind of output (did you mean 'multiclass'?)"),
+        ({"accepts": frozenset({"martian"})}, "accepts has 'martian', no kind of output (known: "),
+    ],
+)
+def test_a_class_that_says_what_it_may_not_is_blamed(said, message):
+    odd = type("Odd", (Strategy,), {"accepts": frozenset({"masks"}), **said})
+
+    class Plugin:
+        @hookimpl
+        def ssmtl_strategies(self):
+            return {"odd": odd}
+
+    with pytest.raises(PluginError, match="the strategy 'odd' of plugin Plugin") as caught:
+        [*method_facts(load_plugins(installed=False, given=[Plugin()]))]
+    assert message in str(caught.value)

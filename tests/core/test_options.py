@@ -105,3 +105,9 @@ def test_nested_models_forbid_extra_keys_themselves():
         return inner
 
     assert build(nested, "nested", {"inner": {"depth": 3}}).depth == 3
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_numbers_are_finite(number):
+    (problem,) = check_options(factory, "f", {"strength": number}, "balancer")
+    assert str(problem).startswith("balancer.strength: should be a finite number, found ")
