@@ -12,6 +12,8 @@ from torch import nn
 from ssmtl import SsmtlError
 from ssmtl_timm.weights import copied, overlay
 
+LISTED = "`timm.list_models()` lists them"
+
 REFUSALS = (AssertionError, RuntimeError, ValueError, IndexError)
 """What timm's models raise for images of a size that they were not built for."""
 
@@ -34,7 +36,7 @@ def create(
     import timm
 
     if not timm.is_model(model):
-        raise ValueError(f"timm has no model '{model}' ({_nearest(model, timm.list_models())})")
+        raise ValueError(f"timm has no model '{model}' ({_nearest(model, timm.list_models(), LISTED)})")
     if pretrained and weights is not None:
         raise ValueError("both 'pretrained' and 'weights' are given; expected one of them")
     chosen: dict[str, Any] = {} if levels is None else {"out_indices": tuple(levels)}
@@ -70,6 +72,11 @@ def _created(model: str, image_channels: int, pretrained: bool, chosen: dict[str
         levels = chosen.get("out_indices", ())
         raise ValueError(f"timm's '{model}' does not have all of the levels {levels}") from error
     except (OSError, RuntimeError) as error:
+        if "Invalid pretrained tag" in str(error):
+            name, tag = model.split(".", 1)
+            tags = [known.split(".", 1)[1] for known in timm.list_pretrained(f"{name}.*")]
+            hint = _nearest(tag, tags, f"its tags: {', '.join(tags)}" if tags else "it has none: write the name alone")
+            raise ValueError(f"timm has no weights '{tag}' of '{name}' ({hint})") from error
         if not pretrained:
             raise ValueError(f"timm cannot build '{model}' as a pyramid: {error}") from error
         raise SsmtlError(
@@ -125,6 +132,6 @@ def _without_classifier() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _nearest(model: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(model, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else "`timm.list_models()` lists them"
+def _nearest(name: str, known: Sequence[str], otherwise: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else otherwise

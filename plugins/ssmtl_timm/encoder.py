@@ -35,7 +35,7 @@ class TimmEncoder(Backbone):
         model: str = "resnet18",
         pretrained: bool = False,
         weights: Annotated[str, Field(min_length=1)] | None = None,
-        levels: tuple[NonNegativeInt, ...] | None = None,
+        levels: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | None = None,
     ) -> None:
         super().__init__()
         self.model: nn.Module = create(model, image_channels, pretrained, levels, image_size, weights)

@@ -12,7 +12,8 @@ OF_KINDS = ("accepts", "guide_kinds")
 
 def wrong_sets(made: Any) -> list[str]:
     """What is not a frozenset, or names a kind of output that there is not. :param made: a component, or its class."""
-    sets = {name: one for name in SETS if not isinstance(one := getattr(made, name, frozenset()), property)}
+    said: dict[str, Any] = {name: getattr(made, name, frozenset()) for name in SETS}
+    sets = {name: one for name, one in said.items() if not isinstance(one, property)}
     wrong = [
         f"{name} is {one!r:.80}, expected a frozenset" for name, one in sets.items() if not isinstance(one, frozenset)
     ]

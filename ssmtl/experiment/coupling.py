@@ -63,7 +63,7 @@ def _number(tasks: Sequence[Task]) -> int:
 
 
 def _rows(tasks: Sequence[Task]) -> str:
-    few = [f", only {_number([task])} rows" if _number([task]) < FEW else "" for task in tasks]
+    few = [f", only {counted(_number([task]), 'row')}" if _number([task]) < FEW else "" for task in tasks]
     return " and ".join(
         f"{task.name} ({', '.join(_pools([task]))}{note})" for task, note in zip(tasks, few, strict=True)
     )

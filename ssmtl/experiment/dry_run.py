@@ -19,6 +19,7 @@ from ssmtl.experiment.begin import ROWS, made_up_facts, tell, tell_balancer
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.experiment.references import tell_made_up
+from ssmtl.experiment.single_values import single_values
 from ssmtl.experiment.task import Task
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.recipe.image import ImageSpec
@@ -38,7 +39,8 @@ def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
     except FAILURES as error:
         return [_uncopied(experiment, error)], 0
     trial = replace(experiment, tasks=parts[0], model=parts[1].eval(), balancer=parts[2])
-    problems, rows = [], 0
+    problems: list[Problem] = []
+    rows: dict[str, int] = {}
     losses: dict[str, Tensor] = {}
     with torch.random.fork_rng(devices=[]):
         problems = _begin(trial)
@@ -51,11 +53,11 @@ def dry_run(experiment: Experiment) -> tuple[list[Problem], int]:
                 for name, loss in own.items():
                     balanced = trial.recipe.balanced(task.name, name)
                     losses[balanced] = losses.get(balanced, torch.zeros(())) + loss
-                rows += encoded
-            problems += mistakes
+                rows[task.name] = encoded
+            problems += [one for one in mistakes if (one.where, one.what) not in [(p.where, p.what) for p in problems]]
         if not problems:
-            problems += _balancer(trial, losses)
-    return problems, rows
+            problems += _balancer(trial, losses) or single_values(trial, rows)
+    return problems, sum(rows.values())
 
 
 def _problem(trial: Experiment, where: str, error: BaseException, suspect: Any, hint: str = "") -> Problem:

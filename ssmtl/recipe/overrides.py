@@ -56,7 +56,8 @@ def overridden(
         keys.append(_key(place, part, where))
         place = _step(place, part, where, bool(WORDS_TOO.fullmatch(".".join(keys[:-1]))))
     keys.append(_key(place, last, shown))
-    instead_of, removed = "", ()
+    instead_of = ""
+    removed: tuple[str, ...] = ()
     if isinstance(place, list):
         place[int(keys[-1])] = value
     else:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from ssmtl.registry.registry import Entry, Origin
 
 FAILURES = (Exception, SystemExit, GeneratorExit, BaseExceptionGroup)
 """What a plugin's code may raise: one that asks Python to exit has failed too."""
+
+ALLOCATION = re.compile(r"can't allocate memory: you tried to allocate (\d+) bytes")
+"""What PyTorch's allocator says on the CPU."""
 
 NESTED = "site-packages"
 """An environment below a plugin's folder holds other people's code."""
@@ -59,6 +63,8 @@ def place(error: BaseException, component: Any, origin: Origin | None) -> str:
 def said(error: BaseException) -> str:
     """The error's message; its type too unless the message was written to be read."""
     line = first_line(error)
+    if isinstance(error, RuntimeError) and (needed := ALLOCATION.search(line)):
+        return f"needs more memory than there is: {int(needed[1]) / 1e9:,.1f} GB at once"
     return line if isinstance(error, ValueError | SsmtlError) else f"{type(error).__name__}: {line}"
 
 

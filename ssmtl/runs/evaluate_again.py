@@ -127,7 +127,8 @@ def evaluate_run(
                 assessment = assess(Scored.of(task, request.domain, rows, scores, kept, listed[name]))
             results.assessed.setdefault(task.name, {})[request.domain] = assessment
     if not results.tasks:
-        raise DataError(f"no task of the run has labels in {', '.join(wanted)}")
+        where = f"no task of the run has labels in {', '.join(wanted)}"
+        raise DataError(where if wanted else "no task of the run has labels, so that there is nothing to evaluate")
     return results
 
 

@@ -17,6 +17,7 @@ from ssmtl.model.coupled_rows import batch_norms, couples_rows
 from ssmtl.model.domain_norm import DomainBatchNorm, DomainRows
 from ssmtl.model.normalization import convert, groups_of, kind_of, kinds_in
 from ssmtl.recipe.load import read
+from ssmtl.registry.blame import said
 from ssmtl.registry.plugins import load_plugins
 from ssmtl_timm.encoder import TimmEncoder
 
@@ -179,6 +180,44 @@ def test_what_cannot_be_is_said(overrides, message):
     with pytest.raises(RecipeError) as caught:
         experiment(*overrides)
     assert message in str(caught.value)
+
+
+ONE = (
+    "tasks={diagnosis: {source: chex, labeled: 9, batch: 1, strategies: [{use: cross_entropy}], "
+    "augment: {weak: {use: identity}}, head: {use: pooled_linear, classes: [normal, pneumonia]}}}"
+)
+DEEP = ("backbone.levels=null", "train.select_by=last")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "place"),
+    [
+        ((ONE, *DEEP), "diagnosis"),
+        (("tasks.lungs.head={use: smp_decoder, classes: [lung], decoder: deeplabv3, width: 8}", "tasks.lungs.batch=1",
+          "tasks.lungs.bridge=null",
+          "tasks.lungs.strategies=[{use: soft_dice}]"), "lungs"),
+    ],
+)  # fmt: skip
+def test_one_row_of_one_pixel_cannot_be_normalised(overrides, place):
+    with pytest.raises(RecipeError, match=rf"file: tasks\.{place}\.batch: .* would get 1 row of 1 pixel"):
+        experiment(*overrides)
+
+
+def test_two_rows_or_pixels_or_another_norm_can_be():
+    for more in ("tasks.diagnosis.batch=2", "image.size=64", "norm=group"):
+        assert experiment(ONE, *DEEP, more).rows in (1, 2)
+
+
+def test_one_mistake_of_the_backbone_is_said_once():
+    with pytest.raises(RecipeError) as caught:
+        experiment("norm=instance", "backbone.levels=null")
+    assert len(caught.value.problems) == 1
+
+
+def test_what_takes_more_memory_than_there_is():
+    words = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 57600000000 bytes."
+    error = RuntimeError(f"[enforce fail at alloc_cpu.cpp:127] err == 0. {words}")
+    assert said(error) == "needs more memory than there is: 57.6 GB at once"
 
 
 def test_rows_that_are_independent_may_pass_in_parts():

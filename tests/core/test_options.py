@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, PositiveInt
 
 from ssmtl.errors import PluginError
 from ssmtl.registry.options import build, check_options, options_model
+from ssmtl.registry.plugins import load_plugins
 
 
 class Inner(BaseModel):
@@ -111,3 +112,23 @@ def test_nested_models_forbid_extra_keys_themselves():
 def test_numbers_are_finite(number):
     (problem,) = check_options(factory, "f", {"strength": number}, "balancer")
     assert str(problem).startswith("balancer.strength: should be a finite number, found ")
+
+
+PLUGINS = load_plugins()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "options", "key"),
+    [
+        *[("strategy", name, {"temperature": 1e-30}, "temperature")
+          for name in ("contrastive", "dash", "uda", "comatch", "simmatch", "mixmatch", "remixmatch", "mc_net")],
+        ("strategy", "contrastive", {"width": 10**8}, "width"),
+        ("strategy", "comatch", {"memory": 10**11}, "memory"),
+        ("strategy", "remixmatch", {"remembers": 10**11}, "remembers"),
+        ("head", "smp_decoder", {"classes": ["lung"], "width": 10**8}, "width"),
+        ("backbone", "timm", {"levels": []}, "levels"),
+    ],
+)  # fmt: skip
+def test_extreme_values_are_refused(kind, name, options, key):
+    (problem,) = check_options(PLUGINS[kind][name].make, name, options, "place")
+    assert problem.where == f"place.{key}"

@@ -68,6 +68,8 @@ def test_jtr_teaches_a_partner_and_names_one_that_it_cannot():
     one = type(known)(**{**vars(known), "outputs": {"task": CLASSES, "age": Output("numbers", ("age",))}})
     with pytest.raises(ValueError, match="'age' predicts numbers"):
         JointTaskRegularization(CLASSES, partners=("age",)).begin(one)
+    with pytest.raises(ValueError, match="not distinct"):
+        JointTaskRegularization(CLASSES, partners=("x", "x"))
 
 
 @few
@@ -179,3 +181,9 @@ def test_contrastive_is_low_where_views_agree_and_images_do_not_and_teaches_both
     batch = Batch({}, {}, {}, dict.fromkeys(strategy.pair, torch.arange(3)))
     strategy.loss(batch, outputs, 0.0).backward()
     assert all(outputs.features(view)[-1].grad.abs().sum() > 0 for view in strategy.pair)
+
+
+def test_masked_image_refuses_more_patches_than_pixels():
+    images = torch.rand(1, 1, 16, 20)
+    with pytest.raises(ValueError, match="patches: 17 along each side are more than the image's 16 × 20 pixels"):
+        MaskedImage(MASKS, patches=17).prepare(Batch({WEAK: images}, {}, streams_of(1, WEAK), {}), None)

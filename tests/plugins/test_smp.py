@@ -75,6 +75,7 @@ def test_the_norm_is_an_option():
         (PYRAMIDS["multimix"], {"decoder": "fpn", "width": 48}, "multiple of 32"),
         (PYRAMIDS["multimix"], {"classes": ("a", "a")}, "distinct"),
         (Pyramid((8,), (16,)), {"decoder": "upernet"}, "upernet needs 2 or more levels.*pspnet and deeplabv3"),
+        (PYRAMIDS["multimix"], {"decoder": "fpn", "norm": "instancenorm"}, "does nothing in fpn.*group norm"),
         (PYRAMIDS["multimix"], {"decoder": "pan", "norm": "identity"}, "does nothing in pan.*the recipe's norm"),
         (PYRAMIDS["multimix"], {"decoder": "upernet", "norm": "instancenorm"}, "normalises single pixels"),
     ],

@@ -118,6 +118,7 @@ def test_the_input_gradient_exists():
     [
         ({"model": "resnet81"}, "did you mean 'resnet"),
         ({"model": "test_resnet", "levels": (0, 9)}, "does not have all of the levels"),
+        ({"model": "test_resnet.r160_in2k"}, r"no weights 'r160_in2k' of 'test_resnet' \(did you mean 'r160_in1k'"),
         ({"model": "test_vit"}, "do not ascend"),
     ],
 )

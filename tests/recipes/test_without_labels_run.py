@@ -90,6 +90,9 @@ def test_a_run_without_any_label_predicts_nothing_and_is_the_beginning_of_anothe
     code, _, err = ssmtl("export", tmp_path / "run")
     assert code == 2
     assert "predicts nothing: none of its tasks has labels" in err
+    code, _, err = ssmtl("evaluate", tmp_path / "run")
+    assert code == 2
+    assert err.endswith("no task of the run has labels, so that there is nothing to evaluate\n")
     sets = [part for one in (*SETS, f"init={tmp_path / 'run'}") for part in ("--set", one)]
     code, out, err = ssmtl("check", "multimix", *sets, "--no-data")
     assert code == 0, err
