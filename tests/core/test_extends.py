@@ -212,6 +212,16 @@ def test_null_takes_away_what_the_extended_recipe_says(tmp_path):
     found.validated()
 
 
+def test_a_method_runs_on_ones_own_images_with_one_test_set():
+    """The example in docs/recipes.md."""
+    page = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
+    example = yaml.safe_load(page.split("# my_flexmatch.yaml\n")[1].split("```")[0])
+    recipe = read(example, SHIPPED).validated()
+    assert list(recipe.sources) == ["mine"]
+    assert recipe.tasks["diagnosis"].evaluate_on == {"in_domain": "mine"}
+    assert [one.use for one in recipe.tasks["diagnosis"].strategies] == ["cross_entropy", "flexmatch"]
+
+
 def test_null_stays_a_value_where_it_can_be_one(tmp_path):
     """`gradient_cosine_every` is 50 where nothing is said, and null is never."""
     nulls = {"train.gradient_cosine_every", "tasks.lungs.bridge", "norm", "sources.chex.val", "sources.chex.rename.a",
