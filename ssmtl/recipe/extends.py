@@ -27,7 +27,7 @@ def read_layers(path: Path, find: Callable[[str, Path], Path]) -> list[Said]:
     layers: list[Said] = []
     while True:
         content = yaml_file.read_mapping(path)
-        name = content.pop(KEY, None) if KEY in content else UNSAID
+        name = content.pop(KEY, UNSAID)
         layers.insert(0, said(content, path))
         if name is UNSAID:
             return layers
