@@ -8,7 +8,8 @@ from typing import Any
 
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
-from ssmtl.recipe.extends import exchanged
+from ssmtl.recipe.extends import kept
+from ssmtl.recipe.removal import removable
 
 WORDS_TOO = re.compile(r"trackers|tasks\.[^.]+\.metrics")
 """Lists of components in which a word is short for `{use: WORD}`."""
@@ -16,16 +17,19 @@ WORDS_TOO = re.compile(r"trackers|tasks\.[^.]+\.metrics")
 
 @dataclass(frozen=True)
 class Override:
-    """One value that was set.
-
-    :param key: of the value, list items by number. :param shown: the override, for messages.
-    :param instead_of: the component that was in the place of the one now named. :param removed: keys of its options.
-    """
+    """:param key: of the value that was set, list items by number. :param shown: the override, for messages."""
 
     key: str
     shown: str
-    instead_of: str = ""
-    removed: tuple[str, ...] = ()
+
+    def gives(self, key: str) -> bool:
+        """Whether it sets this key, or something that the key is in."""
+        return f"{key}.".startswith(f"{self.key}.")
+
+    def about(self, key: str) -> bool:
+        """Whether it sets something in this key, or names the component whose option the key is."""
+        whole, _, last = self.key.rpartition(".")
+        return self.key.startswith(f"{key}.") or (last == "use" and key.startswith(f"{whole}."))
 
 
 def overridden(
@@ -33,6 +37,7 @@ def overridden(
 ) -> tuple[dict[str, Any], Override]:
     """A copy of the content with one value changed.
 
+    A written `null` takes away a key that cannot be null, so that its default counts.
     Where `use` names another component, the options of the one before go, but for those that an override gave.
 
     :param earlier: overrides, already in `content`.
@@ -56,24 +61,24 @@ def overridden(
         keys.append(_key(place, part, where))
         place = _step(place, part, where, bool(WORDS_TOO.fullmatch(".".join(keys[:-1]))))
     keys.append(_key(place, last, shown))
-    instead_of = ""
-    removed: tuple[str, ...] = ()
     if isinstance(place, list):
         place[int(keys[-1])] = value
+    elif value is None and text and removable(keys):
+        if last not in place:
+            what = f"null takes away what the recipe says, and that has no '{last}' here"
+            raise RecipeError([Problem(shown, what, nearest(last, map(str, place)))])
+        del place[last]
     else:
         if last == "use" and place.get("use") not in (None, value):
-            instead_of, removed = str(place["use"]), _exchange(place, ".".join(keys[:-1]), earlier)
+            _exchange(place, ".".join(keys[:-1]), earlier)
         place[last] = value
-    return result, Override(".".join(keys), shown, instead_of, removed)
+    return result, Override(".".join(keys), shown)
 
 
-def _exchange(component: dict[str, Any], where: str, earlier: Sequence[Override]) -> tuple[str, ...]:
-    """The keys of the options that go."""
+def _exchange(component: dict[str, Any], where: str, earlier: Sequence[Override]) -> None:
     given = {one.key.removeprefix(f"{where}.").split(".")[0] for one in earlier if one.key.startswith(f"{where}.")}
-    gone = [key for key in component if key not in {*given, *exchanged(component, {})}]
-    for key in gone:
+    for key in set(component) - given - kept(component):
         del component[key]
-    return tuple(f"{where}.{key}" for key in gone if key != "use")
 
 
 def _check_known(content: Mapping[str, Any], keys: list[str], shown: str) -> None:

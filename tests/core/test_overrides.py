@@ -37,8 +37,8 @@ def test_other_words_have_no_keys(last):
 
 def test_an_option_that_an_override_removed_is_missing_because_of_it():
     content, known = overridden(RECIPE, "tasks.lungs.head.use=two")
-    text = RecipeText(content, "r.yaml", (known,))
-    removal = "--set tasks.lungs.head.use=two, which removes this option of 'one'"
-    assert text.place("tasks.lungs.head.classes") == f"{removal}: tasks.lungs.head.classes"
+    assert content["tasks"]["lungs"]["head"] == {"use": "two"}
+    place = RecipeText(content, "r.yaml", (known,)).place("tasks.lungs.head.classes")
+    assert place == "r.yaml with --set tasks.lungs.head.use=two: tasks.lungs.head.classes"
     content, later = overridden(content, "tasks.lungs.head.classes=[]", [known])
     assert RecipeText(content, "r.yaml", (known, later)).place("tasks.lungs.head.classes") == later.shown
