@@ -283,6 +283,11 @@ class SoftMasks(Identity):
         return images, None if masks is None else masks * 0.5
 
 
+class MovesInSecret(Identity):
+    def __call__(self, images, masks, stream):
+        return images.flip(3), None if masks is None else masks.flip(3)
+
+
 class Writes(Identity):
     def __call__(self, images, masks, stream):
         return images.mul_(0.5), masks
@@ -296,6 +301,7 @@ class Writes(Identity):
         (Chance, "randomness from elsewhere"),
         (SoftMasks, "not 0 or 1"),
         (Writes, "changes the images"),
+        (MovesInSecret, "says that it moves no pixel"),
     ],
 )
 def test_augmentation(make, message):
