@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 HEADS = ("method", "learns from", "over", "more passes", "state", "cost", "paper")
 
 NOTE = (
-    "Beside the supervised recipe that the method's own recipe extends (ssmtl run methods/NAME): over. More passes: "
-    "rows in a step, in batches. Trained: through a backbone, with gradient in its weights; in the images: with "
-    "gradient in these alone; plain: without; head: through heads alone; backward: back once more. State: bytes "
-    "kept from step to step, bytes trained, and whether there is a moving average of the network, at 32 pixels "
-    "with at most 60 images. Cost: the processor time of a step, times a supervised one; the median and its 95 % "
-    "interval. ?: not measured."
+    "Beside the supervised recipe that the method's own recipe extends (ssmtl run methods/NAME): 'over', if the "
+    "terminal is wide. More passes: rows in a step, in batches. Trained: through a backbone, with gradient in its "
+    "weights; in the images: with gradient in these alone; plain: without; head: through heads alone; backward: back "
+    "once more. State: bytes kept from step to step, bytes trained, and whether there is a moving average of the "
+    "network, at 32 pixels with at most 60 images. Cost: the processor time of a step, times a supervised one; the "
+    "median and its 95 % interval. ?: not measured."
 )
 
 WIDE = 110
-"""Columns of a terminal from which on costs and their intervals are beside each other, and the column `over` is there."""
+"""Columns of a terminal from which on costs are beside their intervals, and the column `over` is there."""
 
 
 def print_methods(console: Console, facts: Sequence["MethodFacts"]) -> None:

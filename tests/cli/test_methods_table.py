@@ -106,8 +106,8 @@ def test_of_other_peoples_methods_nothing_is_made_up():
 
     facts = next(one for one in method_facts(load_plugins(given=[Mine()]), ["balancer"]) if one.name == "unmeasured")
     assert asdict(facts) == {
-        "kind": "balancer", "name": "unmeasured", "learns_from": "losses", "over": "?", "passes": "?", "state": "?", "cost": "?",
-        "interval": "", "paper": "Nobody, Nowhere 2026",
+        "kind": "balancer", "name": "unmeasured", "learns_from": "losses", "over": "?", "passes": "?", "state": "?",
+        "cost": "?", "interval": "", "paper": "Nobody, Nowhere 2026",
     }  # fmt: skip
 
 
