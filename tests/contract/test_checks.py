@@ -227,6 +227,10 @@ class UnusedView(CrossEntropy):
         self.views = self.views | {View("unlabeled", "weak")}
 
 
+class ComparesAnother(CrossEntropy):
+    same_pixels = frozenset({View("unlabeled", "strong")})
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -238,6 +242,7 @@ class UnusedView(CrossEntropy):
         (Misaligned, "rows and .* targets"),
         (Detached, "no gradient"),
         (UnusedView, "does not use the view"),
+        (ComparesAnother, "same_pixels has views that it does not ask for"),
     ],
 )
 def test_strategy(make, message):
