@@ -40,6 +40,8 @@ class ElasticAffine:
     ) -> None:
         self.rotate, self.scale, self.shift = rotate, scale, shift
         self.elastic, self.smoothness = elastic, smoothness
+        moving = {"rotate": rotate, "scale": scale, "shift": shift, "elastic": elastic}
+        self.moved_by = tuple(name for name, most in moving.items() if most)
 
     @torch.no_grad()
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:

@@ -27,6 +27,8 @@ class FourierMix:
     :param probability: with which an image is changed.
     """
 
+    moved_by: tuple[str, ...] = ()
+
     def __init__(
         self,
         *,

@@ -26,6 +26,8 @@ class HistogramMatch:
     :param probability: with which an image is changed. :param strength: the greatest share.
     """
 
+    moved_by: tuple[str, ...] = ()
+
     def __init__(
         self,
         *,

@@ -32,6 +32,8 @@ class IntensityRandomization:
     :param noise: the greatest standard deviation of normal noise, of grey levels in [0, 1]; 0.
     """
 
+    moved_by: tuple[str, ...] = ()
+
     def __init__(
         self,
         *,

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field, PositiveInt
 
 from ssmtl import Images, Masks, RandomStream
+from ssmtl_kornia.geometry import AT_LEVEL_ONE
 from ssmtl_kornia.operations import Operation, change, pool_of
 from ssmtl_kornia.parts import MANY, by_parts
 from ssmtl_kornia.weak import KorniaWeak, Pad
@@ -42,6 +43,7 @@ class RandAugment:
         self.operations, self.magnitude = operations, magnitude
         self.pool = pool_of(only, without)
         self.weak = KorniaWeak(horizontal_flip=horizontal_flip, pad=pad)
+        self.moved_by = (*self.weak.moved_by, *(name for name in self.pool if name in AT_LEVEL_ONE))
 
     @torch.no_grad()
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:

@@ -27,6 +27,8 @@ class KorniaWeak:
     def __init__(self, *, horizontal_flip: bool = True, pad: Pad = 0.125) -> None:
         self.horizontal_flip = horizontal_flip
         self.pad = pad
+        moving = {"horizontal_flip": horizontal_flip, "pad": pad > 0}
+        self.moved_by = tuple(name for name, moves in moving.items() if moves)
 
     @torch.no_grad()
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:

@@ -18,7 +18,8 @@ class UniMatch(Strategy):
     Yang et al., "Revisiting Weak-to-Strong Consistency in Semi-Supervised Semantic Segmentation", CVPR 2023, equations
     (4) to (7): λ/2 of the mean of both image losses plus μ/2 of the feature loss, each a cross-entropy against the weak
     view's mask at the pixels where it is confident, over all pixels. A structure is a sigmoid of its own, unless
-    the structures are exclusive. `strong` must leave every pixel in its place.
+    the structures are exclusive. There, strong views are made of the weak one; here each view is made of the image, so
+    that `weak` and `strong` must leave every pixel in its place, and others are refused.
 
     :param threshold: a pixel counts if the most probable outcome has at least this probability; 0.95 in the paper.
     :param images, features: λ and μ; 0.5 each in the paper. :param drop: share of the feature channels left out.
@@ -46,7 +47,7 @@ class UniMatch(Strategy):
         self.weights = (images, features)
         self.weak = View("unlabeled", weak)
         self.strong = (View("unlabeled", strong), View("unlabeled", strong, 1))
-        self.views = frozenset({self.weak, *self.strong})
+        self.views = self.same_pixels = frozenset({self.weak, *self.strong})
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         guess = self.output.probabilities(predict(batch.images[self.weak]))

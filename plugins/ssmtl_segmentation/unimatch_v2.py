@@ -19,7 +19,7 @@ class UniMatchV2(Strategy):
     mean of both views' cross-entropy against the weak view's mask at the pixels where it is confident, over all pixels;
     a channel that one view keeps, doubled, the other loses. There, the total is half of it and half of the supervised
     loss. Here the average warms up as every teacher does, each level of the pyramid has channels of its own, and
-    `strong` must leave every pixel in its place.
+    each view is made of the image: `weak` and `strong` must leave every pixel in its place, and others are refused.
 
     :param threshold: of the most probable outcome; 0.95 in the paper. :param decay: of the average; 0.996 in the
         paper. None: the recipe's `train.ema`. :param cutmix: probability that an image gets a rectangle of another one.
@@ -46,7 +46,7 @@ class UniMatchV2(Strategy):
         self.cutmix, self.drop = cutmix, drop
         self.weak, self.first = View("unlabeled", weak), View("unlabeled", strong)
         self.second = View("unlabeled", strong, 1)
-        self.views = frozenset({self.weak, self.first, self.second})
+        self.views = self.same_pixels = frozenset({self.weak, self.first, self.second})
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         guess = self.output.probabilities(predict(batch.images[self.weak], weights="ema"))

@@ -47,8 +47,8 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
     for name, task in plan["tasks"].items():
         table = _facts()
         bridge = f", bridge {task['bridge']}" if task["bridge"] else ""
-        kind = " ".join(["no labels" if task["kind"] == "none" else task["kind"], ", ".join(task["classes"])]).rstrip()
-        head = f"{kind}; head {task['head']}{bridge}"
+        what = "no labels" if task["kind"] == "none" else f"{'exclusive ' if 'exclusive' in task else ''}{task['kind']}"
+        head = f"{' '.join([what, ', '.join(task['classes'])]).rstrip()}; head {task['head']}{bridge}"
         table.add_row("[dim]task", f"[bold]{escape(name)}[/]: {escape(head)}")
         table.add_row("[dim]data", escape(_data(task)))
         views = ", ".join(f"{view} × {rows}" for view, rows in task["views"].items())

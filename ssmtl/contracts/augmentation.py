@@ -11,13 +11,23 @@ from ssmtl.contracts.shapes import Images, Masks
 
 
 class Augmentation(Protocol):
-    """Built by a factory `name(*, options)`. Batched, on the images' device, never in place, outside autocast."""
+    """Built by a factory `name(*, options)`. Batched, on the images' device, never in place, outside autocast.
+
+    One that says so has an attribute `moved_by`, a tuple of words: what moves pixels, such as options as they are set,
+    or `()` if every pixel of every image stays in its place. Strategies that compare masks of two views ask for that.
+    """
 
     def __call__(self, images: Images, masks: Masks | None, stream: RandomStream) -> tuple[Images, Masks | None]:
         """Images in [0, 1] and masks in {0, 1}, shaped like the input; all random numbers come from `stream`.
 
         Output row i depends only on input row i and its random numbers, whatever else is in the batch.
         """
+
+
+def moved_by(augmentation: Augmentation) -> tuple[str, ...] | None:
+    """What moves its pixels; none if they stay in their places, None if it does not say."""
+    said: tuple[str, ...] | None = getattr(augmentation, "moved_by", None)
+    return said
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any, get_args
 from ssmtl.contracts.head import Kind
 from ssmtl.errors import nearest
 
-SETS = ("reads", "learns_from", "accepts", "guide_kinds", "replaces", "views")
+SETS = ("reads", "learns_from", "accepts", "guide_kinds", "replaces", "views", "same_pixels")
 
 OF_KINDS = ("accepts", "guide_kinds")
 

@@ -44,6 +44,7 @@ class Strategy(nn.Module, ABC):
 
     :cvar takes_exclusive: whether it can learn masks of exclusive structures, by `Output.probabilities`.
     :cvar replaces: the strategies whose loss on labelled images this one has inside: beside them, labels count twice.
+    :cvar same_pixels: views of one image that it compares pixel by pixel: augmentations that move pixels are refused.
     :cvar teacher_decay: decay of a moving average of the network of the strategy's own; None: the recipe's.
     """
 
@@ -51,6 +52,7 @@ class Strategy(nn.Module, ABC):
     takes_exclusive: ClassVar[bool] = False
     replaces: ClassVar[frozenset[str]] = frozenset()
     views: frozenset[View]
+    same_pixels: frozenset[View] = frozenset()
     teacher_decay: float | None = None
 
     def check_facts(self, facts: TaskFacts) -> None:

@@ -32,6 +32,7 @@ class MethodFacts:
     """One line of the table of methods; all in words.
 
     :param learns_from: what kind of task; of a balancer, losses or gradients; of a bridge, which other task it asks.
+    :param over: the supervised recipe that `methods/NAME` extends, beside which it was measured.
     :param passes: through the network in a step, beside those of the supervised recipe, in batches.
     :param state: bytes, beside those of the supervised recipe. :param cost: of a step, times a supervised one.
     :param interval: of the cost. :param paper: empty if the docstring names none.
@@ -40,6 +41,7 @@ class MethodFacts:
     kind: str
     name: str
     learns_from: str
+    over: str
     passes: str
     state: str
     cost: str
@@ -67,6 +69,7 @@ def _facts(kind: str, entry: Entry, measured: Mapping[tuple[str, str], MeasuredM
         kind=kind,
         name=entry.name,
         learns_from=learns_from(entry),
+        over=own.base if own else UNKNOWN,
         passes=_passes(own) if own else UNKNOWN,
         state=_state(own) if own else UNKNOWN,
         cost=(f"{own.ratio:.2f}×" if own.pairs else "1×") if own else UNKNOWN,

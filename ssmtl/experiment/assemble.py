@@ -23,6 +23,7 @@ from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.fitting import Parts, misfits, warn_of_labels_twice
 from ssmtl.experiment.image_size import check_image_size
+from ssmtl.experiment.misleading import misleading, warn_of_views_that_may_move
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.domain_norm import DomainRows
 from ssmtl.model.multi_task_model import MultiTaskModel
@@ -50,7 +51,9 @@ ATTRIBUTES = {
 """By kind, what a component says about itself."""
 
 
-def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretrained: bool = True) -> Experiment:
+def assemble(
+    recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretrained: bool = True, trained: bool = False
+) -> Experiment:
     """Build the experiment; weights are initialised as a pure function of the seed and of each component's place.
 
     Its recipe is the resolved one: what is hashed and saved does not depend on which defaults were written out.
@@ -58,17 +61,20 @@ def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretr
     :param where: the recipe's file, or what turns a key into the place where a user finds it.
     :param pretrained: False if a run's weights are loaded next: components with the option `pretrained` get False,
         and no `weights`, and so need no network and no other file.
+    :param trained: True if training is over: what would only have misled it is no mistake then.
     :raises RecipeError: with every mistake that can be detected without data.
     """
     _stop_at(check_names(recipe, plugins), where)
     recipe = resolved(recipe, plugins)
     assembly = _Assembly(recipe, plugins, pretrained)
-    _stop_at(assembly.problems, where)
+    _stop_at([*assembly.problems, *([] if trained else misleading(assembly.tasks))], where)
     origins = {part: plugins[kind][component.use].origin for part, kind, component in recipe.components()}
     experiment = Experiment(recipe, tuple(assembly.tasks), assembly.model(), assembly.balancer, 0, origins)
     problems, rows = dry_run(experiment)
     _stop_at(problems, where)
     warn_of_labels_twice(experiment.tasks)
+    if not trained:
+        warn_of_views_that_may_move(experiment.tasks)
     return replace(experiment, rows=rows)
 
 
@@ -98,6 +104,8 @@ def _wrong(kind: str, built: Any) -> list[str]:
     decay = getattr(built, "teacher_decay", None)
     if decay is not None and not (isinstance(decay, int | float) and 0 < decay < 1):
         wrong.append(f"teacher_decay is {decay!r}, expected a number > 0 and < 1, or None")
+    if not isinstance(getattr(built, "moved_by", ()), tuple):
+        wrong.append(f"moved_by is {built.moved_by!r}, expected a tuple of words")
     return wrong
 
 

@@ -47,6 +47,7 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         "source": spec.source,
         "kind": task.output.kind,
         "classes": list(task.output.classes),
+        **({"exclusive": True} if task.output.exclusive else {}),
         "head": spec.head.use,
         "bridge": spec.bridge.use if spec.bridge else None,
         "labeled": spec.labeled if task.output.has_labels else None,

@@ -43,6 +43,7 @@ def facts_of(model: Model, results: list[Results], outputs: Mapping[str, tuple[i
         "normalization": [_normalization(model, number) for number in range(len(model.module.members))],
         "tasks": {task: one.kind for task, one in model.tasks.items()},
         "classes": {task: list(one.classes) for task, one in model.tasks.items()},
+        "exclusive": [task for task, one in model.tasks.items() if one.exclusive],
         "thresholds": {task: found for task, one in model.tasks.items() if (found := _thresholds(model, task, one))},
         "temperatures": model.module.temperatures,
         "outputs": {name: ["batch", *shape] for name, shape in outputs.items()},

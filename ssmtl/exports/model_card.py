@@ -44,7 +44,8 @@ def model_card(
 
     :param difference: between the file's outputs and the network's.
     """
-    recipe = runs[0].read_recipe().validated()
+    recipes = [run.read_recipe().validated() for run in runs]
+    recipe = recipes[0]
     scored = all(
         run["weights_sha256"] == one.weights.get("best") for run, one in zip(facts["runs"], results, strict=True)
     )
@@ -67,6 +68,7 @@ def model_card(
         sides=sides(facts["image"]["size"]),
         recipe=recipe,
         tasks=_tasks(recipe),
+        domains_apart=any(one.norm == "domain" for one in recipes),
         scores=_scores(results, [_per_image(run) for run in runs]) if scored else {},
         domains={task: list(results[0].tasks.get(task, {})) for task in facts["tasks"]},
     )

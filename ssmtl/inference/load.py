@@ -94,7 +94,7 @@ def find_device(name: str) -> torch.device:
 def _experiment(run: RunFolder, plugins: Plugins, weights: str) -> Experiment:
     text = run.read_recipe()
     path = checked_weights(run, weights)
-    experiment = assemble(resolved(text.validated(), plugins), plugins, text.place, pretrained=False)
+    experiment = assemble(resolved(text.validated(), plugins), plugins, text.place, pretrained=False, trained=True)
     load_weights(path, experiment.model)
     return experiment
 

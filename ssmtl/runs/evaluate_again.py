@@ -74,7 +74,7 @@ def evaluate_run(
     """
     check_finished(run, weights)
     recipe, changed, place = _with_sources(run, sources, plugins)
-    experiment = assemble(recipe, plugins, place, pretrained=False)
+    experiment = assemble(recipe, plugins, place, pretrained=False, trained=True)
     split_file = run.read_split()
     split = split_file.tasks
     _check_split(run, split, experiment)

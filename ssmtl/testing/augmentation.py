@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ssmtl.contracts.augmentation import Augmentation, ReferencedAugmentation, References
+from ssmtl.contracts.augmentation import Augmentation, ReferencedAugmentation, References, moved_by
 from ssmtl.contracts.shapes import Images, Masks
 from ssmtl.testing import samples
 from ssmtl.testing.constructor import Make, made, name_of
@@ -27,6 +27,7 @@ def check_augmentation(make: Make, /, **options: Any) -> None:
         _check_range(augment, torch.zeros_like(originals), torch.zeros_like(masks), name)
         _check_range(augment, torch.ones_like(originals), torch.ones_like(masks), name)
         _check_rows(augment, originals, masks, name)
+        _check_places(augment, originals, masks, name)
         again = _begun(make, options, originals)(originals, masks, samples.stream(ROWS))[0]
         assert torch.equal(again, augment(originals, masks, samples.stream(ROWS))[0]), (
             f"another {name} augments differently"
@@ -59,6 +60,16 @@ def _check_range(augment: Augmentation, originals: Images, masks: Masks, name: s
     assert warped.shape == masks.shape, f"{name} turns masks of shape {tuple(masks.shape)} into {tuple(warped.shape)}"
     assert warped.dtype == torch.float32, f"{name} returns masks of {warped.dtype}, expected float32"
     assert ((warped == 0) | (warped == 1)).all(), f"{name} gives masks that are not 0 or 1"
+
+
+def _check_places(augment: Augmentation, originals: Images, masks: Masks, name: str) -> None:
+    moved = moved_by(augment)
+    if moved is None:
+        return
+    assert isinstance(moved, tuple), f"moved_by of {name} is {moved!r}, expected a tuple of words"
+    _, warped = augment(originals, masks, samples.stream(len(originals)))
+    assert warped is not None
+    assert moved or torch.equal(warped, masks), f"{name} says that it moves no pixel, and moves those of masks"
 
 
 def _check_rows(augment: Augmentation, originals: Images, masks: Masks, name: str) -> None:

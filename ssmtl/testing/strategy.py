@@ -100,6 +100,7 @@ def _check_views(strategy: Strategy, name: str) -> None:
         f"{name}.views is {strategy.views!r}, expected a frozenset of ssmtl.View"
     )
     assert strategy.views, f"{name} asks for no view"
+    assert strategy.same_pixels <= strategy.views, f"{name}.same_pixels has views that it does not ask for"
     for view in strategy.views:
         assert isinstance(view, View), f"{name}.views holds {view!r}, expected ssmtl.View"
         assert view.pool in ("labeled", "unlabeled"), f"{name} asks for the pool '{view.pool}'"

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from ssmtl import Balancer, GradientBalancer, Strategy, hookimpl
@@ -106,8 +107,8 @@ def test_of_other_peoples_methods_nothing_is_made_up():
 
     facts = next(one for one in method_facts(load_plugins(given=[Mine()]), ["balancer"]) if one.name == "unmeasured")
     assert asdict(facts) == {
-        "kind": "balancer", "name": "unmeasured", "learns_from": "losses", "passes": "?", "state": "?", "cost": "?",
-        "interval": "", "paper": "Nobody, Nowhere 2026",
+        "kind": "balancer", "name": "unmeasured", "learns_from": "losses", "over": "?", "passes": "?", "state": "?",
+        "cost": "?", "interval": "", "paper": "Nobody, Nowhere 2026",
     }  # fmt: skip
 
 
@@ -125,7 +126,19 @@ def test_the_table_as_markdown():
     assert code == 0
     rows = [line for line in shown.splitlines() if line.startswith("| `")]
     assert [re.match(r"\| `(\w+)`", row)[1] for row in rows] == list(PLUGINS["bridge"])
-    assert {row.count("|") for row in shown.splitlines() if row.startswith("|")} == {7}
+    assert {row.count("|") for row in shown.splitlines() if row.startswith("|")} == {8}
+
+
+def test_over_is_the_recipe_that_the_methods_own_recipe_extends():
+    found = {(one.kind, one.name): one.over for one in FACTS.values()}
+    for kind, name in found:
+        recipe = PLUGINS["recipe"].get(f"methods/{name}")
+        if recipe is not None and found[kind, name] != "?":
+            assert found[kind, name] == yaml.safe_load(recipe.make.read_text(encoding="utf-8"))["extends"]
+    assert (found["strategy", "flexmatch"], found["strategy", "unimatch"], found["balancer", "dwa"]) == (
+        "enc", "unet", "umtl",
+    )  # fmt: skip
+    assert "| `unimatch` | masks, exclusive masks | unet |" in (REPOSITORY / "docs" / "methods.md").read_text("utf-8")
 
 
 def test_a_kind_without_methods_is_named():

@@ -227,6 +227,10 @@ class UnusedView(CrossEntropy):
         self.views = self.views | {View("unlabeled", "weak")}
 
 
+class ComparesAnother(CrossEntropy):
+    same_pixels = frozenset({View("unlabeled", "strong")})
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -238,6 +242,7 @@ class UnusedView(CrossEntropy):
         (Misaligned, "rows and .* targets"),
         (Detached, "no gradient"),
         (UnusedView, "does not use the view"),
+        (ComparesAnother, "same_pixels has views that it does not ask for"),
     ],
 )
 def test_strategy(make, message):
@@ -283,6 +288,11 @@ class SoftMasks(Identity):
         return images, None if masks is None else masks * 0.5
 
 
+class MovesInSecret(Identity):
+    def __call__(self, images, masks, stream):
+        return images.flip(3), None if masks is None else masks.flip(3)
+
+
 class Writes(Identity):
     def __call__(self, images, masks, stream):
         return images.mul_(0.5), masks
@@ -296,6 +306,7 @@ class Writes(Identity):
         (Chance, "randomness from elsewhere"),
         (SoftMasks, "not 0 or 1"),
         (Writes, "changes the images"),
+        (MovesInSecret, "says that it moves no pixel"),
     ],
 )
 def test_augmentation(make, message):

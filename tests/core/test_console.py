@@ -103,6 +103,11 @@ def test_the_plan_says_why_images_are_left_out():
     assert "; 3 left out: their patients are in validation or test parts" in planned(**COUNTED)
 
 
+def test_the_plan_says_that_structures_are_exclusive():
+    assert "exclusive" not in planned()
+    assert ": exclusive multiclass a, b; head" in planned(exclusive=True)
+
+
 def test_the_plan_has_a_budget_by_class_in_words():
     assert "chex, label budget 20 a, 30 b; evaluated on here chex" in planned()
 

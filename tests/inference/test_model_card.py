@@ -1,5 +1,8 @@
 """The model card of an exported file states what is true of that file."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -10,9 +13,9 @@ from ssmtl.runs.calibrate import calibration_of
 from ssmtl.runs.folder import RunFolder
 
 
-def card(paths, last=False):
+def card(paths, last=False, model=None):
     """:param last: as if the weights were others than those that were selected."""
-    model = ssmtl.load(paths, device="cpu")
+    model = model or ssmtl.load(paths, device="cpu")
     runs = [RunFolder(path) for path in paths]
     results = [run.read_results() for run in runs]
     if last:
@@ -46,3 +49,24 @@ def test_an_ensembles_runs_may_have_trained_on_each_others_test_images(run, othe
     assert "none of them was trained on" not in text
     assert "one may have been trained on what another is tested on" in text
     assert all(f"`{one.name}`: 2 steps" in text for one in (run, other_run))
+
+
+def test_what_decides_the_output_is_said(run, tmp_path):
+    """Statistics of which source are inside, and whether structures exclude each other."""
+    plain, facts = card([run])
+    assert "norm: " not in plain
+    assert "exclusive" not in plain
+    assert facts["exclusive"] == []
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    model = ssmtl.load([run], device="cpu")
+    exclusive = replace(model, tasks={**model.tasks, "lungs": replace(model.tasks["lungs"], exclusive=True)})
+    recipe = yaml.safe_load((copy / "recipe.yaml").read_text())
+    recipe["sources"]["other"] = recipe["sources"]["own"]
+    recipe["norm"], recipe["tasks"]["lungs"]["source"] = "domain", "other"
+    (copy / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    text, facts = card([copy], model=exclusive)
+    assert facts["exclusive"] == ["lungs"]
+    assert "- lungs: a pixel is inside above 0.5; its structures are exclusive, a softmax over them" in text
+    assert "(`norm: domain`), those of own for `diagnosis` and other for `lungs`: images of any other source" in text
+    assert "Backbone multimix_encoder, norm: domain, " in text

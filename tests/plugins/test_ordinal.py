@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from torchmetrics.functional.classification import multiclass_cohen_kappa
 
 from ssmtl import Batch, Output, Pyramid, View
+from ssmtl.inference.decision import decision
 from ssmtl_metrics.ranks import QuadraticKappa, RankError, median_class
 from ssmtl_ordinal.coral import Coral
 from ssmtl_ordinal.ordinal_linear import OrdinalLinear
-from tests.cli.command_line import block, call, own_images, settings
+from tests.cli.command_line import REPOSITORY, block, call, own_images, settings
 
 GRADES = Output("multiclass", ("none", "mild", "moderate", "severe"))
 WEAK = View("labeled", "weak")
@@ -103,3 +104,16 @@ def test_the_documents_task_learns(tmp_path, monkeypatch):
     assert code == 0, err
     values = json.loads((tmp_path / "run" / "results.json").read_text())["tasks"]["grade"]["here"]
     assert {"quadratic_kappa", "rank_error", "accuracy"} <= set(values)
+
+
+def test_the_median_and_the_most_probable_class_differ_as_the_page_of_metrics_says():
+    chances = {"none": 0.4, "mild": 0.25, "severe": 0.35}
+    page = (REPOSITORY / "docs/metrics.md").read_text(encoding="utf-8")
+    said = ", ".join(f"{chance} for *{name}*" for name, chance in list(chances.items())[:2])
+    assert f"{said} and {chances['severe']} for *severe*, the most probable is *none* and the median is\n*mild*" in page
+    assert decision(Output("multiclass", tuple(chances)), chances, {}) == "none"
+    row = np.array(list(chances.values()))
+    assert list(chances)[median_class(torch.tensor(row)[None]).item()] == "mild"
+    assert list(chances)[np.flatnonzero(row.cumsum() >= 0.5)[0]] == "mild", "the first with half of the sum"
+    distances = np.abs(np.subtract.outer(np.arange(3), np.arange(3))) @ row
+    assert distances.argmin() == 1
