@@ -186,7 +186,7 @@ def test_several_runs_are_one_file(run, other_run, both, tmp_path):
     ("arguments", "words"),
     [
         (("--out", "a.pt2"), "expected a name that ends in .onnx"),
-        (("--out", "nowhere/a.onnx"), "there is no folder nowhere"),
+        (("--out", "taken.onnx/a.onnx"), "--out: taken.onnx/a.onnx cannot be written"),
         (("--out", "taken.onnx"), "taken.onnx is already there; remove it"),
         (("--opset", "99"), "--opset 99: PyTorch"),
         (("--opset", "18", "--format", "torch"), "expected it with --format onnx alone"),
@@ -202,6 +202,12 @@ def test_what_cannot_be_written_is_refused(arguments, words, run, tmp_path, monk
     assert "Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["taken.onnx"]
     assert (tmp_path / "taken.onnx").read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_made(run, tmp_path):
+    done = ssmtl.export(run, tmp_path / "new/deep/a.pt2", format="torch")
+    assert [path.name for path in sorted((tmp_path / "new/deep").iterdir())] == ["a.pt2", "a.pt2.md"]
+    assert done.path.parent == tmp_path / "new/deep"
 
 
 def test_a_run_that_is_not_finished_is_refused(tmp_path):
