@@ -67,7 +67,7 @@ def check(
     loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow, trackers or ())
     experiment = loaded.assembled()
     if resolved:
-        typer.echo(yaml_file.dump(experiment.recipe.content()), nl=False)
+        typer.echo(yaml_file.dump(experiment.recipe.content(every_key=True)), nl=False)
         return
     console = Console()
     print_plan(console, plan_of(experiment))
