@@ -31,7 +31,8 @@ Rehash = Annotated[
     bool, typer.Option("--rehash", help="Hash every file again, and name those whose known hash is no longer right.")
 ]
 Resolved = Annotated[
-    bool, typer.Option("--resolved", help="Print the whole recipe, with what it extends and every default, as YAML.")
+    bool,
+    typer.Option("--resolved", help="Print the whole recipe, with what it extends, every key and default, as YAML."),
 ]
 NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 

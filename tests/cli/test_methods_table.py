@@ -177,6 +177,23 @@ def test_the_page_of_methods_is_made_from_the_same():
     assert {name for _, name in FACTS} - set(names) == {"cross_entropy", "mae", "mse", "soft_dice"}
 
 
+def test_where_to_start_quotes_the_measured_rows():
+    page = script("benchmarks/methods_page.py").PAGE.read_text(encoding="utf-8")
+    section = page[page.index("## Where to start") : page.index("## Running one")]
+    board, digits = (
+        (REPOSITORY / "benchmarks" / name).read_text(encoding="utf-8").splitlines()
+        for name in ("LEADERBOARD.md", "leaderboard/digits.md")
+    )
+    quoted = re.findall(r"[+−]\d\.\d+ \[[+−]\d\.\d+, [+−]\d\.\d+\]", section)
+    assert len(quoted) == 11
+    for one in quoted:
+        assert any(one in line for line in board + digits), one
+    for recipe in re.findall(r"`((?:methods|busi)/\w+)`", section):
+        assert recipe in PLUGINS["recipe"]
+    for name in re.findall(r"(?<=, )`(\w+)`(?=[,.] |, | \|)", section.split("LEADERBOARD")[0]):
+        assert f"methods/{name}" in PLUGINS["recipe"] or name in PLUGINS["recipe"]
+
+
 class Doubling(Backbone):
     def __init__(self):
         super().__init__()
