@@ -17,7 +17,7 @@ TEXT_WIDTH = 100
 """Longer lines of prose are hard to read."""
 
 
-VIEWS = "The values of {} are names of the task's augmentations: keys below its `augment` in the recipe."
+VIEWS = "For {}: the name of one of the task's augmentations, a key below its `augment` in the recipe."
 
 
 def print_component(console: Console, plugins: "Plugins", kind: str, entry: "Entry") -> None:

@@ -456,7 +456,7 @@ def test_debug_shows_the_traceback_wherever_the_option_is():
     code, _, err = process("plugins", "brigde", "--debug")
     assert code == 1
     assert "Traceback (most recent call last)" in err
-    assert "PluginError: no kind of component is called 'brigde'" in err
+    assert "PluginError: no kind of component and no component is called 'brigde'" in err
     with pytest.raises(PluginError, match="brigde"):
         call("--debug", "plugins", "brigde")
 

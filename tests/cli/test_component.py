@@ -45,7 +45,7 @@ def test_a_method_has_its_facts_and_its_recipe():
     for fact in ("learns from: classes, labels", "more passes: +1 trained", "Sohn et al., NeurIPS 2020"):
         assert fact in shown
     assert "recipe: methods/fixmatch" in shown
-    assert "weak and strong are names of the task's augmentations" in shown
+    assert "For weak and strong: the name of one of the task's augmentations" in shown
     assert "facts" not in call("plugins", "dice")[1]
 
 
