@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ssmtl.api.given_plugins import GivenPlugin, files_among, plugins_with
+from ssmtl.api.unfit_sources import with_unfit_sources
 from ssmtl.errors import RecipeError, warn
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.check_names import check_names
@@ -66,6 +67,7 @@ def load_recipe(
         known = plugins_with(plugins, files)
     parsed, problems = text.parsed()
     more = [*check_names(parsed, known), *check_trackers(parsed, known)] if parsed is not None else []
+    more = with_unfit_sources(more, text, parsed, known["recipe"]) if parsed is not None else []
     if problems or more or parsed is None:
         raise RecipeError([*problems, *(replace(one, where=text.place(one.where)) for one in more)])
     for line in text.kept_weights():

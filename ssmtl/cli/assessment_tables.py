@@ -29,6 +29,18 @@ def print_assessments(console: Console, results: "Results") -> None:
             _print_one(console, f"{task}, {domain}", kind, one, classes, results.metrics.get(task, {}))
 
 
+def note_of(results: "Results") -> str:
+    """What the numbers that `print_results` and `print_assessments` show are; nothing of what they do not show."""
+    assessed = [one for domains in results.assessed.values() for one in domains.values()]
+    classes = [own for one in assessed for own in one.classes.values()]
+    parts = ["In parentheses: 95 % intervals over patients."]
+    if classes:
+        parts.append("ECE, Brier score: before → after the run's temperature.")
+    if any(one.points for one in classes):
+        parts.append("Thresholds were chosen on its validation images, for probabilities after the temperature.")
+    return " ".join(parts)
+
+
 def _print_one(
     console: Console,
     where: str,

@@ -31,7 +31,8 @@ Rehash = Annotated[
     bool, typer.Option("--rehash", help="Hash every file again, and name those whose known hash is no longer right.")
 ]
 Resolved = Annotated[
-    bool, typer.Option("--resolved", help="Print the whole recipe, with what it extends and every default, as YAML.")
+    bool,
+    typer.Option("--resolved", help="Print the whole recipe, with what it extends, every key and default, as YAML."),
 ]
 NoData = Annotated[bool, typer.Option("--no-data", help="Check the recipe alone.")]
 
@@ -67,7 +68,7 @@ def check(
     loaded = load_recipe(recipe, sources, overrides or (), seed, local or (), allow, trackers or ())
     experiment = loaded.assembled()
     if resolved:
-        typer.echo(yaml_file.dump(experiment.recipe.content()), nl=False)
+        typer.echo(yaml_file.dump(experiment.recipe.content(every_key=True)), nl=False)
         return
     console = Console()
     print_plan(console, plan_of(experiment))

@@ -34,7 +34,7 @@ def evaluate(
     calibration, the run's thresholds, subgroups of a table with columns such as sex, age, view or site, worst images.
     """
     from ssmtl.api.evaluate import evaluate as score
-    from ssmtl.cli.assessment_tables import print_assessments
+    from ssmtl.cli.assessment_tables import note_of, print_assessments
     from ssmtl.cli.tables import print_results
     from ssmtl.errors import RunError
     from ssmtl.json_file import write_model
@@ -53,11 +53,7 @@ def evaluate(
     )
     console = Console()
     print_results(console, results)
-    console.print(
-        "In parentheses: 95 % intervals over patients. ECE, Brier score: before → after the run's temperature. "
-        "Thresholds were chosen on its validation images, for probabilities after the temperature.",
-        highlight=False,
-    )
+    console.print(note_of(results), highlight=False)
     print_assessments(console, results)
     if out is not None:
         write_model(out, results)

@@ -18,34 +18,42 @@ NOTE = (
     "Beside the supervised recipe that the method's own recipe extends (ssmtl run methods/NAME): 'over', if the "
     "terminal is wide. More passes: rows in a step, in batches. Trained: through a backbone, with gradient in its "
     "weights; in the images: with gradient in these alone; plain: without; head: through heads alone; backward: back "
-    "once more. State: bytes kept from step to step, bytes trained, and whether there is a moving average of the "
-    "network, at 32 pixels with at most 60 images. Cost: the processor time of a step, times a supervised one; the "
-    "median and its 95 % interval. ?: not measured."
+    "once more. State: bytes kept from step to step, bytes trained (below 0: its head has fewer weights than the "
+    "supervised one's), and whether there is a moving average of the network, at 32 pixels with at most 60 images. "
+    "Cost: the processor time of a step, times a supervised one; the median and its 95 % interval. ?: not measured."
 )
 
 WIDE = 110
-"""Columns of a terminal from which on costs are beside their intervals, and the column `over` is there."""
+"""Columns of a terminal from which on `over` and the state are shown, and costs and their intervals share a line."""
+
+LEFT_OUT = f"State and over are shown from {WIDE} columns on, and by --markdown."
 
 
 def print_methods(console: Console, facts: Sequence["MethodFacts"]) -> None:
     """One table for each kind."""
     wide = console.width >= WIDE
     for kind, some in groupby(facts, lambda one: one.kind):
-        padding = (0, 2 if wide else 1, 0, 0)
         table = Table(
-            title=plural(kind), title_justify="left", title_style="bold", box=None, padding=padding, pad_edge=False
+            title=plural(kind), title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0), pad_edge=False
         )
-        table.add_column(HEADS[0], style="bold", no_wrap=True)
-        for head in HEADS[1:] if wide else (HEADS[1], *HEADS[3:]):
-            table.add_column(head, overflow="fold", min_width={"learns from": 13, "cost": 9}.get(head))
+        table.add_column("method", style="bold", no_wrap=True)
+        # Rich cuts the last column where it has to make one narrower than its min_width; `width` it never changes.
+        table.add_column("learns from", overflow="fold", width=20 if wide else 13)
+        if wide:
+            table.add_column("over", no_wrap=True)
+        table.add_column("more passes", overflow="fold", width=16)
+        if wide:
+            table.add_column("state", overflow="fold", width=12)
+        table.add_column("cost", overflow="fold", width=15 if wide else 9)
+        table.add_column("paper", overflow="fold")
         for one in some:
-            passes = one.passes if wide else one.passes.replace(", ", "\n")
             cost = f"{one.cost}{' ' if wide else chr(10)}{one.interval}".strip()
-            over = [one.over] if wide else []
-            table.add_row(one.name, one.learns_from, *over, passes, one.state, cost, one.paper or "–")
+            over, state = ([one.over], [one.state]) if wide else ([], [])
+            passes = one.passes.replace(", ", "\n")
+            table.add_row(one.name, one.learns_from, *over, passes, *state, cost, one.paper or "–")
         console.print(table, highlight=False, markup=False)
         console.print()
-    console.print(NOTE, markup=False, highlight=False)
+    console.print(NOTE if wide else f"{NOTE} {LEFT_OUT}", markup=False, highlight=False)
 
 
 def as_markdown(facts: Sequence["MethodFacts"]) -> str:

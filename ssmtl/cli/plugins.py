@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from ssmtl.registry.plugins import Plugins
     from ssmtl.registry.registry import Entry
 
+NOTE = "ssmtl plugins NAME shows one component: its text, its paper, and what each of its options means."
+
 
 def plugins(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="One kind only, such as bridge.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="KIND|NAME",
+            help="One kind only, such as bridge; or one component, such as fixmatch, with what its options mean.",
+            show_default=False,
+        ),
     ] = None,
     table: Annotated[
         bool, typer.Option("--table", help="Methods: what each learns from, its passes, state, cost and paper.")
@@ -27,13 +34,13 @@ def plugins(
     """List every component: its name, the plugin that offers it, its options with their allowed values and defaults."""
     from rich.table import Table
 
-    from ssmtl.errors import PluginError, nearest
     from ssmtl.registry.plugins import KINDS, load_plugins, plural
 
     components = load_plugins(local or ())
     wanted = [name for name in KINDS if kind is None or kind in (name, plural(name))]
     if not wanted:
-        raise PluginError(f"no kind of component is called '{kind}' ({nearest(kind or '', KINDS)})")
+        _print_component(components, kind or "", table or markdown)
+        return
     if table or markdown:
         _print_methods(components, wanted if kind else None, markdown)
         return
@@ -49,6 +56,26 @@ def plugins(
             listed.add_row(entry.name, str(entry.origin), _options(entry))
         console.print(listed, highlight=False, markup=False)
         console.print()
+    if kind != "recipe":
+        console.print(NOTE, highlight=False, markup=False)
+
+
+def _print_component(components: "Plugins", name: str, as_table: bool) -> None:
+    """:raises PluginError: if no kind and no component has this name, or one component is asked for as a table."""
+    from ssmtl.cli.component import print_component
+    from ssmtl.errors import PluginError, nearest
+    from ssmtl.registry.plugins import KINDS
+
+    kinds = [kind for kind in KINDS if name in components[kind]]
+    if not kinds:
+        every = {*KINDS, *(one for kind in KINDS if kind != "recipe" for one in components[kind])}
+        hint = nearest(name, every)
+        hint = hint if hint.startswith("did") else f"kinds: {', '.join(KINDS)}"
+        raise PluginError(f"no kind of component and no component is called '{name}' ({hint})")
+    if as_table:
+        raise PluginError(f"'{name}' is a component; expected a kind with --table or --markdown, or neither")
+    for kind in kinds:
+        print_component(Console(), components, kind, components[kind][name])
 
 
 def _print_methods(components: "Plugins", kinds: Sequence[str] | None, markdown: bool) -> None:

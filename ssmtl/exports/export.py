@@ -71,9 +71,7 @@ class ExportJob:
                 run.check_not_own(one)
             if one.exists() or one.is_symlink():
                 raise RunError(f"{one} is already there; remove it, or give another --out")
-        if not path.parent.is_dir():
-            raise RunError(f"--out {path}: there is no folder {path.parent}")
-        check_output(path, "--out")
+        check_output(path, "--out", makes_folders=True)
         return path, card, opset
 
 
@@ -95,6 +93,7 @@ def export_model(model: Model, runs: Sequence[RunFolder], job: ExportJob) -> Exp
         content, outputs = torch_file(program, facts), torch_outputs
     difference = largest_difference(model, module, lambda images: outputs(content, images))
     text = model_card(runs, results, facts, job.format, path.name, difference, model.decides)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(card) as second, replacing(path) as first:
         first.write(content)
         second.write(text.encode("utf-8", "backslashreplace"))

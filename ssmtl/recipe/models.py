@@ -170,9 +170,15 @@ class Recipe(RecipePart):
         for name, task in self.tasks.items():
             yield from ((f"tasks.{name}.{place}", kind, component) for place, kind, component in task.components())
 
-    def content(self) -> dict[str, Any]:
-        """The recipe as plain data, with every default filled in, but for keys that it once did not have."""
+    def content(self, *, every_key: bool = False) -> dict[str, Any]:
+        """The recipe as plain data, with every default filled in, but for keys that it once did not have: what is
+        hashed.
+
+        :param every_key: these too.
+        """
         content = self.model_dump(mode="json")
+        if every_key:
+            return content
         for part, key, unset in (("image", "fit", "stretch"), ("train", "early_stopping", None)):
             if content[part][key] == unset:
                 del content[part][key]

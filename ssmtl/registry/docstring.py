@@ -26,6 +26,13 @@ def paper_of(doc: str | None) -> str:
     return f"{short}, {found['venue']}"
 
 
+def prose_of(doc: str | None) -> list[str]:
+    """The paragraphs before any field, each as one line."""
+    text = inspect.cleandoc(doc or "")
+    first = next((found.start() for found in FIELD.finditer(text) if _begins(text, found.start())), len(text))
+    return [_line(paragraph) for paragraph in text[:first].split("\n\n") if paragraph.strip()]
+
+
 def described(doc: str | None) -> tuple[str, dict[str, str]]:
     """The first paragraph before any field, and the text of each `:param:` by name; every text is one line."""
     text = inspect.cleandoc(doc or "")

@@ -37,7 +37,7 @@ def _words(one: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if one.get("type") == "array":
         return _list(one, definitions)
     if one.get("type") == "object":
-        return f"mapping to {_words(one['additionalProperties'], definitions)}" if _typed(one) else "mapping"
+        return f"mapping to {_grouped(_words(one['additionalProperties'], definitions))}" if _typed(one) else "mapping"
     return f"{WORDS.get(str(one.get('type')), 'anything')}{_range(one)}"
 
 
@@ -49,7 +49,11 @@ def _list(one: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "prefixItems" in one:
         return f"[{', '.join(_words(member, definitions) for member in one['prefixItems'])}]"
     inner = _words(one["items"], definitions) if one.get("items") else "anything"
-    return f"list of ({inner})" if " " in inner else f"list of {inner}"
+    return f"list of {_grouped(inner)}"
+
+
+def _grouped(inner: str) -> str:
+    return f"({inner})" if " " in inner else inner
 
 
 def _range(one: Mapping[str, Any]) -> str:

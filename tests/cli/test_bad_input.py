@@ -408,7 +408,28 @@ def test_evaluating_a_folder_that_holds_no_run(tmp_path):
 
 
 def test_a_kind_that_does_not_exist():
-    refused(call("plugins", "brigde"), "no kind of component is called 'brigde' (did you mean 'bridge'?)")
+    nothing = "no kind of component and no component is called"
+    refused(call("plugins", "brigde"), f"{nothing} 'brigde' (did you mean 'bridge'?)")
+    refused(call("plugins", "flexmach"), f"{nothing} 'flexmach' (did you mean 'flexmatch'?)")
+    refused(call("plugins", "zzzzz"), f"{nothing} 'zzzzz' (kinds: backbone, head, bridge, strategy, ")
+    refused(call("plugins", "fixmatch", "--table"), "'fixmatch' is a component; expected a kind with --table")
+
+
+@pytest.mark.parametrize("recipe", ["multimix", "methods/flexmatch"])
+def test_a_shipped_sources_file_for_other_recipes(recipe, out):
+    refused(
+        run(out, recipe=recipe, options=("--sources", "busi")),
+        ".yaml: tasks: use the sources chex, ", "and busi.yaml has only busi (it is for the recipes busi/adamatch, ",
+        "busi/multimix",
+    )  # fmt: skip
+    refused(
+        run(out, recipe="busi/unet", options=("--sources", "cxr")),
+        "use the sources busi, and cxr.yaml has only chex, jsrt, mcu, nihx (leave --sources out, or give another file)",
+    )
+
+
+def test_one_source_that_a_shipped_file_lacks_is_named_by_itself(out):
+    refused(run(out, "tasks.lungs.source=chexx"), "tasks.lungs.source=chexx: no source is called 'chexx' (did you mean")
 
 
 def test_two_plugins_offer_one_name(tmp_path, out):
@@ -435,7 +456,7 @@ def test_debug_shows_the_traceback_wherever_the_option_is():
     code, _, err = process("plugins", "brigde", "--debug")
     assert code == 1
     assert "Traceback (most recent call last)" in err
-    assert "PluginError: no kind of component is called 'brigde'" in err
+    assert "PluginError: no kind of component and no component is called 'brigde'" in err
     with pytest.raises(PluginError, match="brigde"):
         call("--debug", "plugins", "brigde")
 

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from dataclasses import asdict
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import yaml
 from torch import nn
 
 from ssmtl import Balancer, GradientBalancer, Strategy, hookimpl
+from ssmtl.cli.methods_table import HEADS
 from ssmtl.contracts.backbone import Backbone, Pyramid
 from ssmtl.contracts.head import Head, Output
 from ssmtl.cost.measured_methods import KINDS, read_measured
@@ -17,7 +19,7 @@ from ssmtl.cost.method_facts import method_facts
 from ssmtl.cost.rows_through import rows_counted
 from ssmtl.errors import PluginError
 from ssmtl.registry.docstring import paper_of
-from ssmtl.registry.plugins import load_plugins
+from ssmtl.registry.plugins import load_plugins, plural
 from tests.cli.command_line import REPOSITORY, call
 
 PLUGINS = load_plugins()
@@ -121,6 +123,38 @@ def test_the_table_fits_the_terminal(columns):
         assert re.search(rf"^{name}\b", shown, re.MULTILINE), "names are not folded"
 
 
+def columns_of(lines):
+    """By method, the text of each of its cells, which lie below their heads."""
+    heads = next(line for line in lines if line.startswith("method "))
+    places = [*sorted(heads.index(head) for head in HEADS if head in heads), None]
+    cells, rows = {}, lines[lines.index(heads) + 1 :]
+    for line in rows[: rows.index("")]:
+        parts = [line[low:high].strip() for low, high in pairwise(places)]
+        if parts[0]:
+            cells[parts[0]] = parts
+        else:
+            last = next(reversed(cells.values()))
+            last[:] = [f"{before} {more}".strip() for before, more in zip(last, parts, strict=True)]
+    return [head for head in HEADS if head in heads], cells
+
+
+@pytest.mark.parametrize("columns", [80, 90, 100, 110, 140])
+def test_no_word_of_the_table_is_cut(columns):
+    shown = call("plugins", "--table", columns=columns)[1]
+    for kind in KINDS:
+        lines = [line.rstrip() for line in shown.splitlines()]
+        heads, cells = columns_of(lines[lines.index(plural(kind)) :])
+        assert {"method", "learns from", "cost", "paper"} <= set(heads)
+        assert ("state" in heads) or "State is shown from 110 columns on" in shown
+        for name, found in cells.items():
+            one = FACTS[kind, name]
+            whole = {
+                "method": name, "learns from": one.learns_from, "more passes": one.passes.replace(", ", " "),
+                "state": one.state, "cost": f"{one.cost} {one.interval}".strip(), "paper": one.paper or "–",
+            }  # fmt: skip
+            assert dict(zip(heads, found, strict=True)) == {head: whole[head] for head in heads}
+
+
 def test_the_table_as_markdown():
     code, shown, _ = call("plugins", "bridge", "--markdown")
     assert code == 0
@@ -155,6 +189,23 @@ def test_the_page_of_methods_is_made_from_the_same():
     names = [name for section in made.remarks().values() for name in section]
     assert len(names) == len(set(names))
     assert {name for _, name in FACTS} - set(names) == {"cross_entropy", "mae", "mse", "soft_dice"}
+
+
+def test_where_to_start_quotes_the_measured_rows():
+    page = script("benchmarks/methods_page.py").PAGE.read_text(encoding="utf-8")
+    section = page[page.index("## Where to start") : page.index("## Running one")]
+    board, digits = (
+        (REPOSITORY / "benchmarks" / name).read_text(encoding="utf-8").splitlines()
+        for name in ("LEADERBOARD.md", "leaderboard/digits.md")
+    )
+    quoted = re.findall(r"[+−]\d\.\d+ \[[+−]\d\.\d+, [+−]\d\.\d+\]", section)
+    assert len(quoted) == 11
+    for one in quoted:
+        assert any(one in line for line in board + digits), one
+    for recipe in re.findall(r"`((?:methods|busi)/\w+)`", section):
+        assert recipe in PLUGINS["recipe"]
+    for name in re.findall(r"(?<=, )`(\w+)`(?=[,.] |, | \|)", section.split("LEADERBOARD")[0]):
+        assert f"methods/{name}" in PLUGINS["recipe"] or name in PLUGINS["recipe"]
 
 
 class Doubling(Backbone):

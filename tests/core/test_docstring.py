@@ -32,6 +32,7 @@ def test_options_in_words():
     def make(
         *, classes: tuple[str, ...], stride: PositiveInt = 8, how: Literal["max", "none"] | None = None,
         share: Annotated[float, Field(ge=0, lt=1)] = 0.5, fast: bool = False, pair: tuple[int, float] = (1, 2.0),
+        shares: dict[str, float | None] | None = None,
     ):  # fmt: skip
         return None
 
@@ -42,6 +43,7 @@ def test_options_in_words():
         "share: number \u2265 0 and < 1, default 0.5",
         "fast: true or false, default false",
         "pair: [whole number, number], default [1, 2.0]",
+        "shares: mapping to (number | null) | null, default null",
     ]
 
 

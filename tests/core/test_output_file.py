@@ -30,3 +30,13 @@ def test_what_cannot_be_written_is_said_before_the_work(place, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match=r"--out: .* cannot be written; expected a file in a folder"):
         check_output(tmp_path / place, "--out", ".json")
+
+
+def test_folders_that_the_command_makes_need_not_be_there(tmp_path):
+    check_output(tmp_path / "new/deep/a.onnx", "--out", makes_folders=True)
+    assert not any(tmp_path.iterdir()), "nothing is made before the work is done"
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("gone")
+    for name in ("file/a.onnx", "file/deep/a.onnx", "link/a.onnx"):
+        with pytest.raises(RunError, match=r"--out: .* cannot be written; expected a file in a folder that can be"):
+            check_output(tmp_path / name, "--out", makes_folders=True)

@@ -56,8 +56,8 @@ def assert_same(module, said, maps=1e-4):
 
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
-    """The ONNX file with maps, written by the command; and what the command said."""
-    path = tmp_path_factory.mktemp("onnx") / "chest.onnx"
+    """The ONNX file with maps, written by the command into a folder that it makes; and what the command said."""
+    path = tmp_path_factory.mktemp("onnx") / "new/deep/chest.onnx"
     code, shown, said = call("export", run, "--out", path, "--maps")
     assert code == 0, said
     assert said == ""
@@ -186,7 +186,7 @@ def test_several_runs_are_one_file(run, other_run, both, tmp_path):
     ("arguments", "words"),
     [
         (("--out", "a.pt2"), "expected a name that ends in .onnx"),
-        (("--out", "nowhere/a.onnx"), "there is no folder nowhere"),
+        (("--out", "taken.onnx/a.onnx"), "--out: taken.onnx/a.onnx cannot be written"),
         (("--out", "taken.onnx"), "taken.onnx is already there; remove it"),
         (("--opset", "99"), "--opset 99: PyTorch"),
         (("--opset", "18", "--format", "torch"), "expected it with --format onnx alone"),
