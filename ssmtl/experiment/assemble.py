@@ -181,9 +181,7 @@ class _Assembly:
         assert norm is not None
         if norm != "domain" or where != "backbone":
             return convert(built, "batch" if norm == "domain" else norm)
-        sources = list(dict.fromkeys(spec.source for spec in self.recipe.tasks.values()))
-        domains = {name: sources.index(spec.source) for name, spec in self.recipe.tasks.items()}
-        return convert(built, norm, DomainRows(domains))
+        return convert(built, norm, DomainRows({name: spec.source for name, spec in self.recipe.tasks.items()}))
 
     def _task(self, name: str, spec: TaskSpec) -> None:
         where = f"tasks.{name}"
