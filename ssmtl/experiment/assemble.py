@@ -20,8 +20,9 @@ from ssmtl.experiment.another import another_head, another_network
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.experiment.fitting import Parts, misfits, warn_of_labels_twice
+from ssmtl.experiment.fitting import Parts, misfits
 from ssmtl.experiment.image_size import check_image_size
+from ssmtl.experiment.label_use import warn_of_labels_twice, warn_of_labels_unused
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.domain_norm import DomainRows
 from ssmtl.model.multi_task_model import MultiTaskModel
@@ -71,6 +72,7 @@ def assemble(recipe: Recipe, plugins: Plugins, where: Where = "recipe", *, pretr
     problems, rows = dry_run(experiment)
     _stop_at(problems, where)
     warn_of_labels_twice(experiment.tasks)
+    warn_of_labels_unused(recipe, experiment.tasks)
     return replace(experiment, rows=rows)
 
 
