@@ -54,7 +54,7 @@ class Contrastive(Strategy):
             raise DataError(f"{wrong} a step has 1 unlabelled row; set {key} to at least {LEAST} (for each device)")
         if facts.images["unlabeled"] < LEAST:
             found = facts.images["unlabeled"]
-            raise DataError(f"{wrong} it has {found} unlabelled for training; expected at least {LEAST}")
+            raise DataError(f"{wrong} it has {found} unlabelled image to train on; expected at least {LEAST}")
 
     def begin(self, facts: TaskFacts) -> None:
         self.project = Projection(facts.pyramid.channels[-1], self.width)

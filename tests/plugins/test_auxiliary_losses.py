@@ -200,7 +200,7 @@ def test_contrastive_leaves_the_row_itself_out_at_any_temperature(temperature):
     ("images", "rows", "message"),
     [
         (10, 1, "a step has 1 unlabelled row; set tasks.task.unlabeled_batch to at least 2"),
-        (1, 4, "it has 1 unlabelled for training; expected at least 2"),
+        (1, 4, "it has 1 unlabelled image to train on; expected at least 2"),
     ],
 )
 def test_contrastive_needs_two_images(images, rows, message):
