@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ssmtl.api.given_plugins import GivenPlugin, files_among, plugins_with
-from ssmtl.errors import RecipeError
+from ssmtl.errors import RecipeError, warn
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.experiment import Experiment
@@ -68,4 +68,6 @@ def load_recipe(
     more = [*check_names(parsed, known), *check_trackers(parsed, known)] if parsed is not None else []
     if problems or more or parsed is None:
         raise RecipeError([*problems, *(replace(one, where=text.place(one.where)) for one in more)])
+    for line in text.kept_weights():
+        warn(line)
     return Loaded(resolved(parsed, known), known, tuple(files), text)

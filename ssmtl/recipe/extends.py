@@ -1,124 +1,113 @@
 """A recipe that changes another: `extends: NAME` in its file."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
+from ssmtl.recipe.removal import removable
+from ssmtl.recipe.said import Said, said
+from ssmtl.recipe.sources_file import changing
 
 KEY = "extends"
 
 UNSAID = object()
 """In the place of a value that a file does not give; null is a value."""
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One file of those that a recipe is made of, and what it says itself."""
-
-    path: Path
-    own: Mapping[str, Any]
+NULL = Said(None, Path())
 
 
-def read_layers(path: Path, find: Callable[[str, Path], Path]) -> list[Layer]:
+def read_layers(path: Path, find: Callable[[str, Path], Path]) -> list[Said]:
     """The file and those that it extends, each after the one that it changes.
 
     :param find: the file that a name means, in the file that says so.
     :raises RecipeError: if a file is missing, not YAML, or extends itself in the end.
     """
-    layers: list[Layer] = []
+    layers: list[Said] = []
     while True:
         content = yaml_file.read_mapping(path)
-        layers.insert(0, Layer(path, content))
-        if KEY not in content:
+        name = content.pop(KEY, UNSAID)
+        layers.insert(0, said(content, path))
+        if name is UNSAID:
             return layers
-        name = content.pop(KEY)
         if not isinstance(name, str):
             what = f"is {name!r}; expected the name of a recipe, or a file beside this one"
             raise RecipeError([Problem(f"{path}: {KEY}", what)])
         found = find(name, path)
-        known = [layer.path.resolve() for layer in layers]
+        known = [layer.file.resolve() for layer in layers]
         if found.resolve() in known:
-            circle = " → ".join(str(layer.path) for layer in reversed(layers))
+            circle = " → ".join(str(layer.file) for layer in reversed(layers))
             raise RecipeError([Problem(f"{path}: {KEY}", f"goes round in a circle: {circle} → {found}")])
         path = found
 
 
-def merged(layers: list[Layer]) -> dict[str, Any]:
+def merged(layers: Sequence[Said]) -> Said:
     """What the recipe says in the end.
 
-    :raises RecipeError: if a file changes an item of a list that is not there.
+    :raises RecipeError: if a file changes an item of a list that is not there, or takes away what is not.
     """
-    content: dict[str, Any] = {}
-    for layer in layers:
-        content = _over(content, layer.own, str(layer.path), "")
-    return content
-
-
-def saying(layers: Sequence[Layer], key: str) -> Path:
-    """The last of the files that says something about a key, or else the recipe itself.
-
-    :param key: with dots; items of lists by number.
-    """
-    for layer in reversed(layers):
-        place: Any = layer.own
-        for part in key.split("."):
-            if isinstance(place, Mapping):
-                place = place.get(part, place.get(int(part), UNSAID) if part.isdecimal() else UNSAID)
-            elif isinstance(place, list):
-                place = place[int(part)] if part.isdecimal() and int(part) < len(place) else UNSAID
-        if place is not UNSAID:
-            return layer.path
-    return layers[-1].path
-
-
-def exchanged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """A component in the place of another: options are its own, a strategy's weight is the recipe's and stays."""
-    kept = {"weight": old["weight"]} if "weight" in old else {}
-    return {**kept, **new}
-
-
-def _over(old: Mapping[str, Any], new: Mapping[str, Any], file: str, place: str) -> dict[str, Any]:
-    """Mappings are merged; anything else that is new takes the place of what was there."""
-    result = copy.deepcopy(dict(old))
-    for key, value in new.items():
-        where = f"{place}.{key}" if place else str(key)
-        before = result.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            result[key] = _component(before, value, file, where)
-        elif isinstance(value, Mapping) and isinstance(before, list):
-            result[key] = _items(before, value, file, where)
-        else:
-            result[key] = copy.deepcopy(value)
+    result = layers[0]
+    for layer in layers[1:]:
+        result = _over(result, layer, ())
     return result
 
 
-def _component(old: Mapping[str, Any], new: Mapping[str, Any], file: str, place: str) -> dict[str, Any]:
-    if "use" in new and "use" in old and new["use"] != old["use"]:
-        return exchanged(old, copy.deepcopy(dict(new)))
-    return _over(old, new, file, place)
+def kept(old: Mapping[str, Any]) -> set[str]:
+    """The keys of a component that stay if another takes its place: a strategy's weight, which is the recipe's."""
+    return {"weight"} & set(old)
 
 
-def _items(old: list[Any], new: Mapping[Any, Any], file: str, place: str) -> list[Any]:
-    """Items of a list, by number or by what they use; the next number adds one."""
-    result = copy.deepcopy(old)
-    for key, value in new.items():
-        where = f"{file}: {place}.{key}"
-        index = _index(result, str(key), where)
-        if index == len(result):
-            result.append(copy.deepcopy(value))
-        elif isinstance(value, Mapping) and isinstance(result[index], Mapping):
-            result[index] = _component(result[index], value, file, f"{place}.{key}")
+def _over(old: Said, new: Said, place: tuple[str, ...]) -> Said:
+    """Mappings are merged; null takes away; anything else that is new takes the place of what was there."""
+    result = dict(old.value)
+    for key, one in new.value.items():
+        keys = (*place, str(key))
+        if one.value is None and removable(keys):
+            if key not in result:
+                what = f"null takes away what the extended recipe says, and that has no '{key}' here"
+                raise RecipeError([Problem(f"{new.file}: {'.'.join(keys)}", what, nearest(str(key), map(str, result)))])
+            del result[key]
         else:
-            result[index] = copy.deepcopy(value)
-    return result
+            result[key] = _changed(result[key], one, keys) if key in result else one
+    return Said(result, new.file)
 
 
-def _index(items: list[Any], key: str, where: str) -> int:
-    if key.isdecimal() and len(key) < 10 and int(key) <= len(items):
+def _changed(old: Said, new: Said, place: tuple[str, ...]) -> Said:
+    if not isinstance(new.value, dict):
+        return new
+    if place == ("sources",) and isinstance(old.value, str):
+        old = changing(old, new)
+    if isinstance(old.value, list):
+        return _items(old, new, place)
+    if not isinstance(old.value, dict):
+        return new
+    before, after = (one.value["use"].value if "use" in one.value else None for one in (old, new))
+    if None not in (before, after) and before != after:
+        left = {key: old.value[key] for key in kept(old.value) if (new.value.get(key) or NULL).value is None}
+        old = Said({key: Said(one.value, one.file, one.of or str(before)) for key, one in left.items()}, old.file)
+    return _over(old, new, place)
+
+
+def _items(old: Said, new: Said, place: tuple[str, ...]) -> Said:
+    """Items of a list, by number or by what they use; the next number adds one, null takes one away."""
+    result: list[Said] = list(old.value)
+    gone: set[int] = set()
+    for key, one in new.value.items():
+        keys = (*place, str(key))
+        index = _index([item.plain() for item in result], str(key), f"{new.file}: {'.'.join(keys)}", one.value is None)
+        if one.value is None:
+            gone.add(index)
+        elif index == len(result):
+            result.append(one)
+        else:
+            result[index] = _changed(result[index], one, (*place, str(index)))
+    return Said([item for number, item in enumerate(result) if number not in gone], new.file)
+
+
+def _index(items: list[Any], key: str, where: str, present: bool) -> int:
+    """:param present: whether the item must be there; or it may be the next one."""
+    if key.isdecimal() and len(key) < 10 and int(key) <= len(items) - present:
         return int(key)
     uses = [str(item.get("use")) if isinstance(item, Mapping) else str(item) for item in items]
     if uses.count(key) == 1:

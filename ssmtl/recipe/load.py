@@ -3,19 +3,20 @@
 import copy
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
-from ssmtl.builtins.shipped_recipes import shipped_folder
 from ssmtl.errors import Problem, RecipeError, nearest
-from ssmtl.recipe import yaml_file
-from ssmtl.recipe.extends import Layer, merged, read_layers, saying
+from ssmtl.recipe.differences import as_text
+from ssmtl.recipe.extends import merged, read_layers
 from ssmtl.recipe.models import Recipe
 from ssmtl.recipe.overrides import Override, overridden
+from ssmtl.recipe.said import Said, said
+from ssmtl.recipe.sources_file import read_sources
 from ssmtl.registry.registry import Registry
 from ssmtl.validation_errors import problems_of
 
@@ -31,27 +32,36 @@ class RecipeText:
     """A recipe's plain data, with overrides and sources merged in, and the file it came from.
 
     :param sets: the overrides, in order. :param sources: the sources file, if the sources are from one.
-    :param layers: the files it was merged from, the recipe's own last.
+    :param said: what the files say that it was merged from, before the overrides.
     """
 
     content: dict[str, Any]
     where: str
     sets: tuple[Override, ...] = ()
     sources: str = ""
-    layers: tuple[Layer, ...] = ()
+    said: Said | None = None
 
     def place(self, key: str) -> str:
         """Where a user finds this key: the `--set` that gave it, the sources file, or the recipe's file."""
         for one in reversed(self.sets):
-            if key == one.key:
-                return one.shown
-            if key.startswith(f"{one.key}."):
-                return f"{one.shown}: {key}"
-        within = next((f" with {one.shown}" for one in reversed(self.sets) if one.key.startswith(f"{key}.")), "")
-        if self.sources and key.startswith("sources."):
-            return f"{self.sources}{within}: {key.removeprefix('sources.')}"
-        file = saying(self.layers, key) if len(self.layers) > 1 else self.where
-        return f"{file}{within}: {key}"
+            if one.gives(key):
+                return one.shown if key == one.key else f"{one.shown}: {key}"
+        within = next((f" with {one.shown}" for one in reversed(self.sets) if one.about(key)), "")
+        of_sources = self.sources if key.startswith("sources.") else ""
+        file = str(self.said.saying(key)) if self.said else of_sources or self.where
+        return f"{file}{within}: {key.removeprefix('sources.') if file == of_sources else key}"
+
+    def kept_weights(self) -> Iterator[str]:
+        """A line for each strategy with the weight that was given to the one in whose place it is."""
+        for task, spec in (self.content.get("tasks") or {}).items():
+            for number, entry in enumerate(spec.get("strategies") or []):
+                place = f"tasks.{task}.strategies.{number}"
+                weight, before = (self.said.at(f"{place}.{key}") if self.said else None for key in ("weight", "use"))
+                if not weight or not before or any(one.gives(f"{place}.weight") for one in self.sets):
+                    continue
+                owner, now = weight.of or before.value, entry["use"]
+                if owner != now and entry["weight"] != 1:
+                    yield f"{place}: {now} has the weight {as_text(entry['weight'])} of {owner}; set its own weight"
 
     def validated(self) -> Recipe:
         """:raises RecipeError: with every structural mistake."""
@@ -105,23 +115,24 @@ def read(
     """
     path = _find(recipe, shipped) if isinstance(recipe, str) else Path(GIVEN)
     layers = _layers(recipe, path, shipped)
-    content = merged(layers)
-    wanted, listed = sources if sources is not None else content.get("sources"), ""
-    if isinstance(wanted, str):
-        place = find_sources(wanted, saying(layers, "sources") if sources is None else None)
-        content["sources"], listed = yaml_file.read_mapping(place), str(place)
-    elif sources is not None:
-        content["sources"] = copy.deepcopy(dict(cast("Mapping[str, Any]", sources)))
+    tree = merged(layers)
+    if sources is not None:
+        given = read_sources(sources) if isinstance(sources, str) else said(sources, path)
+        tree.value["sources"] = given
+    elif (known := tree.value.get("sources")) and isinstance(known.value, str):
+        tree.value["sources"] = read_sources(known.value, known.file)
+    content = tree.plain()
+    listed = tree.value["sources"].files() - {layer.file for layer in layers} if "sources" in tree.value else ()
     sets = _add_trackers(content, trackers)
     for override in overrides:
         content, known = overridden(content, override, sets)
         sets.append(known)
     if seed is not None:
         content["seed"] = seed
-    return RecipeText(content, str(path), tuple(sets), listed, tuple(layers))
+    return RecipeText(content, str(path), tuple(sets), "".join(map(str, listed)), tree)
 
 
-def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> list[Layer]:
+def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> list[Said]:
     def base(name: str, file: Path) -> Path:
         beside = file.parent / name
         if beside.is_file():
@@ -135,8 +146,8 @@ def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> l
     content = copy.deepcopy(dict(recipe))
     name = content.pop("extends", None)
     if name is None:
-        return [Layer(path, content)]
-    return [*read_layers(base(str(name), path), base), Layer(path, content)]
+        return [said(content, path)]
+    return [*read_layers(base(str(name), path), base), said(content, path)]
 
 
 def _add_trackers(content: dict[str, Any], trackers: Sequence[str | Mapping[str, Any]]) -> list[Override]:
@@ -176,7 +187,7 @@ def local_plugins(text: RecipeText, allow: bool) -> list[Path]:
                 )
             ]
         )
-    place = saying(text.layers, "plugins") if text.layers else Path(text.where)
+    place = text.said.saying("plugins") if text.said else Path(text.where)
     files = [(place.parent / str(name)).resolve() for name in named]
     for path in files:
         if not path.is_file():
@@ -194,22 +205,6 @@ def _find(recipe: str, shipped: Registry) -> Path:
         return file if isinstance(file, Path) else Path(str(file))
     kind = "no such file" if path.suffix in (".yaml", ".yml") else "neither a file nor the name of a shipped recipe"
     raise RecipeError([Problem(recipe, kind, nearest(path.stem, shipped))])
-
-
-def find_sources(wanted: str, recipe: Path | None = None) -> Path:
-    """A sources file: beside the recipe, in the current folder, or shipped.
-
-    :raises RecipeError: if there is none.
-    """
-    shipped = shipped_folder()
-    places = [Path(wanted), shipped / wanted, shipped / "sources" / f"{wanted}.yaml"]
-    if recipe is not None:
-        places.insert(0, recipe.parent / wanted)
-    for place in places:
-        if place.is_file():
-            return place
-    known = [path.stem for path in (shipped / "sources").glob("*.yaml")]
-    raise RecipeError([Problem(wanted, "no such sources file", nearest(Path(wanted).stem, known))])
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:

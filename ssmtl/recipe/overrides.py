@@ -7,7 +7,8 @@ from typing import Any
 
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.recipe import yaml_file
-from ssmtl.recipe.extends import exchanged
+from ssmtl.recipe.extends import kept
+from ssmtl.recipe.removal import removable
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,22 @@ class Override:
     key: str
     shown: str
 
+    def gives(self, key: str) -> bool:
+        """Whether it sets this key, or something that the key is in."""
+        return f"{key}.".startswith(f"{self.key}.")
+
+    def about(self, key: str) -> bool:
+        """Whether it sets something in this key, or names the component whose option the key is."""
+        whole, _, last = self.key.rpartition(".")
+        return self.key.startswith(f"{key}.") or (last == "use" and key.startswith(f"{whole}."))
+
 
 def overridden(
     content: dict[str, Any], override: str, earlier: Sequence[Override] = ()
 ) -> tuple[dict[str, Any], Override]:
     """A copy of the content with one value changed.
 
+    A written `null` takes away a key that cannot be null, so that its default counts.
     Where `use` names another component, the options of the one before go, but for those that an override gave.
 
     :param earlier: overrides, already in `content`.
@@ -48,6 +59,11 @@ def overridden(
     keys.append(_key(place, last, shown))
     if isinstance(place, list):
         place[int(keys[-1])] = value
+    elif value is None and text and removable(keys):
+        if last not in place:
+            what = f"null takes away what the recipe says, and that has no '{last}' here"
+            raise RecipeError([Problem(shown, what, nearest(last, map(str, place)))])
+        del place[last]
     else:
         if last == "use" and place.get("use") not in (None, value):
             _exchange(place, ".".join(keys[:-1]), earlier)
@@ -57,7 +73,7 @@ def overridden(
 
 def _exchange(component: dict[str, Any], where: str, earlier: Sequence[Override]) -> None:
     given = {one.key.removeprefix(f"{where}.").split(".")[0] for one in earlier if one.key.startswith(f"{where}.")}
-    for key in set(component) - given - set(exchanged(component, {})):
+    for key in set(component) - given - kept(component):
         del component[key]
 
 

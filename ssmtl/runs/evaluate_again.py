@@ -29,8 +29,9 @@ from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.model.weights import load_weights
 from ssmtl.recipe import yaml_file
 from ssmtl.recipe.defaults import resolved
-from ssmtl.recipe.load import RecipeText, find_sources
+from ssmtl.recipe.load import RecipeText
 from ssmtl.recipe.models import Recipe
+from ssmtl.recipe.sources_file import find_sources
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.fabric import make_fabric
 from ssmtl.runs.files import Assessment, Results, Selected

@@ -5,9 +5,11 @@ import copy
 import pytest
 
 from ssmtl import View
+from ssmtl.builtins.shipped_recipes import shipped_folder
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.plan import plan_of
-from ssmtl.recipe.load import RecipeText, find_sources, read, shipped_folder
+from ssmtl.recipe.load import RecipeText, read
+from ssmtl.recipe.sources_file import find_sources
 from ssmtl.registry.plugins import load_plugins
 
 PLUGINS = load_plugins()
