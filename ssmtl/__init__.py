@@ -36,7 +36,7 @@ _HOME = {
     "contracts.task_facts": ("TaskFacts",),
     "contracts.view": ("Batch", "View"),
     "data.images": ("ImageFile",),
-    "errors": ("DataError", "SsmtlError"),
+    "errors": ("DataError", "SsmtlError", "warn"),
     "evaluation.pseudo_labels": ("pseudo_label_quality",),
     "exports.export": ("ExportedFile",),
     "inference.model": ("Model",),
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from ssmtl.contracts.task_facts import TaskFacts
     from ssmtl.contracts.view import Batch, View
     from ssmtl.data.images import ImageFile
-    from ssmtl.errors import DataError, SsmtlError
+    from ssmtl.errors import DataError, SsmtlError, warn
     from ssmtl.evaluation.pseudo_labels import pseudo_label_quality
     from ssmtl.events import CheckpointSaved, Evaluated, RunEnded, RunStarted, StepEnded
     from ssmtl.exports.export import ExportedFile
@@ -149,6 +149,7 @@ __all__ = [
     "report",
     "run",
     "tune",
+    "warn",
 ]
 
 

@@ -8,11 +8,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssmtl import Batch, Kind, Output, Outputs, Strategy, TaskFacts, View
+from ssmtl import Batch, DataError, Kind, Output, Outputs, Strategy, TaskFacts, View
 from ssmtl_selfsupervision.projection import Projection
 
-FAR = -1e4
-"""A logit whose probability is 0."""
+LEAST = 2
+"""Images without which a view has no other image to be told from."""
 
 
 class Contrastive(Strategy):
@@ -46,6 +46,16 @@ class Contrastive(Strategy):
         self.pair = (View("unlabeled", augment), View("unlabeled", augment, 1))
         self.views = frozenset(self.pair)
 
+    def check_facts(self, facts: TaskFacts) -> None:
+        """:raises DataError: if a step, or the pool, has one image: its loss would be constant."""
+        wrong = f"task '{facts.task}': 'contrastive' tells an image from others, and"
+        if facts.rows.get("unlabeled", LEAST) < LEAST:
+            key = f"tasks.{facts.task}.unlabeled_batch"
+            raise DataError(f"{wrong} a step has 1 unlabelled row; set {key} to at least {LEAST} (for each device)")
+        if facts.images["unlabeled"] < LEAST:
+            found = facts.images["unlabeled"]
+            raise DataError(f"{wrong} it has {found} unlabelled image to train on; expected at least {LEAST}")
+
     def begin(self, facts: TaskFacts) -> None:
         self.project = Projection(facts.pyramid.channels[-1], self.width)
 
@@ -63,6 +73,6 @@ def nt_xent(
     copies = itself.sum(1).repeat(2).float()
     none = torch.zeros_like(itself)  # copies in the same view, the row itself among them, are left out
     apart = torch.cat([torch.cat([itself, none], 1), torch.cat([none, itself], 1)])
-    logits = (z @ z.T / t - copies.log()).masked_fill(apart, FAR)
+    logits = (z @ z.T / t - copies.log()).masked_fill(apart, -torch.inf)
     pairs = (z[: len(one)] * z[len(one) :]).sum(1).repeat(2) / t
     return (logits.logsumexp(1) - pairs).mean()

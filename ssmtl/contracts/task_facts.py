@@ -1,7 +1,7 @@
 """What is known of a task before it is trained."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class TaskFacts:
     :param known_counts: labelled images of which it is known whether they have the class; None for masks.
     :param numbers: mean and standard deviation of each number over the labelled images, shape (numbers,), for a task
         that predicts numbers.
-    :param steps: of the whole training.
+    :param steps: of the whole training. :param rows: of each pool in one step of one process; empty: not known.
     :param make_head: another head like the task's, initialised anew: a pure function of the seed and of how often it
         was called before.
     :param make_network: likewise another network for the task alone, without a bridge: images in [0, 1] to logits.
@@ -38,6 +38,7 @@ class TaskFacts:
     make_network: Callable[[], nn.Module]
     known_counts: Int[Tensor, " classes"] | None = None
     numbers: tuple[Tensor, Tensor] | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def output(self) -> Output:

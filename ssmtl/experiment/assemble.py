@@ -21,8 +21,9 @@ from ssmtl.experiment.another import another_head, another_network
 from ssmtl.experiment.check_names import check_names
 from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.experiment.fitting import Parts, misfits, warn_of_labels_twice
+from ssmtl.experiment.fitting import Parts, misfits
 from ssmtl.experiment.image_size import check_image_size
+from ssmtl.experiment.label_use import warn_of_labels_twice, warn_of_labels_unused
 from ssmtl.experiment.misleading import misleading, warn_of_views_that_may_move
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.domain_norm import DomainRows
@@ -73,6 +74,7 @@ def assemble(
     problems, rows = dry_run(experiment)
     _stop_at(problems, where)
     warn_of_labels_twice(experiment.tasks)
+    warn_of_labels_unused(recipe, experiment.tasks)
     if not trained:
         warn_of_views_that_may_move(experiment.tasks)
     return replace(experiment, rows=rows)
@@ -186,9 +188,7 @@ class _Assembly:
         assert norm is not None
         if norm != "domain" or where != "backbone":
             return convert(built, "batch" if norm == "domain" else norm)
-        sources = list(dict.fromkeys(spec.source for spec in self.recipe.tasks.values()))
-        domains = {name: sources.index(spec.source) for name, spec in self.recipe.tasks.items()}
-        return convert(built, norm, DomainRows(domains))
+        return convert(built, norm, DomainRows({name: spec.source for name, spec in self.recipe.tasks.items()}))
 
     def _task(self, name: str, spec: TaskSpec) -> None:
         where = f"tasks.{name}"

@@ -15,7 +15,7 @@ from ssmtl.contracts.task_facts import TaskFacts
 from ssmtl.data.rows import TaskData
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.data.targets import targets_of
-from ssmtl.errors import DataError
+from ssmtl.errors import DataError, warn
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.task import Task
@@ -95,6 +95,7 @@ def facts_of(
     Another head, or another network's, is told the facts as the task's own is.
     """
     order = count(1)
+    processes = experiment.recipe.train.devices * experiment.recipe.train.nodes
 
     def another_head() -> Head:
         head = task.make_head(next(order))
@@ -117,6 +118,7 @@ def facts_of(
         make_network=another_network,
         known_counts=known,
         numbers=numbers,
+        rows={pool: task.rows(pool) // processes for pool in images},
     )
     return facts
 
@@ -126,15 +128,21 @@ def check_facts(
 ) -> None:
     """Whether each strategy can learn from what is known of its task's images; none is opened.
 
+    A warning names the classes that no labelled image has.
+
     :param examples: by source. :raises DataError: with what every strategy lacks.
     """
     problems: list[str] = []
+    missing: dict[str, str] = {}
     for task in experiment.tasks:
         split = splits[task.name]
         labeled = set(split.labeled)
         rows = [example for example in examples[split.source] if example.id in labeled]
         targets = targets_of(rows, task.output, split.source)
         facts = _facts_of(experiment, task, targets, {"labeled": len(rows), "unlabeled": len(split.unlabeled)})
+        if facts.class_counts is not None:
+            counts = zip(task.output.classes, facts.class_counts.tolist(), strict=True)
+            missing[task.name] = ", ".join(f"'{name}'" for name, images in counts if not images)
         for term in task.terms:
             try:
                 with attributed(experiment, "before the training"):
@@ -143,6 +151,9 @@ def check_facts(
                 problems += error.problems
     if problems:
         raise DataError(*dict.fromkeys(problems))
+    for name, classes in missing.items():
+        if classes:
+            warn(f"task '{name}': none of its labelled images has {classes}: nothing there to learn it from")
 
 
 def _facts_of(experiment: Experiment, task: Task, targets: Tensor | None, images: Mapping[str, int]) -> TaskFacts:

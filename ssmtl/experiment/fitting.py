@@ -9,7 +9,7 @@ from ssmtl.contracts.backbone import Backbone
 from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Head
 from ssmtl.contracts.metric import selecting_metric
-from ssmtl.errors import Problem, nearest, warn
+from ssmtl.errors import Problem, nearest
 from ssmtl.experiment.task import Task
 from ssmtl.model.coupled_rows import batch_norms, couples_rows
 from ssmtl.model.normalization import kinds_in
@@ -30,16 +30,6 @@ def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     """Every mistake in how the components are put together."""
     checks = (_exclusive, _guides, _unread, _selection, _budgets, _without_labels, _devices, _passes, _norm)
     return [problem for check in checks for problem in check(recipe, parts)]
-
-
-def warn_of_labels_twice(tasks: Sequence[Task]) -> None:
-    """Where a task's strategy has the labelled loss of another one inside, which the task has too."""
-    for task in tasks:
-        for term in task.terms:
-            for other in task.terms:
-                if other.entry.use in term.strategy.replaces:
-                    place = f"tasks.{task.name}.strategies"
-                    warn(f"{place}: labels count twice: '{term.name}' replaces '{other.name}'; leave one of them out")
 
 
 def _exclusive(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:

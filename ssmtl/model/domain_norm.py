@@ -1,21 +1,23 @@
 """Batch normalisation with statistics and affine parameters for each source."""
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+
+from ssmtl.contracts.task_names import key_in
 
 
 class DomainRows:
     """Which rows of a pass are of which domain: told by the model before a pass, read by every layer in it.
 
-    :param domains: by task, the number of its source.
+    :param domains: by task, the name of its source.
     """
 
-    def __init__(self, domains: Mapping[str, int]) -> None:
+    def __init__(self, domains: Mapping[str, str]) -> None:
         self.domains = dict(domains)
-        self.parts: list[tuple[int, int]] = []
+        self.parts: list[tuple[str, int]] = []
         """(domain, rows) of the pass, in the order of the rows."""
 
     def tell(self, rows: Iterable[tuple[str, int]]) -> None:
@@ -27,13 +29,30 @@ class DomainBatchNorm(nn.Module):
     """One batch normalisation for each domain (Chang, You, Seo, Kwak and Han, "Domain-specific batch normalization for
     unsupervised domain adaptation", CVPR 2019): rows meet only those of their own domain.
 
-    :param domains: by number. :param rows: shared by all layers of a network.
+    :param domains: by the name of the source, under which its tensors are kept: whatever the order of the tasks, a
+        source finds its own. :param rows: shared by all layers of a network.
     """
 
-    def __init__(self, domains: Iterable[nn.BatchNorm2d], rows: DomainRows) -> None:
+    def __init__(self, domains: Mapping[str, nn.BatchNorm2d], rows: DomainRows) -> None:
         super().__init__()
-        self.domains = nn.ModuleList(domains)
+        self.domains = nn.ModuleDict()
+        for name, layer in domains.items():
+            self.domains[key_in(self.domains, name)] = layer
         self.rows = rows
+
+    def of(self, domain: str) -> nn.Module:
+        """The normalisation of one source's rows."""
+        return self.domains[key_in(self.domains, domain)]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+        """Earlier runs kept the sources by number, in the order of their recipe's tasks, which is that of this one."""
+        names = list(self.domains)
+        if f"{prefix}domains.{names[0]}.weight" not in state_dict:
+            for number, name in enumerate(names):
+                old = f"{prefix}domains.{number}."
+                for key in [key for key in state_dict if key.startswith(old)]:
+                    state_dict[f"{prefix}domains.{name}.{key.removeprefix(old)}"] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *more)
 
     def forward(self, features: Tensor) -> Tensor:
         """(rows, channels, height, width) → the same shape.
@@ -43,7 +62,7 @@ class DomainBatchNorm(nn.Module):
         parts = self.rows.parts
         used = list(dict.fromkeys(domain for domain, _ in parts))
         if len(used) == 1:
-            return cast(Tensor, self.domains[used[0]](features))
+            return cast(Tensor, self.of(used[0])(features))
         counts = [count for _, count in parts]
         if sum(counts) != features.shape[0]:
             raise ValueError(
@@ -52,7 +71,7 @@ class DomainBatchNorm(nn.Module):
         pieces = list(torch.split(features, counts))
         for domain in used:
             own = [place for place, (one, _) in enumerate(parts) if one == domain]
-            normed = self.domains[domain](torch.cat([pieces[place] for place in own]))
+            normed = self.of(domain)(torch.cat([pieces[place] for place in own]))
             for place, piece in zip(own, torch.split(normed, [counts[place] for place in own]), strict=True):
                 pieces[place] = piece
         return torch.cat(pieces)

@@ -111,8 +111,8 @@ class MultiTaskModel(nn.Module):
         features: Features = self.backbone(torch.cat([self._normalized(task, rows) for task, rows in images.items()]))
         return features
 
-    def domain_of(self, task: str) -> int | None:
-        """The number of the source whose statistics the backbone takes for a task's images; None: they have no own."""
+    def domain_of(self, task: str) -> str | None:
+        """The source whose statistics the backbone takes for a task's images; None: they have no own."""
         return None if self.domain_rows is None else self.domain_rows.domains[task]
 
     def decode(self, task: str, images: Images, encoded: Features, images_of: str | None = None) -> "NetworkOutput":

@@ -85,8 +85,7 @@ def _exchanged(old: nn.Module, norm: Norm, rows: DomainRows | None, like: Tensor
     new: nn.Module
     if norm == "domain":
         assert rows is not None
-        count = len(set(rows.domains.values()))
-        new = DomainBatchNorm((_batch_norm(old, channels) for _ in range(count)), rows)
+        new = DomainBatchNorm({name: _batch_norm(old, channels) for name in rows.domains.values()}, rows)
     elif norm == "batch":
         new = _batch_norm(old, channels)
     else:

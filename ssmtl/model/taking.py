@@ -1,10 +1,14 @@
 """Weights of another model, taken where names and shapes fit."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
+
+OF_SOURCE = re.compile(r"backbone\..*\bdomains\.([^.]+)\.[^.]+")
+"""A tensor that one source has to itself (`norm: domain`)."""
 
 SHOWN = 2
 """Tensors of another shape that are named."""
@@ -46,7 +50,9 @@ def _by_part(own: Mapping[str, Tensor], chosen: Mapping[str, Tensor]) -> dict[st
 
 
 def _part(name: str) -> str:
-    """backbone, heads.TASK or bridges.TASK."""
+    """backbone, heads.TASK or bridges.TASK; what the backbone has for one source is a part of its own."""
+    if match := OF_SOURCE.fullmatch(name):
+        return f"backbone, norm of the source {match[1].removeprefix('task:')}"
     first, *rest = name.split(".")
     return first if first == "backbone" or not rest else f"{first}.{rest[0]}"
 

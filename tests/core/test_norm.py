@@ -14,8 +14,9 @@ from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.coupling import coupling
 from ssmtl.inference.network import Network
 from ssmtl.model.coupled_rows import batch_norms, couples_rows
-from ssmtl.model.domain_norm import DomainBatchNorm, DomainRows
+from ssmtl.model.domain_norm import DomainBatchNorm, DomainRows, rows_of
 from ssmtl.model.normalization import convert, groups_of, kind_of, kinds_in
+from ssmtl.model.taking import taken
 from ssmtl.recipe.load import read
 from ssmtl.registry.blame import said
 from ssmtl.registry.plugins import load_plugins
@@ -37,7 +38,7 @@ def experiment(*overrides):
 
 
 def rows():
-    return DomainRows({"first": 0, "second": 1, "third": 0})
+    return DomainRows({"first": "here", "second": "there", "third": "here"})
 
 
 def encoder():
@@ -66,7 +67,7 @@ def test_affine_parameters_stay_and_again_changes_nothing(norm):
     old = [part for part in before.modules() if isinstance(part, nn.BatchNorm2d)]
     assert len(found) == len(old) > 10 or norm == "domain"
     for new, one in zip(found, old, strict=True):
-        for layer in new.domains if norm == "domain" else [new]:
+        for layer in new.domains.values() if norm == "domain" else [new]:
             assert layer.weight.dtype is torch.float64
             assert torch.equal(layer.weight.float(), one.weight)
             assert torch.equal(layer.bias.float(), one.bias)
@@ -113,7 +114,7 @@ def test_group_normalisation_is_that_of_the_paper():
 
 def test_a_domains_statistics_are_of_its_rows_alone():
     told = rows()
-    layer = DomainBatchNorm((nn.BatchNorm2d(3) for _ in range(2)), told)
+    layer = DomainBatchNorm({name: nn.BatchNorm2d(3) for name in ("here", "there")}, told)
     told.tell([("first", 2), ("second", 3), ("third", 1)])
     images = torch.randn(6, 3, 4, 4) + torch.arange(6.0).view(-1, 1, 1, 1)
     found = layer(images).detach().numpy()
@@ -121,7 +122,7 @@ def test_a_domains_statistics_are_of_its_rows_alone():
     for own in ([0, 1, 5], [2, 3, 4]):
         mean, var = values[own].mean((0, 2, 3), keepdims=True), values[own].var((0, 2, 3), keepdims=True)
         assert np.allclose(found[own], (values[own] - mean) / np.sqrt(var + 1e-5), atol=1e-4)
-    assert np.allclose(layer.domains[1].running_mean, 0.1 * values[2:5].mean((0, 2, 3)), atol=1e-4)
+    assert np.allclose(layer.domains["there"].running_mean, 0.1 * values[2:5].mean((0, 2, 3)), atol=1e-4)
     with pytest.raises(ValueError, match="norm: domain needs the rows of the pass in each layer: 6, found 12"):
         layer(torch.rand(12, 3, 4, 4))
 
@@ -153,16 +154,63 @@ def test_tasks_of_different_sources_have_their_own_statistics():
     with torch.no_grad():
         model({"diagnosis": torch.rand(4, 1, 32, 32), "lungs": 0.2 * torch.rand(3, 1, 32, 32)})
     layer = next(part for part in model.modules() if isinstance(part, DomainBatchNorm))
-    first, second = (one.running_mean for one in layer.domains)
+    first, second = (one.running_mean for one in layer.domains.values())
     assert not torch.allclose(first, second)
     trained = copy.deepcopy(model).eval()
     images = torch.rand(2, 1, 32, 32)
     before = trained.encode("lungs", images)
-    next(part for part in trained.modules() if isinstance(part, DomainBatchNorm)).domains[0].running_mean.add_(9)
+    next(part for part in trained.modules() if isinstance(part, DomainBatchNorm)).of("chex").running_mean.add_(9)
     assert torch.equal(trained.encode("lungs", images)[0], before[0])
     assert Network([trained], {name: trained.output(name) for name in ("diagnosis", "lungs")}).alike == [
         [["diagnosis"], ["lungs"]]
     ]
+
+
+def of_sources(names, seed=0):
+    """A backbone with weights of their own for each source, in this order of the tasks."""
+    made = nn.ModuleDict({"backbone": convert(encoder(), "domain", DomainRows({f"of {one}": one for one in names}))})
+    for part in made.modules():
+        for name, layer in part.domains.items() if isinstance(part, DomainBatchNorm) else ():
+            torch.manual_seed(seed + sum(map(ord, name)))
+            nn.init.normal_(layer.running_mean)
+            nn.init.normal_(layer.weight)
+    return made
+
+
+def told(network, source, images):
+    rows_of(network).tell([(f"of {source}", len(images))])
+    return network["backbone"].eval()(images)[-1]
+
+
+def test_a_source_finds_its_own_statistics_whatever_the_order_of_the_tasks():
+    first, other = of_sources(("chex", "keys")), of_sources(("keys", "chex"), seed=5)
+    found = taken(other.state_dict(), first.state_dict())
+    assert {line.rpartition(": ")[2] for line in found.lines} == {"taken"}
+    other.load_state_dict(found.tensors)
+    images = torch.rand(2, 1, 32, 32)
+    assert not torch.equal(told(first, "chex", images), told(first, "keys", images))
+    for source in ("chex", "keys"):
+        assert torch.equal(told(first, source, images), told(other, source, images))
+
+
+def test_a_source_that_the_other_run_does_not_have_is_new():
+    first, other = of_sources(("chex", "keys")), of_sources(("mcu", "keys"), seed=5)
+    found = taken(other.state_dict(), first.state_dict())
+    assert not any(".mcu." in name for name in found.tensors)
+    assert "; ".join(found.lines) == (
+        "backbone: taken; backbone, norm of the source mcu: new; backbone, norm of the source keys: taken; "
+        "not in this recipe: backbone, norm of the source chex"
+    )
+
+
+def test_weights_that_were_kept_by_number_are_read():
+    first, again = of_sources(("chex", "keys")), of_sources(("chex", "keys"), seed=5)
+    names = {"domains.chex.": "domains.0.", "domains.task:keys.": "domains.1."}
+    old = first.state_dict()
+    for name, number in names.items():
+        old = {key.replace(name, number): tensor for key, tensor in old.items()}
+    again.load_state_dict(old)
+    assert all(torch.equal(tensor, again.state_dict()[key]) for key, tensor in first.state_dict().items())
 
 
 @pytest.mark.parametrize(

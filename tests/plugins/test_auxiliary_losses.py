@@ -1,5 +1,7 @@
 """Joint-task regularisation, masked images and contrastive views: losses against formulas, and what gets a gradient."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_masks import normal, random_masks, streams_of
 
-from ssmtl import Batch, Output, View
+from ssmtl import Batch, DataError, Output, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
 from ssmtl_crosstask.jtr import JointTaskRegularization
 from ssmtl_crosstask.xtc import CrossTaskConsistency
@@ -181,6 +183,33 @@ def test_contrastive_is_low_where_views_agree_and_images_do_not_and_teaches_both
     batch = Batch({}, {}, {}, dict.fromkeys(strategy.pair, torch.arange(3)))
     strategy.loss(batch, outputs, 0.0).backward()
     assert all(outputs.features(view)[-1].grad.abs().sum() > 0 for view in strategy.pair)
+
+
+@pytest.mark.parametrize("temperature", [1e-2, 1e-6, 1e-30])
+def test_contrastive_leaves_the_row_itself_out_at_any_temperature(temperature):
+    """The first row is opposite to all others: their logits are −1/t, and a finite one for the row itself may be more.
+
+    Its loss is log 3, that of its pair 2/t + log 2, and that of the other two log 2.
+    """
+    one = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]).requires_grad_()
+    loss = nt_xent(one, torch.tensor([[-1.0, 0.0], [-1.0, 0.0]]), torch.arange(2), temperature)
+    assert loss.item() == pytest.approx((2 / temperature + np.log(3) + 3 * np.log(2)) / 4, rel=1e-5)
+    loss.backward()
+    assert one.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("images", "rows", "message"),
+    [
+        (10, 1, "a step has 1 unlabelled row; set tasks.task.unlabeled_batch to at least 2"),
+        (1, 4, "it has 1 unlabelled image to train on; expected at least 2"),
+    ],
+)
+def test_contrastive_needs_two_images(images, rows, message):
+    known = facts(CLASSES, {"labeled": 10, "unlabeled": images})
+    with pytest.raises(DataError, match=message):
+        Contrastive(CLASSES).check_facts(replace(known, rows={"labeled": 1, "unlabeled": rows}))
+    Contrastive(CLASSES).check_facts(facts(CLASSES, {"labeled": 10, "unlabeled": 2}))
 
 
 def test_masked_image_refuses_more_patches_than_pixels():

@@ -12,6 +12,7 @@ from PIL import Image
 import ssmtl
 from ssmtl import DataError, Folders
 from ssmtl.api.loaded import load_recipe
+from ssmtl.errors import SsmtlWarning
 from ssmtl.experiment.prepare import list_and_split, make_source
 from ssmtl_sources import near_duplicates
 from ssmtl_sources.busi import Busi
@@ -108,6 +109,58 @@ def test_a_table_of_other_names_groups_nothing_silently(tmp_path):
     (root / "index.csv").write_text("image,dup_group\nbenign (1).png,1\nbenign (2).png,1\n")
     with pytest.raises(DataError, match=r"index.csv, column 'image': names none .* such as 'benign/benign \(1\).png'"):
         Busi(Folders(tmp_path), root="Dataset_BUSI_with_GT").examples()
+
+
+def table(root, *lines):
+    (root / "index.csv").write_text("\n".join(["image,dup_group", *lines, ""]))
+
+
+def listed(folder, **options):
+    return {example.id for example in Busi(Folders(folder), root="Dataset_BUSI_with_GT", **options).examples()}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["benign/benign (1).png,1", "benign/benign (2).png,1", "benign/benign (1).png,7"],
+         r"index.csv, line 4, column 'dup_group': the image 'benign/benign \(1\).png' has '7'; line 2 says '1'"),
+        (["benign/benign (1).png,1", "benign/benign (1).png,"], "line 3, column 'dup_group': .* has ''; line 2"),
+        (["benign/benign (1).png,1", "benign/benign (77).png,1", "normal/normal (9).png,", "x.png,2"],
+         r"line 3, column 'image': there is no image '.*77\).png' \(and 1 more\); did you mean 'benign/"),
+    ],
+)  # fmt: skip
+def test_a_table_that_would_lose_a_group_is_refused(tmp_path, lines, message):
+    table(made_up.busi(tmp_path / "Dataset_BUSI_with_GT"), *lines)
+    with pytest.raises(DataError, match=message):
+        listed(tmp_path)
+    assert len(listed(tmp_path, group="image")) == 4, "without groups the table is not read"
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    root = made_up.busi(tmp_path / "Dataset_BUSI_with_GT")
+    made_up.grey_image(root / "benign/benign (1).jpg")
+    with pytest.raises(DataError, match=r"\(1\).png and .*\(1\).jpg are both named 'benign \(1\)'"):
+        listed(tmp_path)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_copies_with_two_labels_are_dropped_whatever_the_table_says(tmp_path, link):
+    root = made_up.busi(tmp_path / "Dataset_BUSI_with_GT")
+    for number in (3, 4, 5):
+        made_up.grey_image(root / f"benign/benign ({number}).png", seed=50 + number)
+    first, copy = root / "benign/benign (3).png", root / "malignant/malignant (9).png"
+    copy.symlink_to(f"../benign/{first.name}") if link else copy.write_bytes(first.read_bytes())
+    same = root / "benign/benign (6).png"
+    same.write_bytes((root / "benign/benign (5).png").read_bytes())
+    (root / "normal/normal (9).png").symlink_to("nowhere.png")
+    table(root, "benign/benign (3).png,1", "benign/benign (4).png,1")
+    every = listed(tmp_path)
+    with pytest.warns(SsmtlWarning, match=r"with_GT: 6 images are left out \(conflicting: drop\)"):
+        kept = listed(tmp_path, conflicting="drop")
+    of_the_set = {f"{name}/{name} (1).png" for name in COUNTS}  # made up alike
+    assert every - kept == of_the_set | {f"benign/benign ({one}).png" for one in (3, 4)} | {
+        "malignant/malignant (9).png"
+    }
 
 
 def noisy(path, seed, noise=0.0):

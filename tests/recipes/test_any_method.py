@@ -159,6 +159,32 @@ def test_alone_there_is_no_other_task():
         assembled("tasks.diagnosis.bridge={use: saliency}", recipe="enc")
 
 
+TWICE = "labels count twice: '{}' and '{}' both replace 'cross_entropy'; leave one of them out"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("adamatch", "remixmatch", ("adamatch", "remixmatch")),
+        ("mixmatch", "mixmatch, alpha: 0.5", ("mixmatch", "mixmatch#2")),
+        ("adamatch", "coral", ("adamatch", "coral")),
+    ],
+)
+def test_two_that_replace_the_same_count_labels_twice(first, second, names):
+    both = f"tasks.diagnosis.strategies=[{{use: {first}}}, {{use: {second}}}]"
+    with pytest.warns(SsmtlWarning, match=TWICE.format(*names)):
+        assembled(both)
+
+
+def test_a_task_that_is_scored_and_learns_no_label_is_told():
+    settings = ("tasks.diagnosis.strategies=[{use: fixmatch}]",)
+    with pytest.warns(SsmtlWarning, match="strategies: none learns from the task's labels .'fixmatch'., but it is sco"):
+        assembled(*settings)
+    for more in ("tasks.diagnosis.metrics=[]", "init=somewhere"):
+        with warnings.catch_warnings(action="error"):
+            assembled(*settings, more)
+
+
 def test_labels_that_count_twice_are_told():
     with pytest.warns(SsmtlWarning, match="labels count twice: 'mixmatch' replaces 'cross_entropy'; leave one of them"):
         assembled(f"{CLASSES}=mixmatch")
