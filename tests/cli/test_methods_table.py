@@ -149,7 +149,8 @@ def test_no_word_of_the_table_is_cut(columns):
         for name, found in cells.items():
             one = FACTS[kind, name]
             whole = {
-                "method": name, "learns from": one.learns_from, "over": one.over, "more passes": one.passes.replace(", ", " "),
+                "method": name, "learns from": one.learns_from, "over": one.over,
+                "more passes": one.passes.replace(", ", " "),
                 "state": one.state, "cost": f"{one.cost} {one.interval}".strip(), "paper": one.paper or "–",
             }  # fmt: skip
             assert dict(zip(heads, found, strict=True)) == {head: whole[head] for head in heads}
