@@ -4,9 +4,6 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from ssmtl import DataError, Example
 
 
@@ -15,6 +12,9 @@ def conflicting(examples: Sequence[Example], groups: Mapping[str, str]) -> set[s
 
     :param groups: by image, the name of its group, if it has one. An image that cannot be read is no copy.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     numbers: dict[str, int] = {}
     pairs = []
     for place, (example, content) in enumerate(zip(examples, _contents(examples), strict=True)):

@@ -184,6 +184,7 @@ def test_a_seed_of_400_digits(out):
     assert "--seed" in err
 
 
+@pytest.mark.slow
 def test_markup_in_names_and_paths_is_text(tmp_path):
     """What looks like rich's markup in a run's name, a class, a path or a domain is shown as it is."""
     names = ("name='[/bold] run'", "tasks.diagnosis.head.classes=[normal, '[/bold]']")

@@ -255,7 +255,8 @@ def wait_for(condition, seconds=120):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
 def test_one_process_of_two_that_dies_is_named_and_the_other_ends(rank, tmp_path, in_two):
     run = tmp_path / "run"
     process, log = in_two(run)

@@ -66,6 +66,7 @@ def test_killed_before_the_recipe_is_written_it_can_be_started_again(place, whol
     assert_same(whole("multimix")[0], cut)
 
 
+@pytest.mark.slow
 def test_runs_that_start_in_the_same_second_have_their_own_folders(tmp_path, monkeypatch):
     import datetime
 

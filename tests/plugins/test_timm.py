@@ -138,6 +138,7 @@ def test_unavailable_weights_say_what_to_do(monkeypatch):
         TimmEncoder(1, model="test_resnet", pretrained=True)
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_and_evaluated_without_the_network(tmp_path, monkeypatch):
     """Its own state and weights are all that it needs; starting to train does need timm's."""
     import timm

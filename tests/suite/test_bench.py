@@ -104,6 +104,7 @@ def test_a_dry_run_trains_nothing_and_estimates_the_time(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
+@pytest.mark.slow
 def test_only_accepts_systems_and_cells_and_refuses_what_matches_none(tmp_path):
     path = suite_file(tmp_path)
     code, _, err = bench("run", path, *OUT, "--only", "encc", cwd=tmp_path)
