@@ -23,7 +23,8 @@ def warn_of_views_that_may_move(tasks: Sequence[Task]) -> None:
 
 def _compared(task: Task) -> Iterator[tuple[str, Term]]:
     """Augmentations of views that a strategy compares with others of the same image, pixel by pixel; each once."""
-    terms = [term for term in task.terms if len(term.strategy.same_pixels) > 1]
+    kind = task.output.kind  # another error says which strategies cannot learn from it
+    terms = [term for term in task.terms if len(term.strategy.same_pixels) > 1 and kind in term.strategy.accepts]
     names = {view.augment: term for term in reversed(terms) for view in term.strategy.same_pixels}
     return ((name, term) for name, term in sorted(names.items()) if task.augment.get(name) is not None)
 
