@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from floor import EVERY, regressed
 
 from ssmtl import Folders
 from ssmtl.api.loaded import load_recipe
@@ -20,7 +21,6 @@ from ssmtl.experiment.prepare import prepare
 from ssmtl.suite.suite_file import Suite, read_suite
 
 SUITE = Path(__file__).with_name("digits.yaml")
-EVERY = slice(None)
 
 
 def parts(suite: Suite, labeled: int | str, seed: int) -> tuple[Rows, Rows]:
@@ -48,14 +48,7 @@ def ridge(train: Rows, test: Rows) -> np.ndarray:
     """The class of the largest of the regressions on one-hot labels."""
     x, z = (np.concatenate([pixels(rows), np.ones((len(rows), 1))], 1) for rows in (train, test))
     y = np.eye(10)[train.target(EVERY).numpy()] - 0.1
-    values, vectors = np.linalg.eigh(x @ x.T)
-    least, chosen = np.inf, np.zeros_like(y)
-    for power in np.linspace(-4, 4, 25):
-        inverse = vectors @ np.diag(1 / (values + 10**power)) @ vectors.T
-        left_out = (inverse @ y) / np.diag(inverse)[:, None]
-        if (left_out**2).mean() < least:
-            least, chosen = (left_out**2).mean(), inverse @ y
-    return (z @ (x.T @ chosen)).argmax(1)
+    return regressed(x, y, z).argmax(1)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Batch normalisation with statistics and affine parameters for each source."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -43,16 +43,6 @@ class DomainBatchNorm(nn.Module):
     def of(self, domain: str) -> nn.Module:
         """The normalisation of one source's rows."""
         return self.domains[key_in(self.domains, domain)]
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
-        """Earlier runs kept the sources by number, in the order of their recipe's tasks, which is that of this one."""
-        names = list(self.domains)
-        if f"{prefix}domains.{names[0]}.weight" not in state_dict:
-            for number, name in enumerate(names):
-                old = f"{prefix}domains.{number}."
-                for key in [key for key in state_dict if key.startswith(old)]:
-                    state_dict[f"{prefix}domains.{name}.{key.removeprefix(old)}"] = state_dict.pop(key)
-        super()._load_from_state_dict(state_dict, prefix, *more)
 
     def forward(self, features: Tensor) -> Tensor:
         """(rows, channels, height, width) → the same shape.

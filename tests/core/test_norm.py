@@ -203,16 +203,6 @@ def test_a_source_that_the_other_run_does_not_have_is_new():
     )
 
 
-def test_weights_that_were_kept_by_number_are_read():
-    first, again = of_sources(("chex", "keys")), of_sources(("chex", "keys"), seed=5)
-    names = {"domains.chex.": "domains.0.", "domains.task:keys.": "domains.1."}
-    old = first.state_dict()
-    for name, number in names.items():
-        old = {key.replace(name, number): tensor for key, tensor in old.items()}
-    again.load_state_dict(old)
-    assert all(torch.equal(tensor, again.state_dict()[key]) for key, tensor in first.state_dict().items())
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
