@@ -2,8 +2,6 @@
 
 import multiprocessing
 import os
-import re
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -37,6 +35,7 @@ from ssmtl.runs.initial import Initial
 from ssmtl.runs.launched import launched, rank
 from ssmtl.runs.lock import run_lock
 from ssmtl.runs.log import RunLog
+from ssmtl.runs.lost import cause, give_precedence
 from ssmtl.runs.observers import observing
 from ssmtl.runs.process import train_along, train_first
 from ssmtl.runs.resume import check_data, check_recipe, fixed_digest
@@ -44,12 +43,6 @@ from ssmtl.runs.signals import StoppedError, StopRequest, listening
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-LOST = re.compile(r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe")
-"""What a process reports when another one has died."""
-
-GRACE = 3.0
-"""Seconds it then waits, so that the process that died is named rather than this one."""
 
 
 def nobody() -> AbstractContextManager[list[object]]:
@@ -174,7 +167,7 @@ def _launch(fabric: "Fabric", job: Job) -> None:
     except ProcessRaisedException as error:
         if mistakes.empty():
             raise
-        raise RunError(mistakes.get()) from error
+        raise RunError(cause(mistakes)) from error
     except ProcessExitedException as error:
         if asked.requested and error.signal_name == "SIGTERM":
             raise StoppedError(f"stopped before its first step; {_again(job)}") from error
@@ -206,13 +199,11 @@ def _train_spawned(fabric: "Fabric", job: Job, mistakes: "SimpleQueue[str]") -> 
             _build_and_train(fabric, job, stop)
         leave(fabric)
     except SsmtlError as error:
-        if LOST.search(str(error)):
-            time.sleep(GRACE)
+        give_precedence(error)
         mistakes.put(str(error))
         raise
     except Exception as error:
-        if LOST.search(str(error)):
-            time.sleep(GRACE)
+        give_precedence(error)
         raise
 
 

@@ -221,11 +221,14 @@ def test_a_clock_that_runs_backwards(tmp_path, whole):
 
 @pytest.fixture(scope="module")
 def in_two(tmp_path_factory):
-    """Starts a run in two processes, with the command as a user would, not by a fork."""
+    """Starts a run in two processes, with the command as a user would, not by a fork.
+
+    The limits are wide: on a busy machine, what takes a minute has taken more than three.
+    """
     started = []
 
     def start(run, *more, auto=False):
-        arguments = [*tiny("umtl", "train.devices=2", "train.steps=60", "train.timeout=60", *more), "--out", str(run)]
+        arguments = [*tiny("umtl", "train.devices=2", "train.steps=60", "train.timeout=300", *more), "--out", str(run)]
         arguments += ["--resume", "auto"] if auto else []
         log = (run.parent / f"log{len(started)}").open("w")
         process = subprocess.Popen(
@@ -248,7 +251,7 @@ def others_of(process):
     return [int(line.split()[0]) for line in lines]
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=300):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited in vain"
@@ -264,7 +267,7 @@ def test_one_process_of_two_that_dies_is_named_and_the_other_ends(rank, tmp_path
     trainers = others_of(process)
     assert len(trainers) == 2, log.read_text()
     os.kill(trainers[rank], signal.SIGKILL)
-    assert process.wait(100) == 2, log.read_text()
+    assert process.wait(400) == 2, log.read_text()
     assert f"process {rank} of the run's 2 died (exit code -9, killed by SIGKILL)" in log.read_text()
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in trainers), 30)
     assert list((run / "checkpoints").glob("step-*"))
@@ -277,11 +280,11 @@ def test_two_processes_asked_to_stop_before_their_first_step(tmp_path, in_two):
     process, log = in_two(cut, "train.steps=2")
     wait_for(lambda: (cut / "recipe.yaml").is_file() or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(100) == 75, log.read_text()
+    assert process.wait(400) == 75, log.read_text()
     assert "Traceback" not in log.read_text()
     assert not (cut / "checkpoints").exists()
     process, log = in_two(cut, "train.steps=2", auto=True)
-    assert process.wait(200) == 0, log.read_text()
+    assert process.wait(400) == 0, log.read_text()
     assert (cut / "results.json").is_file()
 
 
@@ -304,12 +307,12 @@ def test_two_processes_go_on_where_they_stopped(tmp_path, in_two):
     process, log = in_two(cut, *short)
     wait_for(lambda: (cut / "checkpoints" / "step-00000003").is_dir() or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(100) == 75, log.read_text()
+    assert process.wait(400) == 75, log.read_text()
     process, log = in_two(whole, *short)
     again = subprocess.run(
-        [Path(sys.executable).with_name("ssmtl"), "run", "--resume", cut], capture_output=True, text=True, timeout=200
+        [Path(sys.executable).with_name("ssmtl"), "run", "--resume", cut], capture_output=True, text=True, timeout=400
     )
     assert again.returncode == 0, again.stderr
-    assert process.wait(200) == 0, log.read_text()
+    assert process.wait(400) == 0, log.read_text()
     assert_same(whole, cut)
     shutil.rmtree(cut)
