@@ -34,7 +34,7 @@ class ReMixMatch(Strategy):
     :param anchors: K; 8 in the paper, for CIFAR: with 2, half as many rows. :param temperature: 0.5 in the paper.
     :param alpha: of Beta(α, α); 0.75 in the paper. :param mixed, anchor, rotation: λ_U, λ_U1 and λ_r; 1.5, 0.5 and 0.5.
     :param ramp: fraction of the training over which λ_U and λ_U1 grow linearly from 0; 1/64 in the authors' code, which
-        is 16384 steps there; of a short training that is a dozen.
+        is 16384 steps there. Of a short training that is a dozen, in which guesses lead before the labels do.
     :param remembers: steps over which p̃ is the mean; 128 in the paper, of a million. Where predictions move as fast as
         that, as in a training of 1000 steps, alignment comes too late, and they swing from class to class; with 8 less.
     :param weak, strong: names of the task's augmentations.
@@ -56,7 +56,7 @@ class ReMixMatch(Strategy):
         mixed: NonNegativeFloat = 1.5,
         anchor: NonNegativeFloat = 0.5,
         rotation: NonNegativeFloat = 0.5,
-        ramp: Annotated[float, Field(gt=0, le=1)] = 1 / 64,
+        ramp: Annotated[float, Field(gt=0, le=1)] = 0.4,
         remembers: Annotated[PositiveInt, Field(le=1_000_000)] = 128,
         weak: str = "weak",
         strong: str = "strong",

@@ -5,10 +5,10 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveInt
 from torch import nn
-from torch.nn import functional as F
 
 from ssmtl import Backbone, Features, Images, Pyramid
 from ssmtl_multimix.blocks import DROPOUT, Dropout, double_convolution
+from ssmtl_multimix.pool import halved
 
 
 class MultiMixEncoder(Backbone):
@@ -65,6 +65,6 @@ class MultiMixEncoder(Backbone):
     def _levels(self, images: Images) -> Features:
         levels, features = [], images
         for number, block in enumerate(self.blocks):
-            features = block(F.max_pool2d(features, 2) if number else features)
+            features = block(halved(features) if number else features)
             levels.append(features)
         return tuple(levels)

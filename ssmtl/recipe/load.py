@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -135,11 +136,12 @@ def read(
 def _layers(recipe: str | Mapping[str, Any], path: Path, shipped: Registry) -> list[Said]:
     def base(name: str, file: Path) -> Path:
         beside = file.parent / name
-        if beside.is_file():
+        if os.path.isfile(beside):  # no error for a name that no file can have
             return beside
         if name in shipped:
             return _find(name, shipped)
-        raise RecipeError([Problem(f"{file}: extends", f"there is no file or recipe '{name}'", nearest(name, shipped))])
+        what = f"there is no file or recipe '{name:.80}'"
+        raise RecipeError([Problem(f"{file}: extends", what, nearest(name[:80], shipped))])
 
     if isinstance(recipe, str):
         return read_layers(path, base)

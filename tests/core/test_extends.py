@@ -128,6 +128,7 @@ def test_files_are_found_beside_the_recipe_that_names_them(tmp_path):
             "own.yaml: sources.radiograph: has no 'use', and there is no such source in",
         ),
         ({"extends": "/no/such.yaml"}, "own.yaml: extends: there is no file or recipe '/no/such.yaml'"),
+        ({"extends": "x" * 5000}, f"own.yaml: extends: there is no file or recipe '{'x' * 80}'"),
         ({"extends": "wrong.yaml"}, "wrong.yaml: image.sise: unknown key"),
         (
             {"extends": "base.yaml", "tasks": {"diagnosis": {"strategies": {"fixmath": {"weight": 1}}}}},
