@@ -200,7 +200,7 @@ def test_where_to_start_quotes_the_measured_rows():
         for name in ("LEADERBOARD.md", "leaderboard/digits.md")
     )
     quoted = re.findall(r"[+−]\d\.\d+ \[[+−]\d\.\d+, [+−]\d\.\d+\]", section)
-    assert len(quoted) == 11
+    assert len(quoted) == 18
     for one in quoted:
         assert any(one in line for line in board + digits), one
     for recipe in re.findall(r"`((?:methods|busi)/\w+)`", section):
