@@ -61,9 +61,7 @@ def test_every_row_is_of_a_commit_and_of_five_seeds():
     assert {len(one) for one in seeds.values()} == {5}
 
 
-@pytest.mark.parametrize(
-    ("system", "few", "metric"), [("supervised", "20", "auroc"), ("unet_supervised", "3", "dice")]
-)
+@pytest.mark.parametrize(("system", "few", "metric"), [("supervised", "20", "auroc"), ("unet_supervised", "3", "dice")])
 def test_there_is_something_to_gain(system, few, metric):
     for domain in ("in_domain", "cross_domain"):
         found = stats.ttest_rel(values(system, "all", metric, domain), values(system, few, metric, domain))
