@@ -308,11 +308,11 @@ def test_two_processes_go_on_where_they_stopped(tmp_path, in_two):
     wait_for(lambda: (cut / "checkpoints" / "step-00000003").is_dir() or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
     assert process.wait(400) == 75, log.read_text()
-    process, log = in_two(whole, *short)
     again = subprocess.run(
         [Path(sys.executable).with_name("ssmtl"), "run", "--resume", cut], capture_output=True, text=True, timeout=400
     )
     assert again.returncode == 0, again.stderr
+    process, log = in_two(whole, *short)  # not beside the other, which would be four processes at a time
     assert process.wait(400) == 0, log.read_text()
     assert_same(whole, cut)
     shutil.rmtree(cut)

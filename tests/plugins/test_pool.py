@@ -17,7 +17,7 @@ KINDS = (torch.float32, torch.float64, torch.bfloat16)
     kind=st.sampled_from(KINDS), levels=st.integers(1, 1000), seed=st.integers(0, 2**31),
 )  # fmt: skip
 def test_values_and_gradients_are_those_of_pytorch(rows, channels, height, width, kind, levels, seed):
-    """With few levels most maxima are shared; of negative values none is nearer than another."""
+    """With few levels, the largest value often occurs more than once."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.randint(-levels, levels, (rows, channels, 2 * height, 2 * width), generator=generator).to(kind)
     ours, theirs = (features.clone().requires_grad_() for _ in range(2))

@@ -61,11 +61,21 @@ def test_every_row_is_of_a_commit_and_of_five_seeds():
     assert {len(one) for one in seeds.values()} == {5}
 
 
-@pytest.mark.parametrize(("system", "few", "metric"), [("supervised", "20", "auroc"), ("unet_supervised", "3", "dice")])
+@pytest.mark.parametrize(
+    ("system", "few", "metric"),
+    [("supervised", "20", "auroc"), ("unet_supervised", "3", "dice"), ("unet_supervised", "10", "dice")],
+)
 def test_there_is_something_to_gain(system, few, metric):
     for domain in ("in_domain", "cross_domain"):
         found = stats.ttest_rel(values(system, "all", metric, domain), values(system, few, metric, domain))
         assert found.confidence_interval(0.95).low > 0, domain
+
+
+def test_what_100_labels_leave_to_gain_is_said_with_its_interval():
+    found = stats.ttest_rel(*(values("supervised", labeled, "auroc", "in_domain") for labeled in ("all", "100")))
+    low, high = found.confidence_interval(0.95)
+    mean, low, high = (f"{one:+.3f}".replace("-", "−") for one in ((low + high) / 2, low, high))
+    assert f"in its own domain, {mean} [{low}, {high}]" in PAGE
 
 
 SUPERVISED = {"cross_entropy", "mae", "mse", "soft_dice"}
