@@ -10,7 +10,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from leaderboard_page import Values, read_values
+from leaderboard_values import Values, read_values
 from matplotlib.axes import Axes
 
 FIGURE = Path(__file__).parent / "leaderboard" / "labels.png"

@@ -1,11 +1,11 @@
 """benchmarks/LEADERBOARD.md: every number in it is of committed rows."""
 
 import csv
-import importlib.util
 import re
 from pathlib import Path
 from statistics import fmean, stdev
 
+import leaderboard_page as leaderboard
 import pytest
 from scipy import stats
 
@@ -14,10 +14,6 @@ from ssmtl.suite.suite_file import read_suite
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-
-spec = importlib.util.spec_from_file_location("leaderboard", BENCHMARKS / "leaderboard_page.py")
-leaderboard = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(leaderboard)
 
 PAGE = (BENCHMARKS / "LEADERBOARD.md").read_text(encoding="utf-8")
 
