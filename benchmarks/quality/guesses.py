@@ -41,20 +41,19 @@ def pool_of(task: str, labeled: int, seed: int) -> TaskData:
     return prepared(suite, "multimix", {task: labeled, **other}, seed, Folders()).tasks[task]
 
 
-def probabilities(run: Path, task: str, rows: Rows) -> np.ndarray:
+def probabilities(network: torch.nn.Module, task: str, rows: Rows) -> np.ndarray:
     """(images, classes)."""
     with torch.no_grad():
-        network = ssmtl.load(run, weights="last", calibrated=False).module
         found: np.ndarray = network(rows.images(EVERY).float() / 255)[task].numpy()
     return found
 
 
 def of_pool(run: Path, task: str, labeled: int, seed: int) -> dict[str, float]:
-    data = pool_of(task, labeled, seed)
+    data, network = pool_of(task, labeled, seed), ssmtl.load(run, weights="last", calibrated=False).module
     unseen = np.isin(data.unlabeled.ids, data.labeled.ids, invert=True)
-    guesses, truth = probabilities(run, task, data.unlabeled)[unseen], data.unlabeled.target(EVERY).numpy()[unseen]
+    guesses, truth = probabilities(network, task, data.unlabeled)[unseen], data.unlabeled.target(EVERY).numpy()[unseen]
     right, sure = guesses.argmax(1) == truth, guesses.max(1) >= SURE
-    seen = probabilities(run, task, data.labeled).argmax(1) == data.labeled.target(EVERY).numpy()
+    seen = probabilities(network, task, data.labeled).argmax(1) == data.labeled.target(EVERY).numpy()
     area = area_under_roc(guesses[:, 1], truth == 1)(np.ones((1, len(truth))))[0]
     return {
         "fitted": seen.mean(), "accuracy": right.mean(), "auroc": area,
