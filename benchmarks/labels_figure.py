@@ -14,18 +14,28 @@ from leaderboard_values import Values, read_values
 from matplotlib.axes import Axes
 
 FIGURE = Path(__file__).parent / "leaderboard" / "labels.png"
+NETWORK, TUNED, FLOOR = ("-", "o"), ("--", "s"), (":", "x")
 PANELS = (
-    ("Diagnosis", "AUROC", "auroc", ("20", "100", "all"), "supervised", ("ridge", "ridge on pixels")),
-    ("Lungs", "Dice", "dice", ("3", "10", "all"), "unet_supervised", ("mean_mask", "mean mask")),
-)
+    (
+        "Diagnosis", "AUROC", "auroc", ("20", "100", "all"),
+        {
+            "supervised": ("network", NETWORK), "supervised_tuned": ("without dropout", TUNED),
+            "ridge": ("ridge on pixels", FLOOR),
+        },
+    ),
+    (
+        "Lungs", "Dice", "dice", ("3", "10", "all"),
+        {"unet_supervised": ("network", NETWORK), "mean_mask": ("mean mask", FLOOR)},
+    ),
+)  # fmt: skip
 DOMAINS = (("in_domain", "in-domain", "tab:blue"), ("cross_domain", "cross-domain", "tab:orange"))
 
 
-def draw(axes: Axes, values: Values, panel: tuple[str, str, str, tuple[str, ...], str, tuple[str, str]]) -> None:
+def draw(axes: Axes, values: Values, panel: tuple) -> None:
     """Each seed a dot, lines through the means."""
-    title, unit, metric, budgets, system, (floor, floor_name) = panel
+    title, unit, metric, budgets, systems = panel
     for domain, words, color in DOMAINS:
-        for one, name, style, marker in ((system, "network", "-", "o"), (floor, floor_name, ":", "x")):
+        for one, (name, (style, marker)) in systems.items():
             found = {place: list(values[one, n, domain, metric].values()) for place, n in enumerate(budgets)}
             means = {place: fmean(seeds) for place, seeds in found.items() if seeds}
             axes.plot(list(means), list(means.values()), style, color=color, label=f"{name}, {words}")
