@@ -6,12 +6,15 @@ not in the folder stay, and those that are in both are replaced.
 
 import argparse
 import csv
+import io
 import json
 import os
 import shutil
 from pathlib import Path
 
 from per_image_rows import pack
+
+from ssmtl.atomic_file import write_text
 
 RESULTS = Path(__file__).parent / "results"
 KEYS = ("name", "title", "note", "seeds", "threads", "set", "variants", "names", "systems", "compare", "reference")
@@ -70,10 +73,11 @@ def read_table(path: Path) -> Table:
 
 def write_table(path: Path, table: Table) -> None:
     columns, rows = table
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 if __name__ == "__main__":

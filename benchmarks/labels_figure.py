@@ -10,8 +10,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from leaderboard_page import SUITE
 from leaderboard_values import Values, read_values
 from matplotlib.axes import Axes
+
+from ssmtl.suite.suite_file import read_suite
 
 FIGURE = Path(__file__).parent / "leaderboard" / "labels.png"
 NETWORK, TUNED, FLOOR = ("-", "o"), ("--", "s"), (":", "x")
@@ -50,7 +53,7 @@ def draw(axes: Axes, values: Values, panel: tuple) -> None:
 
 
 if __name__ == "__main__":
-    rows = read_values()
+    rows = read_values(read_suite(SUITE), "results.csv", "floor.csv")
     figure, both = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     for axes, panel in zip(both, PANELS, strict=True):
         draw(axes, rows, panel)

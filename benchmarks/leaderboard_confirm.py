@@ -17,7 +17,7 @@ def confirmed(suite: Suite) -> Iterator[str]:
     """A row per pair of systems, in its own domain with Holm's correction; then the baseline with all labels."""
     if not (RESULTS / "confirm_results.csv").is_file():
         return
-    values = read_values("confirm_results.csv")
+    values = read_values(suite, "confirm_results.csv")
     asked, alone = [], []
     for grid in suite.grids:
         ((task, (budget,)),) = grid.budgets.items()

@@ -1,37 +1,50 @@
 """The leaderboard's committed rows, and its cells: means, and differences paired by seed."""
 
 import csv
+import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean, stdev
 
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.paired_t import over_seeds
+from ssmtl.suite.suite_file import Suite
 
 RESULTS = Path(__file__).parent / "leaderboard"
+METRICS = ("auroc", "dice")
+FLOORS = ("ridge", "mean_mask")
 
 Values = dict[tuple[str, str, str, str], dict[int, float]]
 """By system, labelled images, domain and metric, then by seed."""
 
 
-def read_values(*names: str) -> Values:
-    """Of the files in leaderboard/; by default of the suite `methods` and of what needs no network."""
+def read_values(suite: Suite, *names: str) -> Values:
+    """AUROC and Dice of the files in leaderboard/, which are of this suite or of what needs no network.
+
+    Ends the program at a row of another system, at a second row of a run, at a value that is none in [0, 1], and where
+    a system has not every seed of the suite: a mean over other seeds would be shown as if it were one of these.
+    """
     values: Values = defaultdict(dict)
-    for name in names or ("results.csv", "floor.csv"):
-        with (RESULTS / name).open(newline="") as file:
+    known = {*suite.systems, *FLOORS}
+    for name in names:
+        with (RESULTS / name).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row["value"]:
-                    key = (row["system"], row["labeled"], row["domain"], row["metric"])
-                    values[key][int(row["seed"])] = float(row["value"])
+                if row["metric"] in METRICS:
+                    key, seed = (row["system"], row["labeled"], row["domain"], row["metric"]), int(row["seed"])
+                    value = float(row["value"] or "nan")
+                    if row["system"] not in known or seed in values[key] or not 0 <= value <= 1:
+                        sys.exit(f"{name}: {key}, seed {seed}: not of the suite, a second row, or {row['value']!r}")
+                    values[key][seed] = value
+    for key, seeds in values.items():
+        if set(seeds) != set(suite.seeds):
+            sys.exit(f"{', '.join(names)}: {key} has seeds {sorted(seeds)}, expected {list(suite.seeds)}")
     return values
 
 
 def paired(values: Values, one: str, other: str, budget: str, metric: str, domain: str, than: str = "") -> list[float]:
     """One system less the other, by seed. :param than: labelled images of the other, if not `budget`."""
-    ours, theirs = (
-        values.get((one, budget, domain, metric), {}),
-        values.get((other, than or budget, domain, metric), {}),
-    )
+    ours = values.get((one, budget, domain, metric), {})
+    theirs = values.get((other, than or budget, domain, metric), {})
     return [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
 
 

@@ -195,14 +195,14 @@ def test_the_page_of_methods_is_made_from_the_same():
 def test_where_to_start_quotes_the_measured_rows():
     page = script("benchmarks/methods_page.py").PAGE.read_text(encoding="utf-8")
     section = page[page.index("## Where to start") : page.index("## Running one")]
-    board, digits = (
-        (REPOSITORY / "benchmarks" / name).read_text(encoding="utf-8").splitlines()
-        for name in ("LEADERBOARD.md", "leaderboard/digits.md")
-    )
+    pages = [
+        (REPOSITORY / "benchmarks" / name).read_text(encoding="utf-8")
+        for name in ("LEADERBOARD.md", "leaderboard/digits.md", "leaderboard/classes.md")
+    ]
     quoted = re.findall(r"[+−]\d\.\d+ \[[+−]\d\.\d+, [+−]\d\.\d+\]", section)
-    assert len(quoted) == 18
+    assert len(quoted) == 26
     for one in quoted:
-        assert any(one in line for line in board + digits), one
+        assert any(one in page for page in pages), one
     for recipe in re.findall(r"`((?:methods|busi)/\w+)`", section):
         assert recipe in PLUGINS["recipe"]
     for name in re.findall(r"(?<=, )`(\w+)`(?=[,.] |, | \|)", section.split("LEADERBOARD")[0]):

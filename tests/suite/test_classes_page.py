@@ -11,6 +11,7 @@ import classes_page
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from ssmtl.suite.suite_file import read_suite
@@ -33,16 +34,31 @@ def test_the_page_is_made_from_the_committed_rows():
     assert (BENCHMARKS / "leaderboard/classes.md").read_text(encoding="utf-8") == classes_page.rendered()
 
 
+def test_differences_on_the_pool_are_those_of_scipy():
+    with (BENCHMARKS / "leaderboard/confirm_guesses.csv").open(newline="", encoding="utf-8") as file:
+        again = [row for row in csv.DictReader(file) if row["labeled"] == "100"]
+    ours, theirs = (
+        [float(row["auroc"]) for row in again if row["system"] == one] for one in ("adamatch", "supervised")
+    )
+    low, high = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+    words = [f"{one:+.3f}".replace("-", "−") for one in (fmean(ours) - fmean(theirs), low, high)]
+    page = " ".join((BENCHMARKS / "leaderboard/classes.md").read_text(encoding="utf-8").split())
+    assert f"with ten new seeds AdaMatch gains {words[0]} [{words[1]}, {words[2]}] there" in page
+
+
 def test_a_mean_is_over_all_seeds_of_the_suite():
     suite = read_suite(classes_page.SUITE)
     found = {}
     for row in ROWS:
         found.setdefault((row["system"], row["labeled"]), []).append(row)
     assert {tuple(int(row["seed"]) for row in rows) for rows in found.values()} == {tuple(suite.seeds)}
-    mean = fmean(float(row["sure_right"]) for row in found["fixmatch", "20"])
+    sure, right = ([float(row[name] or 0) for row in found["fixmatch", "20"]] for name in ("sure", "sure_right"))
     lines = (BENCHMARKS / "leaderboard/classes.md").read_text(encoding="utf-8").splitlines()
-    line = next(line for line in lines if line.startswith("| `fixmatch` |"))
-    assert line.split(" | ")[7] == f"{mean:.2f}"
+    cells = next(line for line in lines if line.startswith("| `fixmatch` |")).split(" | ")
+    accuracy = [float(row["accuracy"]) for row in found["fixmatch", "20"]]
+    inside = sum(share * rate for share, rate in zip(sure, right, strict=True))
+    elsewhere = (sum(accuracy) - inside) / (len(sure) - sum(sure))
+    assert cells[5:9] == [f"{one:.2f}" for one in (fmean(accuracy), fmean(sure), inside / sum(sure), elsewhere)]
 
 
 def test_the_reader_is_told_of_every_strategy_why():

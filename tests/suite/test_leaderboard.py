@@ -1,11 +1,14 @@
 """benchmarks/LEADERBOARD.md: every number in it is of committed rows."""
 
 import csv
+import json
 import re
 from pathlib import Path
 from statistics import fmean, stdev
 
 import leaderboard_page as leaderboard
+import leaderboard_rows
+import leaderboard_values
 import pytest
 from scipy import stats
 
@@ -96,6 +99,73 @@ def test_what_100_labels_leave_to_gain_is_said_with_its_interval():
     low, high = found.confidence_interval(0.95)
     mean, low, high = (f"{one:+.3f}".replace("-", "−") for one in ((low + high) / 2, low, high))
     assert f"in its own domain, {mean} [{low}, {high}]" in PAGE
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        (lambda rows: rows[1:], "has seeds"),
+        (lambda rows: [*rows, rows[0]], "a second row"),
+        (lambda rows: [{**rows[0], "value": "7"}, *rows[1:]], "'7'"),
+        (lambda rows: [{**rows[0], "value": ""}, *rows[1:]], "''"),
+        (lambda rows: [{**rows[0], "value": "nan"}, *rows[1:]], "'nan'"),
+        (lambda rows: [{**rows[0], "system": "martian"}, *rows[1:]], "not of the suite"),
+        (lambda rows: [*rows, *({**row, "seed": "99"} for row in rows if row["seed"] == "0")], "has seeds"),
+    ],
+)
+def test_rows_that_are_not_of_the_suite_are_refused(tmp_path, monkeypatch, tamper, said):
+    with (BENCHMARKS / "leaderboard/results.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["system"] == "supervised" and row["metric"] == "auroc"]
+    with (tmp_path / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(tamper(rows))
+    monkeypatch.setattr(leaderboard_values, "RESULTS", tmp_path)
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        leaderboard_values.read_values(read_suite(leaderboard.SUITE), "results.csv")
+
+
+def made_suite(folder, name="methods", seeds=(0, 1, 2, 3, 4), left_out=None):
+    """A suite's folder with one system, as `ssmtl bench run` leaves it."""
+    folder.mkdir()
+    (folder / "suite.json").write_text(json.dumps({"name": name, "seeds": list(seeds)}))
+    for file in ("cells.csv", "results.csv"):
+        with (BENCHMARKS / "leaderboard" / file).open(newline="") as opened:
+            rows = [row for row in csv.DictReader(opened) if (row["system"], row["budgets"]) == ("vat", "diagnosis=20")]
+        with (folder / file).open("w", newline="") as opened:
+            writer = csv.DictWriter(opened, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(row for row in rows if (file, row["seed"]) != left_out)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"name": "confirm"}, "is of confirm"),
+        ({"seeds": [0]}, "with seeds [0]"),
+        ({"left_out": ("results.csv", "3")}, "expected ['0', '1', '2', '3', '4']"),
+    ],
+)
+def test_rows_of_another_suite_or_of_fewer_seeds_are_not_copied(tmp_path, monkeypatch, changed, said):
+    monkeypatch.setattr(leaderboard_rows, "RESULTS", tmp_path)
+    with pytest.raises(SystemExit, match=re.escape(said)):
+        leaderboard_rows.copy(made_suite(tmp_path / "suite", **changed), "")
+    assert not [*tmp_path.glob("*.csv")]
+
+
+def test_rows_are_copied_once_and_other_columns_change_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(leaderboard_rows, "RESULTS", tmp_path)
+    suite = made_suite(tmp_path / "suite")
+    leaderboard_rows.copy(suite, "")
+    whole = (tmp_path / "results.csv").read_bytes()
+    leaderboard_rows.copy(suite, "")
+    assert (tmp_path / "results.csv").read_bytes() == whole
+    head, _, rest = (suite / "results.csv").read_text().partition("\n")
+    (suite / "results.csv").write_text("\n".join([f"{head.strip()},more", *(f"{one},1" for one in rest.splitlines())]))
+    with pytest.raises(SystemExit, match="the suite has"):
+        leaderboard_rows.copy(suite, "")
+    assert (tmp_path / "results.csv").read_bytes() == whole
 
 
 SUPERVISED = {"cross_entropy", "mae", "mse", "soft_dice"}
