@@ -83,6 +83,12 @@ def rendered() -> str:
         ours, theirs = (given[one, str(labeled)] for one in (system, baseline))
         return interval([ours[seed]["auroc"] - theirs[seed]["auroc"] for seed in sorted(ours)])
 
+    def above(labeled: int) -> str:
+        """The systems whose interval on the pool lies above 0, and of how many."""
+        others = [one for one in suite.grids[0].systems[1:] if (one, str(labeled)) in guesses]
+        names = [f"`{one}`" for one in others if "[+" in pool(one, labeled)]
+        return f"{len(names)} of {len(others)} intervals lie above 0 ({', '.join(names) or 'none'})"
+
     def table(labeled: int) -> str:
         """The largest gain on test images first."""
         baseline, *others = suite.grids[0].systems
@@ -98,7 +104,7 @@ def rendered() -> str:
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(table=table, of=of, test=test, pool=pool)
+    return template.render(table=table, above=above, of=of, test=test, pool=pool)
 
 
 def _test(values: Values, system: str, labeled: int, baseline: str) -> list[float]:
