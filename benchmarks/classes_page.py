@@ -17,7 +17,7 @@ from statistics import fmean
 import jinja2
 import yaml
 from leaderboard_page import CONFIRM, SUITE
-from leaderboard_values import RESULTS, Values, interval, paired, read_values
+from leaderboard_values import RESULTS, Values, check_seeds, interval, paired, read_values
 
 from ssmtl.suite.suite_file import Suite, read_suite
 
@@ -41,9 +41,7 @@ def read_guesses(suite: Suite, name: str) -> Guesses:
             if run[0] not in suite.systems or seed in found[run] or not all(0 <= one <= 1 for one in values.values()):
                 sys.exit(f"{name}: {run}, seed {seed}: not of the suite, a second row, or a value that is no share")
             found[run][seed] = values
-    for run, seeds in found.items():
-        if set(seeds) != set(suite.seeds):
-            sys.exit(f"{name}: {run} has seeds {sorted(seeds)}, expected {list(suite.seeds)}")
+    check_seeds(suite, name, found)
     return found
 
 

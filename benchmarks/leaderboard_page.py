@@ -174,8 +174,7 @@ def rendered() -> str:
         "## What there is to gain", "",
         "![Floor and baseline by number of labelled images](leaderboard/labels.png)", "", *reach(suite, values),
     ]  # fmt: skip
-    if once_more := list(confirmed(read_suite(CONFIRM))):
-        lines += ["", "## The best once more", "", CONFIRMED.strip(), "", *once_more]
+    lines += ["", "## The best once more", "", CONFIRMED.strip(), "", *confirmed(read_suite(CONFIRM))]
     for board in boards(suite):
         rows = list(table(board, suite, values))
         lines += ["", f"## {board.title}", "", board.text, *rows] if rows else []

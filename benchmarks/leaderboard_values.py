@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -35,10 +36,15 @@ def read_values(suite: Suite, *names: str) -> Values:
                     if row["system"] not in known or seed in values[key] or not 0 <= value <= 1:
                         sys.exit(f"{name}: {key}, seed {seed}: not of the suite, a second row, or {row['value']!r}")
                     values[key][seed] = value
-    for key, seeds in values.items():
-        if set(seeds) != set(suite.seeds):
-            sys.exit(f"{', '.join(names)}: {key} has seeds {sorted(seeds)}, expected {list(suite.seeds)}")
+    check_seeds(suite, ", ".join(names), values)
     return values
+
+
+def check_seeds(suite: Suite, place: str, found: Mapping[tuple[str, ...], Mapping[int, object]]) -> None:
+    """Ends the program where something has other seeds than the suite. :param found: by what it is, then by seed."""
+    for key, seeds in found.items():
+        if set(seeds) != set(suite.seeds):
+            sys.exit(f"{place}: {key} has seeds {sorted(seeds)}, expected {list(suite.seeds)}")
 
 
 def paired(values: Values, one: str, other: str, budget: str, metric: str, domain: str, than: str = "") -> list[float]:
