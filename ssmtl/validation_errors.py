@@ -31,7 +31,7 @@ def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> I
     :param model: the model validated against; it supplies the known names.
     """
     for item in error.errors(include_url=False):
-        path = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "lax-or-strict"))]
+        path = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "lax-or-strict", "form-"))]
         place = ".".join([where, *path]) if where else ".".join(path)
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, item["loc"][:-1])

@@ -69,6 +69,11 @@ class RandomStream:
         """The stream of some of the rows. An index on a GPU is waited for."""
         return RandomStream(self.keys[rows.cpu() if isinstance(rows, Tensor) else rows], self.device)
 
+    def other(self, number: int) -> "RandomStream":
+        """A stream with other numbers; number 0 is this one."""
+        keys = _mix(self.keys ^ _signed(key("other", number))) if number else self.keys
+        return RandomStream(keys, self.device)
+
     def uniform(self, name: str, count: int = 1) -> Float[Tensor, "rows {count}"]:
         """Numbers in [0, 1), float32; the same name always gives the same numbers."""
         base = _mix(self._keys_there ^ _signed(key(name)))[:, None]

@@ -12,6 +12,7 @@ from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
 from ssmtl.data.mask_values import BACKGROUND, IGNORE
 from ssmtl.data.masks import explained
 from ssmtl.data.names import tidy
+from ssmtl.data.portion import outside_portions
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import SourceEntry
 
@@ -78,7 +79,8 @@ def list_sources(
     """List the wanted sources, and those that `disjoint_from` leads to from them, through any number of steps.
 
     Whom a source loses by the entries' `disjoint_from` depends on those sources alone: it is the same in every recipe.
-    Image files are read only if two sources are to be disjoint, to tell who is in both.
+    Image files are read only if two sources are to be disjoint, to tell who is in both, or a source is a portion of its
+    patients, of whom one may have two names.
 
     :param make: builds a source from its name.
     :param disjoint: pairs of wanted sources besides those of the entries: whoever is in both goes to one of them only.
@@ -88,6 +90,8 @@ def list_sources(
     pairs = sorted((name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from)
     examples = {name: examples_of(name, entries[name], make(name)) for name in sorted(linked(wanted, pairs))}
     files = SourceFiles(examples, entries, namespaces or {})
+    if outside := outside_portions(files):
+        files = files.without(outside)
     files = by_groups(files, [pair for pair in pairs if pair[0] in examples], seed)
     return without_common(files, [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]], seed)
 

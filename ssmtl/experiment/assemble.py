@@ -23,6 +23,7 @@ from ssmtl.experiment.dry_run import dry_run
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.fitting import Parts, misfits
 from ssmtl.experiment.image_size import check_image_size
+from ssmtl.experiment.in_turn import in_turn
 from ssmtl.experiment.label_use import warn_of_labels_twice, warn_of_labels_unused
 from ssmtl.experiment.misleading import misleading, warn_of_views_that_may_move
 from ssmtl.experiment.task import Task, Term
@@ -203,9 +204,7 @@ class _Assembly:
         if head is None:
             return
         self.heads[name] = head
-        augment = {
-            key: self._build("augmentation", entry, f"{where}.augment.{key}") for key, entry in spec.augment.items()
-        }
+        augment = {key: self._augmentation(where, key, spec) for key in spec.augment}
         metrics = {}
         for part, kind, metric in spec.components():
             if kind == "metric":
@@ -217,6 +216,10 @@ class _Assembly:
         self.tasks.append(
             Task(name, spec, head.output, augment, tuple(terms), metrics, tuple(views), pyramid, again, network)
         )
+
+    def _augmentation(self, where: str, name: str, spec: TaskSpec) -> Any:
+        steps = [self._build("augmentation", entry, f"{where}.{place}") for place, entry in spec.augmentations(name)]
+        return None if None in steps else in_turn(steps)
 
     def _terms(self, where: str, spec: TaskSpec, head: Head) -> list[Term]:
         terms: list[Term] = []

@@ -11,6 +11,7 @@ import torch
 
 from ssmtl.errors import PluginError, RunError, SsmtlError, first_line
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.in_turn import steps_of
 from ssmtl.model.multi_task_model import MultiTaskModel
 from ssmtl.registry.blame import FAILURES, file_of, function_of, sentence
 from ssmtl.registry.registry import Origin
@@ -117,7 +118,8 @@ def _named(experiment: Experiment, model: MultiTaskModel) -> Iterator[tuple[Any,
     for task in experiment.tasks:
         where = f"tasks.{task.name}"
         for name, augmentation in task.augment.items():
-            yield augmentation, f"the augmentation '{task.name}.{name}'", f"{where}.augment.{name}"
+            for step, (place, _) in zip(steps_of(augmentation), task.spec.augmentations(name), strict=True):
+                yield step, f"the augmentation '{task.name}.{place.removeprefix('augment.')}'", f"{where}.{place}"
         for number, term in enumerate(task.terms):
             yield term.strategy, f"the strategy '{task.name}.{term.name}'", f"{where}.strategies.{number}"
         for number, (name, metric) in enumerate(task.metrics.items()):

@@ -17,7 +17,7 @@ def warn_of_views_that_may_move(tasks: Sequence[Task]) -> None:
     for task in tasks:
         for name, term in _compared(task):
             if moved_by(task.augment[name]) is None:
-                what = f"does not say whether '{task.spec.augment[name].use}' moves pixels"
+                what = f"does not say whether {_used(task, name)} moves pixels"
                 warn(f"tasks.{task.name}.augment.{name}: {what}, and {_compares(term)}")
 
 
@@ -29,6 +29,10 @@ def _compared(task: Task) -> Iterator[tuple[str, Term]]:
     return ((name, term) for name, term in sorted(names.items()) if task.augment.get(name) is not None)
 
 
+def _used(task: Task, name: str) -> str:
+    return ", then ".join(f"'{component.use}'" for _, component in task.spec.augmentations(name))
+
+
 def _compares(term: Term) -> str:
     return f"'{term.name}' compares {', '.join(map(str, sorted(term.strategy.same_pixels)))} pixel by pixel"
 
@@ -37,7 +41,7 @@ def _moved_views(task: Task) -> Iterator[Problem]:
     for name, term in _compared(task):
         moved = moved_by(task.augment[name])
         if moved:
-            what = f"'{task.spec.augment[name].use}' moves pixels, and {_compares(term)}"
+            what = f"{_used(task, name)} moves pixels, and {_compares(term)}"
             hint = f"switch off what moves them: {', '.join(moved)}; or use one that moves none, such as identity"
             yield Problem(f"tasks.{task.name}.augment.{name}", what, hint)
 

@@ -10,6 +10,7 @@ from ssmtl.contracts.augmentation import ReferencedAugmentation, References
 from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.data.rows import Rows, TaskData
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.in_turn import steps_of
 from ssmtl.experiment.task import Task
 
 
@@ -34,7 +35,8 @@ def tell_made_up(experiment: Experiment, task: Task) -> None:
 
 def asking(task: Task) -> Iterable[ReferencedAugmentation]:
     """The task's augmentations that want references."""
-    return (one for one in task.augment.values() if isinstance(one, ReferencedAugmentation))
+    every = (step for augmentation in task.augment.values() for step in steps_of(augmentation))
+    return (one for one in every if isinstance(one, ReferencedAugmentation))
 
 
 def _training_parts(experiment: Experiment, data: Mapping[str, TaskData]) -> dict[str, list[Rows]]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, NonNegativeFloat, Tag
 
 
 class RecipePart(BaseModel):
@@ -26,6 +26,17 @@ class Component(RecipePart):
 def as_component(named: "str | Component") -> "Component":
     """A metric may be given by its name alone."""
     return Component(use=named) if isinstance(named, str) else named
+
+
+def _form(given: object) -> str:
+    return "form-list" if isinstance(given, list) else "form-one"
+
+
+OneOrSeveral = Annotated[
+    Annotated[Component, Tag("form-one")] | Annotated[list[Component], Field(min_length=1), Tag("form-list")],
+    Discriminator(_form),
+]
+"""A component, or several of which each gets what the one before it made. Messages leave out the tags."""
 
 
 class Ramp(RecipePart):

@@ -25,13 +25,18 @@ def resolved(recipe: Recipe, plugins: Plugins) -> Recipe:
     def full(kind: str, component: Named, others: Sequence[str] = ()) -> Named:
         return _resolved(kind, component, plugins, others)
 
+    def augmented(given: Component | list[Component]) -> Component | list[Component]:
+        if isinstance(given, Component):
+            return full("augmentation", given)
+        return [full("augmentation", one) for one in given]
+
     def of(name: str, task: TaskSpec) -> TaskSpec:
         others = others_of(f"tasks.{name}", recipe.tasks)
         return task.model_copy(
             update={
                 "bridge": full("bridge", task.bridge, others) if task.bridge else None,
                 "head": full("head", task.head),
-                "augment": {name: full("augmentation", one) for name, one in task.augment.items()},
+                "augment": {name: augmented(given) for name, given in task.augment.items()},
                 "strategies": [full("strategy", one, others) for one in task.strategies],
                 "metrics": [_shortest(full("metric", as_component(one))) for one in task.metrics],
             }

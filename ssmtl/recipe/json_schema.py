@@ -49,7 +49,9 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     }
     task["head"] = {"$ref": "#/$defs/head"}
     task["bridge"] = {"anyOf": [{"$ref": "#/$defs/bridge"}, {"type": "null"}]}
-    task["augment"] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/augmentation"}}
+    one = {"$ref": "#/$defs/augmentation"}
+    several = {"type": "array", "minItems": 1, "items": one}
+    task["augment"] = {"type": "object", "additionalProperties": {"anyOf": [one, several]}}
     task["strategies"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/strategy"}}
     for part, kind in ((task, "metric"), (properties, "tracker")):
         named = {"enum": list(plugins[kind])}

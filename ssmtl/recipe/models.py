@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from ssmtl.contracts.norm import Norm
-from ssmtl.recipe.components import BalancerEntry, Component, RecipePart, StrategyEntry, as_component
+from ssmtl.recipe.components import BalancerEntry, Component, OneOrSeveral, RecipePart, StrategyEntry, as_component
 from ssmtl.recipe.image import ImageSpec, Normalize
 from ssmtl.recipe.init import Init
 from ssmtl.recipe.source_entry import SourceEntry as SourceEntry
@@ -29,6 +29,7 @@ class TaskSpec(RecipePart):
     :param labeled: how many images of the train part keep labels: a number, a share, `all`, or a number per class.
     :param unlabeled_includes_labeled: whether the unlabelled pool holds the labelled images too, as in FixMatch.
     :param unlabeled_batch: unlabelled rows per step; by default as many as labelled ones.
+    :param augment: by the name that strategies ask for: an augmentation, or several, one after another.
     :param evaluate_on: domain name to source name; a task's own source stands for its test part.
     :param normalize: set if this task's images are normalised differently from what `image` says.
     :param disjoint_from: another task, with which this one must share no patient.
@@ -44,7 +45,7 @@ class TaskSpec(RecipePart):
     bridge: Component | None = None
     head: Component
     normalize: Normalize | None = None
-    augment: dict[str, Component] = {}
+    augment: dict[str, OneOrSeveral] = {}
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
     metrics: list[str | Component] = []
 
@@ -54,13 +55,21 @@ class TaskSpec(RecipePart):
         counts = [used[: place + 1].count(name) for place, name in enumerate(used)]
         return [name if count == 1 else f"{name}#{count}" for name, count in zip(used, counts, strict=True)]
 
+    def augmentations(self, name: str) -> Iterator[tuple[str, Component]]:
+        """The augmentations of one name, in the order in which an image passes through them, each with its place."""
+        given = self.augment[name]
+        if isinstance(given, Component):
+            yield f"augment.{name}", given
+        else:
+            yield from ((f"augment.{name}.{number}", one) for number, one in enumerate(given))
+
     def components(self) -> Iterator[tuple[str, str, Component]]:
         """Every component of the task: its place, its kind, and itself."""
         yield "head", "head", self.head
         if self.bridge is not None:
             yield "bridge", "bridge", self.bridge
-        for name, augmentation in self.augment.items():
-            yield f"augment.{name}", "augmentation", augmentation
+        for name in self.augment:
+            yield from ((place, "augmentation", augmentation) for place, augmentation in self.augmentations(name))
         for number, strategy in enumerate(self.strategies):
             yield f"strategies.{number}", "strategy", strategy
         for number, metric in enumerate(self.metrics):
@@ -179,6 +188,9 @@ class Recipe(RecipePart):
         content = self.model_dump(mode="json")
         if every_key:
             return content
+        for source in content["sources"].values():
+            if source["portion"] is None:
+                del source["portion"]
         for part, key, unset in (("image", "fit", "stretch"), ("train", "early_stopping", None)):
             if content[part][key] == unset:
                 del content[part][key]

@@ -11,6 +11,8 @@ PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(patter
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
+Place = Annotated[float, Field(ge=0, le=1)]
+
 
 class SourceEntry(Component):
     """A source, and what the core does with it.
@@ -24,6 +26,8 @@ class SourceEntry(Component):
         patients to this one.
     :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
         sources with the same root do, and those that share images and agree on their patients.
+    :param portion: from where to where, such as [0, 0.5], in an order of patients that their names alone decide, not
+        the seed: these patients are the source, and the others are not in it.
     :param on_error: what to do about an image that does not decode.
     """
 
@@ -34,7 +38,15 @@ class SourceEntry(Component):
     disjoint_from: str | None = None
     share: Share = 0.5
     patients: Annotated[str, Field(min_length=1)] | None = None
+    portion: Annotated[list[Place], Field(min_length=2, max_length=2)] | None = None
     on_error: Literal["stop", "skip"] = "stop"
+
+    @field_validator("portion")
+    @classmethod
+    def _portion(cls, portion: list[float] | None) -> list[float] | None:
+        if portion is not None and not portion[0] < portion[1]:
+            raise ValueError("should begin before it ends, as [0, 0.5] does")
+        return portion
 
     @field_validator("values")
     @classmethod
