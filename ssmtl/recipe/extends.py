@@ -79,7 +79,7 @@ def _changed(old: Said, new: Said, place: tuple[str, ...]) -> Said:
     if place == ("sources",) and isinstance(old.value, str):
         old = changing(old, new)
     if isinstance(old.value, list):
-        return _items(old, new, place)
+        return new if "use" in new.value else _items(old, new, place)
     if not isinstance(old.value, dict):
         return new
     before, after = (one.value["use"].value if "use" in one.value else None for one in (old, new))
