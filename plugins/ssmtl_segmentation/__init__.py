@@ -16,6 +16,7 @@ def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
     from ssmtl_segmentation.classmix_seg import ClassMixSegmentation
     from ssmtl_segmentation.cps import CrossPseudoSupervision
     from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
+    from ssmtl_segmentation.dense_fixmatch import DenseFixMatch
     from ssmtl_segmentation.dtc import DualTaskConsistency
     from ssmtl_segmentation.mc_net import MutualConsistency
     from ssmtl_segmentation.ua_mt import UncertaintyAwareMeanTeacher
@@ -29,6 +30,7 @@ def ssmtl_strategies() -> Mapping[str, type["Strategy"]]:
         "classmix_seg": ClassMixSegmentation,
         "cps": CrossPseudoSupervision,
         "cutmix_seg": CutMixSegmentation,
+        "dense_fixmatch": DenseFixMatch,
         "dtc": DualTaskConsistency,
         "mc_net": MutualConsistency,
         "ua_mt": UncertaintyAwareMeanTeacher,

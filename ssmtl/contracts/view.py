@@ -1,6 +1,6 @@
 """Views: which augmented images of which pool a strategy requests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ssmtl.contracts.random_stream import RandomStream
-from ssmtl.contracts.shapes import Images
+from ssmtl.contracts.shapes import Images, Masks
 
 
 @dataclass(frozen=True, order=True)
@@ -41,12 +41,21 @@ class Batch:
     :param streams: random numbers for each view's rows, a pure function of (seed, task, sample, repetition,
         step, view), where the repetition counts how often the sample came before in the step.
     :param samples: by view, which image of the pool each row shows: 0 to `TaskFacts.images[pool]` − 1.
+    :param moves: by view, how its augmentation moves masks of its images; empty in what `prepare` returns.
     """
 
     images: Mapping[View, Images]
     targets: Mapping[View, Tensor]
     streams: Mapping[View, RandomStream]
     samples: Mapping[View, Int[Tensor, " rows"]] = field(default_factory=dict)
+    moves: Mapping[View, Callable[[Masks], Masks]] = field(default_factory=dict)
+
+    def moved(self, view: View, masks: Masks) -> Masks:
+        """Masks, or probabilities, of the images before augmentation, moved as the view's augmentation moves them.
+
+        For `prepare`, so that what a weak view predicts can be compared with a strong one whose pixels move.
+        """
+        return self.moves[view](masks)
 
     def part(self, number: int, of: int) -> "Batch":
         """Number `number` (from 0) of so many equal, contiguous parts of the rows of every view.
@@ -77,4 +86,5 @@ class Batch:
             {view: target for view, target in known.items() if view in chosen},
             {view: stream for view, stream in self.streams.items() if view in chosen},
             {view: samples for view, samples in self.samples.items() if view in chosen},
+            {view: move for view, move in self.moves.items() if view in chosen},
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ssmtl.contracts.augmentation import Augmentation
 from ssmtl.contracts.random_stream import RandomStream
+from ssmtl.contracts.shapes import Images, Masks
 from ssmtl.contracts.upload import upload
 from ssmtl.contracts.view import Batch, View
 from ssmtl.data.mask_values import UNKNOWN
@@ -41,7 +44,7 @@ def render(
 
     Which rows, and how each is augmented, is a pure function of (seed, task, sample, repetition, step, view).
     """
-    images, targets, streams, samples, truth = {}, {}, {}, {}, {}
+    images, targets, streams, samples, moves, truth = {}, {}, {}, {}, {}, {}
     for pool in sorted({view.pool for view in task.views}):
         rows: Rows = getattr(data, pool)
         whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
@@ -59,7 +62,10 @@ def render(
         for view in (view for view in task.views if view.pool == pool):
             samples[view] = places
             streams[view] = RandomStream.of(keys, seed, task.name, step, str(view), device=device)
-            images[view], warped = task.augment[view.augment](originals, masks, streams[view])
+            augment = task.augment[view.augment]
+            images[view], warped = augment(originals, masks, streams[view])
+            if task.output.kind == "masks":
+                moves[view] = partial(_moved, augment, originals, streams[view])
             if inside is not None:
                 assert warped is not None
                 images[view] = images[view] * (warped[:, -1:] > 0.5)
@@ -73,7 +79,14 @@ def render(
             else:
                 assert known is not None
                 targets[view] = known
-    return Batch(images, targets, streams, samples), truth
+    return Batch(images, targets, streams, samples, moves), truth
+
+
+def _moved(augment: Augmentation, originals: Images, stream: RandomStream, masks: Masks) -> Masks:
+    """Masks of the original images, moved as the view's are."""
+    _, moved = augment(originals, masks, stream)
+    assert moved is not None
+    return moved
 
 
 def _channels(masks: Tensor) -> Tensor:

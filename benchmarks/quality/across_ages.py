@@ -1,0 +1,104 @@
+"""Children and adults as tables, as they are and changed: what keeps a classifier of children from adults?
+
+    python benchmarks/quality/across_ages.py RUN DATA OUT
+    ssmtl bench run benchmarks/quality/across_ages.yaml --data-root OUT
+
+RUN: a run with a task of lung masks, which finds the lungs. DATA: the folder of the data sets. In OUT, a folder for
+each change: `plain` as they are; `equalised` with the histogram flat, so that no monotone change of grey
+levels matters; `lungs` cut to the box around the predicted lungs, with a margin. Each has the tables `children`,
+`adults` (with view, age and sex) and `covid`.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+import ssmtl
+
+MARGIN = 0.05
+"""Of the box's sides, on each side of it."""
+
+CHANGES = ("plain", "equalised", "lungs")
+
+
+def rows_of(data: Path) -> Iterator[dict[str, str]]:
+    """Every image: set, file, label, patient, split, view, age, sex."""
+    with open(data / "chest_xray" / "index.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            path = row["image"]
+            yield {
+                "set": "children", "file": f"chest_xray/{path}", "label": row["label"].lower(),
+                "patient": row["patient"], "split": path.split("/")[0], "view": "", "age": "", "sex": "",
+            }  # fmt: skip
+    folder = data / "nih_chestxray14_subset"
+    with open(folder / "Data_Entry_2017.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            findings = row["Finding Labels"].split("|")
+            label = "pneumonia" if "Pneumonia" in findings else "normal" if findings == ["No Finding"] else ""
+            age = row["Patient Age"].rstrip("YMD").lstrip("0")
+            yield {
+                "set": "adults", "file": f"{folder.name}/images/{row['Image Index']}", "label": label,
+                "patient": row["Patient ID"], "split": "", "view": row["View Position"],
+                "age": age if int(age or 0) < 120 else "", "sex": row["Patient Gender"],
+            }  # fmt: skip
+    with open(data / "covid_chestxray" / "index.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            label = {"No Finding": "normal", "COVID-19": "pneumonia"}.get(row["finding"].split("/")[-1], "")
+            yield {
+                "set": "covid", "file": f"covid_chestxray/{row['image']}", "label": label, "patient": row["patientid"],
+                "split": "", "view": row["view"], "age": row["age"], "sex": row["sex"],
+            }  # fmt: skip
+
+
+def box_of(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom around the mask, with the margin; None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return None
+    height, width = mask.shape
+    down, beside = round(MARGIN * (rows[-1] - rows[0])), round(MARGIN * (columns[-1] - columns[0]))
+    return (
+        max(columns[0] - beside, 0), max(rows[0] - down, 0),
+        min(columns[-1] + beside + 1, width), min(rows[-1] + down + 1, height),
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    every = [row for row in rows_of(arguments.data) if row["label"]]
+    model = ssmtl.load(arguments.run)
+    (task,) = (name for name, one in model.tasks.items() if one.kind == "masks")
+    tables: dict[tuple[str, str], list[dict[str, str]]] = {}
+    missed = 0
+    for number, row in enumerate(every):
+        picture = Image.open(arguments.data / row["file"]).convert("L")
+        (found,) = model.predict([arguments.data / row["file"]])
+        (mask,) = found.masks[task].masks.values()
+        box = box_of(np.asarray(mask))
+        missed += box is None
+        made = {"plain": picture, "equalised": ImageOps.equalize(picture), "lungs": picture.crop(box)}
+        for change in CHANGES:
+            name = f"{row['set']}/{number:05d}.png"
+            path = arguments.out / change / row["set"] / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made[change].save(path)
+            entry = {"image": name, **{key: value for key, value in row.items() if key not in ("set", "file")}}
+            tables.setdefault((change, row["set"]), []).append(entry)
+    for (change, name), entries in tables.items():
+        with open(arguments.out / change / name / "manifest.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, entries[0].keys())
+            writer.writeheader()
+            writer.writerows(entries)
+    print(f"{len(every)} images; in {missed} no lungs were found")
+
+
+if __name__ == "__main__":
+    main()
