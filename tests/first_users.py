@@ -42,6 +42,10 @@ FIRST_USERS = {
         "{use: unimatch_v2, threshold: 0.5}]",
         PIXELWISE,
     ),
+    "moved masks": (
+        f"{MASKS}=[{{use: soft_dice}}, {{use: dense_fixmatch, threshold: 0.5, cutmix: 0.0}}]",
+        "tasks.lungs.augment.strong=[{use: elastic_affine}, {use: intensity}]",
+    ),
     "classmix": (f"{MASKS}=[{{use: soft_dice}}, {{use: classmix_seg, threshold: 0.5}}]",),
     "mask decoders": (
         f"{MASKS}=[{{use: soft_dice}}, {{use: mc_net}}, {{use: urpc}}, {{use: cct}}, {{use: dtc, steepness: 10}}]",

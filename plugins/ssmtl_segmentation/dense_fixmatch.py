@@ -16,10 +16,10 @@ class DenseFixMatch(Strategy):
     """The averaged weights' masks of a weak view, moved as the strong view is, are the strong view's targets.
 
     Sohn et al., "FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence", NeurIPS 2020, for
-    masks, as in Dense FixMatch (Sanchez et al., arXiv 2210.09919, 2022), which matches pseudo-labels to the geometric
-    operations of the strong view: cross-entropy against the most probable outcome at confident pixels, over all
-    pixels. Here the teacher is a moving average, and a strong view may get a rectangle of another one (CutMix). The
-    weak view must leave every pixel in its place.
+    masks, as Martí i Rabadán et al., "Dense FixMatch: a simple semi-supervised learning method for pixel-wise
+    prediction tasks", NLDL 2023, who match pseudo-labels to the geometric operations of the strong view: cross-entropy
+    against the most probable outcome at confident pixels, over all pixels. Here the teacher is a moving average, and
+    a strong view may get a rectangle of another one (CutMix). The weak view must leave every pixel in its place.
 
     :param threshold: least probability of a confident pixel. :param decay: of the average. None: the recipe's
         `train.ema`. :param cutmix: probability that an image gets a rectangle of another one.
@@ -42,7 +42,7 @@ class DenseFixMatch(Strategy):
         super().__init__()
         self.output, self.threshold, self.teacher_decay, self.cutmix = output, threshold, decay, cutmix
         self.weak, self.strong = View("unlabeled", weak), View("unlabeled", strong)
-        self.views = frozenset({self.weak, self.strong})
+        self.views, self.same_pixels = frozenset({self.weak, self.strong}), frozenset({self.weak})
 
     def prepare(self, batch: Batch, predict: TaskPredictor) -> Batch:
         guess = self.output.probabilities(predict(batch.images[self.weak], weights="ema"))

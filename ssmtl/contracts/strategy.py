@@ -44,7 +44,8 @@ class Strategy(nn.Module, ABC):
 
     :cvar takes_exclusive: whether it can learn masks of exclusive structures, by `Output.probabilities`.
     :cvar replaces: the strategies whose loss on labelled images this one has inside: beside them, labels count twice.
-    :cvar same_pixels: views of one image that it compares pixel by pixel: augmentations that move pixels are refused.
+    :cvar same_pixels: views of one image that it compares pixel by pixel, or whose masks it moves as another view is
+        moved: augmentations that move their pixels are refused.
     :cvar teacher_decay: decay of a moving average of the network of the strategy's own; None: the recipe's.
     """
 

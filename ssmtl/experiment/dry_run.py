@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssmtl.contracts.balancer import GradientBalancer
 from ssmtl.contracts.random_stream import RandomStream
-from ssmtl.contracts.shapes import Images, Logits
+from ssmtl.contracts.shapes import Images, Logits, Masks
 from ssmtl.contracts.view import Batch, View
 from ssmtl.errors import Problem
 from ssmtl.experiment.attribution import failed_part, parts_of
@@ -206,7 +206,12 @@ def _grey_batch(task: Task, image: ImageSpec) -> Batch:
     targets = {view: _targets(task, image.shape[1:]) for view in task.views if view.pool == "labeled"}
     streams = {view: RandomStream.of(np.arange(ROWS, dtype=np.uint64), str(view)) for view in task.views}
     samples = {view: torch.arange(ROWS) for view in task.views}
-    return Batch(images, targets, streams, samples)
+    moves = dict.fromkeys(task.views, _unmoved) if task.output.kind == "masks" else {}
+    return Batch(images, targets, streams, samples, moves)
+
+
+def _unmoved(masks: Masks) -> Masks:
+    return masks
 
 
 def _targets(task: Task, frame: tuple[int, ...]) -> Tensor:

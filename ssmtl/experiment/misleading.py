@@ -24,7 +24,7 @@ def warn_of_views_that_may_move(tasks: Sequence[Task]) -> None:
 def _compared(task: Task) -> Iterator[tuple[str, Term]]:
     """Augmentations of views that a strategy compares with others of the same image, pixel by pixel; each once."""
     kind = task.output.kind  # another error says which strategies cannot learn from it
-    terms = [term for term in task.terms if len(term.strategy.same_pixels) > 1 and kind in term.strategy.accepts]
+    terms = [term for term in task.terms if kind in term.strategy.accepts]
     names = {view.augment: term for term in reversed(terms) for view in term.strategy.same_pixels}
     return ((name, term) for name, term in sorted(names.items()) if task.augment.get(name) is not None)
 
@@ -34,7 +34,10 @@ def _used(task: Task, name: str) -> str:
 
 
 def _compares(term: Term) -> str:
-    return f"'{term.name}' compares {', '.join(map(str, sorted(term.strategy.same_pixels)))} pixel by pixel"
+    views = sorted(map(str, term.strategy.same_pixels))
+    if len(views) == 1:
+        return f"'{term.name}' takes what it predicts for {views[0]} to be in the image's place"
+    return f"'{term.name}' compares {', '.join(views)} pixel by pixel"
 
 
 def _moved_views(task: Task) -> Iterator[Problem]:

@@ -111,3 +111,8 @@ class SamplePredictor:
         channels = [self.scale * centre * (-1) ** index * (index + 1) for index in range(len(self.output.classes))]
         pixels = torch.stack(channels, dim=1)
         return pixels if self.output.kind == "masks" else 10 * pixels.mean((2, 3))
+
+
+def mirrored(masks: Tensor) -> Tensor:
+    """How a view's augmentation moves masks: `Batch.moves`."""
+    return masks.flip(-1)

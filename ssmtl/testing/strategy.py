@@ -70,9 +70,8 @@ def _check(strategy: Strategy, output: Output, rows: Mapping[str, int], name: st
         _check_mean(strategy, prepared, outputs, name)
     if strategy.by_rows(prepared):
         _check_parts(strategy, prepared, outputs, name)
-    gathered = Batch({}, prepared.targets, {}, prepared.samples)
+    gathered, given = Batch({}, prepared.targets, {}, prepared.samples), SampleOutputs(outputs)
     before = _shapes(strategy)
-    given = SampleOutputs(outputs)
     strategy.loss(prepared, given, PROGRESS[1])
     with torch.no_grad():
         strategy.after_step(gathered, {**outputs, **given.kept}, PROGRESS[1])
@@ -116,6 +115,7 @@ def _batch(strategy: Strategy, output: Output, rows: Mapping[str, int]) -> Batch
         {view: samples.targets(output, rows[view.pool], SIZE) for view in views if view.pool == "labeled"},
         {view: samples.stream(rows[view.pool], str(view), first[view.pool]) for view in views},
         {view: first[view.pool] + torch.arange(rows[view.pool]) for view in views},
+        dict.fromkeys(views, samples.mirrored) if output.kind == "masks" else {},
     )
 
 
@@ -227,7 +227,7 @@ def _copied(batch: Batch) -> Batch:
     def copies(tensors: Mapping[View, Tensor]) -> dict[View, Tensor]:
         return {view: tensor.clone() for view, tensor in tensors.items()}
 
-    return Batch(copies(batch.images), copies(batch.targets), dict(batch.streams), copies(batch.samples))
+    return Batch(copies(batch.images), copies(batch.targets), batch.streams, copies(batch.samples), batch.moves)
 
 
 def _same(first: Batch, second: Batch) -> bool:

@@ -30,7 +30,8 @@ def check_strategy_with_unknown(
     if not any(target.isnan().any() for target in targets.values()):
         return
     with torch.no_grad():
-        prepared = strategy.prepare(Batch(batch.images, targets, batch.streams, batch.samples), predict)
+        given = Batch(batch.images, targets, batch.streams, batch.samples, batch.moves)
+        prepared = strategy.prepare(given, predict)
     logits = {
         view: samples.logits(predict.output, len(images), size, seed).requires_grad_()
         for seed, (view, images) in enumerate(prepared.images.items())

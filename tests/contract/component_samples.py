@@ -71,6 +71,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("strategy", "vat"): [{}, {"entropy": 1.0, "iterations": 2}],
     ("strategy", "unimatch"): [{"threshold": 0.5}, {"threshold": 0.5, "cutmix": 1.0, "features": 0.0}],
     ("strategy", "unimatch_v2"): [{"threshold": 0.5, "drop": 1.0}, {"threshold": 0.5, "cutmix": 1.0, "drop": 0.0}],
+    ("strategy", "dense_fixmatch"): [{"threshold": 0.5}, {"threshold": 0.5, "cutmix": 1.0}],
     ("strategy", "cutmix_seg"): [{"threshold": 0.5}, {"threshold": 0.5, "cutmix": 0.0}],
     ("strategy", "classmix_seg"): [{"threshold": 0.5}, {"threshold": 0.5, "mix": 0.0}],
     ("strategy", "bcp"): [{}, {"unlabeled": 0.0, "share": 0.5}],

@@ -63,6 +63,7 @@ def test_views_that_are_compared_may_not_move(strategy, weak, strong, key, moved
     ],
 )
 def test_what_stays_in_place_is_taken(weak, strong):
+    assembled(*comparing("dense_fixmatch", weak, strong))
     assembled(*comparing("unimatch", weak, strong))
 
 
@@ -74,6 +75,15 @@ def test_both_views_are_named_and_strategies_of_one_view_may_move():
     one_view = ("mean_teacher", "ua_mt", "bcp", "cutmix_seg", "classmix_seg", "vat", "cps")
     entries = ", ".join(f"{{use: {name}}}" for name in ("soft_dice", *one_view))
     assembled(f"tasks.lungs.strategies=[{entries}]", "tasks.lungs.augment.weak.use=kornia_weak")
+
+
+def test_masks_that_move_with_the_strong_view_are_predicted_in_their_place():
+    assembled(*comparing("dense_fixmatch", "identity", "elastic_affine"))
+    with pytest.raises(RecipeError) as caught:
+        assembled(*comparing("dense_fixmatch", "kornia_weak", "intensity"))
+    (problem,) = map(str, caught.value.problems)
+    assert "'kornia_weak' moves pixels, and 'dense_fixmatch' takes what it predicts for unlabeled/weak to be" in problem
+    assert "switch off what moves them: horizontal_flip, pad" in problem
 
 
 class Unsaid:

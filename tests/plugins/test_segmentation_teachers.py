@@ -17,10 +17,12 @@ from numpy_masks import (
 
 from ssmtl import Batch, Output, View
 from ssmtl.testing.sample_outputs import SampleOutputs, facts
+from ssmtl_augment.elastic_affine import ElasticAffine
 from ssmtl_segmentation.bcp import BidirectionalCopyPaste
 from ssmtl_segmentation.classmix_seg import ClassMixSegmentation, half_of_classes
 from ssmtl_segmentation.cutmix import halves
 from ssmtl_segmentation.cutmix_seg import CutMixSegmentation
+from ssmtl_segmentation.dense_fixmatch import DenseFixMatch
 from ssmtl_segmentation.ua_mt import UncertaintyAwareMeanTeacher
 from ssmtl_segmentation.unimatch_v2 import UniMatchV2
 
@@ -93,6 +95,49 @@ def test_cutmix_seg_is_the_squared_error_times_the_share_of_confident_pixels(out
     teacher, student = own_masks(output, guess), probabilities(output, logits)
     rows = [((a - b) ** 2).sum(-1).mean() * (a.max(-1) >= 0.9).mean() for a, b in zip(teacher, student, strict=True)]
     assert loss.item() == pytest.approx(np.mean(rows), rel=1e-3, abs=1e-7)
+
+
+@both
+@few
+@given(seed=seeds)
+def test_dense_fixmatch_is_the_cross_entropy_of_hard_masks_at_confident_pixels(output, seed):
+    guess, logits = output.probabilities(normal(3, 2, 4, 4, seed=seed, scale=4)), normal(3, 2, 4, 4, seed=seed + 1)
+    batch = Batch({STRONG: torch.zeros(3, 1, 4, 4)}, {STRONG: guess}, {})
+    loss = DenseFixMatch(output, threshold=0.9).loss(batch, {STRONG: logits}, 0.0)
+    terms = []
+    for teacher, student in zip(own_masks(output, guess), probabilities(output, logits), strict=True):
+        one, other = teacher.reshape(-1, teacher.shape[-1]), student.reshape(-1, teacher.shape[-1])
+        terms += [-np.log(q[p.argmax()]) * (p.max() >= 0.9) for p, q in zip(one, other, strict=True)]
+    assert loss.item() == pytest.approx(np.mean(terms), rel=1e-3, abs=1e-7)
+
+
+def test_dense_fixmatch_moves_the_averages_masks_as_the_strong_images_are_moved():
+    """With a predictor that marks bright pixels, and a strong view that only moves, targets mark bright pixels too."""
+    generator = torch.Generator().manual_seed(0)
+    originals = (torch.rand(4, 1, 16, 16, generator=generator) > 0.6).float()
+    stream = streams_of(4, STRONG)[STRONG]
+    turned = ElasticAffine(rotate=90.0, scale=0.0, shift=0.2, elastic=0.0)
+    nearest, strong = turned(originals, originals, stream)[::-1]
+
+    def predict(images, *, weights):
+        assert weights == "ema"
+        return 20 * (images - 0.5)
+
+    def moved(masks):
+        return turned(originals, masks, stream)[1]
+
+    batch = Batch({WEAK: originals, STRONG: strong}, {}, {STRONG: stream}, {}, {STRONG: moved})
+    strategy = DenseFixMatch(Output("masks", ("a",)), cutmix=0.0)
+    prepared = strategy.prepare(batch, predict)
+    assert set(prepared.images) == {STRONG}
+    assert torch.equal((prepared.targets[STRONG] > 0.5).float(), nearest)
+    assert not torch.equal(nearest, originals)
+    pasted = DenseFixMatch(Output("masks", ("a",)), cutmix=1.0).prepare(batch, predict)
+    changed = (pasted.images[STRONG] != strong).any(1, keepdim=True)
+    assert changed.any()
+    others = (nearest.roll(1, 0), strong.roll(1, 0))
+    assert torch.equal((pasted.targets[STRONG] > 0.5).float()[changed], others[0][changed])
+    assert torch.equal(pasted.images[STRONG][changed], others[1][changed])
 
 
 @both
