@@ -15,11 +15,11 @@ from ssmtl_segmentation.outcomes import confident, hard_masks
 class DenseFixMatch(Strategy):
     """The averaged weights' masks of a weak view, moved as the strong view is, are the strong view's targets.
 
-    Sohn et al., "FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence", NeurIPS 2020, for
-    masks, as Martí i Rabadán et al., "Dense FixMatch: a simple semi-supervised learning method for pixel-wise
-    prediction tasks", NLDL 2023, who match pseudo-labels to the geometric operations of the strong view: cross-entropy
-    against the most probable outcome at confident pixels, over all pixels. Here the teacher is a moving average, and
-    a strong view may get a rectangle of another one (CutMix). The weak view must leave every pixel in its place.
+    Martí i Rabadán et al., "Dense FixMatch: a simple semi-supervised learning method for pixel-wise prediction tasks",
+    NLDL 2023: FixMatch for masks, whose pseudo-labels are matched to the geometric operations of the strong view;
+    cross-entropy against the most probable outcome at confident pixels, over all pixels. Here the teacher is a moving
+    average, and a strong view may get a rectangle of another one (CutMix). The weak view must leave every pixel in its
+    place, and others are refused.
 
     :param threshold: least probability of a confident pixel. :param decay: of the average. None: the recipe's
         `train.ema`. :param cutmix: probability that an image gets a rectangle of another one.
