@@ -16,7 +16,7 @@ PLUGINS = load_plugins()
 RECIPES = sorted(name for name in PLUGINS["recipe"] if not name.startswith("methods/"))
 """Those of methods are tested by `test_method_recipes.py`."""
 
-RADIOGRAPHS = ("cxr", "official", "phantom")
+RADIOGRAPHS = ("cxr", "cxr_develop", "cxr_report", "official", "phantom")
 SOURCES = sorted(path.stem for path in (shipped_folder() / "sources").glob("*.yaml"))
 
 
@@ -57,8 +57,8 @@ def test_it_accepts_every_sources_file_of_radiographs(name, sources):
     assert find_sources(sources).is_file()
 
 
-def test_the_others_are_of_ultrasound():
-    assert set(SOURCES) == {*RADIOGRAPHS, "busi"}
+def test_the_others_are_of_ultrasound_and_of_one_suite():
+    assert set(SOURCES) == {*RADIOGRAPHS, "busi", "across_ages"}
     content = {name: recipe_of(name).content() for name in RECIPES if name.startswith("busi/")}
     given = recipe_of("busi/umtl", sources="busi").content()
     assert len(content) >= 8
