@@ -32,7 +32,8 @@ def rows_of(data: Path) -> Iterator[dict[str, str]]:
             path = row["image"]
             yield {
                 "set": "children", "file": f"chest_xray/{path}", "label": row["label"].lower(),
-                "patient": row["patient"], "split": path.split("/")[0], "view": "", "age": "", "sex": "",
+                "patient": f"{path.split('/')[0]} {row['patient']}",  # numbered anew in each part
+                "split": path.split("/")[0], "view": "", "age": "", "sex": "",
             }  # fmt: skip
     folder = data / "nih_chestxray14_subset"
     with open(folder / "Data_Entry_2017.csv", newline="") as file:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ssmtl_bridges() -> Mapping[str, type["Bridge"]]:
+    from ssmtl_bridges.anatomical_crop import AnatomicalCrop
     from ssmtl_bridges.anatomical_gate import AnatomicalGate
     from ssmtl_bridges.cross_stitch import CrossStitch
     from ssmtl_bridges.grad_cam import GradCam
@@ -20,6 +21,7 @@ def ssmtl_bridges() -> Mapping[str, type["Bridge"]]:
     from ssmtl_bridges.smooth_grad import SmoothGrad
 
     return {
+        "anatomical_crop": AnatomicalCrop,
         "anatomical_gate": AnatomicalGate,
         "cross_stitch": CrossStitch,
         "grad_cam": GradCam,

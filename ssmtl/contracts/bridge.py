@@ -56,6 +56,16 @@ class Bridge(nn.Module, ABC):
     learns_from: frozenset[str] = frozenset()
     guide_kinds: ClassVar[frozenset[Kind]] = frozenset({"multiclass", "multilabel", "masks"})
 
+    def look(self, images: Images, guides: Mapping[str, FrozenPredictor]) -> Images:
+        """What the backbone is shown in the place of the task's images: by default, these images.
+
+        Of the same shape, in [0, 1], and differentiable in them. A bridge of a task of masks must leave this as it is,
+        since its masks would be of what is shown. Each output row depends on its own image alone.
+
+        :param images: of this task, in [0, 1]. :param guides: one for each task in `reads`.
+        """
+        return images
+
     def own_features(self, images: Images, features: Features) -> Features:
         """The task's features before anything is exchanged, also for the rows of tasks that learn from this one.
 
@@ -67,7 +77,8 @@ class Bridge(nn.Module, ABC):
     def forward(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Features:
         """Features of the shapes that `pyramid` promises.
 
-        :param images: in [0, 1]. :param guides: one entry for each task in `reads` or `learns_from`.
+        :param images: in [0, 1], before `look`. :param features: the backbone's, of what `look` returned.
+        :param guides: one entry for each task in `reads` or `learns_from`.
         """
 
     def maps(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Mapping[str, Tensor]:

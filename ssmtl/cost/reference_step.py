@@ -50,7 +50,7 @@ def reference_step(state: TrainState, step: int) -> Tensor:
 
 def _whole(model: MultiTaskModel, task: Task, images: Images) -> Logits:
     """One task's logits, after a pass through everything."""
-    encoded = model.encode(task.name, images)
+    encoded = model.encode_for(task.name, images)
     decoded = {name: model.decode(name, images, encoded) for name, _ in model.heads.items()}
     return decoded[task.name].logits.float()
 

@@ -28,7 +28,7 @@ class Parts:
 
 def misfits(recipe: Recipe, parts: Parts) -> list[Problem]:
     """Every mistake in how the components are put together."""
-    checks = (_exclusive, _guides, _unread, _selection, _budgets, _without_labels, _devices, _passes, _norm)
+    checks = (_exclusive, _guides, _looks, _unread, _selection, _budgets, _without_labels, _devices, _passes, _norm)
     return [problem for check in checks for problem in check(recipe, parts)]
 
 
@@ -59,6 +59,13 @@ def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
         if path and name == min(path, key=list(parts.bridges).index):  # reported once, at its first task
             what, hint = f"the bridges form a cycle: {' → '.join(path)}", "one of them must not be guided by the other"
             yield Problem(where, what, hint)
+
+
+def _looks(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:
+    for name, bridge in parts.bridges.items():
+        if name in parts.heads and parts.heads[name].output.kind == "masks" and type(bridge).look is not Bridge.look:
+            what = "shows the backbone something else than the image, and the task's masks would be of that"
+            yield Problem(f"tasks.{name}.bridge", what, "it is for a task of labels or numbers")
 
 
 def _unread(_recipe: Recipe, parts: Parts) -> Iterator[Problem]:

@@ -47,7 +47,7 @@ class Network(nn.Module):
         model = self.member(number)
         result = {}
         for tasks in self.alike[number]:
-            encoded = model.encode(tasks[0], images)
+            encoded = model.encode_for(tasks[0], images)
             for task in tasks:
                 logits = model.decode(task, images, encoded).logits.float()
                 if task in self.temperatures[number]:
@@ -82,9 +82,9 @@ class _DrawsWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _alike(model: MultiTaskModel, tasks: Sequence[str]) -> list[list[str]]:
-    """The tasks, those with one normalisation of images and of features together."""
+    """The tasks, those whose backbone sees the same numbers together: one normalisation of images and of features."""
     groups: dict[Any, list[str]] = {}
     for task in tasks:
         used = tuple(tuple(model.get_buffer(f"{name}_{task}").flatten().tolist()) for name in ("mean", "std"))
-        groups.setdefault((used, model.domain_of(task)), []).append(task)
+        groups.setdefault((used, model.domain_of(task), model.looks(task) and task), []).append(task)
     return list(groups.values())

@@ -48,7 +48,7 @@ class MultiTaskModel(nn.Module):
 
     def decoded(self, images: Mapping[str, Images]) -> "dict[str, NetworkOutput]":
         """As `forward`, with the features of each task's rows."""
-        encoded = self._encode(images)
+        encoded = self._encode({task: self._shown(task, rows, task) for task, rows in images.items()})
         result, start = {}, 0
         for task, rows in images.items():
             own = slice(start, start + len(rows))
@@ -82,7 +82,7 @@ class MultiTaskModel(nn.Module):
         """By name, the maps that the task's bridge adds to the features of these images; empty without a bridge."""
         if task not in self.bridges:
             return {}
-        bridge, encoded = self._bridge(task), self.encode(task, images)
+        bridge, encoded = self._bridge(task), self.encode_for(task, images)
         return bridge.maps(images, encoded, self._guides(task, images, encoded, task))
 
     def output(self, task: str) -> Output:
@@ -91,11 +91,24 @@ class MultiTaskModel(nn.Module):
 
     def features_of(self, task: str, images: Images, images_of: str) -> Features:
         """The features that one task's head reads. :param images_of: the task whose images they are."""
-        return self._bridged(task, images, self.encode(images_of, images), images_of)
+        return self._bridged(task, images, self.encode_for(task, images, images_of), images_of)
 
-    def encode(self, task: str, images: Images) -> Features:
-        """The backbone's features of one task's images."""
-        return self._encode({task: images})
+    def encode_for(self, task: str, images: Images, images_of: str | None = None) -> Features:
+        """The backbone's features of images as one task looks at them.
+
+        :param images_of: the task whose images they are, if not its own.
+        """
+        return self._encode({images_of or task: self._shown(task, images, images_of or task)})
+
+    def looks(self, task: str) -> bool:
+        """Whether the task's bridge shows the backbone something else than the image."""
+        return task in self.bridges and type(self._bridge(task)).look is not Bridge.look
+
+    def _shown(self, task: str, images: Images, images_of: str) -> Images:
+        if not self.looks(task):
+            return images
+        bridge = self._bridge(task)
+        return bridge.look(images, {name: FrozenTask(self, name, images_of) for name in bridge.reads})
 
     @property
     def device_type(self) -> str:
