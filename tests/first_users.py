@@ -29,6 +29,10 @@ FIRST_USERS = {
         "tasks.lungs.bridge=null",
         "tasks.diagnosis.bridge={use: anatomical_gate, guided_by: lungs}",
     ),
+    "anatomical_crop": (
+        "tasks.lungs.bridge=null",
+        "tasks.diagnosis.bridge={use: anatomical_crop, guided_by: lungs, least: 0.0}",
+    ),
     "flexmatch": ("tasks.diagnosis.strategies.1={use: flexmatch, threshold: 0.5}",),
     "unimatch": (f"{MASKS}=[{{use: soft_dice}}, {{use: unimatch, threshold: 0.5}}]", PIXELWISE),
     "mtpsl": (f"{MASKS}=[{{use: soft_dice}}, {{use: mtpsl, partner: diagnosis}}]",),

@@ -19,9 +19,8 @@ class AnatomicalCrop(Bridge):
     """The image cut to the box around what another task predicts, and enlarged to its size.
 
     What lies outside, such as letters, tubes and arms, cannot be a shortcut, and images that show more or less of the
-    body become alike. The box holds every row and column of which a few pixels are inside a structure, and a margin; no
-    parameter of the segmentation task gets a gradient. Of our own; Teixeira et al., "Impact of Lung Segmentation on the
-    Diagnosis and Explanation of COVID-19 in Chest X-ray Images", Sensors 21(21), 2021, cut before training.
+    body become alike. The box holds every row and column of pixels of which more than 3 % is inside a structure, and a
+    margin. The head's features are those of the cut image; no parameter of the segmentation task gets a gradient.
 
     :param guided_by: the segmentation task. :param margin: on each side, as a share of the box's side.
     :param least: share of the image below which the structures count as not found, and the image is shown whole.

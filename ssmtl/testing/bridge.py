@@ -44,6 +44,7 @@ def _check(make: Make, kind: Kind, options: dict[str, Any]) -> None:
         for size in SIZES:
             images = samples.images(ROWS, size, channels)
             check_features(_through(bridge, model, images), bridge.pyramid, ROWS, size, name)
+            _check_look(bridge, model, images, name)
     images = samples.images(ROWS, 32, 3)
     _check_maps(bridge, model, images, name)
     _check_undisturbed(bridge, model, images, name)
@@ -76,6 +77,24 @@ def _arguments(bridge: Any, model: MultiTaskModel, images: Images) -> tuple[Any,
     for part, training in zip(model.modules(), flags, strict=True):
         part.training = training
     return images, encoded, _guides(bridge, model, encoded)
+
+
+def _check_look(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:
+    """What `look` returns is an image for each row, of this row alone, through which a gradient reaches the image."""
+    guides = _guides(bridge, model, model.backbone(images))
+    seen = images.detach().clone().requires_grad_()
+    before = _state(model)
+    shown = bridge.look(seen, guides)
+    assert shown.shape == images.shape, f"{name}.look turns the shape {tuple(images.shape)} into {tuple(shown.shape)}"
+    assert shown.min() >= 0, f"{name}.look returns values below 0"
+    assert shown.max() <= 1, f"{name}.look returns values above 1"
+    assert torch.equal(seen, images), f"{name}.look changes its images in place"
+    assert torch.autograd.grad(shown.sum(), seen)[0].any(), f"{name}.look lets no gradient through to the images"
+    after = _state(model)
+    assert all(_same(before[key], after[key]) for key in before), f"{name}.look changes the model it consults"
+    with torch.no_grad():
+        alone = bridge.look(images[1:2], guides)
+    assert close(alone, shown[1:2].detach()), f"a row that {name}.look returns depends on the other rows"
 
 
 def _check_maps(bridge: Bridge, model: MultiTaskModel, images: Images, name: str) -> None:

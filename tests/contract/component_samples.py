@@ -44,6 +44,7 @@ SAMPLES: dict[tuple[str, str], list[Options]] = {
     ("bridge", "nddr"): [{"partner": "diagnosis"}, {"partner": "diagnosis", "own": 0.5}],
     ("bridge", "pad_net"): [{"partner": "diagnosis"}],
     ("bridge", "smooth_grad"): [{"guided_by": "diagnosis", "samples": 2, "stride": 1}],
+    ("bridge", "anatomical_crop"): [{"guided_by": "lungs"}, {"guided_by": "lungs", "margin": 0.0, "least": 0.0}],
     ("bridge", "anatomical_gate"): [{"guided_by": "lungs"}, {"guided_by": "lungs", "outside": 0.0}],
     ("strategy", "cross_entropy"): [
         {},

@@ -32,6 +32,7 @@ AVERAGED = (*PLAIN, "balancer.use=uncertainty")
 # Against a single process five steps are compared: later a borderline pseudo-label may flip by a rounding difference.
 NEW = {name: (*NO_DROPOUT, SGD, *sets) for name, sets in FIRST_USERS.items()}
 NEW["anatomical_gate"] = (*NEW["anatomical_gate"], CONFIDENT)
+NEW["anatomical_crop"] = (*NEW["anatomical_crop"], CONFIDENT)
 NEW["dwa"] = (*NEW["dwa"], CONFIDENT)
 NEW["torchjd over strategies"] = (*NEW["torchjd over strategies"], CONFIDENT)
 NEW["unimatch"] = (*NEW["unimatch"], "tasks.lungs.strategies.unimatch.cutmix=0")  # mixes a process's own rows

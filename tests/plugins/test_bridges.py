@@ -1,14 +1,18 @@
-"""Grad-CAM, cross-stitch and the anatomical gate, each against another way of computing it."""
+"""Grad-CAM, cross-stitch, the anatomical gate and crop, each against another way of computing it."""
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from ssmtl import Output, Pyramid
+from ssmtl.inference.network import Network
 from ssmtl.model.frozen_task import FrozenTask, TaskGuide
 from ssmtl.model.multi_task_model import MultiTaskModel
-from ssmtl.testing.sample_model import SampleBackbone, SampleMasks, sample_model
+from ssmtl.testing.sample_model import SampleBackbone, SampleMasks, sample_head, sample_model
 from ssmtl.testing.samples import images
+from ssmtl_bridges.anatomical_crop import AnatomicalCrop
 from ssmtl_bridges.anatomical_gate import AnatomicalGate
 from ssmtl_bridges.cross_stitch import CrossStitch
 from ssmtl_bridges.grad_cam import GradCam, activation_map
@@ -123,3 +127,89 @@ def test_the_gate_keeps_what_is_inside_and_attenuates_what_is_outside(outside):
         half = level.shape[-1] // 2
         torch.testing.assert_close(found[..., :half], level[..., :half])
         torch.testing.assert_close(found[..., half:], outside * level[..., half:])
+
+
+class Boxes:
+    """A guide that predicts the same mask for every row."""
+
+    output = Output("masks", ("lung",))
+
+    def __init__(self, mask):
+        self.mask = mask
+
+    def __call__(self, rows):
+        return torch.where(self.mask, 5.0, -5.0).expand(len(rows), 1, -1, -1)
+
+
+def box(height, width, top, bottom, left, right):
+    mask = torch.zeros(height, width, dtype=torch.bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def ramps(height, width):
+    """Brightness that grows evenly downwards, and to the right; equal to a pixel's place, as a share of the side."""
+    down = ((torch.arange(height) + 0.5) / height)[:, None].expand(height, width)
+    across = ((torch.arange(width) + 0.5) / width)[None, :].expand(height, width)
+    return torch.stack([down, across])[:, None]
+
+
+@given(
+    st.sampled_from([(32, 32), (32, 48)]), st.integers(0, 10), st.integers(18, 32), st.integers(0, 10),
+    st.integers(18, 32), st.sampled_from([0.0, 0.1]),
+)  # fmt: skip
+def test_the_crop_shows_the_box_at_the_size_of_the_image(size, top, bottom, left, right, margin):
+    rows = ramps(*size)
+    crop = AnatomicalCrop(PYRAMID, guided_by="lungs", margin=margin)
+    shown = crop.look(rows, {"lungs": Boxes(box(*size, top, bottom, left, right))})
+    expected = []
+    for low, high, side in ((top, bottom, size[0]), (left, right, size[1])):
+        more = margin * (high - low)
+        low, high = max(low - more, 0), min(high + more, side)
+        expected.append((low + (torch.arange(side) + 0.5) / side * (high - low)) / side)
+    inner = slice(2, -2)  # at the border of the image nothing is known beyond the middle of the last pixel
+    torch.testing.assert_close(shown[0, 0, :, 0][inner], expected[0][inner], atol=1e-5, rtol=0)
+    torch.testing.assert_close(shown[1, 0, 0, :][inner], expected[1][inner], atol=1e-5, rtol=0)
+
+
+def test_without_structures_the_image_is_shown_whole_and_a_stray_pixel_moves_no_edge():
+    rows, crop = images(3, 32), AnatomicalCrop(PYRAMID, guided_by="lungs", margin=0.0)
+    for none in (box(32, 32, 0, 0, 0, 0), box(32, 32, 4, 8, 4, 8)):
+        torch.testing.assert_close(crop.look(rows, {"lungs": Boxes(none)}), rows)
+    found, stray = box(64, 64, 10, 50, 10, 50), box(64, 64, 10, 50, 10, 50)
+    stray[0, 63] = True
+    rows = images(3, 64)
+    kept = crop.look(rows, {"lungs": Boxes(found)})
+    assert torch.equal(crop.look(rows, {"lungs": Boxes(stray)}), kept)
+    assert not torch.equal(kept, rows)
+
+
+class CentreMasks(SampleMasks):
+    """Lungs in the middle of any image, besides what the features say."""
+
+    def forward(self, features):
+        pixels = super().forward(features)
+        return pixels.sigmoid() + torch.where(box(*pixels.shape[2:], 6, 26, 8, 30), 5.0, -5.0)
+
+
+def test_a_classifier_is_a_function_of_its_crop_and_masks_are_not():
+    """By hand: the crop, then encoder and head; what is outside changes nothing but by way of the box."""
+    torch.manual_seed(0)
+    bridge = AnatomicalCrop(PYRAMID, guided_by="lungs", least=0.0)
+    heads = {"diagnosis": sample_head("multiclass", PYRAMID), "lungs": CentreMasks(PYRAMID)}
+    normalize = {task: ([0.5], [0.25]) for task in heads}
+    model = MultiTaskModel(SampleBackbone(plain=True), heads, {"diagnosis": bridge}, normalize).eval()
+    rows = images(4, 32)
+    shown = bridge.look(rows, {"lungs": FrozenTask(model, "lungs", "diagnosis")})
+    assert not torch.equal(shown, rows)
+    expected = heads["diagnosis"](model.backbone((shown - 0.5) / 0.25))
+    both = model({"diagnosis": rows, "lungs": rows})
+    torch.testing.assert_close(both["diagnosis"], expected)
+    torch.testing.assert_close(model.logits("diagnosis", rows), expected)
+    torch.testing.assert_close(both["lungs"], heads["lungs"](model.backbone((rows - 0.5) / 0.25)))
+    network = Network([model], {task: head.output for task, head in heads.items()})
+    torch.testing.assert_close(network(rows)["diagnosis"], heads["diagnosis"].output.probabilities(expected))
+    both["diagnosis"].sum().backward()
+    assert heads["lungs"].last.weight.grad is None
+    assert model.looks("diagnosis")
+    assert not model.looks("lungs")

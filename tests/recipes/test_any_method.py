@@ -24,7 +24,8 @@ STRATEGIES = {
     task: [name for name, entry in PLUGINS["strategy"].items() if kind in entry.make.accepts]
     for task, kind in KINDS.items()
 }
-GUIDED = {"grad_cam": "lungs", "saliency": "lungs", "smooth_grad": "lungs", "anatomical_gate": "diagnosis"}
+GUIDED = dict.fromkeys(("grad_cam", "saliency", "smooth_grad"), "lungs")
+GUIDED |= dict.fromkeys(("anatomical_crop", "anatomical_gate"), "diagnosis")
 """Bridges that one of the tasks alone can have, since the other one guides it."""
 BALANCERS = [(f"balancer.use={name}", f"balancer.over={over}") for name, over in
              zip(PLUGINS["balancer"], itertools.cycle(("strategies", "tasks")))]  # fmt: skip
