@@ -45,27 +45,25 @@ class AnatomicalCrop(Bridge):
     def look(self, images: Images, guides: Mapping[str, FrozenPredictor]) -> Images:
         with torch.no_grad():
             guide = guides[self.guided_by]
-            inside = guide.output.probabilities(guide(images)).amax(1) >= 0.5
-            boxes = torch.stack([self._ends(inside.float().mean(1)), self._ends(inside.float().mean(2))], 1)
-            found = inside.float().mean((1, 2)) >= self.least
-            low, high = torch.where(found[:, None, None], boxes, boxes.new_tensor([-1.0, 1.0])).unbind(2)
-            moves = torch.zeros(len(images), 2, 3, device=images.device)
-            moves[:, [0, 1], [0, 1]], moves[:, :, 2] = (high - low) / 2, (high + low) / 2
-            at = F.affine_grid(moves, list(images.shape), align_corners=False)
+            inside = (guide.output.probabilities(guide(images)).amax(1) >= 0.5).float()
+            found = inside.mean((1, 2))[:, None] >= self.least
+            across, down = (self._places(inside.mean(side), found) for side in (1, 2))
+            x, y = across[:, None, :], down[:, :, None]
+            at = torch.stack([x + 0 * y, 0 * x + y], -1)
         return F.grid_sample(images, at.to(images.dtype), "bilinear", "border", align_corners=False).clamp(0, 1)
 
-    def _ends(self, shares: Float[Tensor, "rows places"]) -> Float[Tensor, "rows 2"]:
-        """Where the box begins and ends along one side of the image, which goes from -1 to 1.
+    def _places(self, shares: Float[Tensor, "rows side"], found: Bool[Tensor, "rows 1"]) -> Float[Tensor, "rows side"]:
+        """From where the pixels along one side of the image come, which goes from -1 to 1.
 
-        :param shares: of each row or column of pixels, how much of it is inside.
+        :param shares: of each row or column of pixels, how much of it is inside. :param found: else all stay.
         """
-        counted: Bool[Tensor, "rows places"] = shares > STRAY
-        side = counted.shape[1]
-        first = counted.float().argmax(1)
-        last = side - counted.flip(1).float().argmax(1)
-        ends = torch.stack([first, last], 1).float() / side * 2 - 1
-        margin = self.margin * (ends[:, 1] - ends[:, 0])
-        return torch.stack([ends[:, 0] - margin, ends[:, 1] + margin], 1).clamp(-1, 1)
+        counted, side = (shares > STRAY).float(), shares.shape[1]
+        low = counted.argmax(1, keepdim=True) / side * 2 - 1
+        high = 1 - counted.flip(1).argmax(1, keepdim=True) / side * 2
+        margin = self.margin * (high - low)
+        low, high = (low - margin).clamp_min(-1), (high + margin).clamp_max(1)
+        places = (torch.arange(side, device=shares.device) + 0.5) / side * 2 - 1
+        return torch.where(found, (low + high) / 2 + (high - low) / 2 * places, places)
 
     def forward(self, images: Images, features: Features, guides: Mapping[str, Guide]) -> Features:
         return features
