@@ -158,9 +158,9 @@ def test_tasks_of_different_sources_have_their_own_statistics():
     assert not torch.allclose(first, second)
     trained = copy.deepcopy(model).eval()
     images = torch.rand(2, 1, 32, 32)
-    before = trained.encode("lungs", images)
+    before = trained.encode_for("lungs", images)
     next(part for part in trained.modules() if isinstance(part, DomainBatchNorm)).of("chex").running_mean.add_(9)
-    assert torch.equal(trained.encode("lungs", images)[0], before[0])
+    assert torch.equal(trained.encode_for("lungs", images)[0], before[0])
     assert Network([trained], {name: trained.output(name) for name in ("diagnosis", "lungs")}).alike == [
         [["diagnosis"], ["lungs"]]
     ]

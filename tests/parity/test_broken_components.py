@@ -93,7 +93,7 @@ def test_normalisation_goes_with_the_images_through_every_guide():
     heads = {"a": sample_head("multiclass", backbone.pyramid), "b": sample_head("masks", bridge.pyramid)}
     model = MultiTaskModel(backbone, heads, {"b": bridge}, {"a": ([0.5], [0.25]), "b": ([0.1], [2.0])}).eval()
     images = torch.rand(2, 1, 32, 32)
-    alone = model.decode("b", images, model.encode("a", images), images_of="a").logits
+    alone = model.decode("b", images, model.encode_for("b", images, "a"), images_of="a").logits
     torch.testing.assert_close(model.predictor("b", images_of="a")(images), alone)
     same = MultiTaskModel(backbone, heads, {"b": bridge}, {"a": ([0.5], [0.25]), "b": ([0.5], [0.25])}).eval()
     torch.testing.assert_close(same.logits("b", images), alone)
