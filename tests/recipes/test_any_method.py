@@ -64,7 +64,7 @@ def test_each_pair():
     """Every pair of two of: a strategy of the classes, one of the masks, a balancer, a bridge."""
     base, pairs = read("multimix", PLUGINS["recipe"], overrides=[*SMALL, PIXELWISE]), set()
     for (i, classes), (j, masks) in itertools.product(*(enumerate(names) for names in STRATEGIES.values())):
-        balancer, bridge = BALANCERS[(i + j) % len(BALANCERS)], BRIDGES[(2 * i + 11 * j + i // 2) % len(BRIDGES)]
+        balancer, bridge = BALANCERS[(i + j) % len(BALANCERS)], BRIDGES[(i + 2 * j) % len(BRIDGES)]
         content = base.content
         for setting in (f"{CLASSES}={classes}", f"{MASKS}={masks}", *balancer, *bridge):
             content, _ = overridden(content, setting)
