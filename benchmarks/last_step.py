@@ -7,23 +7,13 @@ that are there already stay.
 """
 
 import argparse
-import csv
-import io
 from pathlib import Path
 
+from collect_results import RESULTS, read_table, write_table
+
 import ssmtl
-from ssmtl.atomic_file import write_text
 
-RESULTS = Path(__file__).parent / "results"
 COLUMNS = ("system", "budgets", "sources", "seed", "task", "domain", "metric", "selected", "last", "step", "cell")
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a table; none if there is no such file."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def of_cell(folder: Path, rows: list[dict[str, str]], data_root: Path | None) -> list[dict[str, str]]:
@@ -44,19 +34,16 @@ def main() -> None:
     arguments = parser.parse_args()
     out = RESULTS / arguments.name / "last_step.csv"
     cells: dict[str, list[dict[str, str]]] = {}
-    for row in read(arguments.suite / "results.csv"):
+    for row in read_table(arguments.suite / "results.csv")[1]:
         cells.setdefault(row["cell"], []).append(row)
-    done = [row for row in read(out) if row["cell"] in cells]
+    done = [row for row in read_table(out)[1] if row["cell"] in cells] if out.is_file() else []
     known = {row["cell"] for row in done}
     for number, (cell, rows) in enumerate(sorted(cells.items()), 1):
         if cell not in known:
             done += of_cell(arguments.suite / "cells" / cell, rows, arguments.data_root)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_table(out, (list(COLUMNS), done))
             print(f"{number} of {len(cells)}: {cell}")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(done, key=lambda row: (row["cell"], row["task"], row["domain"], row["metric"])))
-    write_text(out, text.getvalue())
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ class AnatomicalCrop(Bridge):
             inside = (guide.output.probabilities(guide(images)).amax(1) >= 0.5).float()
             found = inside.mean((1, 2))[:, None] >= self.least
             across, down = (self._places(inside.mean(side), found) for side in (1, 2))
-            x, y = across[:, None, :], down[:, :, None]
-            at = torch.stack([x + 0 * y, 0 * x + y], -1)
+            height, width = images.shape[-2:]
+            at = torch.stack([across[:, None, :].expand(-1, height, -1), down[:, :, None].expand(-1, -1, width)], -1)
         return F.grid_sample(images, at.to(images.dtype), "bilinear", "border", align_corners=False).clamp(0, 1)
 
     def _places(self, shares: Float[Tensor, "rows side"], found: Bool[Tensor, "rows 1"]) -> Float[Tensor, "rows side"]:

@@ -12,7 +12,7 @@ from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
 from ssmtl.data.mask_values import BACKGROUND, IGNORE
 from ssmtl.data.masks import explained
 from ssmtl.data.names import tidy
-from ssmtl.data.portion import outside_portions
+from ssmtl.data.portion import within_portions
 from ssmtl.errors import DataError, nearest
 from ssmtl.recipe.models import SourceEntry
 
@@ -89,9 +89,7 @@ def list_sources(
     """
     pairs = sorted((name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from)
     examples = {name: examples_of(name, entries[name], make(name)) for name in sorted(linked(wanted, pairs))}
-    files = SourceFiles(examples, entries, namespaces or {})
-    if outside := outside_portions(files):
-        files = files.without(outside)
+    files = within_portions(SourceFiles(examples, entries, namespaces or {}))
     files = by_groups(files, [pair for pair in pairs if pair[0] in examples], seed)
     return without_common(files, [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]], seed)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ssmtl.contracts.random_stream import key
 from ssmtl.data.parts import patient_names
 from ssmtl.errors import DataError
+from ssmtl.wording import counted
 
 if TYPE_CHECKING:
     from ssmtl.data.pool import SourceFiles
@@ -15,10 +16,11 @@ def place(patient: str) -> float:
     return (key("portion", patient) >> 11) / 2**53
 
 
-def outside_portions(files: "SourceFiles") -> dict[str, frozenset[str]]:
-    """By source whose entry has a portion, the ids of the images of everybody else.
+def within_portions(files: "SourceFiles") -> "SourceFiles":
+    """Each source with nobody but its entry's portion, whoever the other sources hold.
 
-    A person with several names in the source has the place of the first in the alphabet.
+    Patients of a source who share a byte-identical image are one person, whose place is that of the first name in the
+    alphabet. Files are read to tell, if an entry has a portion.
 
     :raises DataError: if nobody is left.
     """
@@ -27,8 +29,9 @@ def outside_portions(files: "SourceFiles") -> dict[str, frozenset[str]]:
         portion = files.entries[source].portion
         if portion is None:
             continue
-        names = patient_names(examples, files.persons(source))
+        names = patient_names(examples, files.only({source}).persons(source))
         outside[source] = frozenset(one for one, name in names.items() if not portion[0] <= place(name) < portion[1])
         if len(outside[source]) == len(examples):
-            raise DataError(f"the source '{source}': none of its patients is in the portion {portion}")
-    return outside
+            has = counted(len(set(names.values())), "patient")
+            raise DataError(f"source '{source}': portion: none of its {has} is in {portion}; expected a wider one")
+    return files.without(outside) if outside else files

@@ -110,6 +110,8 @@ def _index(items: list[Any], part: str, where: str) -> int:
     if part.isdecimal() and len(part) < 10 and int(part) < len(items):
         return int(part)
     uses = [item.get("use") if isinstance(item, Mapping) else item for item in items]
+    if uses.count(part) > 1:
+        raise RecipeError([Problem(where, f"there are {uses.count(part)} items '{part}'", "name one by its number")])
     if part in uses:
         return uses.index(part)
     raise RecipeError([Problem(where, f"no item '{part}' in the list", nearest(part, [str(use) for use in uses]))])

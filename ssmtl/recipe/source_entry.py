@@ -1,6 +1,6 @@
 """A source in a recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -10,8 +10,6 @@ PixelValue = Annotated[int, Field(ge=0, le=65535)] | Annotated[str, Field(patter
 """A grey value as it is stored, or a colour."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-
-Place = Annotated[float, Field(ge=0, le=1)]
 
 
 class SourceEntry(Component):
@@ -26,7 +24,7 @@ class SourceEntry(Component):
         patients to this one.
     :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
         sources with the same root do, and those that share images and agree on their patients.
-    :param portion: from where to where, such as [0, 0.5], in an order of patients that their names alone decide, not
+    :param portion: from where to where, such as [0, 0.5], in an order of patients that their names decide, and not
         the seed: these patients are the source, and the others are not in it.
     :param on_error: what to do about an image that does not decode.
     """
@@ -38,14 +36,15 @@ class SourceEntry(Component):
     disjoint_from: str | None = None
     share: Share = 0.5
     patients: Annotated[str, Field(min_length=1)] | None = None
-    portion: Annotated[list[Place], Field(min_length=2, max_length=2)] | None = None
+    portion: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     on_error: Literal["stop", "skip"] = "stop"
 
-    @field_validator("portion")
+    @field_validator("portion", mode="before")
     @classmethod
-    def _portion(cls, portion: list[float] | None) -> list[float] | None:
-        if portion is not None and not portion[0] < portion[1]:
-            raise ValueError("should begin before it ends, as [0, 0.5] does")
+    def _portion(cls, portion: Any) -> Any:
+        two = isinstance(portion, list) and len(portion) == 2 and all(type(one) in (int, float) for one in portion)
+        if portion is not None and not (two and 0 <= portion[0] < portion[1] <= 1):
+            raise ValueError("should be two numbers from 0 to 1, the first below the second, such as [0, 0.5]")
         return portion
 
     @field_validator("values")

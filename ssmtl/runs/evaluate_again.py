@@ -10,8 +10,9 @@ from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import decode
 from ssmtl.data.empty_parts import what_lacks
 from ssmtl.data.entry import Progress, no_progress
-from ssmtl.data.identity import ImageIdentity, identities_of
-from ssmtl.data.pool import examples_of
+from ssmtl.data.identity import ImageIdentity
+from ssmtl.data.pool import SourceFiles, examples_of
+from ssmtl.data.portion import within_portions
 from ssmtl.data.rows import Rows, rows_of
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
 from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
@@ -95,9 +96,10 @@ def evaluate_run(
         task, name = request.task, request.source
         if name not in listed:
             entry = recipe.sources[name]
-            listed[name] = examples_of(name, entry, make(name))
             namespace = namespace_of(name, entry, folders)
-            identities = identities_of(listed[name], entry.on_error == "skip")
+            files = SourceFiles({name: examples_of(name, entry, make(name))}, {name: entry}, {name: namespace})
+            files = within_portions(files)
+            listed[name], identities = files.examples[name], files.identities[name]
             seen[name] = used_images(split_file, identities, namespace)
             if name not in changed:
                 _warn_of_changes(name, split_file, identities)

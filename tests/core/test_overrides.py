@@ -42,3 +42,12 @@ def test_an_option_that_an_override_removed_is_missing_because_of_it():
     assert place == "r.yaml with --set tasks.lungs.head.use=two: tasks.lungs.head.classes"
     content, later = overridden(content, "tasks.lungs.head.classes=[]", [known])
     assert RecipeText(content, "r.yaml", (known, later)).place("tasks.lungs.head.classes") == later.shown
+
+
+def test_of_two_equal_items_none_is_meant_by_name():
+    """As in a recipe that extends another."""
+    content = {"tasks": {"lungs": {"strategies": [{"use": "one"}, {"use": "two"}, {"use": "one"}]}}}
+    with pytest.raises(RecipeError, match=r"there are 2 items 'one' \(name one by its number\)"):
+        overridden(content, "tasks.lungs.strategies.one.weight=2")
+    changed = overridden(content, "tasks.lungs.strategies.2.weight=2")[0]["tasks"]["lungs"]["strategies"]
+    assert changed == [{"use": "one"}, {"use": "two"}, {"use": "one", "weight": 2}]

@@ -1,15 +1,19 @@
 """A source that is a fixed portion of its patients, whatever the seed."""
 
 import re
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssmtl import Folders
 from ssmtl.data.pool import list_sources
 from ssmtl.data.portion import place
 from ssmtl.errors import DataError, RecipeError
+from ssmtl.experiment.prepare import make_source, namespace_of
 from ssmtl.recipe.load import read
 from ssmtl.recipe.models import SourceEntry
 from ssmtl.registry.plugins import load_plugins
@@ -61,15 +65,29 @@ def test_one_person_under_two_names_is_in_one_portion():
     rows = [example(0, "A", patient=first), example(0, "A", patient=second)]
     rows = [rows[0], type(rows[1])("other", second, rows[0].image, rows[1].labels, rows[1].masks)]
     assert patients(rows, [0.0, 0.5]) == {first, second}
-    with pytest.raises(DataError, match=re.escape("none of its patients is in the portion [0.5, 1.0]")):
+    nobody = "source 's': portion: none of its 1 patient is in [0.5, 1.0]; expected a wider one"
+    with pytest.raises(DataError, match=re.escape(nobody)):
         patients(rows, [0.5, 1.0])
 
 
+def test_who_is_in_it_does_not_depend_on_other_sources():
+    """Another source that holds one image under both names would make two patients one person."""
+    rows = many(40)
+    low, high = (next(one for one in rows if (place(one.patient) < 0.5) is first) for first in (True, False))
+    linking = [replace(low, id="x", patient="q"), replace(high, id="y", patient="q")]
+    made = {"s": rows, "t": linking}
+    entries = {"s": SourceEntry(use="made", portion=[0.0, 0.5]), "t": SourceEntry(use="made")}
+    listed = list_sources(entries, {"s", "t"}, lambda name: source(made[name])(name), [], 0)
+    assert {one.patient for one in listed.examples["s"]} == patients(rows, [0.0, 0.5])
+
+
 @pytest.mark.parametrize(
-    "wrong", ["[0.5, 0.2]", "[0.5]", "0.5", "[0, 0.5, 1]", "[-1.0, 0.5]", "[0.0, 2.0]", "[0.3, 0.3]"]
-)
+    "wrong", ["[0.5, 0.2]", "[0.5]", "0.5", "[0, 0.5, 1]", "[-1.0, 0.5]", "[0.0, 2.0]", "[0.3, 0.3]", '["0", 0.5]',
+              "[false, true]", "[.nan, 1]", "{0: 0.5}"]
+)  # fmt: skip
 def test_a_portion_that_is_none_is_refused(wrong):
-    with pytest.raises(RecipeError, match=r"sources\.chex\.portion"):
+    words = r"sources\.chex\.portion.*should be two numbers from 0 to 1, the first below the second, such as \[0, 0.5\]"
+    with pytest.raises(RecipeError, match=words):
         read("enc", PLUGINS["recipe"], overrides=[f"sources.chex.portion={wrong}"]).validated()
 
 
@@ -79,3 +97,23 @@ def test_a_recipe_without_one_is_the_recipe_that_it_was():
     assert "portion" not in plain.content()["sources"]["chex"]
     assert plain.content(every_key=True)["sources"]["chex"]["portion"] is None
     assert plain.digest() != whole.digest()
+
+
+def test_nobody_who_is_reported_on_is_among_the_images_of_development(data_folder):
+    """Of the real sets: no file and no patient of a test set of `cxr_report` is in a source of `cxr_develop`."""
+
+    def people(name, *wanted):
+        recipe = read("strong/umtl", PLUGINS["recipe"], sources=name).validated()
+        folders = Folders(data_folder)
+        make = partial(make_source, recipe, PLUGINS, folders)
+        spaces = {one: namespace_of(one, entry, folders) for one, entry in recipe.sources.items()}
+        files = list_sources(recipe.sources, {*(wanted or recipe.sources)}, make, [], recipe.seed, spaces)
+        images = [
+            (one, image) for one in files.identities for image in files.identities[one] if not wanted or one in wanted
+        ]
+        return {image.content for _, image in images}, {(spaces[one], image.patient) for one, image in images}
+
+    developed, reported = people("cxr_develop"), people("cxr_report", "chex_test", "jsrt_test", "nihx", "mcu")
+    for ours, theirs in zip(developed, reported, strict=True):
+        assert len(ours) > len(theirs) > 500
+        assert not ours & theirs

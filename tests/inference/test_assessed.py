@@ -14,6 +14,7 @@ from ssmtl.assessment.intervals import intervals
 from ssmtl.assessment.subgroups import subgroups
 from ssmtl.calibration.temperature import tempered
 from ssmtl.contracts.folders import Folders
+from ssmtl.data.portion import place
 from ssmtl.evaluation.predict import Predictions
 from ssmtl.evaluation.score import Scores
 from ssmtl.registry.plugins import load_plugins
@@ -162,6 +163,28 @@ def test_an_age_that_is_no_number_is_a_band_already(tmp_path):
     manifest = load_plugins()["source"]["manifest"].make
     first, second = manifest(Folders(tmp_path), root=".").examples()
     assert (first.groups, second.groups) == ({"age": "60-69", "view": "PA"}, {"age": "65+"})
+
+
+def test_a_portion_of_another_source_is_what_a_run_would_score(learned, images, tmp_path):
+    """Halves and whole, in a sources file of `ssmtl evaluate`; nobody of a portion without patients is scored."""
+    counted = {}
+    for name, portion in (("all", "[0, 1]"), ("low", "[0, 0.5]"), ("high", "[0.5, 1]"), ("none", "[0, 1.0e-9]")):
+        file = tmp_path / f"{name}.yaml"
+        entry = f"{{use: manifest, root: {images}, label: diagnosis, patient: patient, portion: {portion}}}"
+        file.write_text(f"{name}: {entry}\n")
+        code, _, said = call(
+            "evaluate", learned, "--source", f"diagnosis={name}", "--sources", file, "--out", tmp_path / f"{name}.json"
+        )
+        if name == "none":
+            assert code == 2
+            assert "source 'none': portion: none of its 240 patients is in [0.0, 1e-09]" in said
+        else:
+            assert code == 0, said
+            results = json.loads((tmp_path / f"{name}.json").read_text())
+            out = results["excluded"]["diagnosis"][name]
+            counted[name] = results["counts"]["diagnosis"][name]["images"] + out
+    expected = sum(place(row["patient"]) < 0.5 for row in table_of(images).values())
+    assert counted == {"all": 240, "low": expected, "high": 240 - expected}
 
 
 def test_the_worst_are_first(evaluated, learned):
