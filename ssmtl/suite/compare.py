@@ -57,17 +57,21 @@ def comparisons(
     other: str,
     task: str | None = None,
     metrics: Sequence[str] | None = None,
+    asked: Callable[[tuple[str, str, str]], bool] = lambda _: True,
     *,
     interval_of: IntervalOf | None = None,
 ) -> Iterator[Comparison]:
     """:param task, metrics: restrict the comparison to these.
 
+    :param asked: whether rows of these budgets, task and domain are wanted.
     :param interval_of: where intervals over patients come from, if not from the cells' folders.
     """
     ours = _by_place(results, one, task, metrics)
     theirs = _by_place(results, other, task, metrics)
     for place, mine in ours.items():
         for against, rows in theirs.items():
+            if not asked(place[1:4]) or not asked(against[1:4]):
+                continue
             if place[0] == against[0] and place[2:] == against[2:] and _agree(place[1], against[1]):
                 shared = sorted({row.seed for row in mine} & {row.seed for row in rows})
                 pairs = [(_of(mine, seed), _of(rows, seed)) for seed in shared]

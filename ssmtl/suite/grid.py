@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
-from ssmtl.errors import Problem, RecipeError
+from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.experiment.assemble import assemble
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, read
@@ -50,7 +50,19 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
         for point in maker.points(grid):
             cell = maker.cell(*point)
             cells.setdefault(cell.name, cell)
+    _check_domains(suite, cells.values())
     return list(cells.values())
+
+
+def _check_domains(suite: Suite, cells: Iterable[Cell]) -> None:
+    """:raises RecipeError: if a comparison asks for a domain that no system's task is evaluated on."""
+    for number, asked in enumerate(suite.compare):
+        for task, domains in asked.domains.items():
+            known = {domain for cell in cells if (one := cell.recipe.tasks.get(task)) for domain in one.evaluate_on}
+            for domain in domains:
+                if domain not in known:
+                    where = f"compare.{number}.domains.{task}"
+                    raise RecipeError([Problem(where, f"no system is evaluated on '{domain}'", nearest(domain, known))])
 
 
 class Maker:

@@ -19,16 +19,21 @@ COLUMNS = (
 
 
 def write_significance(path: Path, results: SuiteResults, interval_of: IntervalOf = resampled) -> Path:
-    """One row per comparison. Each entry of the suite's `compare` is a question: Holm's correction is over its rows."""
+    """One row per comparison. Holm's correction is over the rows of a question: an entry of the suite's `compare`, or
+    several with the same words.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
+    questions: dict[str, list[Compare]] = {}
     for number, asked in enumerate(results.suite.compare, start=1):
-        compared = list(_compared(results, asked, interval_of))
+        questions.setdefault(asked.question or f"question {number}", []).append(asked)
+    for question, entries in questions.items():
+        compared = [one for asked in entries for one in _compared(results, asked, interval_of)]
         over_seeds = holm([one.over_seeds.p for one in compared])
         over_images = holm([one.interval.p if one.interval else math.nan for one in compared])
         for one, p_t, p_boot in zip(compared, over_seeds, over_images, strict=True):
-            writer.writerow([asked.question or f"question {number}", *_row(one, p_t, p_boot)])
+            writer.writerow([question, *_row(one, p_t, p_boot)])
     write_text(path, text.getvalue())
     return path
 
@@ -37,7 +42,23 @@ def _compared(results: SuiteResults, asked: Compare, interval_of: IntervalOf) ->
     for task, others in asked.against.items():
         for other in others:
             metrics = asked.metrics.get(task, ())
-            yield from comparisons(results, asked.system, other, task, metrics, interval_of=interval_of)
+            yield from comparisons(
+                results,
+                asked.system,
+                other,
+                task,
+                metrics,
+                lambda place: _asked(asked, *place),
+                interval_of=interval_of,
+            )
+
+
+def _asked(asked: Compare, budgets: str, task: str, domain: str) -> bool:
+    """Whether a place in the results is one that an entry asks for."""
+    found = dict(part.split("=") for part in budgets.split())
+    return domain in asked.domains.get(task, [domain]) and all(
+        found.get(name) in (None, *map(str, wanted)) for name, wanted in asked.budgets.items()
+    )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -47,15 +47,20 @@ class Grid(SuitePart):
 class Compare(SuitePart):
     """What is tested for significance: one system against others, for each task in the given metrics.
 
-    Each entry is one question, and p-values are corrected for the number of tests within it.
+    Each entry is one question, and p-values are corrected for the number of tests within it. Entries with the same
+    words are one question.
 
     :param question: its words in tables.
+    :param domains: by task; every domain of a task that is not named.
+    :param budgets: labelled images by task; every budget of a task that is not named.
     """
 
     question: str = ""
     system: str
     against: dict[str, list[str]]
     metrics: dict[str, list[str]]
+    domains: dict[str, list[str]] = {}
+    budgets: dict[str, list[Budget]] = {}
 
 
 class Suite(SuitePart):
@@ -110,6 +115,27 @@ class Suite(SuitePart):
             for name in named:
                 if name not in self.systems:
                     raise ValueError(f"{key}: '{name}' is in no grid ({nearest(name, self.systems)})")
+        return self
+
+    @model_validator(mode="after")
+    def _asked(self) -> "Suite":
+        counts: dict[str, set[Budget]] = {}
+        for grid in self.grids:
+            for task, budgets in grid.budgets.items():
+                counts.setdefault(task, set()).update(budgets)
+        for number, asked in enumerate(self.compare):
+            for key, known in (("domains", asked.against), ("budgets", counts)):
+                for task in getattr(asked, key):
+                    if task not in known:
+                        raise ValueError(
+                            f"compare.{number}.{key}: the task '{task}' is not asked for ({nearest(task, known)})"
+                        )
+            for task, budgets in asked.budgets.items():
+                if unknown := sorted(str(count) for count in set(budgets) - counts[task]):
+                    known_counts = ", ".join(sorted(map(str, counts[task])))
+                    raise ValueError(
+                        f"compare.{number}.budgets.{task}: {unknown[0]} is in no grid (there are {known_counts})"
+                    )
         return self
 
 

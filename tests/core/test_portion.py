@@ -99,21 +99,30 @@ def test_a_recipe_without_one_is_the_recipe_that_it_was():
     assert plain.digest() != whole.digest()
 
 
-def test_nobody_who_is_reported_on_is_among_the_images_of_development(data_folder):
-    """Of the real sets: no file and no patient of a test set of `cxr_report` is in a source of `cxr_develop`."""
+@pytest.mark.parametrize(
+    ("recipe", "develop", "report", "tested", "least"),
+    [
+        ("strong/umtl", "cxr_develop", "cxr_report", ("chex_test", "jsrt_test", "nihx", "mcu"), 500),
+        ("busi/umtl", "busi_develop", "busi_report", ("busi_test",), 100),
+    ],
+)
+def test_nobody_who_is_reported_on_is_among_the_images_of_development(
+    data_folder, recipe, develop, report, tested, least
+):
+    """Of the real sets: no file and no patient that is tested is in a source of those to develop on."""
 
     def people(name, *wanted):
-        recipe = read("strong/umtl", PLUGINS["recipe"], sources=name).validated()
+        content = read(recipe, PLUGINS["recipe"], sources=name).validated()
         folders = Folders(data_folder)
-        make = partial(make_source, recipe, PLUGINS, folders)
-        spaces = {one: namespace_of(one, entry, folders) for one, entry in recipe.sources.items()}
-        files = list_sources(recipe.sources, {*(wanted or recipe.sources)}, make, [], recipe.seed, spaces)
+        make = partial(make_source, content, PLUGINS, folders)
+        spaces = {one: namespace_of(one, entry, folders) for one, entry in content.sources.items()}
+        files = list_sources(content.sources, {*(wanted or content.sources)}, make, [], content.seed, spaces)
         images = [
             (one, image) for one in files.identities for image in files.identities[one] if not wanted or one in wanted
         ]
         return {image.content for _, image in images}, {(spaces[one], image.patient) for one, image in images}
 
-    developed, reported = people("cxr_develop"), people("cxr_report", "chex_test", "jsrt_test", "nihx", "mcu")
+    developed, reported = people(develop), people(report, *tested)
     for ours, theirs in zip(developed, reported, strict=True):
-        assert len(ours) > len(theirs) > 500
+        assert len(ours) > len(theirs) > least
         assert not ours & theirs

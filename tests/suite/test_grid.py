@@ -126,3 +126,22 @@ def test_a_mistake_in_a_system_is_named_before_anything_runs(tmp_path, changes, 
     with pytest.raises(Exception, match=said) as error:
         cells(suite_file(tmp_path, **changes))
     assert "Error" in type(error.value).__name__
+
+
+@pytest.mark.parametrize(
+    ("narrow", "what"),
+    [
+        (
+            {"domains": {"lung": ["in_domain"]}},
+            "compare.0.domains: the task 'lung' is not asked for.*did you mean 'lungs'",
+        ),
+        ({"domains": {"lungs": ["in_domian"]}}, "compare.0.domains.lungs.*'in_domian'.*did you mean 'in_domain'"),
+        ({"budgets": {"lung": [6]}}, "compare.0.budgets: the task 'lung' is not asked for.*did you mean 'lungs'"),
+        ({"budgets": {"lungs": [7]}}, r"compare.0.budgets.lungs: 7 is in no grid \(there are 6\)"),
+    ],
+)
+def test_a_comparison_asks_for_what_the_grid_has(tmp_path, narrow, what):
+    asked = {"system": "umtl", "against": {"lungs": ["unet"]}, "metrics": {"lungs": ["dice"]}, **narrow}
+    grid = {"systems": ["umtl", "unet"], "budgets": {"diagnosis": [12], "lungs": [6]}}
+    with pytest.raises(RecipeError, match=what):
+        cells(suite_file(tmp_path, grids=[grid], compare=[asked]))

@@ -236,6 +236,40 @@ def test_p_values_are_corrected_within_a_question_not_over_the_table(tmp_path):
     assert float(rows[4]["p_t_holm"]) > float(rows[4]["p_t"])
 
 
+def significance_of(folder):
+    write_tables(folder)
+    with (folder / "tables" / "significance.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_entries_with_the_same_words_are_corrected_together(tmp_path):
+    dice = {"system": "multimix", "against": {"lungs": ["umtl"]}, "metrics": {"lungs": ["dice"]}}
+    area = {"system": "multimix", "against": {"diagnosis": ["umtl", "enc"]}, "metrics": {"diagnosis": ["auroc"]}}
+    other = {"system": "umtl", "against": {"diagnosis": ["enc"]}, "metrics": {"diagnosis": ["auroc"]}}
+    asked = [{"question": "Better?", **dice}, {"question": "And?", **other}, {"question": "Better?", **area}]
+    rows = significance_of(made_up_suite(tmp_path, compare=asked))
+    assert [row["question"] for row in rows] == ["Better?", "Better?", "Better?", "And?"]
+    for p in ("p_t", "p_boot"):
+        together = holm([float(row[p]) for row in rows[:3]])
+        assert [float(row[f"{p}_holm"]) for row in rows[:3]] == pytest.approx(together, rel=1e-4)
+        assert rows[3][f"{p}_holm"] == rows[3][p]
+
+
+def test_a_question_can_be_of_one_domain_and_of_some_budgets(tmp_path):
+    area = {"system": "multimix", "against": {"diagnosis": ["umtl"]}, "metrics": {"diagnosis": ["auroc"]}}
+    for found, narrow in (
+        (1, {"domains": {"diagnosis": ["in_domain"]}}),
+        (0, {"domains": {"diagnosis": ["cross_domain"]}}),
+        (1, {"budgets": {"diagnosis": [20, 100]}}),
+        (0, {"budgets": {"diagnosis": [20]}}),
+        (1, {"budgets": {"lungs": [10]}}),
+        (0, {"budgets": {"lungs": ["all"]}}),
+    ):
+        folder = tmp_path / str(narrow)
+        folder.mkdir()
+        assert len(significance_of(made_up_suite(folder, compare=[{**area, **narrow}]))) == found
+
+
 def test_an_unknown_system_is_refused_with_the_nearest(suite):
     with pytest.raises(RunError, match="did you mean 'umtl'"):
         compare(read_results(suite), "multimix", "umtll")
