@@ -4,8 +4,8 @@
     ssmtl bench run benchmarks/quality/across_ages.yaml --data-root OUT
 
 RUN: a run with a task of lung masks, which finds the lungs. DATA: the folder of the data sets. In OUT, a folder for
-each change: `plain` as they are; `equalised` with the histogram flat, so that no monotone change of grey
-levels matters; `lungs` cut to the box around the predicted lungs, with a margin. Each has the tables `children`,
+each change: `plain` as they are; `standardised`, every image with the same mean and standard deviation; `equalised` with the
+histogram flat, so that no monotone change of grey levels matters; `lungs` cut to the box around the predicted lungs, with a margin. Each has the tables `children`,
 `adults` (with view, age and sex) and `covid`.
 """
 
@@ -22,7 +22,8 @@ import ssmtl
 MARGIN = 0.05
 """Of the box's sides, on each side of it."""
 
-CHANGES = ("plain", "equalised", "lungs")
+MEAN, DEVIATION = 0.5, 0.2
+"""Of a standardised image's grey levels, of which black is 0 and white 1."""
 
 
 def rows_of(data: Path) -> Iterator[dict[str, str]]:
@@ -68,6 +69,13 @@ def box_of(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     )  # fmt: skip
 
 
+def standardised(picture: Image.Image) -> Image.Image:
+    """With MEAN and DEVIATION, but for what they cut off at black and white."""
+    grey = np.asarray(picture, np.float64)
+    level = MEAN + DEVIATION * (grey - grey.mean()) / max(grey.std(), 1.0)
+    return Image.fromarray((level.clip(0, 1) * 255).round().astype(np.uint8))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
@@ -85,8 +93,11 @@ def main() -> None:
         (mask,) = found.masks[task].masks.values()
         box = box_of(np.asarray(mask))
         missed += box is None
-        made = {"plain": picture, "equalised": ImageOps.equalize(picture), "lungs": picture.crop(box)}
-        for change in CHANGES:
+        made = {
+            "plain": picture, "standardised": standardised(picture), "equalised": ImageOps.equalize(picture),
+            "lungs": picture.crop(box),
+        }  # fmt: skip
+        for change in made:
             name = f"{row['set']}/{number:05d}.png"
             path = arguments.out / change / row["set"] / name
             path.parent.mkdir(parents=True, exist_ok=True)
