@@ -4,9 +4,9 @@
     ssmtl bench run benchmarks/quality/across_ages.yaml --data-root OUT
 
 RUN: a run with a task of lung masks, which finds the lungs. DATA: the folder of the data sets. In OUT, a folder for
-each change: `plain` as they are; `standardised`, every image with the same mean and standard deviation; `equalised` with the
-histogram flat, so that no monotone change of grey levels matters; `lungs` cut to the box around the predicted lungs, with a margin. Each has the tables `children`,
-`adults` (with view, age and sex) and `covid`.
+each change: `plain` as they are; `standardised`, every image with the same mean and standard deviation; `equalised`
+with the histogram flat, so that no monotone change of grey levels matters; `lungs` cut to the box around the predicted
+lungs, with a margin. Each has the tables `children`, `adults` (with view, age and sex) and `covid`.
 """
 
 import argparse
