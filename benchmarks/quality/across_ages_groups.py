@@ -5,8 +5,8 @@
 SUITE: the folder of a run of across_ages.yaml. TABLES: what across_ages.py made. DATA: the folder of the data sets.
 Written to OUT:
 
-* `audit.csv`: how well what is not the image tells 'Pneumonia' from 'No Finding' in ChestX-ray14, as AUROC; and how many
-  of the images with 'Pneumonia' have other findings too.
+* `audit.csv`: how well what is not the image tells 'Pneumonia' from 'No Finding' in ChestX-ray14, as AUROC; and how
+  many of the images with 'Pneumonia' have other findings too.
 * `groups.csv`: AUROC of every network with the images of one view, adults and COVID-19.
 """
 
