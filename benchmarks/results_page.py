@@ -22,7 +22,10 @@ TEMPLATE, PAGE, RESULTS = HERE / "RESULTS.md.j2", HERE / "RESULTS.md", HERE / "r
 LEVEL = 0.05
 """Of a p-value after Holm's correction: the rule of evidence."""
 
-MAIN = {"diagnosis": "100", "lungs": "10"}
+MARGIN = 0.01
+"""Of Dice: what AnatoMatch may lose and be called not worse (quality/flagship.md)."""
+
+MAIN = {"diagnosis": "100", "lungs": "10", "lesion": "100"}
 """Labels of the main comparison."""
 
 COLUMNS = (
@@ -94,6 +97,22 @@ class Suite:
     ) -> str:
         """The rule of evidence, for every claim: 'shown', 'on these networks' or 'undecided'."""
         return self._verdict(self._test(system, against, metric, domain, labels))
+
+    def answer(
+        self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None
+    ) -> str:
+        """A question that was written down before: the difference, its interval over patients and seeds, p after Holm's
+        correction, and p over seeds; for Dice also whether it is not worse by MARGIN.
+        """
+        row = self._test(system, against, metric, domain, labels)
+        p = _p(row["p_boot_holm"], row["p_boot"] == row["p_boot_least"])
+        asked = "shown" if float(row["p_boot_holm"]) < LEVEL else "not shown"
+        if float(row["difference"]) < 0 and asked == "shown":
+            asked = "shown to be worse"
+        if metric == "dice":
+            asked += ", not worse" if float(row["low"]) > -MARGIN else ", not worse is not shown"
+        interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
+        return f"{_signed(row['difference'])} | {interval} | {p} | {_p(row['p_t_holm'])} | {asked} |"
 
     @staticmethod
     def _verdict(row: Mapping[str, str]) -> str:
