@@ -98,20 +98,25 @@ class Suite:
         """The rule of evidence, for every claim: 'shown', 'on these networks' or 'undecided'."""
         return self._verdict(self._test(system, against, metric, domain, labels))
 
-    def answer(self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str = "") -> str:
+    def answer(
+        self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str = "", cost: bool = False
+    ) -> str:
         """A question that was written down before (quality/flagship.md): the difference, its interval over patients and
         seeds, p after Holm's correction, p over seeds after it, and the answer in words.
+
+        :param cost: whether to say if a loss is below MARGIN.
         """
         row = self._test(system, against, metric, domain, labels or None)
         difference, p = float(row["difference"]), float(row["p_boot_holm"])
         words = "open" if p >= LEVEL else "yes" if difference > 0 else "the reverse"
         if abs(difference) < SMALL[metric]:
             words += ", small"
-        if (metric, against) == ("dice", "unet"):
+        if cost:
             words += "; loss below 0.01" if float(row["low"]) > -MARGIN else "; a loss of 0.01 is possible"
         least = row["p_boot"] == row["p_boot_least"]
         interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
-        return f"{_signed(row['difference'])} | {interval} | {_p(row['p_boot_holm'], least)} | {_p(row['p_t_holm'])} | {words}"
+        p_values = f"{_p(row['p_boot_holm'], least)} | {_p(row['p_t_holm'])}"
+        return f"{_signed(row['difference'])} | {interval} | {p_values} | {words}"
 
     @staticmethod
     def _verdict(row: Mapping[str, str]) -> str:
