@@ -164,3 +164,25 @@ def test_three_seeds_are_needed_for_a_verdict_over_seeds():
     assert results_page.Suite._verdict(row) == "undecided"
     assert results_page.Suite._verdict({**row, "seeds": "3"}) == "shown"
     assert results_page.Suite._verdict({**row, "p_t_holm": "0.07", "p_boot_holm": "0.01"}) == "on these networks"
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "p", "words"),
+    [
+        ("0.02", "0.01", "0.001", "yes; loss below 0.01"),
+        ("0.004", "0.001", "0.04", "yes, small; loss below 0.01"),
+        ("-0.004", "-0.007", "0.001", "the reverse, small; loss below 0.01"),
+        ("-0.02", "-0.03", "0.001", "the reverse; a loss of 0.01 is possible"),
+        ("0.02", "-0.002", "0.06", "open; loss below 0.01"),
+    ],
+)
+def test_the_answer_to_a_question_that_was_written_down_before(difference, low, p, words):
+    suite = results_page.Suite.__new__(results_page.Suite)
+    row = {
+        "system": "flagship", "against": "unet", "metric": "dice", "domain": "in_domain", "budgets": "lungs=10",
+        "difference": difference, "low": low, "high": "0.05", "p_boot": "0.5", "p_boot_least": "0.0002",
+        "p_boot_holm": p, "p_t_holm": "0.2",
+    }  # fmt: skip
+    suite.tests = [row]
+    assert suite.answer("flagship", "unet", "dice", cost=True).split(" | ")[-1] == words
+    assert suite.answer("flagship", "unet", "dice").split(" | ")[-1] == words.split(";")[0]
