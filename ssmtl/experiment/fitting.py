@@ -48,10 +48,12 @@ def _guides(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
                 verb = "reads" if read in bridge.reads else "learns from"
                 what = f"{verb} the task '{read}', which is not in the recipe"
                 yield Problem(where, what, nearest(read, recipe.tasks))
-        if name in bridge.learns_from:
-            yield Problem(where, f"learns from '{name}', its own task", "name another task")
-        path = _cycle(parts.bridges, name, (name,))
-        for read in sorted(bridge.reads & parts.heads.keys()):
+        for own in (bridge.reads, bridge.learns_from):
+            if name in own:
+                verb = "reads" if own is bridge.reads else "learns from"
+                yield Problem(where, f"{verb} '{name}', its own task", "name another task")
+        path = _cycle(parts.bridges, name, (name,)) if name not in bridge.reads else ()
+        for read in sorted(bridge.reads & parts.heads.keys() - {name}):
             kind = parts.heads[read].output.kind
             if not path and kind not in bridge.guide_kinds:
                 hint = f"it consults tasks of kind {', '.join(sorted(bridge.guide_kinds))}"

@@ -196,7 +196,7 @@ def test_names_are_plain():
         ),
         (
             {"tasks__lungs__bridge__guided_by": "lungs"},
-            "tasks.lungs.bridge: the bridges form a cycle: lungs → lungs (one of them must not be guided by the other)",
+            "tasks.lungs.bridge: reads 'lungs', its own task (name another task)",
         ),
         (
             {"tasks__lungs__bridge__stride": 3},
