@@ -8,7 +8,7 @@ import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +70,15 @@ class Suite:
 
     def line(self, system: str, labels: str | None = None) -> str:
         """One row of the table of systems: name, n, then the mean for each of COLUMNS that has one."""
-        cells = [self.names.get(system, system), self.n(system, labels=labels)]
-        for metric, domain in COLUMNS:
-            known = self.has(system, metric, domain, labels)
-            cells.append(self.mean(system, metric, domain, labels) if known else "")
-        return f"| {' | '.join(cells)} |"
+        name, n = self.names.get(system, system), self.n(system, labels=labels)
+        return f"| {name} | {n} | {self.row(system, COLUMNS, labels)} |"
+
+    def row(self, system: str, columns: Sequence[tuple[str, str]], labels: str | None = None) -> str:
+        """The mean for each metric and domain, empty where the system has none."""
+        known = [self.has(system, *one, labels) for one in columns]
+        return " | ".join(
+            self.mean(system, *one, labels) if has else "" for one, has in zip(columns, known, strict=True)
+        )
 
     def test(self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """The difference between two systems with both tests and the verdict of the rule of evidence, in words."""
