@@ -202,11 +202,13 @@ def test_where_to_start_quotes_the_measured_rows():
         (REPOSITORY / "benchmarks" / name).read_text(encoding="utf-8")
         for name in ("LEADERBOARD.md", "leaderboard/digits.md", "leaderboard/classes.md")
     ]
+    results = (REPOSITORY / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    pages.append(re.sub(r"([+−]\d\.\d+) \| ([+−]\d\.\d+) to ([+−]\d\.\d+)", r"\1 [\2, \3]", results))
     quoted = re.findall(r"[+−]\d\.\d+ \[[+−]\d\.\d+, [+−]\d\.\d+\]", section)
-    assert len(quoted) == 26
+    assert len(quoted) == 30
     for one in quoted:
         assert any(one in page for page in pages), one
-    for recipe in re.findall(r"`((?:methods|busi)/\w+)`", section):
+    for recipe in re.findall(r"`((?:methods|busi|strong)/\w+)`", section):
         assert recipe in PLUGINS["recipe"]
     for name in re.findall(r"(?<=, )`(\w+)`(?=[,.] |, | \|)", section.split("LEADERBOARD")[0]):
         assert f"methods/{name}" in PLUGINS["recipe"] or name in PLUGINS["recipe"]
