@@ -61,7 +61,7 @@ def _check_domains(suite: Suite, cells: Iterable[Cell]) -> None:
             known = {domain for cell in cells if (one := cell.recipe.tasks.get(task)) for domain in one.evaluate_on}
             for domain in domains:
                 if domain not in known:
-                    where = f"compare.{number}.domains.{task}"
+                    where = f"suite {suite.name}: compare.{number}.domains.{task}"
                     raise RecipeError([Problem(where, f"no system is evaluated on '{domain}'", nearest(domain, known))])
 
 

@@ -5,14 +5,31 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.json_file import FileModel
 from ssmtl.recipe import yaml_file
 from ssmtl.validation_errors import problems_of
 
-Budget = PositiveInt | Annotated[float, Field(gt=0, lt=1)] | Literal["all"]
+
+def _budget(value: object) -> object:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if value == "all" or 0 < number < 1 or (isinstance(number, int) and number > 0):
+        return value
+    raise ValueError("should be a number of images, a share between 0 and 1, or 'all'")
+
+
+Budget = Annotated[PositiveInt | Annotated[float, Field(gt=0, lt=1)] | Literal["all"], BeforeValidator(_budget)]
 Settings = dict[str, Any]
 """Dotted recipe keys, as for `--set`, and their values. Keys of a task apply to the systems that have it."""
 
@@ -59,8 +76,8 @@ class Compare(SuitePart):
     system: str
     against: dict[str, list[str]]
     metrics: dict[str, list[str]]
-    domains: dict[str, list[str]] = {}
-    budgets: dict[str, list[Budget]] = {}
+    domains: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
+    budgets: dict[str, Annotated[list[Budget], Field(min_length=1)]] = {}
 
 
 class Suite(SuitePart):
