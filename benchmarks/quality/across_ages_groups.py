@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import mannwhitneyu
+
+from ssmtl.suite.bootstrap import area_under_roc
 
 LEAST = 5
 """Of each class in a group; below, no AUROC is given."""
@@ -24,11 +25,11 @@ LEAST = 5
 
 def area(scores: np.ndarray, positive: np.ndarray) -> float:
     """AUROC; ties count half."""
-    ones, zeros = scores[positive], scores[~positive]
-    return float(mannwhitneyu(ones, zeros).statistic / len(ones) / len(zeros))
+    return float(area_under_roc(scores, positive)(np.ones((1, len(scores))))[0])
 
 
 def table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
