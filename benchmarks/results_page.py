@@ -102,21 +102,13 @@ class Suite:
         """The rule of evidence, for every claim: 'shown', 'on these networks' or 'undecided'."""
         return self._verdict(self._test(system, against, metric, domain, labels))
 
-    def answer(
-        self,
-        system: str,
-        against: str,
-        metric: str,
-        domain: str = "in_domain",
-        labels: str | None = None,
-        cost: bool = False,
-    ) -> str:
+    def answer(self, system: str, against: str, metric: str, domain: str = "in_domain", cost: bool = False) -> str:
         """A question that was written down before (quality/flagship.md): the difference, its interval over patients and
         seeds, p after Holm's correction, p over seeds after it, and the answer in words.
 
         :param cost: whether to say if a loss is below MARGIN.
         """
-        row = self._test(system, against, metric, domain, labels)
+        row = self._test(system, against, metric, domain, None)
         difference, p = float(row["difference"]), float(row["p_boot_holm"])
         words = "open" if p >= LEVEL else "yes" if difference > 0 else "the reverse"
         if abs(difference) < SMALL[metric]:
