@@ -12,6 +12,7 @@ from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.experiment.assemble import assemble
+from ssmtl.recipe.components import as_component
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
@@ -50,19 +51,26 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
         for point in maker.points(grid):
             cell = maker.cell(*point)
             cells.setdefault(cell.name, cell)
-    _check_domains(suite, cells.values())
+    _check_asked(suite, cells.values())
     return list(cells.values())
 
 
-def _check_domains(suite: Suite, cells: Iterable[Cell]) -> None:
-    """:raises RecipeError: if a comparison asks for a domain that no system's task is evaluated on."""
+def _check_asked(suite: Suite, cells: Iterable[Cell]) -> None:
+    """:raises RecipeError: if a comparison asks for a domain or a metric that no system's task has."""
+    specs = [cell.recipe.tasks for cell in cells]
     for number, asked in enumerate(suite.compare):
-        for task, domains in asked.domains.items():
-            known = {domain for cell in cells if (one := cell.recipe.tasks.get(task)) for domain in one.evaluate_on}
-            for domain in domains:
-                if domain not in known:
-                    where = f"suite {suite.name}: compare.{number}.domains.{task}"
-                    raise RecipeError([Problem(where, f"no system is evaluated on '{domain}'", nearest(domain, known))])
+        for task in asked.against:
+            of_task = [one[task] for one in specs if task in one]
+            domains = {domain for one in of_task for domain in one.evaluate_on}
+            metrics = {as_component(metric).use for one in of_task for metric in one.metrics}
+            for key, wanted, known, has in (
+                ("domains", asked.domains.get(task, ()), domains, "is evaluated on"),
+                ("metrics", asked.metrics[task], metrics, "has the metric"),
+            ):
+                for name in wanted:
+                    if name not in known:
+                        where = f"suite {suite.name}: compare.{number}.{key}.{task}"
+                        raise RecipeError([Problem(where, f"no system {has} '{name}'", nearest(name, known))])
 
 
 class Maker:

@@ -74,8 +74,8 @@ class Compare(SuitePart):
 
     question: str = ""
     system: str
-    against: dict[str, list[str]]
-    metrics: dict[str, list[str]]
+    against: dict[str, Annotated[list[str], Field(min_length=1)]]
+    metrics: dict[str, Annotated[list[str], Field(min_length=1)]]
     domains: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
     budgets: dict[str, Annotated[list[Budget], Field(min_length=1)]] = {}
 
@@ -141,12 +141,15 @@ class Suite(SuitePart):
             for task, budgets in grid.budgets.items():
                 counts.setdefault(task, set()).update(budgets)
         for number, asked in enumerate(self.compare):
-            for key, known in (("domains", asked.against), ("budgets", counts)):
+            for key, known in (("metrics", asked.against), ("domains", asked.against), ("budgets", counts)):
                 for task in getattr(asked, key):
                     if task not in known:
                         raise ValueError(
                             f"compare.{number}.{key}: the task '{task}' is not asked for ({nearest(task, known)})"
                         )
+            for task in asked.against:
+                if task not in asked.metrics:
+                    raise ValueError(f"compare.{number}.metrics: none for the task '{task}', which 'against' names")
             for task, budgets in asked.budgets.items():
                 if unknown := sorted(str(count) for count in set(budgets) - counts[task]):
                     known_counts = ", ".join(sorted(map(str, counts[task])))
