@@ -34,17 +34,18 @@ class Predictions:
 
 def predict(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Iterator[Predictions]:
     """Probabilities and references on the CPU, for `BATCH` images at a time."""
-    for part in _parts(rows):
+    for part in parts(rows):
         yield _of(model, task, rows, part, device)
 
 
 def predict_logits(model: MultiTaskModel, task: Task, rows: Rows, device: torch.device) -> Iterator[Tensor]:
     """Of a classification task, (rows, classes) on the CPU, for `BATCH` images at a time."""
-    for part in _parts(rows):
+    for part in parts(rows):
         yield _logits(model, task, rows, part, device).cpu()
 
 
-def _parts(rows: Rows) -> Iterator[slice]:
+def parts(rows: Rows) -> Iterator[slice]:
+    """`BATCH` rows each, the last one fewer."""
     return (slice(start, min(start + BATCH, len(rows))) for start in range(0, len(rows), BATCH))
 
 

@@ -16,6 +16,7 @@ from ssmtl.contracts.bridge import Bridge
 from ssmtl.data.rows import Rows
 from ssmtl.errors import RunError
 from ssmtl.evaluation.kept import KeptPredictions
+from ssmtl.evaluation.predict import parts
 from ssmtl.experiment.task import Task
 from ssmtl.model.input_gradient import input_gradient
 from ssmtl.model.mode import mode
@@ -31,6 +32,7 @@ PER_IMAGE = {
     "true_numbers": (2,),
     "foreground_predicted": (1, 2),
     "foreground_reference": (1, 2),
+    "shown_whole": (1,),
 }
 """Arrays with one row per image, and how many dimensions they have. All but `TEXTS` are numbers."""
 
@@ -92,12 +94,18 @@ def write_predictions(
 
     `intensities` counts the pixels of all images by their grey level, 0 to 255. `worst_…` are the images on which the
     task does worst, with how wrong they are (see `severity`). `bridge_map_0` and so on are what the task's bridge adds
-    to the features of the samples: (samples, height, width), the mean over the map's channels.
+    to the features of the samples: (samples, height, width), the mean over the map's channels. `sample_shown` is what
+    the task's bridge shows the backbone in the place of the samples; `shown_whole`, whether that is the image itself.
     """
     arrays = arrays_of(rows, kept) | {"intensities": _intensities(rows)}
     inputs = rows.images(kept.sample_places).to(device).float() / 255
     with torch.no_grad(), mode(model, training=False):
         maps = model.bridge_maps(task.name, inputs)
+    if model.looks(task.name):
+        every = [_shown(model, task, rows, part, device) for part in parts(rows)]
+        shown = torch.cat([images for images, _ in every])
+        arrays["sample_shown"] = _grey(shown[kept.sample_places])
+        arrays["shown_whole"] = torch.cat([whole for _, whole in every]).numpy()
     if maps:
         arrays["bridge_map_names"] = np.array(list(maps))
         arrays.update({f"bridge_map_{at}": one.float().mean(1).cpu().numpy() for at, one in enumerate(maps.values())})
@@ -111,6 +119,16 @@ def write_predictions(
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         np.savez_compressed(file, **arrays)
+
+
+@torch.no_grad()
+def _shown(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What the backbone is shown, as bytes, and of which images that is the image itself."""
+    images = rows.images(part).to(device).float() / 255
+    with mode(model, training=False):
+        shown = model.shown(task.name, images)
+    whole = (shown - images).abs().flatten(1).amax(1) < 0.5 / 255
+    return (shown * 255).round().byte().cpu(), whole.cpu()
 
 
 def arrays_of(rows: Rows, kept: KeptPredictions) -> dict[str, Any]:

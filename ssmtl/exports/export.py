@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ssmtl.atomic_file import replacing
-from ssmtl.errors import RunError, nearest
+from ssmtl.errors import RunError, nearest, warn
 from ssmtl.exports.facts import facts_of
 from ssmtl.exports.model_card import model_card
 from ssmtl.exports.onnx_file import check_onnx, onnx_file, onnx_outputs
@@ -91,7 +91,12 @@ def export_model(model: Model, runs: Sequence[RunFolder], job: ExportJob) -> Exp
         content, outputs = onnx_file(program, names, facts, opset), onnx_outputs
     else:
         content, outputs = torch_file(program, facts), torch_outputs
-    difference = largest_difference(model, module, lambda images: outputs(content, images))
+    try:
+        difference = largest_difference(model, module, lambda images: outputs(content, images))
+    except RunError as error:
+        raise RunError(f"{error}; --format torch may agree better") if job.format == "onnx" else error from None
+    if job.maps and set(names) == set(model.tasks):
+        warn("--maps: no bridge of this network gives its head maps; the file has none")
     text = model_card(runs, results, facts, job.format, path.name, difference, model.decides)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(card) as second, replacing(path) as first:

@@ -48,7 +48,7 @@ class MultiTaskModel(nn.Module):
 
     def decoded(self, images: Mapping[str, Images]) -> "dict[str, NetworkOutput]":
         """As `forward`, with the features of each task's rows."""
-        encoded = self._encode({task: self._shown(task, rows, task) for task, rows in images.items()})
+        encoded = self._encode({task: self.shown(task, rows) for task, rows in images.items()})
         result, start = {}, 0
         for task, rows in images.items():
             own = slice(start, start + len(rows))
@@ -98,17 +98,21 @@ class MultiTaskModel(nn.Module):
 
         :param images_of: the task whose images they are, if not its own.
         """
-        return self._encode({images_of or task: self._shown(task, images, images_of or task)})
+        return self._encode({images_of or task: self.shown(task, images, images_of)})
 
     def looks(self, task: str) -> bool:
         """Whether the task's bridge shows the backbone something else than the image."""
         return task in self.bridges and type(self._bridge(task)).look is not Bridge.look
 
-    def _shown(self, task: str, images: Images, images_of: str) -> Images:
+    def shown(self, task: str, images: Images, images_of: str | None = None) -> Images:
+        """What the backbone is shown for one task in the place of these images, in [0, 1]; most often they themselves.
+
+        :param images_of: the task whose images they are, if not its own.
+        """
         if not self.looks(task):
             return images
         bridge = self._bridge(task)
-        return bridge.look(images, {name: FrozenTask(self, name, images_of) for name in bridge.reads})
+        return bridge.look(images, {name: FrozenTask(self, name, images_of or task) for name in bridge.reads})
 
     @property
     def device_type(self) -> str:

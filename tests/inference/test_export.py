@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 import torch
 import yaml
-from trained_run import SETTINGS, SIZE, sources
+from trained_run import SETTINGS, SIZE, sources, train
 
 import ssmtl
 from ssmtl import Bridge
@@ -278,3 +278,21 @@ def test_a_file_may_differ_on_one_grey_by_as_much_as_the_network_from_itself(mod
         return
     with pytest.raises(ssmtl.SsmtlError, match="differs from PyTorch's by"):
         largest_difference(model, module, file)
+
+
+def test_maps_that_no_bridge_gives_are_said_to_be_missing(data, tmp_path):
+    run = train(data, tmp_path / "plain", "tasks.lungs.bridge=null")
+    code, _, said = call("export", run, "--out", tmp_path / "plain.onnx", "--maps")
+    assert code == 0, said
+    assert "--maps: no bridge of this network gives its head maps" in said
+
+
+def test_an_onnx_file_that_differs_names_the_other_format(run, tmp_path, monkeypatch):
+    def differs(*_):
+        raise ssmtl.errors.RunError("the exported 'lungs' differs")
+
+    monkeypatch.setattr("ssmtl.exports.export.largest_difference", differs)
+    code, _, said = call("export", run, "--out", tmp_path / "off.onnx")
+    assert code != 0
+    assert "the exported 'lungs' differs; --format torch may agree better" in said
+    assert not list(tmp_path.iterdir())

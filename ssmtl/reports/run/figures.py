@@ -17,6 +17,7 @@ from ssmtl.reports.run.masks import draw_masks
 from ssmtl.reports.run.numbers import draw_numbers
 from ssmtl.reports.run.roc import draw_roc
 from ssmtl.reports.run.saliency import draw_saliency
+from ssmtl.reports.run.shown import draw_shown
 from ssmtl.reports.run.worst import draw_worst
 from ssmtl.reports.saved_figure import SavedFigure, save_drawings
 
@@ -50,6 +51,7 @@ SUBJECTS = (
         "Agreement of foreground area", draw_bland_altman, "foreground pixel counts of a mask task in predictions/"
     ),
     Subject("Saliency", draw_saliency, "sample saliency maps in predictions/"),
+    Subject("What the bridge shows the network", draw_shown),
     Subject("What the bridge gives the head", draw_bridge_maps, "the maps of a task's bridge in predictions/"),
 )
 
