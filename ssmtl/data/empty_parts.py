@@ -30,12 +30,19 @@ def what_lacks(examples: Sequence[Example], output: Output) -> str | None:
 
 
 def why_empty(
-    part: SplitName, source: Sequence[Example], drawn: Sequence[Example], output: Output, entry: SourceEntry
+    part: SplitName,
+    source: Sequence[Example],
+    drawn: Sequence[Example],
+    output: Output,
+    entry: SourceEntry,
+    sources: Sequence[str] = (),
 ) -> str:
     """Why a part has nothing to score, and what to write so that it has. :param drawn: the part, before anybody left.
 
-    :param source: all its images, of which at least one is labelled.
+    :param source: all its images, of which at least one is labelled. :param sources: names of the others.
     """
+    if part == "test" and entry.test == 0 and not any(example.split for example in source):
+        return f"its entry says 'test: 0', so it is for training; in 'evaluate_on', name some of {', '.join(sources)}"
     labeled = sum(is_labeled(example, output) for example in source)
     known = f"{counted(labeled, 'image')} with {'masks' if output.kind == 'masks' else 'labels'}"
     more = f"ask for more with '{part}: NUMBER' in its entry of the sources file"

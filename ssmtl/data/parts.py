@@ -49,7 +49,7 @@ def parts_of(
     official = any(example.split is not None for example in examples)
     wanted: dict[SplitName, float | int | None] = {"test": entry.test, "val": entry.val}
     if not official:
-        wanted = {"test": entry.test or DEFAULT_TEST, "val": entry.val or DEFAULT_VAL}
+        wanted = {"test": DEFAULT_TEST if entry.test is None else entry.test, "val": entry.val or DEFAULT_VAL}
     if fold is not None and official:
         raise DataError(f"the source '{name}' has a split of its own, and folds would be another one: leave them out")
     total, names = sum(example.id in known for example in own["train"]), patient_names(examples, persons or {})

@@ -65,7 +65,8 @@ def split_tasks(
             candidates = examples
         ids = _ids(example for example in candidates if is_labeled(example, output))
         if not ids:
-            why = why_empty("test", examples, candidates, output, files.entries[source])
+            others = [name for name, entry in files.entries.items() if entry.test != 0]
+            why = why_empty("test", examples, candidates, output, files.entries[source], others)
             what = "masks" if output.kind == "masks" else "labels"
             raise DataError(
                 f"task '{task}': the source '{source}' has no test images with {what} to evaluate on: {why}"

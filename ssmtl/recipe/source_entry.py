@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from ssmtl.recipe.components import Component
 
@@ -16,7 +16,7 @@ class SourceEntry(Component):
     """A source, and what the core does with it.
 
     :param val, test: share or number of images carved out of the train part, by patient, where the data set has no
-        such part of its own.
+        such part of its own. `test: 0` keeps a set without a split of its own for training alone.
     :param rename: renames classes; null drops a label.
     :param values: what the pixel values of masks mean: structure → the values inside it, `ignore` → those of which
         nothing is known, `background` → those outside every structure ([0]).
@@ -30,7 +30,7 @@ class SourceEntry(Component):
     """
 
     val: Share | PositiveInt | None = None
-    test: Share | PositiveInt | None = None
+    test: Share | NonNegativeInt | None = None
     rename: dict[str, Annotated[str, Field(min_length=1)] | None] = {}
     values: dict[str, Annotated[list[PixelValue], Field(min_length=1)]] = {}
     disjoint_from: str | None = None

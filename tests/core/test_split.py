@@ -75,6 +75,15 @@ def test_defaults_set_15_and_20_percent_aside():
     assert [len(parts[name]) for name in ("train", "val", "test")] == [130, 30, 40]
 
 
+def test_a_set_may_be_for_training_alone():
+    parts = parts_of("s", [example(number, "a") for number in range(200)], entry(test=0), 0)
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [170, 30, 0]
+    tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT)}
+    two = replace(files(s=listed(), u=listed(60, grey=50)), entries={"s": entry(test=0), "u": entry()})
+    with pytest.raises(DataError, match="'s' has no test images.*'test: 0'.*in 'evaluate_on', name some of u$"):
+        split_tasks(tasks, two, 0, select=True)
+
+
 def test_an_own_split_is_kept_and_completed_only_on_demand():
     examples = [example(number, "a", split="test" if number < 20 else "train") for number in range(100)]
     assert not parts_of("s", examples, entry(), 0)["val"]
