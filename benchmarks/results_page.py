@@ -109,12 +109,14 @@ class Suite:
         :param cost: whether to say if a loss is below MARGIN.
         """
         row = self._test(system, against, metric, domain, None)
-        difference, p = float(row["difference"]), float(row["p_boot_holm"])
-        words = "open" if p >= LEVEL else "yes" if difference > 0 else "the reverse"
-        if abs(difference) < SMALL[metric]:
-            words += ", small"
+        difference, p, over_seeds = (float(row[key]) for key in ("difference", "p_boot_holm", "p_t_holm"))
+        words = "open"
+        if p < LEVEL:
+            words = "yes" if difference > 0 else "no: worse"
+            words += ", small" if abs(difference) < SMALL[metric] else ""
+            words += "" if over_seeds < LEVEL else "; open over seeds alone"
         if cost:
-            words += "; loss below 0.01" if float(row["low"]) > -MARGIN else "; a loss of 0.01 is possible"
+            words += f"; {'a' if float(row['low']) <= -MARGIN else 'no'} loss of 0.01 is possible"
         least = row["p_boot"] == row["p_boot_least"]
         interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
         p_values = f"{_p(row['p_boot_holm'], least)} | {_p(row['p_t_holm'])}"
