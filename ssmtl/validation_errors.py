@@ -39,7 +39,8 @@ def problems_of(error: ValidationError, where: str, model: type[BaseModel]) -> I
         elif item["type"] == "missing":
             yield Problem(place, "is missing")
         else:
-            yield Problem(place, f"{_expected(item, model)}, found {_shown(item['input']):.80}")
+            found = f", found {_shown(item['input']):.80}" if path else ""  # of the whole file, the words say it
+            yield Problem(place, f"{_expected(item, model)}{found}")
 
 
 def _expected(item: ErrorDetails, model: type[BaseModel]) -> str:

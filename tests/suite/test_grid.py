@@ -151,5 +151,6 @@ def test_a_mistake_in_a_system_is_named_before_anything_runs(tmp_path, changes, 
 def test_a_comparison_asks_for_what_the_grid_has(tmp_path, narrow, what):
     asked = {"system": "umtl", "against": {"lungs": ["unet"]}, "metrics": {"lungs": ["dice"]}, **narrow}
     grid = {"systems": ["umtl", "unet"], "budgets": {"diagnosis": [12], "lungs": [6]}}
-    with pytest.raises(RecipeError, match=what):
+    with pytest.raises(RecipeError, match=what) as error:
         cells(suite_file(tmp_path, grids=[grid], compare=[asked]))
+    assert "found {" not in str(error.value)
