@@ -136,10 +136,6 @@ class People:
         """Whom the image shows."""
         return self._root(self._patient(source, image.patient))
 
-    def join(self, source: str, patient: str, other: str, of_other: str) -> None:
-        """One person has both names. :param patient, of_other: in the source, and in the other one."""
-        self._join(self._patient(source, patient), self._patient(other, of_other))
-
     def named_alike(self, one: str, other: str) -> bool:
         """Whether patients of two sources are compared by name."""
         return self._space[one] == self._space[other]

@@ -9,7 +9,6 @@ from typing import Any
 from ssmtl.contracts.source import Example, Source
 from ssmtl.data.disjoint import Pair, by_groups, linked, without_common
 from ssmtl.data.identity import ImageIdentity, People, Person, identities_of
-from ssmtl.data.lent import with_lent
 from ssmtl.data.mask_values import BACKGROUND, IGNORE
 from ssmtl.data.masks import explained
 from ssmtl.data.names import tidy
@@ -77,11 +76,11 @@ def list_sources(
     seed: int,
     namespaces: Mapping[str, str] | None = None,
 ) -> SourceFiles:
-    """List the wanted sources, those that lend them images, and those that `disjoint_from` leads to from these.
+    """List the wanted sources, and those that `disjoint_from` leads to from them, through any number of steps.
 
     Whom a source loses by the entries' `disjoint_from` depends on those sources alone: it is the same in every recipe.
     Image files are read only if two sources are to be disjoint, to tell who is in both, or a source is a portion of its
-    patients, of whom one may have two names, or takes images of another.
+    patients, of whom one may have two names.
 
     :param make: builds a source from its name.
     :param disjoint: pairs of wanted sources besides those of the entries: whoever is in both goes to one of them only.
@@ -89,13 +88,10 @@ def list_sources(
     :raises DataError: as the sources do; also for a source without images or with a duplicate id.
     """
     pairs = sorted((name, entry.disjoint_from) for name, entry in entries.items() if entry.disjoint_from)
-    lenders = {other for name in linked(wanted, pairs) for other in entries[name].unlabeled}
-    names = sorted(linked({*wanted, *lenders}, pairs))
-    examples = {name: examples_of(name, entries[name], make(name)) for name in names}
+    examples = {name: examples_of(name, entries[name], make(name)) for name in sorted(linked(wanted, pairs))}
     files = within_portions(SourceFiles(examples, entries, namespaces or {}))
     files = by_groups(files, [pair for pair in pairs if pair[0] in examples], seed)
-    files = without_common(files, [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]], seed)
-    return with_lent(files)
+    return without_common(files, [pair for pair in disjoint if pair not in pairs and pair[0] != pair[1]], seed)
 
 
 def examples_of(name: str, entry: SourceEntry, source: Source) -> tuple[Example, ...]:

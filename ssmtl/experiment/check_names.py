@@ -30,12 +30,6 @@ def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
         problems += _named(source.disjoint_from, recipe.sources, "source", f"sources.{name}.disjoint_from")
         if source.disjoint_from == name:
             problems.append(Problem(f"sources.{name}.disjoint_from", "a source cannot be disjoint from itself"))
-        for number, other in enumerate(source.unlabeled):
-            where = f"sources.{name}.unlabeled.{number}"
-            problems += _named(other, recipe.sources, "source", where)
-            if other == name or other in source.unlabeled[:number]:
-                what = "is the source itself" if other == name else f"names '{other}' a second time"
-                problems.append(Problem(where, what, "name another source, each once"))
         if source.share != SourceEntry.model_fields["share"].default and not _shares(name, recipe):
             what = "does nothing, since the source is disjoint from no other"
             problems.append(Problem(f"sources.{name}.share", what, "add disjoint_from: SOURCE, or remove the share"))

@@ -20,7 +20,6 @@ class SourceEntry(Component):
     :param rename: renames classes; null drops a label.
     :param values: what the pixel values of masks mean: structure → the values inside it, `ignore` → those of which
         nothing is known, `background` → those outside every structure ([0]).
-    :param unlabeled: other sources whose images join this one's without their labels and masks.
     :param disjoint_from: another source: each patient that both have is given to one of them, a `share` of these
         patients to this one.
     :param patients: a word that two entries share if both name their patients alike: one name, one person. Without it,
@@ -34,7 +33,6 @@ class SourceEntry(Component):
     test: Share | NonNegativeInt | None = None
     rename: dict[str, Annotated[str, Field(min_length=1)] | None] = {}
     values: dict[str, Annotated[list[PixelValue], Field(min_length=1)]] = {}
-    unlabeled: list[str] = []
     disjoint_from: str | None = None
     share: Share = 0.5
     patients: Annotated[str, Field(min_length=1)] | None = None

@@ -187,14 +187,6 @@ def test_names_are_plain():
             "sources.radiographs.disjoint_from: a source cannot be disjoint from itself",
         ),
         (
-            {"sources__radiographs__unlabeled": ["radiograph"]},
-            "sources.radiographs.unlabeled.0: no source is called 'radiograph' (did you mean 'radiographs'?)",
-        ),
-        (
-            {"sources__radiographs__unlabeled": ["radiographs"]},
-            "sources.radiographs.unlabeled.0: is the source itself",
-        ),
-        (
             {"tasks__lungs__disjoint_from": "lungs"},
             "tasks.lungs.disjoint_from: a task cannot be disjoint from itself",
         ),
