@@ -72,23 +72,30 @@ def _kept(select_by: str) -> str:
 def _data(task: Mapping[str, Any]) -> str:
     if task["kind"] == "none":
         images, lost = task.get("images"), task.get("left_out")
-        size = f": {images['unlabeled']} images" if images else ""
+        size = f": {images['unlabeled']} images{_of_others(task)}" if images else ""
         return f"{task['source']}{size}, without labels" + (f"; {lost} left out: {LEFT_OUT}" if lost else "")
     if "images" not in task:
         domains = ", ".join(f"{domain} {source}" for domain, source in task["evaluate_on"].items())
-        return f"{task['source']}, label budget {_budget(task['labeled'])}; evaluated on {domains or 'nothing'}"
+        pool = f", unlabelled images of {', '.join(task['unlabeled_from'])}" if task.get("unlabeled_from") else ""
+        return f"{task['source']}, label budget {_budget(task['labeled'])}{pool}; evaluated on {domains or 'nothing'}"
     images = dict(task["images"])
     labeled, unlabeled, val = images.pop("labeled"), images.pop("unlabeled"), images.pop("val")
     classes = class_counts(task["labeled_classes"], task.get("known", {}))
     include = "including" if task["unlabeled_includes_labeled"] else "excluding"
     used = any(view.startswith("unlabeled/") for view in task["views"])
-    pool = f", {unlabeled} unlabelled ({include} the labelled)" if used else ""
+    pool = f", {unlabeled} unlabelled ({include} the labelled){_of_others(task)}" if used else ""
     domains = ", ".join(f"{domain} {number}" for domain, number in images.items())
     lost = f"; {task['left_out']} left out: {LEFT_OUT}" if task["left_out"] else ""
     return (
         f"{task['source']}: {labeled} labelled{f' ({classes})' if classes else ''}{pool}, {val} validation; "
         f"test {domains or 'nothing'}{lost}"
     )
+
+
+def _of_others(task: Mapping[str, Any]) -> str:
+    """', of them 271 of adults'."""
+    others = [f"{count} of {source}" for source, count in task.get("unlabeled_of", {}).items()]
+    return f", of them {' and '.join(others)}" if others else ""
 
 
 def _budget(labeled: object) -> str:

@@ -31,6 +31,10 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
         tested = {domain: part.source for domain, part in split.test.items()}
         if tested != dict(spec.evaluate_on):
             raise DataError(f"{where} is tested on {tested}, but the recipe has {dict(spec.evaluate_on)}")
+        others = sorted(set(spec.unlabeled_from) - {spec.source})
+        if sorted(split.unlabeled_of) != others:
+            has = sorted(split.unlabeled_of)
+            raise DataError(f"{where} has unlabelled images of other sources {has}, but the recipe has {others}")
         _check_ids(where, split, output, files)
         _check_budget(where, split, spec)
     chosen = {task: splits[task] for task in tasks}
@@ -45,6 +49,7 @@ def _check_ids(where: str, split: TaskSplit, output: Output, files: SourceFiles)
     """Every image is there, once in its part, and labelled where it must be."""
     parts = {"labeled": split.labeled, "unlabeled": split.unlabeled, "val": split.val}
     named = [(part, split.source, ids) for part, ids in parts.items()]
+    named += [("unlabeled", source, ids) for source, ids in split.unlabeled_of.items()]
     named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]
     for part, source, ids in named:
         known = {example.id: example for example in files.examples.get(source, ())}
@@ -89,8 +94,9 @@ def _check_people(path: Path, splits: Mapping[str, TaskSplit], files: SourceFile
     persons = {source: files.persons(source) for source in files.examples}
     sides: dict[str, dict[object, str]] = {"train": {}, "val": {}, "test": {}}
     for task, split in splits.items():
-        for side, ids in (("train", (*split.labeled, *split.unlabeled)), ("val", split.val)):
-            sides[side].update((persons[split.source][one], f"{task}: {one}") for one in ids)
+        for source, ids in split.trained.items():
+            sides["train"].update((persons[source][one], f"{task}: {one}") for one in sorted(ids))
+        sides["val"].update((persons[split.source][one], f"{task}: {one}") for one in split.val)
         for part in split.test.values():
             sides["test"].update((persons[part.source][one], f"{task}: {one}") for one in part.ids)
     for one, other in (("train", "test"), ("val", "test"), ("train", "val")):

@@ -1,8 +1,9 @@
 """The rows of one task: decoded images, targets and identities, by part."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ssmtl.contracts.source import Example
 from ssmtl.data.budget import is_labeled, known_names
 from ssmtl.data.cache import Decoded
 from ssmtl.data.mask_values import UNKNOWN
+from ssmtl.data.sampler import rows_at
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.data.targets import targets_of
 from ssmtl.errors import DataError
@@ -66,6 +68,10 @@ class Rows:
             return None
         return torch.from_numpy(np.ascontiguousarray(masks[self.places[rows]][:, -1:]))
 
+    def at(self, step: int, batch: int, *context: int | str) -> NDArray[np.int64]:
+        """The rows of a step: see `rows_at`."""
+        return rows_at(step, batch, len(self), *context)
+
     def known(self, output: Output) -> dict[str, int]:
         """For each class or structure of which something is unknown in some image, in how many it is known."""
         if self.targets is None:
@@ -78,6 +84,77 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class JoinedRows:
+    """The unlabelled images of several sources. Of each, a step has as many rows as of any other, or one more."""
+
+    of: Mapping[str, Rows]
+    """By source."""
+
+    @property
+    def parts(self) -> list[Rows]:
+        """Of each source."""
+        return list(self.of.values())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """One source after another."""
+        return tuple(one for part in self.parts for one in part.ids)
+
+    @cached_property
+    def keys(self) -> NDArray[np.uint64]:
+        """As of `Rows`."""
+        return np.concatenate([part.keys for part in self.parts])
+
+    @cached_property
+    def targets(self) -> Tensor | None:
+        """As of `Rows`: unknown where a source is not the task's own."""
+        found = [part.targets for part in self.parts if part.targets is not None]
+        return torch.cat(found) if found else None
+
+    def at(self, step: int, batch: int, *context: int | str) -> NDArray[np.int64]:
+        """The rows of a step: of each source in turn, those of its own endless passes."""
+        rows = np.empty(batch, np.int64)
+        count, start = len(self.parts), 0
+        for number, part in enumerate(self.parts):
+            share = len(range(number, batch, count))
+            rows[number::count] = start + part.at(step, share, *context, number)
+            start += len(part)
+        return rows
+
+    def images(self, rows: NDArray[np.int64]) -> UInt8[Tensor, "rows channels height width"]:
+        """uint8 images."""
+        return torch.cat([part.images(np.array([place])) for part, place in self._places(rows)])
+
+    def target(self, rows: NDArray[np.int64]) -> Tensor:
+        """As of `Rows`, of tasks without masks."""
+        return torch.cat([part.target(np.array([place])) for part, place in self._places(rows)])
+
+    def inside(self, rows: NDArray[np.int64]) -> UInt8[Tensor, "rows 1 height width"] | None:
+        """1 where the image is, 0 around it; None if images fill their frames."""
+        found = [part.inside(np.array([place])) for part, place in self._places(rows)]
+        return torch.cat([one for one in found if one is not None]) if found[0] is not None else None
+
+    def _places(self, rows: NDArray[np.int64]) -> Iterator[tuple[Rows, int]]:
+        starts = np.cumsum([0, *map(len, self.parts)])
+        for row in rows:
+            number = int(np.searchsorted(starts, row, "right")) - 1
+            yield self.parts[number], int(row - starts[number])
+
+
+Pool = Rows | JoinedRows
+"""Of a task, the unlabelled images."""
+
+
+def of_others(source: str, pool: Pool) -> dict[str, int]:
+    """By other source than the task's own, how many images the pool has of it."""
+    parts = pool.of if isinstance(pool, JoinedRows) else {}
+    return {name: len(rows) for name, rows in parts.items() if name != source}
+
+
+@dataclass(frozen=True)
 class TaskData:
     """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only.
 
@@ -85,7 +162,7 @@ class TaskData:
     """
 
     labeled: Rows
-    unlabeled: Rows
+    unlabeled: Pool
     val: Rows
     test: Mapping[str, Rows]
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -103,11 +180,17 @@ def task_data(
     def rows(source: str, ids: Sequence[str], labeled: bool = True) -> Rows:
         return rows_of(source, ids, output, examples[source], decoded[source], labeled, (patients or {}).get(source))
 
+    def unknown(source: str, ids: Sequence[str]) -> Rows:
+        """Of another source: nothing is known of its images, whatever their classes are called there."""
+        bare = [Example(one.id, one.patient, one.image) for one in examples[source]]
+        return rows_of(source, ids, output, bare, decoded[source], False, (patients or {}).get(source))
+
     tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
     own = split.source
-    return TaskData(
-        rows(own, split.labeled), rows(own, split.unlabeled, False), rows(own, split.val), tests, split.left_out
-    )
+    mine = rows(own, split.unlabeled, False)
+    others = {source: unknown(source, ids) for source, ids in split.unlabeled_of.items()}
+    unlabeled = JoinedRows(({own: mine} if len(mine) else {}) | others) if others else mine
+    return TaskData(rows(own, split.labeled), unlabeled, rows(own, split.val), tests, split.left_out)
 
 
 def rows_of(
@@ -137,7 +220,8 @@ def rows_of(
     masks = output.kind == "masks"
     targets = targets_of([examples[place] for place in places], output, source)
     keys = np.array([_identity(source, name) for name in ids], dtype=np.uint64)
-    channels = tuple(decoded.structures.index(name) for name in output.classes) if masks else ()
+    there = masks and (labeled or set(output.classes) <= set(decoded.structures))
+    channels = tuple(decoded.structures.index(name) for name in output.classes) if there else ()
     missing = _missing([examples[place] for place in places], output) if masks else None
     names = patients or {}
     shown = tuple(names.get(examples[place].id, examples[place].patient) for place in places)

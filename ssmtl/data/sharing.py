@@ -102,9 +102,11 @@ def parts_counted(
         output = outputs[task]
         classes = () if output.kind in ("masks", "numbers") else output.classes
         parts = {"labeled": split.labeled, "unlabeled": split.unlabeled, "val": split.val}
-        named = [(part, split.source, ids) for part, ids in parts.items()]
+        named = [(part, split.source, ids) for part, ids in parts.items() if part != "unlabeled"]
+        pool = [("unlabeled", source, ids) for source, ids in (split.pool or {split.source: []}).items()]
+        named[1:1] = pool
         named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]
-        for part, source, ids in named if output.has_labels else named[1:2]:
+        for part, source, ids in named if output.has_labels else pool:
             people = {persons[source][one] for one in ids}
             known = [label for one in ids for label in labels[source][one] if part != "unlabeled"]
             counts = {name: known.count(name) for name in classes} if known else {}

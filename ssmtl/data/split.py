@@ -15,6 +15,7 @@ from ssmtl.data.parts import Parts, parts_of
 from ssmtl.data.pool import SourceFiles
 from ssmtl.data.scorable import check_classes, check_known
 from ssmtl.data.split_file import DomainPart, TaskSplit
+from ssmtl.data.unlabeled_of_others import unlabeled_of_others
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import TaskSpec
 
@@ -29,9 +30,9 @@ def split_tasks(
     """A pure function of the sources' examples and the seed.
 
     Each task's validation and test part is drawn among the patients of images that are labelled for it. Images without
-    a label stay in its unlabelled pool, unless their patient is in a validation or test part. A task without labels has
-    an unlabelled pool alone: all of its source but for whoever validates or is tested in another task, and for what the
-    source itself does not give for training.
+    a label stay in its unlabelled pool, unless their patient is in a validation or test part; it is of the sources
+    in `unlabeled_from`. A task without labels has an unlabelled pool alone: all of its source but for whoever validates
+    or is tested in another task, and for what the source itself does not give for training.
 
     :param select: whether weights are selected by validation, so that each task needs validation images.
     :param fold: of the sources that are trained on: their test part.
@@ -40,7 +41,7 @@ def split_tasks(
     """
     check_known(tasks, files.examples)
     persons = {name: files.persons(name) for name in files.examples}
-    trained = {spec.source for spec, _ in tasks.values()}
+    trained = {source for spec, _ in tasks.values() for source in (spec.source, *spec.unlabeled_from)}
 
     @cache
     def parts(source: str, output: Output) -> Parts:
@@ -83,6 +84,7 @@ def split_tasks(
     if problems:
         raise DataError(*problems)
     kept, left_out = _without_tested(tasks, restricted, tests, persons)
+    pools = unlabeled_of_others(tasks, restricted, kept, tests, files)
     result: dict[str, TaskSplit] = {}
     for task, (spec, output) in tasks.items():
         try:
@@ -98,7 +100,7 @@ def split_tasks(
                 )
             result[task] = TaskSplit(
                 source=spec.source, labeled=labeled, unlabeled=unlabeled, val=val, test=tests[task],
-                left_out=left_out[task],
+                unlabeled_of=pools[task], left_out=left_out[task],
             )  # fmt: skip
         except DataError as error:
             problems += error.problems
@@ -111,16 +113,17 @@ def _pools(
     task: str, spec: TaskSpec, output: Output, train: Sequence[Example], seed: int
 ) -> tuple[list[str], list[str]]:
     """Ids of the labelled and of the unlabelled images of the train part."""
+    own = not spec.unlabeled_from or spec.source in spec.unlabeled_from
     if not output.has_labels:
         if not train:
             why = "it has none for training, or each shows whom another task validates or tests on"
             raise DataError(f"task '{task}': the source '{spec.source}' has no image to train on: {why}")
-        return [], _ids(train)
+        return [], _ids(train) if own else []
     labeled = choose(train, spec.labeled, output, seed, task)
     if not labeled:
         raise DataError(f"task '{task}': the source '{spec.source}' has no labelled image to train on")
     known = set() if spec.unlabeled_includes_labeled else {example.id for example in labeled}
-    return _ids(labeled), _ids(example for example in train if example.id not in known)
+    return _ids(labeled), _ids(example for example in train if own and example.id not in known)
 
 
 def _without_tested(

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ssmtl.data.identity import ImageIdentity, People
 from ssmtl.data.names import tidy
@@ -27,6 +27,7 @@ class DomainPart(FileModel):
 class TaskSplit(FileModel):
     """Ids of images by part; `test` by domain, each with a source of its own.
 
+    :param unlabeled_of: by other source, its images in the unlabelled pool.
     :param left_out: images that the train and the validation part lack, since whom they show is tested or validates.
     """
 
@@ -36,13 +37,31 @@ class TaskSplit(FileModel):
     unlabeled: list[Id]
     val: list[Id]
     test: Annotated[dict[str, DomainPart], AfterValidator(checked_names)]
+    unlabeled_of: dict[str, list[Id]] = {}
     left_out: dict[str, int] = {}
+
+    @property
+    def pool(self) -> dict[str, list[str]]:
+        """The unlabelled pool, by source; without a source that has none in it."""
+        return {source: ids for source, ids in {self.source: self.unlabeled, **self.unlabeled_of}.items() if ids}
+
+    @property
+    def trained(self) -> dict[str, set[str]]:
+        """By source, the images that the task trains on."""
+        return {source: {*ids} for source, ids in self.pool.items()} | {self.source: {*self.labeled, *self.unlabeled}}
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A split without images of other sources is written, and hashed, as before there could be any."""
+        content: dict[str, Any] = dump(self)
+        return {key: value for key, value in content.items() if key != "unlabeled_of" or value}
 
     def tidied(self) -> "TaskSplit":
         """The same with ids as sources list them, whichever way their accents were encoded when it was written."""
         test = {domain: part.model_copy(update={"ids": [*map(tidy, part.ids)]}) for domain, part in self.test.items()}
         ids = {part: [*map(tidy, getattr(self, part))] for part in ("labeled", "unlabeled", "val")}
-        return self.model_copy(update={**ids, "test": test})
+        others = {source: [*map(tidy, listed)] for source, listed in self.unlabeled_of.items()}
+        return self.model_copy(update={**ids, "unlabeled_of": others, "test": test})
 
 
 class SplitFile(FileModel):
@@ -121,7 +140,9 @@ def _images_of_the_used(
     """
     ids: dict[str, set[str]] = {}
     for split in splits.values():
-        ids.setdefault(split.source, set()).update((*split.labeled, *split.unlabeled, *split.val))
+        for source, trained in split.trained.items():
+            ids.setdefault(source, set()).update(trained)
+        ids[split.source].update(split.val)
     used = {
         people.person(source, image)
         for source, listed in identities.items()
@@ -155,17 +176,17 @@ def used_images(
         for source, listed in split.images.items()
     }
     for name, task in split.tasks.items():
-        known = split.images.get(task.source, {})
-        unknown = [one for one in (*task.labeled, *task.unlabeled, *task.val) if one not in known]
-        if unknown:
-            raise RunError(f"split.json: images.{task.source}: lacks '{unknown[0]}', which task '{name}' used")
+        for source, ids in {**task.trained, task.source: (*task.labeled, *task.unlabeled, *task.val)}.items():
+            unknown = sorted(set(ids) - split.images.get(source, {}).keys())
+            if unknown:
+                raise RunError(f"split.json: images.{source}: lacks '{unknown[0]}', which task '{name}' used")
     for source in split.images:
         if source not in split.namespaces:
             raise RunError(f"split.json: namespaces.{source}: is missing, though patients of the source were used")
     spaces = {f"used {source}": split.namespaces[source] for source in split.images}
     people = People({**recorded, "asked": images}, {**spaces, "asked": namespace})
     trained = {
-        (f"used {task.source}", one) for task in split.tasks.values() for one in (*task.labeled, *task.unlabeled)
+        (f"used {source}", one) for task in split.tasks.values() for source, ids in task.trained.items() for one in ids
     }
     used = {
         people.person(source, image)

@@ -139,7 +139,8 @@ def check_facts(
         labeled = set(split.labeled)
         rows = [example for example in examples[split.source] if example.id in labeled]
         targets = targets_of(rows, task.output, split.source)
-        facts = _facts_of(experiment, task, targets, {"labeled": len(rows), "unlabeled": len(split.unlabeled)})
+        images = {"labeled": len(rows), "unlabeled": sum(map(len, split.pool.values()))}
+        facts = _facts_of(experiment, task, targets, images)
         if facts.class_counts is not None:
             counts = zip(task.output.classes, facts.class_counts.tolist(), strict=True)
             missing[task.name] = ", ".join(f"'{name}'" for name, images in counts if not images)

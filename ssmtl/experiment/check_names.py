@@ -10,6 +10,7 @@ from ssmtl.recipe.models import Recipe, SourceEntry, TaskSpec
 from ssmtl.recipe.other_tasks import filled, naming_tasks, others_of
 from ssmtl.registry.options import check_options
 from ssmtl.registry.plugins import Plugins
+from ssmtl.wording import counted
 
 
 def check_names(recipe: Recipe, plugins: Plugins) -> list[Problem]:
@@ -70,6 +71,14 @@ def _task(name: str, task: TaskSpec, recipe: Recipe) -> list[Problem]:
     where = f"tasks.{name}"
     problems = _named(task.source, recipe.sources, "source", f"{where}.source")
     problems += _named(task.disjoint_from, recipe.tasks, "task", f"{where}.disjoint_from")
+    for number, source in enumerate(task.unlabeled_from):
+        place = f"{where}.unlabeled_from.{number}"
+        problems += _named(source, recipe.sources, "source", place)
+        if source in task.unlabeled_from[:number]:
+            problems.append(Problem(place, f"names '{source}' a second time", "name each source once"))
+    if (rows := task.unlabeled_batch or task.batch) < len(task.unlabeled_from):
+        what = f"names {len(task.unlabeled_from)} sources, and a step has {counted(rows, 'unlabelled image')}"
+        problems.append(Problem(f"{where}.unlabeled_from", what, "set a larger unlabeled_batch"))
     if task.disjoint_from == name:
         problems.append(Problem(f"{where}.disjoint_from", "a task cannot be disjoint from itself"))
     used = [metric.use for _, kind, metric in task.components() if kind == "metric"]

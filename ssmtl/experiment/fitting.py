@@ -166,7 +166,11 @@ def _norm(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
 
 def _domains(recipe: Recipe, parts: Parts, left: Sequence[str]) -> Iterator[Problem]:
     sources = sorted({spec.source for spec in recipe.tasks.values()})
-    if len(sources) == 1:
+    others = [name for name, spec in recipe.tasks.items() if set(spec.unlabeled_from) - {spec.source}]
+    if others:
+        what = f"'domain' has statistics for the source of each task, and '{others[0]}' has unlabelled images of others"
+        yield Problem("norm", what, "leave it out, or leave 'unlabeled_from' out")
+    elif len(sources) == 1:
         what = f"'domain' has statistics for each source, and all tasks have the source '{sources[0]}'"
         yield Problem("norm", what, "set norm: batch")
     elif "domain" not in kinds_in(parts.backbone):

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ssmtl.data.rows import TaskData
+from ssmtl.data.rows import TaskData, of_others
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.memory import bytes_per_row
 from ssmtl.experiment.micro_batch import rows_of_a_pass
@@ -53,13 +53,15 @@ def _task(task: Task, data: TaskData | None) -> dict[str, Any]:
         "labeled": spec.labeled if task.output.has_labels else None,
         "strategies": {term.name: _weight(term.entry.weight) for term in task.terms},
         "views": {str(view): task.rows(view.pool) for view in task.views},
-        "unlabeled_includes_labeled": spec.unlabeled_includes_labeled,
+        "unlabeled_from": list(spec.unlabeled_from),
+        "unlabeled_includes_labeled": spec.includes_labeled,
         "evaluate_on": dict(spec.evaluate_on),
     }
     if data is not None:
         images = {"labeled": len(data.labeled), "unlabeled": len(data.unlabeled), "val": len(data.val)}
         images.update({domain: len(rows) for domain, rows in data.test.items()})
         plan["images"] = images
+        plan["unlabeled_of"] = of_others(spec.source, data.unlabeled)
         plan["left_out"] = sum(data.left_out.values())
         plan["labeled_classes"] = labeled_classes(task, data)
         plan["known"] = data.labeled.known(task.output)

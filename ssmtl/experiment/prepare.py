@@ -183,7 +183,8 @@ def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
 
 
 def _wanted(recipe: Recipe) -> set[str]:
-    return {source for spec in recipe.tasks.values() for source in (spec.source, *spec.evaluate_on.values())}
+    specs = recipe.tasks.values()
+    return {one for spec in specs for one in (spec.source, *spec.unlabeled_from, *spec.evaluate_on.values())}
 
 
 def _split(
@@ -200,7 +201,7 @@ def _split(
     if earlier is not None:
         splits = without_earlier(splits, files, earlier, select)
     check_labels(splits, {name: output for name, (_, output) in tasks.items()}, files.examples)
-    idle = [task.name for task in experiment.tasks if task.uses("unlabeled") and not splits[task.name].unlabeled]
+    idle = [task.name for task in experiment.tasks if task.uses("unlabeled") and not splits[task.name].pool]
     if idle:
         hint = "set unlabeled_includes_labeled: true, a smaller labeled, or other strategies"
         what = f"its strategies ask for unlabelled images; there is none: {hint}"

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ssmtl.contracts.augmentation import ReferencedAugmentation, References
 from ssmtl.contracts.random_stream import RandomStream
-from ssmtl.data.rows import Rows, TaskData
+from ssmtl.data.rows import JoinedRows, Rows, TaskData
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.in_turn import steps_of
 from ssmtl.experiment.task import Task
@@ -43,7 +43,10 @@ def _training_parts(experiment: Experiment, data: Mapping[str, TaskData]) -> dic
     """By source, the labelled and unlabelled images of every task that trains on it."""
     parts: dict[str, list[Rows]] = {}
     for name, spec in experiment.recipe.tasks.items():
-        parts.setdefault(spec.source, []).extend((data[name].labeled, data[name].unlabeled))
+        pool = data[name].unlabeled
+        for source, rows in pool.of.items() if isinstance(pool, JoinedRows) else [(spec.source, pool)]:
+            parts.setdefault(source, []).append(rows)
+        parts.setdefault(spec.source, []).append(data[name].labeled)
     return parts
 
 

@@ -27,6 +27,8 @@ class TaskSpec(RecipePart):
     """One task.
 
     :param labeled: how many images of the train part keep labels: a number, a share, `all`, or a number per class.
+    :param unlabeled_from: sources whose training images are the unlabelled pool, the others' without what is known of
+        them; by default, the task's own.
     :param unlabeled_includes_labeled: whether the unlabelled pool holds the labelled images too, as in FixMatch.
     :param unlabeled_batch: unlabelled rows per step; by default as many as labelled ones.
     :param augment: by the name that strategies ask for: an augmentation, or several, one after another.
@@ -37,6 +39,7 @@ class TaskSpec(RecipePart):
 
     source: str
     labeled: NonNegativeInt | Annotated[float, Field(gt=0, le=1)] | Literal["all"] | dict[str, NonNegativeInt] = "all"
+    unlabeled_from: list[str] = []
     unlabeled_includes_labeled: bool = True
     batch: PositiveInt = 10
     unlabeled_batch: PositiveInt | None = None
@@ -48,6 +51,11 @@ class TaskSpec(RecipePart):
     augment: dict[str, OneOrSeveral] = {}
     strategies: Annotated[list[StrategyEntry], Field(min_length=1)]
     metrics: list[str | Component] = []
+
+    @property
+    def includes_labeled(self) -> bool:
+        """Whether labelled images are in the unlabelled pool."""
+        return self.unlabeled_includes_labeled and self.source in (self.unlabeled_from or [self.source])
 
     def strategy_names(self) -> list[str]:
         """Of each strategy, numbered from the second on if the task has several of one kind: mixmatch, mixmatch#2."""

@@ -17,12 +17,14 @@ class Selected(FileModel):
 class Budget(FileModel):
     """How many images of a task training could use, and how. Unlabelled: 0 if no strategy asks for them.
 
+    :param unlabeled_of: how many of them are of other sources than the task's own, by source.
     :param left_out: images in no part, since whom they show is in a validation or test part.
     :param known: in how many labelled images a class or structure is known, if it is not known in all.
     """
 
     labeled: Count
     unlabeled: Count
+    unlabeled_of: dict[str, Count] = {}
     unlabeled_includes_labeled: bool = True
     val: Count
     left_out: Count = 0

@@ -1,6 +1,6 @@
 """The end of a run: the selected weights are evaluated on every domain."""
 
-from ssmtl.data.rows import TaskData
+from ssmtl.data.rows import TaskData, of_others
 from ssmtl.evaluation.counts import ImageCounts
 from ssmtl.evaluation.kept import KeptPredictions
 from ssmtl.evaluation.per_image import write_per_image
@@ -69,7 +69,8 @@ def _budget(task: Task, data: TaskData) -> Budget:
     return Budget(
         labeled=len(data.labeled),
         unlabeled=len(data.unlabeled) if used else 0,
-        unlabeled_includes_labeled=used and task.spec.unlabeled_includes_labeled,
+        unlabeled_of=of_others(task.spec.source, data.unlabeled) if used else {},
+        unlabeled_includes_labeled=used and task.spec.includes_labeled,
         val=len(data.val),
         left_out=sum(data.left_out.values()),
         labeled_classes=labeled_classes(task, data),

@@ -16,7 +16,7 @@ from ssmtl.experiment.prepare import fingerprints_of, list_files, make_source
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 
-SPLIT_BY = ("source", "labeled", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
+SPLIT_BY = ("source", "labeled", "unlabeled_from", "unlabeled_includes_labeled", "disjoint_from", "evaluate_on")
 """The fields of a task that its split depends on."""
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.atomic_file import write_text
-from ssmtl.data.rows import Rows
-from ssmtl.data.sampler import rows_at
+from ssmtl.data.rows import Pool
 from ssmtl.errors import SsmtlError
 from ssmtl.experiment.task import Task
 from ssmtl.model.weights import write_tensors
@@ -54,8 +53,8 @@ def ids_of(state: TrainState, task: Task, step: int) -> dict[str, list[str]]:
     seed = state.experiment.recipe.seed
     ids: dict[str, list[str]] = {}
     for pool in sorted({view.pool for view in task.views}):
-        rows: Rows = getattr(state.data[task.name], pool)
-        chosen = state.shard.of(rows_at(step, task.rows(pool), len(rows), seed, task.name, pool))
+        rows: Pool = getattr(state.data[task.name], pool)
+        chosen = state.shard.of(rows.at(step, task.rows(pool), seed, task.name, pool))
         ids[pool] = [rows.ids[place] for place in chosen]
     return ids
 

@@ -16,8 +16,8 @@ from ssmtl.contracts.shapes import Images, Masks
 from ssmtl.contracts.upload import upload
 from ssmtl.contracts.view import Batch, View
 from ssmtl.data.mask_values import UNKNOWN
-from ssmtl.data.rows import Rows, TaskData
-from ssmtl.data.sampler import rows_at, sample_keys
+from ssmtl.data.rows import Pool, TaskData
+from ssmtl.data.sampler import sample_keys
 from ssmtl.experiment.task import Task
 
 Number = TypeVar("Number", np.int64, np.uint64)
@@ -46,8 +46,8 @@ def render(
     """
     images, targets, streams, samples, moves, truth = {}, {}, {}, {}, {}, {}
     for pool in sorted({view.pool for view in task.views}):
-        rows: Rows = getattr(data, pool)
-        whole = rows_at(step, task.rows(pool), len(rows), seed, task.name, pool)
+        rows: Pool = getattr(data, pool)
+        whole = rows.at(step, task.rows(pool), seed, task.name, pool)
         chosen, keys = shard.of(whole), shard.of(sample_keys(whole, rows.keys))
         places = upload(torch.from_numpy(chosen), device)
         originals = upload(rows.images(chosen), device).float().div_(255)

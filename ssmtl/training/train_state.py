@@ -124,6 +124,6 @@ def steps_per_epoch(state: TrainState) -> int:
     passes = []
     for task in state.experiment.tasks:
         data = state.data[task.name]
-        images = {*data.labeled.ids, *data.unlabeled.ids}
+        images = {*data.labeled.keys.tolist(), *data.unlabeled.keys.tolist()}
         passes.append(-(-len(images) // task.spec.batch))
     return max(passes)

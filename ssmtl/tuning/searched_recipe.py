@@ -18,7 +18,9 @@ from ssmtl.tuning.space_file import Space
 FIXED = {
     r"(name|seed|split|folds?|init|plugins|sources|trackers)(\..*)?": "says which data and which run it is",
     r"tasks(\.[^.]+)?|train": "is more than one value",
-    r"tasks\.[^.]+\.(source|labeled|disjoint_from|evaluate_on|metrics)(\..*)?": "says which data and which score it is",
+    r"tasks\.[^.]+\.(source|labeled|unlabeled_from|disjoint_from|evaluate_on|metrics)(\..*)?": (
+        "says which data and which score it is"
+    ),
     r"train\.(steps|evaluate_every|select_by|devices|nodes|device|timeout)(\..*)?": "is the budget of a trial",
 }
 """Keys that no search may change, since trials could then not be compared, and why."""

@@ -80,7 +80,7 @@ def test_a_set_may_be_for_training_alone():
     assert [len(parts[name]) for name in ("train", "val", "test")] == [170, 30, 0]
     tasks = {"t": (spec(evaluate_on={"in": "s", "out": "u"}), OUTPUT)}
     two = replace(files(s=listed(), u=listed(60, grey=50)), entries={"s": entry(test=0), "u": entry()})
-    with pytest.raises(DataError, match="'s' has no test images.*'test: 0'.*in 'evaluate_on', name some of u$"):
+    with pytest.raises(DataError, match=r"'s' has no test images.*'test: 0'.*in 'evaluate_on', name some of u$"):
         split_tasks(tasks, two, 0, select=True)
 
 

@@ -73,7 +73,9 @@ def budgets(run: FinishedRun) -> PageTable:
     rows = []
     for task, budget in run.results.budgets.items() if run.results else ():
         named = class_counts(budget.labeled_classes, budget.known)
-        sizes = (whole(budget.labeled), whole(budget.unlabeled), whole(budget.val))
+        others = "".join(f", {count} of {source}" for source, count in budget.unlabeled_of.items())
+        unlabeled = TableCell(f"{whole(budget.unlabeled).text}{others}") if others else whole(budget.unlabeled)
+        sizes = (whole(budget.labeled), unlabeled, whole(budget.val))
         rows.append([TableCell(task), *sizes, TableCell(named or UNDEFINED)])
     budgets = run.results.budgets if run.results else {}
     both = [task for task, budget in budgets.items() if budget.unlabeled_includes_labeled]
@@ -89,6 +91,7 @@ def split(run: FinishedRun) -> PageTable:
     for task, parts in run.split.tasks.items() if run.split else ():
         ids = {"labeled": set(parts.labeled), "unlabeled": set(parts.unlabeled), "val": set(parts.val)}
         both = [whole(len(ids["val"] & ids[part])) for part in ("labeled", "unlabeled")]
+        ids["unlabeled"].update(f"{source}/{one}" for source, listed in parts.unlabeled_of.items() for one in listed)
         tests = ", ".join(f"{domain}: {len(part.ids)}" for domain, part in parts.test.items())
         sizes = (whole(len(part)) for part in ids.values())
         rows.append([TableCell(task), *sizes, *both, TableCell(tests or UNDEFINED)])
