@@ -41,8 +41,9 @@ def why_empty(
 
     :param source: all its images, of which at least one is labelled. :param sources: names of the others.
     """
-    if part == "test" and entry.test == 0 and not any(example.split for example in source):
-        return f"its entry says 'test: 0', so it is for training; in 'evaluate_on', name some of {', '.join(sources)}"
+    if part == "test" and entry.test == 0 and not any(example.split == "test" for example in source):
+        others = f"some of {', '.join(sources)}" if sources else "another source"
+        return f"its entry says 'test: 0', so it is for training; in 'evaluate_on', name {others}"
     labeled = sum(is_labeled(example, output) for example in source)
     known = f"{counted(labeled, 'image')} with {'masks' if output.kind == 'masks' else 'labels'}"
     more = f"ask for more with '{part}: NUMBER' in its entry of the sources file"

@@ -63,7 +63,7 @@ def split_tasks(
         elif source in trained or any(example.split for example in examples):
             candidates = parts(source, output)["test"]
         else:
-            candidates = examples
+            candidates = () if files.entries[source].test == 0 else examples
         ids = _ids(example for example in candidates if is_labeled(example, output))
         if not ids:
             others = [name for name, entry in files.entries.items() if entry.test != 0]

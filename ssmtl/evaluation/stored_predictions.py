@@ -83,6 +83,12 @@ def _check(stored: StoredPredictions) -> None:
             raise ValueError(f"'{name}' is an array of type {array.dtype} and shape {array.shape}")
         if len(array) != len(stored["ids"]):
             raise ValueError(f"'{name}' has {len(array)} rows, and 'ids' has {len(stored['ids'])}")
+    if "shown_whole" in stored and stored["shown_whole"].dtype != bool:
+        raise ValueError(f"'shown_whole' is an array of type {stored['shown_whole'].dtype}, expected true or false")
+    if "sample_shown" in stored:
+        shown, images = stored["sample_shown"], stored.arrays.get("sample_images")
+        if images is None or shown.shape != images.shape or shown.ndim != 3 or shown.dtype != np.uint8:
+            raise ValueError(f"'sample_shown' is an array of type {shown.dtype} and shape {shown.shape}")
 
 
 def write_predictions(

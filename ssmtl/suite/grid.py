@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -10,15 +10,16 @@ from typing import Any
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
-from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.errors import Problem, RecipeError
 from ssmtl.experiment.assemble import assemble
-from ssmtl.recipe.components import as_component
+from ssmtl.experiment.task import Task
 from ssmtl.recipe.defaults import resolved
 from ssmtl.recipe.load import RecipeText, read
 from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.trackers import check_trackers
+from ssmtl.suite.asked import check_asked
 from ssmtl.suite.cell import Cell, Point
 from ssmtl.suite.digests import SplitDigests
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
@@ -51,26 +52,8 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
         for point in maker.points(grid):
             cell = maker.cell(*point)
             cells.setdefault(cell.name, cell)
-    _check_asked(suite, cells.values())
+    check_asked(suite, maker.found)
     return list(cells.values())
-
-
-def _check_asked(suite: Suite, cells: Iterable[Cell]) -> None:
-    """:raises RecipeError: if a comparison asks for a domain or a metric that no system's task has."""
-    specs = [cell.recipe.tasks for cell in cells]
-    for number, asked in enumerate(suite.compare):
-        for task in asked.against:
-            of_task = [one[task] for one in specs if task in one]
-            domains = {domain for one in of_task for domain in one.evaluate_on}
-            metrics = {as_component(metric).use for one in of_task for metric in one.metrics}
-            for key, wanted, known, has in (
-                ("domains", asked.domains.get(task, ()), domains, "is evaluated on"),
-                ("metrics", asked.metrics[task], metrics, "has the metric"),
-            ):
-                for name in wanted:
-                    if name not in known:
-                        where = f"suite {suite.name}: compare.{number}.{key}.{task}"
-                        raise RecipeError([Problem(where, f"no system {has} '{name}'", nearest(name, known))])
 
 
 class Maker:
@@ -80,6 +63,8 @@ class Maker:
         self.suite, self.plugins, self.folders, self.beside = suite, plugins, folders, beside
         self.tasks: dict[tuple[str, str], list[str]] = {}
         self.outputs: dict[tuple[str, str], dict[str, Output]] = {}
+        self.found: dict[str, dict[str, Task]] = {}
+        """By system, its tasks."""
         self.digests = SplitDigests(plugins, folders)
         self.recipes: dict[tuple[str, str, str], Recipe] = {}
         self.codes: dict[tuple[str, str], str] = {}
@@ -157,4 +142,5 @@ class Maker:
         if (system, sources) not in self.outputs:
             experiment = assemble(recipe, self.plugins, f"system {system}", pretrained=False)
             self.outputs[system, sources] = {task.name: task.output for task in experiment.tasks}
+            self.found[system] = {task.name: task for task in experiment.tasks}
         return self.outputs[system, sources]

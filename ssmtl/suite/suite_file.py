@@ -147,7 +147,12 @@ class Suite(SuitePart):
                         raise ValueError(
                             f"compare.{number}.{key}: the task '{task}' is not asked for ({nearest(task, known)})"
                         )
-            for task in asked.against:
+            for task, others in asked.against.items():
+                if asked.system in others:
+                    raise ValueError(f"compare.{number}.against.{task}: '{asked.system}' is compared with itself")
+                for key, names in (("against", others), ("metrics", asked.metrics.get(task, []))):
+                    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+                        raise ValueError(f"compare.{number}.{key}.{task}: '{twice[0]}' stands there twice")
                 if task not in asked.metrics:
                     raise ValueError(f"compare.{number}.metrics: none for the task '{task}', which 'against' names")
             for task, budgets in asked.budgets.items():

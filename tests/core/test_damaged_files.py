@@ -42,6 +42,12 @@ IDS = np.array(["a", "b"])
         ({"ids": IDS, "probabilities": np.zeros(2), "targets": np.zeros(2)}, "'probabilities' is an array"),
         ({"ids": IDS, "probabilities": np.zeros((3, 2)), "targets": np.zeros(3)}, "'probabilities' has 3 rows"),
         ({"ids": IDS, "probabilities": np.array([["a"], ["b"]]), "targets": np.zeros(2)}, "'probabilities' is an"),
+        ({"ids": IDS, "shown_whole": np.array([1, 91])}, "'shown_whole' is an array of type int64"),
+        ({"ids": IDS, "sample_shown": np.zeros((2, 4), np.uint8)}, "'sample_shown' is an array of type uint8"),
+        (
+            {"ids": IDS, "sample_shown": np.zeros((2, 4, 4)), "sample_images": np.zeros((2, 4, 4))},
+            "'sample_shown' is an array of type float64",
+        ),
         ({"ids": IDS, "foreground_predicted": np.zeros((2, 1, 1))}, "'foreground_predicted' is an array"),
     ],
 )

@@ -82,6 +82,9 @@ def test_a_set_may_be_for_training_alone():
     two = replace(files(s=listed(), u=listed(60, grey=50)), entries={"s": entry(test=0), "u": entry()})
     with pytest.raises(DataError, match=r"'s' has no test images.*'test: 0'.*in 'evaluate_on', name some of u$"):
         split_tasks(tasks, two, 0, select=True)
+    alone = replace(two, entries={"s": entry(), "u": entry(test=0)})
+    with pytest.raises(DataError, match=r"'u' has no test images.*'test: 0'.*in 'evaluate_on', name some of s$"):
+        split_tasks(tasks, alone, 0, select=True)
 
 
 def test_an_own_split_is_kept_and_completed_only_on_demand():

@@ -135,8 +135,17 @@ def test_a_mistake_in_a_system_is_named_before_anything_runs(tmp_path, changes, 
             {"domains": {"lung": ["in_domain"]}},
             "compare.0.domains: the task 'lung' is not asked for.*did you mean 'lungs'",
         ),
-        ({"domains": {"lungs": ["in_domian"]}}, "compare.0.domains.lungs.*'in_domian'.*did you mean 'in_domain'"),
-        ({"metrics": {"lungs": ["dise"]}}, "compare.0.metrics.lungs: no system has the metric 'dise'.*'dice'"),
+        (
+            {"domains": {"lungs": ["in_domian"]}},
+            "compare.0.domains.lungs: .*no domain 'in_domian'.*did you mean 'in_domain'",
+        ),
+        ({"metrics": {"lungs": ["dise"]}}, "compare.0.metrics.lungs: the system 'umtl' has no metric 'dise'.*'dice'"),
+        ({"metrics": {"lungs": ["dice", "dice"]}}, "compare.0.metrics.lungs: 'dice' stands there twice"),
+        ({"against": {"lungs": ["unet", "umtl"]}}, "compare.0.against.lungs: 'umtl' is compared with itself"),
+        (
+            {"against": {"diagnosis": ["unet"]}, "metrics": {"diagnosis": ["auroc"]}},
+            "compare.0.against.diagnosis: the system 'unet' has no task 'diagnosis'",
+        ),
         ({"metrics": {"diagnosis": ["auroc"]}}, "compare.0.metrics: the task 'diagnosis' is not asked for"),
         ({"metrics": {}}, "compare.0.metrics: none for the task 'lungs'"),
         ({"metrics": {"lungs": []}}, "compare.0.metrics.lungs: should have at least 1 item"),
@@ -154,3 +163,15 @@ def test_a_comparison_asks_for_what_the_grid_has(tmp_path, narrow, what):
     with pytest.raises(RecipeError, match=what) as error:
         cells(suite_file(tmp_path, grids=[grid], compare=[asked]))
     assert "found {" not in str(error.value)
+
+
+def test_a_comparison_may_ask_for_a_value_of_one_class_or_a_count(tmp_path):
+    """Names of values, as in results.csv, where they are not those of the metric."""
+    asked = {
+        "system": "umtl",
+        "against": {"lungs": ["unet"], "diagnosis": ["enc"]},
+        "metrics": {"lungs": ["dice", "empty_reference"], "diagnosis": ["f1_pneumonia", "auroc"]},
+    }
+    own = {"tasks.diagnosis.metrics": ["f1", "auroc"], "tasks.lungs.metrics": ["dice", "empty_masks"]}
+    grid = {"systems": ["umtl", "unet", "enc"], "budgets": {"diagnosis": [12], "lungs": [6]}}
+    assert len(cells(suite_file(tmp_path, set=own, grids=[grid], compare=[asked]))) > 2

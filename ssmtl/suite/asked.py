@@ -1,0 +1,59 @@
+"""Whether a suite's systems have what its comparisons ask for; a row that is not there would shrink Holm's family."""
+
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+
+from ssmtl.contracts.head import Output
+from ssmtl.contracts.metric import Metric
+from ssmtl.errors import Problem, RecipeError, nearest
+from ssmtl.experiment.task import Task
+from ssmtl.suite.suite_file import Suite
+from ssmtl.testing import samples
+
+ROWS, SIZE = 12, (16, 24)
+"""Of made-up predictions, to see what a metric calls its values."""
+
+
+def check_asked(suite: Suite, found: Mapping[str, Mapping[str, Task]]) -> None:
+    """:param found: by system, its tasks.
+
+    :raises RecipeError: if one of two systems that are compared lacks the task, a domain or a metric.
+    """
+    for number, asked in enumerate(suite.compare):
+        where = f"suite {suite.name}: compare.{number}"
+        for task, others in asked.against.items():
+            for system in (asked.system, *others):
+                if task not in found[system]:
+                    raise _lacks(f"{where}.against.{task}", system, "task", task, found[system])
+                domains = found[system][task].spec.evaluate_on
+                for domain in asked.domains.get(task, ()):
+                    if domain not in domains:
+                        raise _lacks(f"{where}.domains.{task}", system, "domain", domain, domains)
+                known = names_of(found[system][task])
+                for metric in asked.metrics[task]:
+                    if known is not None and metric not in known:
+                        raise _lacks(f"{where}.metrics.{task}", system, "metric", metric, known)
+
+
+def _lacks(where: str, system: str, what: str, name: str, known: Mapping[str, object] | set[str]) -> RecipeError:
+    return RecipeError([Problem(where, f"the system '{system}' has no {what} '{name}'", nearest(name, known))])
+
+
+def names_of(task: Task) -> set[str] | None:
+    """What the task's metrics call their values, such as 'dice_heart'; None if one cannot be tried."""
+    names: set[str] = set()
+    for metric in task.metrics.values():
+        own = _tried(metric, task.output)
+        if own is None:
+            return None
+        names |= own
+    return names
+
+
+def _tried(metric: Metric, output: Output) -> set[str] | None:
+    predictions = output.probabilities(samples.logits(output, ROWS, SIZE)), samples.targets(output, ROWS, SIZE)
+    with suppress(Exception), warnings.catch_warnings():  # a plugin's own; the run will tell
+        warnings.simplefilter("ignore")  # a metric warns where a class does not occur
+        return {*metric(*predictions)}
+    return None
