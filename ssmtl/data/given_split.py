@@ -31,6 +31,11 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
         tested = {domain: part.source for domain, part in split.test.items()}
         if tested != dict(spec.evaluate_on):
             raise DataError(f"{where} is tested on {tested}, but the recipe has {dict(spec.evaluate_on)}")
+        own = not spec.unlabeled_from or spec.source in spec.unlabeled_from
+        lacks = own and not split.unlabeled and spec.unlabeled_includes_labeled
+        if lacks or (split.unlabeled and not own):
+            what = f"{'no' if own else 'an'} unlabelled image of '{spec.source}'"
+            raise DataError(f"{where} has {what}, but the recipe has unlabeled_from: {spec.unlabeled_from}")
         others = sorted(set(spec.unlabeled_from) - {spec.source})
         if sorted(split.unlabeled_of) != others:
             has = sorted(split.unlabeled_of)
@@ -53,6 +58,8 @@ def _check_ids(where: str, split: TaskSplit, output: Output, files: SourceFiles)
     named += [(f"test.{domain}", part.source, part.ids) for domain, part in split.test.items()]
     for part, source, ids in named:
         known = {example.id: example for example in files.examples.get(source, ())}
+        if not ids and source in split.unlabeled_of:
+            raise DataError(f"{where}: unlabeled_of: '{source}' has no image")
         missing = sorted(set(ids) - set(known))
         if missing:
             such = counted(len(missing), "such id")

@@ -15,7 +15,7 @@ from ssmtl.data.parts import Parts, parts_of
 from ssmtl.data.pool import SourceFiles
 from ssmtl.data.scorable import check_classes, check_known
 from ssmtl.data.split_file import DomainPart, TaskSplit
-from ssmtl.data.unlabeled_of_others import unlabeled_of_others
+from ssmtl.data.unlabeled_of_others import lost_of_others, unlabeled_of_others, without_copies
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import TaskSpec
 
@@ -90,6 +90,8 @@ def split_tasks(
         try:
             check_classes(task, f"the train part of the source '{spec.source}'", restricted[task]["train"], output)
             labeled, unlabeled = _pools(task, spec, output, kept[task]["train"], seed)
+            if not spec.unlabeled_includes_labeled:
+                pools[task] = without_copies(pools[task], spec.source, labeled, files)
             val = _ids(example for example in kept[task]["val"] if is_labeled(example, output))
             if select and not val and output.has_labels:
                 source, entry = files.examples[spec.source], files.entries[spec.source]
@@ -100,7 +102,7 @@ def split_tasks(
                 )
             result[task] = TaskSplit(
                 source=spec.source, labeled=labeled, unlabeled=unlabeled, val=val, test=tests[task],
-                unlabeled_of=pools[task], left_out=left_out[task],
+                unlabeled_of=pools[task], left_out=left_out[task] | lost_of_others(pools[task], files),
             )  # fmt: skip
         except DataError as error:
             problems += error.problems

@@ -1,6 +1,6 @@
 """Images of other sources in a task's unlabelled pool."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ssmtl.contracts.head import Output
@@ -44,11 +44,33 @@ def unlabeled_of_others(
         for source in spec.unlabeled_from:
             if source == spec.source:
                 continue
-            images = [one for one in files.examples[source] if one.split in (None, "train")]
-            left = [one.id for one in images if persons[source][one.id] not in left_out]
+            images = _for_training(source, files)
+            left = [one for one in images if persons[source][one] not in left_out]
             if not left:
                 why = "each shows whom a task tests, validates or has apart" if images else "it has none for training"
                 raise DataError(f"task '{task}': unlabeled_from: no image of the source '{source}' can be taken: {why}")
             result[task][source] = left
             taken[task].update(persons[source][one] for one in left)
     return result
+
+
+def _for_training(source: str, files: "SourceFiles") -> list[str]:
+    """Ids of its images of whom none is in a validation or test part of the source's own."""
+    persons = files.persons(source)
+    held_out = {persons[one.id] for one in files.examples[source] if one.split not in (None, "train")}
+    return [one.id for one in files.examples[source] if persons[one.id] not in held_out]
+
+
+def lost_of_others(pools: Mapping[str, Sequence[str]], files: "SourceFiles") -> dict[str, int]:
+    """How many images the pool lacks of other sources, for `TaskSplit.left_out`; nothing if it lacks none."""
+    lost = sum(len(files.examples[source]) - len(ids) for source, ids in pools.items())
+    return {"unlabeled": lost} if lost else {}
+
+
+def without_copies(
+    pools: Mapping[str, list[str]], source: str, labeled: Sequence[str], files: "SourceFiles"
+) -> dict[str, list[str]]:
+    """The pools of other sources without copies of the task's labelled images."""
+    contents = {name: {image.id: image.content for image in files.identities[name]} for name in (source, *pools)}
+    known = {contents[source][one] for one in labeled}
+    return {name: [one for one in ids if contents[name][one] not in known] for name, ids in pools.items()}

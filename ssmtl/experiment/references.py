@@ -28,7 +28,8 @@ def tell_augmentations(experiment: Experiment, data: Mapping[str, TaskData], dev
 def tell_made_up(experiment: Experiment, task: Task) -> None:
     """Likewise, with one grey image of each source that a task trains on."""
     grey = torch.full((1, *experiment.recipe.image.shape), 128, dtype=torch.uint8)
-    sources = {spec.source: grey for spec in experiment.recipe.tasks.values()}
+    specs = experiment.recipe.tasks.values()
+    sources = {source: grey for spec in specs for source in (spec.source, *spec.unlabeled_from)}
     for augmentation in asking(task):
         augmentation.begin(_of_sources(sources, task, grey.device))
 
@@ -47,7 +48,7 @@ def _training_parts(experiment: Experiment, data: Mapping[str, TaskData]) -> dic
         for source, rows in pool.of.items() if isinstance(pool, JoinedRows) else [(spec.source, pool)]:
             parts.setdefault(source, []).append(rows)
         parts.setdefault(spec.source, []).append(data[name].labeled)
-    return parts
+    return {source: pools for source, pools in parts.items() if any(map(len, pools))}
 
 
 def _drawn(pools: Iterable[Rows], count: int, seed: int) -> Tensor:

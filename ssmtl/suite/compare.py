@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from ssmtl.errors import warn
 from ssmtl.suite.bootstrap import Interval, Seed, bootstrap, minus
 from ssmtl.suite.cell import folder_of
 from ssmtl.suite.paired_t import OverSeeds, over_seeds
 from ssmtl.suite.per_image import statistic_of
 from ssmtl.suite.results import ResultRow, SuiteResults
+from ssmtl.wording import counted
 
 Pairs = Sequence[tuple[ResultRow, ResultRow]]
 """Rows of two systems, one pair per seed."""
@@ -76,7 +78,9 @@ def comparisons(
                 shared = sorted({row.seed for row in mine} & {row.seed for row in rows})
                 pairs = [(_of(mine, seed), _of(rows, seed)) for seed in shared]
                 pairs = [pair for pair in pairs if not any(math.isnan(row.value) for row in pair)]
-                if pairs:
+                if other_images := [(mine, theirs) for mine, theirs in pairs if mine.images != theirs.images]:
+                    _tell(*other_images[0])
+                elif pairs:
                     yield _compared(results, pairs, max(place[1], against[1], key=len), interval_of or resampled)
 
 
@@ -93,6 +97,12 @@ def _by_place(
 def _agree(one: str, other: str) -> bool:
     ours, theirs = (dict(part.split("=") for part in text.split()) for text in (one, other))
     return all(ours[task] == theirs[task] for task in ours.keys() & theirs.keys())
+
+
+def _tell(one: ResultRow, other: ResultRow) -> None:
+    where = f"{one.task}, {one.domain}, {one.metric}, seed {one.seed}"
+    counts = f"{counted(one.images, 'image')}, {other.system} on {other.images}"
+    warn(f"{where}: not compared, since {one.system} was tested on {counts}")
 
 
 def _of(rows: Sequence[ResultRow], seed: int) -> ResultRow:

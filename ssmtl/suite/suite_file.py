@@ -74,8 +74,8 @@ class Compare(SuitePart):
 
     question: str = ""
     system: str
-    against: dict[str, Annotated[list[str], Field(min_length=1)]]
-    metrics: dict[str, Annotated[list[str], Field(min_length=1)]]
+    against: dict[str, list[str]]
+    metrics: dict[str, list[str]]
     domains: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
     budgets: dict[str, Annotated[list[Budget], Field(min_length=1)]] = {}
 
@@ -150,7 +150,11 @@ class Suite(SuitePart):
             for task, others in asked.against.items():
                 if asked.system in others:
                     raise ValueError(f"compare.{number}.against.{task}: '{asked.system}' is compared with itself")
-                for key, names in (("against", others), ("metrics", asked.metrics.get(task, []))):
+                for key, names in (("against", others), ("metrics", asked.metrics.get(task))):
+                    if names is None:
+                        continue
+                    if not names:
+                        raise ValueError(f"compare.{number}.{key}.{task}: should have at least 1 item")
                     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
                         raise ValueError(f"compare.{number}.{key}.{task}: '{twice[0]}' stands there twice")
                 if task not in asked.metrics:

@@ -65,18 +65,21 @@ def test_they_are_in_the_pool_and_change_nothing_else(seed):
     files = listed(others=both)
     without = split(files, lungs(evaluate_on={"in": "mine"}), seed)["lungs"]
     found = split(files, lungs("mine", "others", evaluate_on={"in": "mine"}), seed)["lungs"]
+    lost = found.left_out.pop("unlabeled")
     assert found.model_copy(update={"unlabeled_of": {}}) == without
+    assert lost == len(both) - len(found.unlabeled_of["others"]) > 0
     people = files.persons("mine")
     scored = {people[one] for one in (*found.val, *found.test["in"].ids)}
     persons = files.persons("others")
     assert found.unlabeled_of == {"others": [one.id for one in both if persons[one.id] not in scored]}
-    assert len(found.unlabeled_of["others"]) < len(both)
     alone = split(files, lungs("others", evaluate_on={"in": "mine"}), seed)["lungs"]
+    assert alone.left_out.pop("unlabeled") == lost
     assert alone == found.model_copy(update={"unlabeled": []})
 
 
 def test_only_what_the_other_set_gives_for_training_is_taken():
-    other = theirs(8, split="train") + theirs(8, 2000, split="test") + theirs(8, 3000, split="val")
+    held_out = [example(n, patient=f"q{n}", split="test" if n % 2 else "val") for n in range(2000, 2008)]
+    other = theirs(8, split="train") + tuple(held_out)
     found = split(listed(others=other), lungs("others"))["lungs"]
     assert found.unlabeled_of == {"others": [f"i{number}" for number in range(1000, 1008)]}
 
@@ -204,3 +207,43 @@ def test_what_is_known_of_another_sources_images_is_not_used():
     rows = pool()
     assert rows.targets.tolist() == [-1] * 10
     assert of_others("mine", rows) == {"others": 3}
+
+
+def test_whoever_is_in_an_official_test_part_of_the_other_set_is_not_taken():
+    other = (*theirs(8, split="train"), example(4000, patient="p1", split="test"))
+    found = split(listed(others=other), lungs("others"))["lungs"]
+    assert found.unlabeled_of == {"others": ["i1000", "i1001", "i1004", "i1005", "i1006", "i1007"]}
+    assert found.left_out["unlabeled"] == 3
+
+
+def test_a_pool_without_labelled_images_has_no_copies_of_them():
+    both = own(20) + theirs(4)
+    files = listed(others=both)
+    found = split(files, lungs("mine", "others", unlabeled_includes_labeled=False))["lungs"]
+    content = {one.id: one.content for one in files.identities["mine"]}
+    assert not {content[one] for one in found.labeled} & {
+        one.content for one in files.identities["others"] if one.id in found.unlabeled_of["others"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "said"),
+    [
+        (("mine", "others"), ("others",), "has an unlabelled image of 'mine'"),
+        (("others",), ("mine", "others"), "has no unlabelled image of 'mine'"),
+    ],
+)
+def test_a_split_of_another_pool_is_refused(tmp_path, made, asked, said):
+    files = listed()
+    path = written(tmp_path, files, split(files, lungs(*made)))
+    with pytest.raises(DataError, match=said):
+        read_split(path, lungs(*asked), files)
+
+
+def test_a_split_that_names_a_source_without_images_is_refused(tmp_path):
+    files = listed()
+    splits = split(files, lungs("mine", "others"))
+    empty = splits["lungs"].model_copy(update={"unlabeled_of": {"others": []}})
+    path = written(tmp_path, files, {"lungs": empty})
+    with pytest.raises(DataError, match="unlabeled_of: 'others' has no image"):
+        read_split(path, lungs("mine", "others"), files)

@@ -73,7 +73,7 @@ def budgets(run: FinishedRun) -> PageTable:
     rows = []
     for task, budget in run.results.budgets.items() if run.results else ():
         named = class_counts(budget.labeled_classes, budget.known)
-        others = "".join(f", {count} of {source}" for source, count in budget.unlabeled_of.items())
+        others = "".join(f" ({count} of {source})" for source, count in budget.unlabeled_of.items())
         unlabeled = TableCell(f"{whole(budget.unlabeled).text}{others}") if others else whole(budget.unlabeled)
         sizes = (whole(budget.labeled), unlabeled, whole(budget.val))
         rows.append([TableCell(task), *sizes, TableCell(named or UNDEFINED)])
