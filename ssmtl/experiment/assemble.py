@@ -24,7 +24,7 @@ from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.fitting import Parts, misfits
 from ssmtl.experiment.image_size import check_image_size
 from ssmtl.experiment.in_turn import in_turn
-from ssmtl.experiment.label_use import warn_of_images_unused, warn_of_labels_twice, warn_of_labels_unused
+from ssmtl.experiment.label_use import warn_of_labels_twice, warn_of_unused
 from ssmtl.experiment.misleading import misleading, warn_of_views_that_may_move
 from ssmtl.experiment.task import Task, Term
 from ssmtl.model.domain_norm import DomainRows
@@ -75,8 +75,7 @@ def assemble(
     problems, rows = dry_run(experiment)
     _stop_at(problems, where)
     warn_of_labels_twice(experiment.tasks)
-    warn_of_labels_unused(recipe, experiment.tasks)
-    warn_of_images_unused(experiment.tasks)
+    warn_of_unused(recipe, experiment.tasks)
     if not trained:
         warn_of_views_that_may_move(experiment.tasks)
     return replace(experiment, rows=rows)

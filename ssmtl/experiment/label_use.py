@@ -24,7 +24,13 @@ def warn_of_labels_twice(tasks: Sequence[Task]) -> None:
                 warn(f"{place}: labels count twice: {what}; leave one of them out")
 
 
-def warn_of_images_unused(tasks: Sequence[Task]) -> None:
+def warn_of_unused(recipe: Recipe, tasks: Sequence[Task]) -> None:
+    """Where labels are scored that nothing learns from, or other sources are named whose images nothing learns from."""
+    _warn_of_labels_unused(recipe, tasks)
+    _warn_of_images_unused(tasks)
+
+
+def _warn_of_images_unused(tasks: Sequence[Task]) -> None:
     """Where no strategy learns from unlabelled images of other sources, whose people are not scored all the same."""
     for task in tasks:
         if set(task.spec.unlabeled_from) - {task.spec.source} and not task.uses("unlabeled"):
@@ -32,7 +38,7 @@ def warn_of_images_unused(tasks: Sequence[Task]) -> None:
             warn(f"tasks.{task.name}.unlabeled_from: {what}")
 
 
-def warn_of_labels_unused(recipe: Recipe, tasks: Sequence[Task]) -> None:
+def _warn_of_labels_unused(recipe: Recipe, tasks: Sequence[Task]) -> None:
     """Where a task is scored and none of its strategies learns from labels; with `init`, its head may know them."""
     for task in tasks if recipe.init is None else ():
         if task.output.has_labels and task.metrics and not task.uses("labeled"):
