@@ -256,7 +256,7 @@ def test_the_table_of_the_real_set_is_the_one_that_comes_with_it(data_folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["multimix", "pi_model", "adamatch", "cutmix_seg"])
+@pytest.mark.parametrize("recipe", ["flagship", "multimix", "pi_model", "adamatch", "cutmix_seg"])
 def test_a_recipe_from_end_to_end(ultrasound, recipe, tmp_path):
     tasks = load_recipe(f"busi/{recipe}").recipe.tasks
     sets = [*SMALL, "train.steps=2", "train.evaluate_every=2", "train.device=cpu"]
