@@ -45,7 +45,11 @@ def run(
     out: Out = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="PATTERN", help="Systems or cells, such as 'enc*'; may be repeated."),
+        typer.Option(
+            "--only",
+            metavar="PATTERN",
+            help="Systems, by either name, or cells, such as 'enc*'; may be repeated.",
+        ),
     ] = None,
     jobs: Annotated[
         int | None,

@@ -46,14 +46,20 @@ class SuiteRun:
         return self
 
     def chosen(self, only: Sequence[str]) -> list[Cell]:
-        """The cells whose system or name matches one of the patterns; all cells if there are none.
+        """The cells whose system, its name in tables, or whose own name matches a pattern; all if there are none.
 
         :raises RunError: for a pattern that matches no cell.
         """
+        names = self.suite.names
+
+        def matches(cell: Cell, pattern: str) -> bool:
+            return any(fnmatchcase(one, pattern) for one in (cell.system, names.get(cell.system, ""), cell.name))
+
         for pattern in only:
-            if not any(_matches(cell, pattern) for cell in self.cells):
-                raise RunError(f"--only {pattern}: no such system or cell ({nearest(pattern, self.suite.systems)})")
-        return [cell for cell in self.cells if not only or any(_matches(cell, pattern) for pattern in only)]
+            if not any(matches(cell, pattern) for cell in self.cells):
+                known = [*self.suite.systems, *names.values()]
+                raise RunError(f"--only {pattern}: no such system or cell ({nearest(pattern, known)})")
+        return [cell for cell in self.cells if not only or any(matches(cell, pattern) for pattern in only)]
 
     def unfinished(self, cells: Sequence[Cell]) -> list[Cell]:
         """The cells that are still to be run, failed ones included."""
@@ -77,10 +83,6 @@ class SuiteRun:
     def locked(self) -> FileLock:
         """Held while files beside the cells are written."""
         return FileLock(self.folder / ".lock")
-
-
-def _matches(cell: Cell, pattern: str) -> bool:
-    return fnmatchcase(cell.system, pattern) or fnmatchcase(cell.name, pattern)
 
 
 def open_suite(file: Path, folder: Path | None, plugins: Plugins, folders: Folders) -> SuiteRun:

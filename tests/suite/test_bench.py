@@ -96,8 +96,10 @@ def test_rows_do_not_depend_on_how_many_run_at_a_time(whole, tmp_path):
     assert stable(tmp_path / "out" / "cells.csv") == stable(whole[0] / "out" / "cells.csv")
 
 
-def test_a_dry_run_trains_nothing_and_estimates_the_time(tmp_path):
-    code, out, _ = bench("run", suite_file(tmp_path), "--dry-run", "--only", "enc", cwd=tmp_path)
+@pytest.mark.parametrize("only", ["enc", "The encoder"])
+def test_a_dry_run_trains_nothing_and_estimates_the_time(tmp_path, only):
+    path = suite_file(tmp_path, names={"enc": "The encoder"})
+    code, out, _ = bench("run", path, "--dry-run", "--only", only, cwd=tmp_path)
     assert code == 0
     assert "2 of 2 cells to run" in out
     assert "about 1 min for the training steps" in out
