@@ -6,7 +6,8 @@
 RUN: a run with a task of lung masks, which finds the lungs. DATA: the folder of the data sets. In OUT, a folder for
 each change: `plain` as they are; `standardised`, every image with the same mean and standard deviation; `equalised`
 with the histogram flat, so that no monotone change of grey levels matters; `lungs` cut to the box around the predicted
-lungs, with a margin. Each has the tables `children`, `adults` (with view, age and sex) and `covid`.
+lungs, with a margin. Each has the tables `children`, `adults` (with view, age and sex) and `covid`, and of the
+children `train.csv` and `test.csv`, the folders of these names alone and without a split, for `cut_report`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import ssmtl
+from ssmtl_sources.chest_xray import patient_of
 
 MARGIN = 0.05
 """Of the box's sides, on each side of it."""
@@ -30,11 +32,12 @@ def rows_of(data: Path) -> Iterator[dict[str, str]]:
     """Every image: set, file, label, patient, split, view, age, sex."""
     with open(data / "chest_xray" / "index.csv", newline="") as file:
         for row in csv.DictReader(file):
-            path = row["image"]
+            path = Path(row["image"])
+            part = path.parts[0]
             yield {
                 "set": "children", "file": f"chest_xray/{path}", "label": row["label"].lower(),
-                "patient": f"{path.split('/')[0]} {row['patient']}",  # numbered anew in each part
-                "split": path.split("/")[0], "view": "", "age": "", "sex": "",
+                "patient": f"{'train' if part == 'val' else part}/{patient_of(path.stem)}",  # as the source calls it
+                "split": part, "view": "", "age": "", "sex": "",
             }  # fmt: skip
     folder = data / "nih_chestxray14_subset"
     with open(folder / "Data_Entry_2017.csv", newline="") as file:
@@ -76,6 +79,13 @@ def standardised(picture: Image.Image) -> Image.Image:
     return Image.fromarray((level.clip(0, 1) * 255).round().astype(np.uint8))
 
 
+def write(path: Path, entries: list[dict[str, str]]) -> None:
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, entries[0].keys())
+        writer.writeheader()
+        writer.writerows(entries)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
@@ -87,7 +97,7 @@ def main() -> None:
     (task,) = (name for name, one in model.tasks.items() if one.kind == "masks")
     tables: dict[tuple[str, str], list[dict[str, str]]] = {}
     missed = 0
-    for number, row in enumerate(every):
+    for row in every:
         picture = Image.open(arguments.data / row["file"]).convert("L")
         (found,) = model.predict([arguments.data / row["file"]])
         (mask,) = found.masks[task].masks.values()
@@ -98,17 +108,17 @@ def main() -> None:
             "lungs": picture.crop(box),
         }  # fmt: skip
         for change in made:
-            name = f"{row['set']}/{number:05d}.png"
+            name = str(Path(row["file"]).relative_to(Path(row["file"]).parts[0]).with_suffix(".png"))
             path = arguments.out / change / row["set"] / name
             path.parent.mkdir(parents=True, exist_ok=True)
             made[change].save(path)
             entry = {"image": name, **{key: value for key, value in row.items() if key not in ("set", "file")}}
             tables.setdefault((change, row["set"]), []).append(entry)
     for (change, name), entries in tables.items():
-        with open(arguments.out / change / name / "manifest.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, entries[0].keys())
-            writer.writeheader()
-            writer.writerows(entries)
+        write(arguments.out / change / name / "manifest.csv", entries)
+        for part in ("train", "test") if name == "children" else ():
+            alone = [entry | {"split": ""} for entry in entries if entry["split"] == part]
+            write(arguments.out / change / name / f"{part}.csv", alone)
     print(f"{len(every)} images; in {missed} no lungs were found")
 
 

@@ -58,7 +58,7 @@ def test_it_accepts_every_sources_file_of_radiographs(name, sources):
 
 
 def test_the_others_are_of_ultrasound_and_of_one_suite():
-    assert set(SOURCES) == {*RADIOGRAPHS, "busi", "busi_develop", "busi_report", "across_ages"}
+    assert set(SOURCES) == {*RADIOGRAPHS, "busi", "busi_develop", "busi_report", "across_ages", "cut_report"}
     content = {name: recipe_of(name).content() for name in RECIPES if name.startswith("busi/")}
     given = recipe_of("busi/umtl", sources="busi").content()
     assert len(content) >= 8
