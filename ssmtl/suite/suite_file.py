@@ -150,15 +150,13 @@ class Suite(SuitePart):
             for task, others in asked.against.items():
                 if asked.system in others:
                     raise ValueError(f"compare.{number}.against.{task}: '{asked.system}' is compared with itself")
-                for key, names in (("against", others), ("metrics", asked.metrics.get(task))):
-                    if names is None:
-                        continue
+                if task not in asked.metrics:
+                    raise ValueError(f"compare.{number}.metrics: none for the task '{task}', which 'against' names")
+                for key, names in (("against", others), ("metrics", asked.metrics[task])):
                     if not names:
                         raise ValueError(f"compare.{number}.{key}.{task}: should have at least 1 item")
                     if twice := [name for place, name in enumerate(names) if name in names[:place]]:
                         raise ValueError(f"compare.{number}.{key}.{task}: '{twice[0]}' stands there twice")
-                if task not in asked.metrics:
-                    raise ValueError(f"compare.{number}.metrics: none for the task '{task}', which 'against' names")
             for task, budgets in asked.budgets.items():
                 if unknown := sorted(str(count) for count in set(budgets) - counts[task]):
                     known_counts = ", ".join(sorted(map(str, counts[task])))
