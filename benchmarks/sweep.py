@@ -21,7 +21,7 @@ from lightning_fabric import Fabric
 from ssmtl import SsmtlError
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.norm import Norm
-from ssmtl.data.rows import TaskData
+from ssmtl.data.task_data import TaskData
 from ssmtl.errors import RecipeError
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.experiment import Experiment

@@ -22,7 +22,8 @@ from floor import EVERY, METHODS, prepared
 
 import ssmtl
 from ssmtl import Folders
-from ssmtl.data.rows import Rows, TaskData
+from ssmtl.data.rows import Rows
+from ssmtl.data.task_data import TaskData
 from ssmtl.suite.bootstrap import area_under_roc
 from ssmtl.suite.suite_file import read_suite
 

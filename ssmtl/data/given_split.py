@@ -31,12 +31,12 @@ def read_split(path: Path, tasks: Mapping[str, tuple[TaskSpec, Output]], files: 
         tested = {domain: part.source for domain, part in split.test.items()}
         if tested != dict(spec.evaluate_on):
             raise DataError(f"{where} is tested on {tested}, but the recipe has {dict(spec.evaluate_on)}")
-        own = not spec.unlabeled_from or spec.source in spec.unlabeled_from
-        lacks = own and not split.unlabeled and spec.unlabeled_includes_labeled
+        own = spec.source in spec.pool_sources
+        lacks = spec.includes_labeled and not split.unlabeled
         if lacks or (split.unlabeled and not own):
             what = f"{'no' if own else 'an'} unlabelled image of '{spec.source}'"
             raise DataError(f"{where} has {what}, but the recipe has unlabeled_from: {spec.unlabeled_from}")
-        others = sorted(set(spec.unlabeled_from) - {spec.source})
+        others = sorted(spec.other_sources)
         if sorted(split.unlabeled_of) != others:
             has = sorted(split.unlabeled_of)
             raise DataError(f"{where} has unlabelled images of other sources {has}, but the recipe has {others}")

@@ -1,9 +1,8 @@
-"""The rows of one task: decoded images, targets and identities, by part."""
+"""Rows: some images of a source, decoded, with targets and identities for one task."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,7 +16,6 @@ from ssmtl.data.budget import is_labeled, known_names
 from ssmtl.data.cache import Decoded
 from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.sampler import rows_at
-from ssmtl.data.split_file import TaskSplit
 from ssmtl.data.targets import targets_of
 from ssmtl.errors import DataError
 from ssmtl.wording import counted
@@ -81,116 +79,6 @@ class Rows:
         if unknown is None or not unknown.any():
             return {}
         return {name: int(count) for name, count in zip(output.classes, (~unknown).sum(0), strict=True)}
-
-
-@dataclass(frozen=True)
-class JoinedRows:
-    """The unlabelled images of several sources. Of each, a step has as many rows as of any other, or one more."""
-
-    of: Mapping[str, Rows]
-    """By source."""
-
-    @property
-    def parts(self) -> list[Rows]:
-        """Of each source."""
-        return list(self.of.values())
-
-    def __len__(self) -> int:
-        return sum(map(len, self.parts))
-
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """One source after another."""
-        return tuple(one for part in self.parts for one in part.ids)
-
-    @cached_property
-    def keys(self) -> NDArray[np.uint64]:
-        """As of `Rows`."""
-        return np.concatenate([part.keys for part in self.parts])
-
-    @cached_property
-    def targets(self) -> Tensor | None:
-        """As of `Rows`: unknown where a source is not the task's own."""
-        found = [part.targets for part in self.parts if part.targets is not None]
-        return torch.cat(found) if found else None
-
-    def at(self, step: int, batch: int, *context: int | str) -> NDArray[np.int64]:
-        """The rows of a step: of each source in turn, those of its own endless passes."""
-        rows = np.empty(batch, np.int64)
-        count, start = len(self.parts), 0
-        for number, part in enumerate(self.parts):
-            share = len(range(number, batch, count))
-            rows[number::count] = start + part.at(step, share, *context, number)
-            start += len(part)
-        return rows
-
-    def images(self, rows: NDArray[np.int64]) -> UInt8[Tensor, "rows channels height width"]:
-        """uint8 images."""
-        return torch.cat([part.images(np.array([place])) for part, place in self._places(rows)])
-
-    def target(self, rows: NDArray[np.int64]) -> Tensor:
-        """As of `Rows`, of tasks without masks."""
-        return torch.cat([part.target(np.array([place])) for part, place in self._places(rows)])
-
-    def inside(self, rows: NDArray[np.int64]) -> UInt8[Tensor, "rows 1 height width"] | None:
-        """1 where the image is, 0 around it; None if images fill their frames."""
-        found = [part.inside(np.array([place])) for part, place in self._places(rows)]
-        return torch.cat([one for one in found if one is not None]) if found[0] is not None else None
-
-    def _places(self, rows: NDArray[np.int64]) -> Iterator[tuple[Rows, int]]:
-        starts = np.cumsum([0, *map(len, self.parts)])
-        for row in rows:
-            number = int(np.searchsorted(starts, row, "right")) - 1
-            yield self.parts[number], int(row - starts[number])
-
-
-Pool = Rows | JoinedRows
-"""Of a task, the unlabelled images."""
-
-
-def of_others(source: str, pool: Pool) -> dict[str, int]:
-    """By other source than the task's own, how many images the pool has of it."""
-    parts = pool.of if isinstance(pool, JoinedRows) else {}
-    return {name: len(rows) for name, rows in parts.items() if name != source}
-
-
-@dataclass(frozen=True)
-class TaskData:
-    """The parts of one task; `unlabeled` carries true labels where they are known, for diagnostics only.
-
-    :param left_out: as in `TaskSplit`.
-    """
-
-    labeled: Rows
-    unlabeled: Pool
-    val: Rows
-    test: Mapping[str, Rows]
-    left_out: Mapping[str, int] = field(default_factory=dict)
-
-
-def task_data(
-    split: TaskSplit,
-    output: Output,
-    examples: Mapping[str, Sequence[Example]],
-    decoded: Mapping[str, Decoded],
-    patients: Mapping[str, Mapping[str, str]] | None = None,
-) -> TaskData:
-    """The task's rows, as named by the split. :param patients: by source, as in `rows_of`."""
-
-    def rows(source: str, ids: Sequence[str], labeled: bool = True) -> Rows:
-        return rows_of(source, ids, output, examples[source], decoded[source], labeled, (patients or {}).get(source))
-
-    def unknown(source: str, ids: Sequence[str]) -> Rows:
-        """Of another source: nothing is known of its images, whatever their classes are called there."""
-        bare = [Example(one.id, one.patient, one.image) for one in examples[source]]
-        return rows_of(source, ids, output, bare, decoded[source], False, (patients or {}).get(source))
-
-    tests = {domain: rows(part.source, part.ids) for domain, part in split.test.items()}
-    own = split.source
-    mine = rows(own, split.unlabeled, False)
-    others = {source: unknown(source, ids) for source, ids in split.unlabeled_of.items()}
-    unlabeled = JoinedRows(({own: mine} if len(mine) else {}) | others) if others else mine
-    return TaskData(rows(own, split.labeled), unlabeled, rows(own, split.val), tests, split.left_out)
 
 
 def rows_of(

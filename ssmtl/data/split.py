@@ -41,7 +41,7 @@ def split_tasks(
     """
     check_known(tasks, files.examples)
     persons = {name: files.persons(name) for name in files.examples}
-    trained = {source for spec, _ in tasks.values() for source in (spec.source, *spec.unlabeled_from)}
+    trained = {source for spec, _ in tasks.values() for source in (spec.source, *spec.other_sources)}
 
     @cache
     def parts(source: str, output: Output) -> Parts:
@@ -84,14 +84,14 @@ def split_tasks(
     if problems:
         raise DataError(*problems)
     kept, left_out = _without_tested(tasks, restricted, tests, persons)
-    pools = unlabeled_of_others(tasks, restricted, kept, tests, files)
+    pools = unlabeled_of_others(tasks, restricted, kept, tests, files, seed)
     result: dict[str, TaskSplit] = {}
     for task, (spec, output) in tasks.items():
         try:
             check_classes(task, f"the train part of the source '{spec.source}'", restricted[task]["train"], output)
             labeled, unlabeled = _pools(task, spec, output, kept[task]["train"], seed)
             if not spec.unlabeled_includes_labeled:
-                pools[task] = without_copies(pools[task], spec.source, labeled, files)
+                pools[task] = without_copies(task, pools[task], spec.source, labeled, files)
             val = _ids(example for example in kept[task]["val"] if is_labeled(example, output))
             if select and not val and output.has_labels:
                 source, entry = files.examples[spec.source], files.entries[spec.source]
@@ -115,7 +115,7 @@ def _pools(
     task: str, spec: TaskSpec, output: Output, train: Sequence[Example], seed: int
 ) -> tuple[list[str], list[str]]:
     """Ids of the labelled and of the unlabelled images of the train part."""
-    own = not spec.unlabeled_from or spec.source in spec.unlabeled_from
+    own = spec.source in spec.pool_sources
     if not output.has_labels:
         if not train:
             why = "it has none for training, or each shows whom another task validates or tests on"

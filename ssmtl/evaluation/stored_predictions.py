@@ -108,10 +108,10 @@ def write_predictions(
     with torch.no_grad(), mode(model, training=False):
         maps = model.bridge_maps(task.name, inputs)
     if model.looks(task.name):
-        every = [_shown(model, task, rows, part, device) for part in parts(rows)]
-        shown = torch.cat([images for images, _ in every])
-        arrays["sample_shown"] = _grey(shown[kept.sample_places])
-        arrays["shown_whole"] = torch.cat([whole for _, whole in every]).numpy()
+        with torch.no_grad(), mode(model, training=False):
+            shown = model.shown(task.name, inputs)
+        arrays["sample_shown"] = _grey((shown * 255).round().byte().cpu())
+        arrays["shown_whole"] = np.concatenate([_whole(model, task, rows, part, device) for part in parts(rows)])
     if maps:
         arrays["bridge_map_names"] = np.array(list(maps))
         arrays.update({f"bridge_map_{at}": one.float().mean(1).cpu().numpy() for at, one in enumerate(maps.values())})
@@ -128,13 +128,12 @@ def write_predictions(
 
 
 @torch.no_grad()
-def _shown(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What the backbone is shown, as bytes, and of which images that is the image itself."""
+def _whole(model: MultiTaskModel, task: Task, rows: Rows, part: slice, device: torch.device) -> NDArray[np.bool_]:
+    """Of which images the backbone is shown the image itself."""
     images = rows.images(part).to(device).float() / 255
     with mode(model, training=False):
         shown = model.shown(task.name, images)
-    whole = (shown - images).abs().flatten(1).amax(1) < 0.5 / 255
-    return (shown * 255).round().byte().cpu(), whole.cpu()
+    return (shown - images).abs().flatten(1).amax(1).cpu().numpy() < 0.5 / 255
 
 
 def arrays_of(rows: Rows, kept: KeptPredictions) -> dict[str, Any]:

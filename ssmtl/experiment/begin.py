@@ -12,9 +12,9 @@ from ssmtl.contracts.head import Head
 from ssmtl.contracts.random_stream import key
 from ssmtl.contracts.source import Example
 from ssmtl.contracts.task_facts import TaskFacts
-from ssmtl.data.rows import TaskData
 from ssmtl.data.split_file import TaskSplit
 from ssmtl.data.targets import targets_of
+from ssmtl.data.task_data import TaskData
 from ssmtl.errors import DataError, warn
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.experiment import Experiment

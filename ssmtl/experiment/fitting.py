@@ -166,7 +166,7 @@ def _norm(recipe: Recipe, parts: Parts) -> Iterator[Problem]:
 
 def _domains(recipe: Recipe, parts: Parts, left: Sequence[str]) -> Iterator[Problem]:
     sources = sorted({spec.source for spec in recipe.tasks.values()})
-    others = [name for name, spec in recipe.tasks.items() if set(spec.unlabeled_from) - {spec.source}]
+    others = [name for name, spec in recipe.tasks.items() if spec.other_sources]
     if others:
         what = f"'domain' has statistics for the source of each task, and '{others[0]}' has unlabelled images of others"
         yield Problem("norm", what, "leave it out, or leave 'unlabeled_from' out")

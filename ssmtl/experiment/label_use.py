@@ -33,7 +33,7 @@ def warn_of_unused(recipe: Recipe, tasks: Sequence[Task]) -> None:
 def _warn_of_images_unused(tasks: Sequence[Task]) -> None:
     """Where no strategy learns from unlabelled images of other sources, whose people are not scored all the same."""
     for task in tasks:
-        if set(task.spec.unlabeled_from) - {task.spec.source} and not task.uses("unlabeled"):
+        if task.spec.other_sources and not task.uses("unlabeled"):
             what = "does nothing but keep these people from being scored, as no strategy uses unlabelled images"
             warn(f"tasks.{task.name}.unlabeled_from: {what}")
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from ssmtl.data.rows import TaskData, of_others
+from ssmtl.data.joined_rows import of_others
+from ssmtl.data.task_data import TaskData
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.memory import bytes_per_row
 from ssmtl.experiment.micro_batch import rows_of_a_pass

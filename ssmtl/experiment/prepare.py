@@ -17,10 +17,10 @@ from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import fingerprint_of
 from ssmtl.data.parts import patient_names
 from ssmtl.data.pool import SourceFiles, list_sources
-from ssmtl.data.rows import TaskData, task_data
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import SplitFile, TaskSplit
 from ssmtl.data.targets import check_labels
+from ssmtl.data.task_data import TaskData, task_data
 from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.begin import check_facts
 from ssmtl.experiment.experiment import Experiment
@@ -184,7 +184,7 @@ def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
 
 def _wanted(recipe: Recipe) -> set[str]:
     specs = recipe.tasks.values()
-    return {one for spec in specs for one in (spec.source, *spec.unlabeled_from, *spec.evaluate_on.values())}
+    return {one for spec in specs for one in (spec.source, *spec.other_sources, *spec.evaluate_on.values())}
 
 
 def _split(

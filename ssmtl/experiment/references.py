@@ -8,7 +8,9 @@ from torch import Tensor
 
 from ssmtl.contracts.augmentation import ReferencedAugmentation, References
 from ssmtl.contracts.random_stream import RandomStream
-from ssmtl.data.rows import JoinedRows, Rows, TaskData
+from ssmtl.data.joined_rows import JoinedRows
+from ssmtl.data.rows import Rows
+from ssmtl.data.task_data import TaskData
 from ssmtl.experiment.experiment import Experiment
 from ssmtl.experiment.in_turn import steps_of
 from ssmtl.experiment.task import Task
@@ -29,7 +31,7 @@ def tell_made_up(experiment: Experiment, task: Task) -> None:
     """Likewise, with one grey image of each source that a task trains on."""
     grey = torch.full((1, *experiment.recipe.image.shape), 128, dtype=torch.uint8)
     specs = experiment.recipe.tasks.values()
-    sources = {source: grey for spec in specs for source in (spec.source, *spec.unlabeled_from)}
+    sources = {source: grey for spec in specs for source in (spec.source, *spec.other_sources)}
     for augmentation in asking(task):
         augmentation.begin(_of_sources(sources, task, grey.device))
 

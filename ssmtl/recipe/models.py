@@ -53,9 +53,19 @@ class TaskSpec(RecipePart):
     metrics: list[str | Component] = []
 
     @property
+    def pool_sources(self) -> list[str]:
+        """The sources whose training images are the unlabelled pool."""
+        return self.unlabeled_from or [self.source]
+
+    @property
+    def other_sources(self) -> list[str]:
+        """Those of them that are not the task's own."""
+        return [source for source in self.pool_sources if source != self.source]
+
+    @property
     def includes_labeled(self) -> bool:
         """Whether labelled images are in the unlabelled pool."""
-        return self.unlabeled_includes_labeled and self.source in (self.unlabeled_from or [self.source])
+        return self.unlabeled_includes_labeled and self.source in self.pool_sources
 
     def strategy_names(self) -> list[str]:
         """Of each strategy, numbered from the second on if the task has several of one kind: mixmatch, mixmatch#2."""

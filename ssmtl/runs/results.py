@@ -1,6 +1,7 @@
 """The end of a run: the selected weights are evaluated on every domain."""
 
-from ssmtl.data.rows import TaskData, of_others
+from ssmtl.data.joined_rows import of_others
+from ssmtl.data.task_data import TaskData
 from ssmtl.evaluation.counts import ImageCounts
 from ssmtl.evaluation.kept import KeptPredictions
 from ssmtl.evaluation.per_image import write_per_image

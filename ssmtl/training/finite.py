@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ssmtl.atomic_file import write_text
-from ssmtl.data.rows import Pool
+from ssmtl.data.joined_rows import Pool
 from ssmtl.errors import SsmtlError
 from ssmtl.experiment.task import Task
 from ssmtl.model.weights import write_tensors

@@ -15,9 +15,10 @@ from ssmtl.contracts.random_stream import RandomStream
 from ssmtl.contracts.shapes import Images, Masks
 from ssmtl.contracts.upload import upload
 from ssmtl.contracts.view import Batch, View
+from ssmtl.data.joined_rows import Pool
 from ssmtl.data.mask_values import UNKNOWN
-from ssmtl.data.rows import Pool, TaskData
 from ssmtl.data.sampler import sample_keys
+from ssmtl.data.task_data import TaskData
 from ssmtl.experiment.task import Task
 
 Number = TypeVar("Number", np.int64, np.uint64)

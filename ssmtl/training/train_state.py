@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from ssmtl.data.rows import TaskData
+from ssmtl.data.task_data import TaskData
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.begin import begin
 from ssmtl.experiment.experiment import Experiment

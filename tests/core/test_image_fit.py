@@ -16,7 +16,8 @@ from ssmtl.data.cache import decode
 from ssmtl.data.fit import Fit
 from ssmtl.data.images import grey_uint8
 from ssmtl.data.masks import mask_uint8
-from ssmtl.data.rows import TaskData, rows_of
+from ssmtl.data.rows import rows_of
+from ssmtl.data.task_data import TaskData
 from ssmtl.training.render import Shard, render
 
 SIDES = st.integers(1, 120)

@@ -21,8 +21,8 @@ from ssmtl.data.images import ImageFile, grey_uint8
 from ssmtl.data.mask_values import UNKNOWN
 from ssmtl.data.masks import mask_uint8, read_mask
 from ssmtl.data.pool import examples_of
-from ssmtl.data.rows import task_data
 from ssmtl.data.split_file import DomainPart, TaskSplit
+from ssmtl.data.task_data import task_data
 from ssmtl.errors import DataError, RecipeError
 from ssmtl.evaluation.predict import joined, predict
 from ssmtl.recipe.load import RecipeText

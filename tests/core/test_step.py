@@ -14,8 +14,8 @@ from ssmtl.contracts.bridge import Bridge
 from ssmtl.contracts.head import Output
 from ssmtl.contracts.view import Batch, View
 from ssmtl.data.cache import decode
-from ssmtl.data.rows import task_data
 from ssmtl.data.split_file import DomainPart, TaskSplit
+from ssmtl.data.task_data import task_data
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.passes import StrategyBatch, passes
 from ssmtl.model.mode import mode

@@ -12,10 +12,11 @@ from ssmtl.contracts.head import Output
 from ssmtl.data.cache import Decoded
 from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import identities_of
+from ssmtl.data.joined_rows import JoinedRows, of_others
 from ssmtl.data.pool import list_sources
-from ssmtl.data.rows import JoinedRows, of_others, task_data
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit, read_split_file, split_digest, used_images, write_split_file
+from ssmtl.data.task_data import task_data
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 from tests.core.made_examples import example
@@ -165,6 +166,28 @@ def test_a_split_without_them_is_written_and_hashed_as_it_ever_was():
     plain = TaskSplit(source="s", labeled=["a"], unlabeled=["a", "b"], val=[], test={})
     assert "unlabeled_of" not in plain.model_dump_json()
     assert split_digest({"t": plain}, 3) == "fe3f0e18280114d5"
+
+
+@given(st.integers(0, 5))
+def test_disjoint_tasks_share_whom_both_could_take(seed):
+    """Each person's images stay together, and each task gets half of the people."""
+    files = listed(elsewhere=theirs(40, 7000))
+    tasks = lungs("others", disjoint_from="findings")
+    tasks["findings"] = (spec("elsewhere", unlabeled_from=["elsewhere", "others"]), Output("multiclass", ("c", "d")))
+    pools = [one.unlabeled_of["others"] for one in split(files, tasks, seed).values()]
+    persons = files.persons("others")
+    people = [{persons[one] for one in ids} for ids in pools]
+    assert not people[0] & people[1]
+    assert [len(some) for some in people] == [10, 10]
+    assert sorted(pools[0] + pools[1]) == [one.id for one in theirs()]
+
+
+def test_a_pool_of_nothing_but_copies_of_labelled_images_is_refused():
+    known = set(split(listed(), lungs())["lungs"].labeled)
+    files = listed(others=tuple(one for one in own() if one.id in known))
+    assert split(files, lungs("mine", "others"))
+    with pytest.raises(DataError, match="'others' can be taken: each is a copy of a labelled one"):
+        split(files, lungs("mine", "others", unlabeled_includes_labeled=False))
 
 
 def decoded(count):
