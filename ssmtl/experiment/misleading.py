@@ -1,9 +1,10 @@
 """What would run without a failure and give a misleading result: refused before training, not after it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ssmtl.contracts.augmentation import moved_by
 from ssmtl.errors import Problem, warn
+from ssmtl.experiment.in_turn import steps_of
 from ssmtl.experiment.task import Task, Term
 
 
@@ -17,7 +18,7 @@ def warn_of_views_that_may_move(tasks: Sequence[Task]) -> None:
     for task in tasks:
         for name, term in _compared(task):
             if moved_by(task.augment[name]) is None:
-                what = f"does not say whether {_used(task, name)} moves pixels"
+                what = f"does not say whether {_first(task, name, lambda moved: moved is None)} moves pixels"
                 warn(f"tasks.{task.name}.augment.{name}: {what}, and {_compares(term)}")
 
 
@@ -29,8 +30,10 @@ def _compared(task: Task) -> Iterator[tuple[str, Term]]:
     return ((name, term) for name, term in sorted(names.items()) if task.augment.get(name) is not None)
 
 
-def _used(task: Task, name: str) -> str:
-    return ", then ".join(f"'{component.use}'" for _, component in task.spec.augmentations(name))
+def _first(task: Task, name: str, which: Callable[[tuple[str, ...] | None], bool]) -> str:
+    """Of the augmentations of one name, the first that is such, by what moves pixels in it."""
+    steps = zip(task.spec.augmentations(name), steps_of(task.augment[name]), strict=True)
+    return next(f"'{component.use}'" for (_, component), step in steps if which(moved_by(step)))
 
 
 def _compares(term: Term) -> str:
@@ -44,7 +47,7 @@ def _moved_views(task: Task) -> Iterator[Problem]:
     for name, term in _compared(task):
         moved = moved_by(task.augment[name])
         if moved:
-            what = f"{_used(task, name)} moves pixels, and {_compares(term)}"
+            what = f"{_first(task, name, bool)} moves pixels, and {_compares(term)}"
             hint = f"switch off what moves them: {', '.join(moved)}; or use one that moves none, such as identity"
             yield Problem(f"tasks.{task.name}.augment.{name}", what, hint)
 
