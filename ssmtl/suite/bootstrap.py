@@ -111,8 +111,10 @@ def area_under_roc(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
 
     def statistic(counts: Floats) -> Floats:
         drawn = counts[:, order]
-        above = np.add.reduceat(drawn * is_positive, starts, axis=1)
-        below = np.add.reduceat(drawn * (1 - is_positive), starts, axis=1)
+        above = drawn * is_positive
+        below = drawn - above
+        if len(starts) < len(order):  # ties
+            above, below = (np.add.reduceat(one, starts, axis=1) for one in (above, below))
         won = (above * (np.cumsum(below, axis=1) - below / 2)).sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
             area: Floats = won / (above.sum(1) * below.sum(1))

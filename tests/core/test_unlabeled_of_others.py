@@ -232,6 +232,13 @@ def test_what_is_known_of_another_sources_images_is_not_used():
     assert of_others("mine", rows) == {"others": 3}
 
 
+def test_two_images_of_one_name_can_be_told_apart_by_their_source():
+    """In the batch that is saved after a loss that is not finite."""
+    rows = pool()
+    assert len(set(rows.ids)) == len(rows) == 10
+    assert rows.ids[-3:] == ("others/i0", "others/i1", "others/i2")
+
+
 def test_whoever_is_in_an_official_test_part_of_the_other_set_is_not_taken():
     other = (*theirs(8, split="train"), example(4000, patient="p1", split="test"))
     found = split(listed(others=other), lungs("others"))["lungs"]
