@@ -51,7 +51,6 @@ def probabilities(network: torch.nn.Module, task: str, rows: Rows) -> np.ndarray
 
 def of_pool(run: Path, task: str, labeled: int, seed: int) -> dict[str, float]:
     data, network = pool_of(task, labeled, seed), ssmtl.load(run, weights="last", calibrated=False).module
-    assert isinstance(data.unlabeled, Rows), "a pool of one source, whose images are called as the labelled ones are"
     unseen = np.isin(data.unlabeled.ids, data.labeled.ids, invert=True)
     guesses, truth = probabilities(network, task, data.unlabeled)[unseen], data.unlabeled.target(EVERY).numpy()[unseen]
     right, sure = guesses.argmax(1) == truth, guesses.max(1) >= SURE
