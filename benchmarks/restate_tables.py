@@ -7,6 +7,7 @@ interval stays as it was computed then: images were drawn, not patients, and the
 import csv
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,11 @@ RESULTS = Path(__file__).parent / "results"
 KEYS = ("task", "domain", "metric", "system", "against")
 
 
-def restate(folder: Path) -> None:
-    """Rewrite the folder's `tables/`."""
+def restate(folder: Path, anew: Callable[[str], bool] = lambda _: True) -> None:
+    """Rewrite the folder's `tables/`.
+
+    :param anew: of a comparison's name, whether its interval over patients is computed; others stay as they are.
+    """
     path = folder / "tables" / "significance.csv"
     known = {}
     if path.is_file():
@@ -35,14 +39,14 @@ def restate(folder: Path) -> None:
         cells = unpack(folder, suite)
 
         def interval(results: SuiteResults, pairs: Pairs, name: str) -> Interval | None:
-            if all(row.cell in cells for pair in pairs for row in pair):
-                return resampled(replace(results, folder=suite), pairs, name)
             ours, theirs = pairs[0]
             budgets = max(ours.budgets, theirs.budgets, key=len)
-            row = known[ours.task, ours.domain, ours.metric, ours.system, theirs.system, budgets]
+            row = known.get((ours.task, ours.domain, ours.metric, ours.system, theirs.system, budgets), {})
+            if all(one.cell in cells for pair in pairs for one in pair) and (not row or anew(name)):
+                return resampled(replace(results, folder=suite), pairs, name)
             numbers = (float(row[column]) for column in ("low", "high", "p_boot"))
             least = float(f"{2 / (RESAMPLES + 1):.6g}")
-            return Interval(0, int(row["images"]), *numbers, least) if row["low"] else None
+            return Interval(int(row["patients"] or 0), int(row["images"]), *numbers, least) if row["low"] else None
 
         write_tables(folder, interval)
 

@@ -5,8 +5,8 @@ The template's own text has no measured number: each is looked up by name, so it
 
 import csv
 import json
-import math
 import statistics
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from ssmtl.suite.aggregate import FEW
-from ssmtl.suite.p_value import p_text
+
+sys.path.insert(0, str(Path(__file__).parent))
+from page_numbers import number, p_value, signed
 
 HERE = Path(__file__).parent
 TEMPLATE, PAGE, RESULTS = HERE / "RESULTS.md.j2", HERE / "RESULTS.md", HERE / "results"
@@ -56,13 +58,13 @@ class Suite:
     def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """'0.903 ± 0.009'; '0.903' for a single seed."""
         row = self._summary(system, metric, domain, labels)
-        return _number(row["mean"]) + (f" ± {_number(row['std'])}" if row["std"] else "")
+        return number(row["mean"]) + (f" ± {number(row['std'])}" if row["std"] else "")
 
     def seeds(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
         """The value of each seed."""
         budgets = self._summary(system, metric, domain, labels)["budgets"]
         keys = {"system": system, "metric": metric, "domain": domain, "budgets": budgets}
-        return ", ".join(_number(row["value"]) for row in self.rows if _fits(row, keys))
+        return ", ".join(number(row["value"]) for row in self.rows if _fits(row, keys))
 
     def n(self, system: str, metric: str = "", domain: str = "in_domain", labels: str | None = None) -> str:
         """The number of seeds."""
@@ -85,16 +87,14 @@ class Suite:
         row = self._test(system, against, metric, domain, labels)
         seeds = "no interval over seeds"
         if row["seeds_low"]:
-            seeds = (
-                f"{_signed(row['seeds_low'])} to {_signed(row['seeds_high'])}, detectable {_number(row['detectable'])}"
-            )
-        over_seeds = f"p {_p(row['p_t'])} over {row['seeds']} seeds ({_p(row['p_t_holm'])} after Holm)"
-        images = f"{_signed(row['low'])} to {_signed(row['high'])}"
+            seeds = f"{signed(row['seeds_low'])} to {signed(row['seeds_high'])}, detectable {number(row['detectable'])}"
+        over_seeds = f"p {p_value(row['p_t'])} over {row['seeds']} seeds ({p_value(row['p_t_holm'])} after Holm)"
+        images = f"{signed(row['low'])} to {signed(row['high'])}"
         floor = row["p_boot"] == row["p_boot_least"]
         drawn = "patients" if row["patients"] else "images"
-        resampled = f"p {_p(row['p_boot'], floor)} over {drawn} ({_p(row['p_boot_holm'], floor)} after Holm)"
+        resampled = f"p {p_value(row['p_boot'], floor)} over {drawn} ({p_value(row['p_boot_holm'], floor)} after Holm)"
         verdict = self.verdict(system, against, metric, domain, labels)
-        return f"{_signed(row['difference'])} [{seeds}], {over_seeds}; {drawn} [{images}], {resampled}: *{verdict}*"
+        return f"{signed(row['difference'])} [{seeds}], {over_seeds}; {drawn} [{images}], {resampled}: *{verdict}*"
 
     def verdict(
         self, system: str, against: str, metric: str, domain: str = "in_domain", labels: str | None = None
@@ -118,9 +118,9 @@ class Suite:
         if cost:
             words += f"; {'a' if float(row['low']) <= -MARGIN else 'no'} loss of 0.01 is possible"
         least = row["p_boot"] == row["p_boot_least"]
-        interval = f"{_signed(row['low'])} to {_signed(row['high'])}"
-        p_values = f"{_p(row['p_boot_holm'], least)} | {_p(row['p_t_holm'])}"
-        return f"{_signed(row['difference'])} | {interval} | {p_values} | {words}"
+        interval = f"{signed(row['low'])} to {signed(row['high'])}"
+        p_values = f"{p_value(row['p_boot_holm'], least)} | {p_value(row['p_t_holm'])}"
+        return f"{signed(row['difference'])} | {interval} | {p_values} | {words}"
 
     @staticmethod
     def _verdict(row: Mapping[str, str]) -> str:
@@ -133,7 +133,7 @@ class Suite:
     def seeds_interval(self, system: str, against: str, metric: str, domain: str = "in_domain") -> str:
         """The interval of the difference over seeds."""
         row = self._test(system, against, metric, domain, None)
-        return f"{_signed(row['seeds_low'])} to {_signed(row['seeds_high'])}"
+        return f"{signed(row['seeds_low'])} to {signed(row['seeds_high'])}"
 
     def range(self, metric: str, domain: str, systems: list[str], labels: str | None = None) -> str:
         """The lowest and the highest mean of these systems, at these labels or at any."""
@@ -156,7 +156,7 @@ class Suite:
         """The mean difference over their common seeds, at the labels of the main comparison."""
         ours, theirs = (self._values(name, metric, domain) for name in (one, other))
         both = sorted(set(ours) & set(theirs))
-        return _signed(str(statistics.fmean(ours[seed] - theirs[seed] for seed in both)))
+        return signed(str(statistics.fmean(ours[seed] - theirs[seed] for seed in both)))
 
     def _values(self, system: str, metric: str, domain: str) -> dict[str, float]:
         keys = {"system": system, "metric": metric, "domain": domain}
@@ -204,18 +204,10 @@ def _budgets(row: Mapping[str, str]) -> dict[str, str]:
     return dict(part.split("=") for part in row["budgets"].split())
 
 
-def _number(text: str) -> str:
-    return f"{float(text):.3f}" if text else "–"
-
-
-def _signed(text: str) -> str:
-    value = float(text)
-    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
-
-
-def _p(text: str, floor: bool = False) -> str:
-    value = float(text) if text else math.nan
-    return p_text(value, value if floor else 0.0)
+def value(table: str, column: str, **keys: str) -> str:
+    """The number in the one row of `results/TABLE.csv` that has these keys."""
+    (row,) = [row for row in _rows(RESULTS / f"{table}.csv") if _fits(row, keys)]
+    return number(row[column])
 
 
 def ratio(name: str) -> str:
@@ -229,7 +221,9 @@ def rendered() -> str:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     suites: dict[str, Any] = {path.name: Suite(path.name) for path in sorted(RESULTS.iterdir()) if path.is_dir()}
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(suites | {"ratio": ratio})
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        suites | {"ratio": ratio, "value": value}
+    )
 
 
 if __name__ == "__main__":
