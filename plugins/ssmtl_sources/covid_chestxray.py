@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ssmtl import DataError, Example, Folders, ImageFile
+from ssmtl_sources.groups import groups_of
 from ssmtl_sources.listing import inside, is_there, set_folder
 from ssmtl_sources.table import Row, read_table
 
@@ -13,11 +14,14 @@ PUBLIC_SET = (
     "https://github.com/v7labs/covid-19-xray-dataset"
 )
 MASKS = {"v7": "annotations/v7-masks/{}.png", "lungvae": "annotations/lungVAE-masks/{}_mask.png"}
+GROUPS = {"sex": "sex", "age": "age", "view": "view"}
 UNKNOWN = frozenset({"", "todo", "unknown"})
 
 
 class CovidChestxray:
     """Reads `images/` and `annotations/` by `index.csv` (column `image`) or the official `metadata.csv` (`filename`).
+
+    Sex, age and view, as far as the table has them, are the groups of which `ssmtl evaluate` has a table.
 
     :param root: the folder that holds the table, or the one that holds `covid-chestxray-dataset`.
     :param masks: `v7`, drawn by people; `lungvae`, predicted by a model: never score against those.
@@ -73,6 +77,7 @@ class CovidChestxray:
             image=ImageFile(root / image),
             labels=None if finding.lower() in UNKNOWN else frozenset({finding}),
             masks={"lung": (ImageFile(mask),)} if is_there(mask) else None,
+            groups=groups_of(row, GROUPS),
         )
 
 

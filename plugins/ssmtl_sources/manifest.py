@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
+from ssmtl_sources.groups import GROUPS, groups_of
 from ssmtl_sources.listing import relative
 from ssmtl_sources.named_files import NamedFiles
 from ssmtl_sources.patient_column import patients_of
@@ -14,12 +15,6 @@ from ssmtl_sources.splits import SplitName
 from ssmtl_sources.table import Row, Table, read_table
 
 YES, NO = ("1", "1.0"), ("0", "0.0")  # pandas writes 1.0 in a column with gaps
-
-GROUPS = ("sex", "age", "age_band", "view", "site")
-"""Columns that say which group an image is in, if the table has them."""
-
-BANDS = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (150, "65+"))
-"""Below which age, in years, which name."""
 
 
 class Manifest:
@@ -94,7 +89,7 @@ class Manifest:
         patient = _optional(table, self._patient, "patient")
         split = _optional(table, self._split, "split")
         patients = patients_of(table, patient) if patient else {}
-        groups = [column for column in table.columns if column.lower() in GROUPS]
+        groups = {column.lower(): column for column in table.columns if column.lower() in GROUPS}
         files = NamedFiles(path.parent, self._outside)
         start = os.path.join(path.parent, "")
         first: dict[str, Row] = {}
@@ -121,7 +116,7 @@ class Manifest:
                     numbers=self._numbers_of(row),
                     masks=self._masks_of(row, files),
                     split=_split_of(row, split) if split else None,
-                    groups={column.lower(): group for column in groups if (group := _group(row, column))},
+                    groups=groups_of(row, groups),
                 )
             )
         return examples
@@ -179,17 +174,6 @@ def _file(row: Row, column: str, cell: str, files: NamedFiles) -> tuple[Path, st
     except FileNotFoundError as error:
         looked = f"looked for {error.args[0]}; paths are relative to the table's folder"
         raise row.error(column, f"no file '{cell}' ({looked})") from error
-
-
-def _group(row: Row, column: str) -> str:
-    """The cell; of an age in years, its band. Empty: not known."""
-    if column.lower() != "age":
-        return row[column]
-    try:
-        age = float(row[column])
-    except ValueError:
-        return row[column]
-    return next((name for limit, name in BANDS if 0 <= age < limit), "")
 
 
 def _split_of(row: Row, column: str) -> SplitName | None:

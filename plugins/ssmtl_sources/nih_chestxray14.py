@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from ssmtl import DataError, Example, Folders, ImageFile, open_file
+from ssmtl_sources.groups import groups_of
 from ssmtl_sources.listing import images_in, is_there
 from ssmtl_sources.table import Table, read_table
 
 PUBLIC_SET = "ChestX-ray14 of the NIH Clinical Center, https://nihcc.app.box.com/v/ChestXray-NIHCC"
 IMAGE, FINDINGS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+GROUPS = {"sex": "Patient Gender", "age": "Patient Age", "view": "View Position"}
 OFFICIAL = (
     "Atelectasis|Cardiomegaly|Consolidation|Edema|Effusion|Emphysema|Fibrosis|Hernia|Infiltration|Mass|No Finding|"
     "Nodule|Pleural_Thickening|Pneumonia|Pneumothorax"
@@ -19,6 +21,8 @@ OFFICIAL = (
 
 class NihChestxray14:
     """Reads `Data_Entry_2017*.csv` and `images/` or `images_001/images/` ... `images_012/images/`; a subset is enough.
+
+    Sex, age and view (AP, PA), as far as the table has them, are the groups of which `ssmtl evaluate` has a table.
 
     :param root: the folder that holds the table (if there are two, `Data_Entry_2017_v2020.csv` is read).
     :param findings: keep the images with one of these and drop their other findings; None: all images and findings.
@@ -57,6 +61,7 @@ class NihChestxray14:
                         image=ImageFile(files[row[IMAGE]]),
                         labels=labels or None,
                         split=splits.get(row[IMAGE]),
+                        groups=groups_of(row, GROUPS),
                     )
                 )
         if not examples:
