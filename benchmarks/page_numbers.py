@@ -1,8 +1,14 @@
-"""Numbers of a committed table as a page writes them."""
+"""Numbers of committed tables as a page writes them."""
 
+import csv
 import math
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
 
 from ssmtl.suite.p_value import p_text
+
+RESULTS = Path(__file__).parent / "results"
 
 
 def number(text: str) -> str:
@@ -20,3 +26,25 @@ def p_value(text: str, floor: bool = False) -> str:
     """:param floor: whether it is the smallest that there can be."""
     value = float(text) if text else math.nan
     return p_text(value, value if floor else 0.0)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fits(row: Mapping[str, str], keys: Mapping[str, str]) -> bool:
+    """Whether the row has these."""
+    return all(row[key] == value for key, value in keys.items())
+
+
+def value(table: str, column: str, **keys: str) -> str:
+    """The number in the one row of `results/TABLE.csv` that has these keys."""
+    (row,) = [row for row in rows_of(RESULTS / f"{table}.csv") if fits(row, keys)]
+    return number(row[column])
+
+
+def ratio(name: str) -> str:
+    """The median ratio of a paired timing."""
+    return f"{statistics.median(float(row['ratio']) for row in rows_of(RESULTS / f'{name}.csv')):.2f}"

@@ -3,7 +3,6 @@
 The template's own text has no measured number: each is looked up by name, so it has a row in a committed CSV file.
 """
 
-import csv
 import json
 import statistics
 import sys
@@ -17,10 +16,10 @@ from jinja2 import Environment, StrictUndefined
 from ssmtl.suite.aggregate import FEW
 
 sys.path.insert(0, str(Path(__file__).parent))
-from page_numbers import number, p_value, signed
+from page_numbers import RESULTS, fits, number, p_value, ratio, rows_of, signed, value
 
 HERE = Path(__file__).parent
-TEMPLATE, PAGE, RESULTS = HERE / "RESULTS.md.j2", HERE / "RESULTS.md", HERE / "results"
+TEMPLATE, PAGE = HERE / "RESULTS.md.j2", HERE / "RESULTS.md"
 LEVEL = 0.05
 """Of a p-value after Holm's correction: the rule of evidence."""
 
@@ -48,11 +47,11 @@ class Suite:
 
     def __init__(self, name: str) -> None:
         folder = RESULTS / name
-        self.summary = _rows(folder / "tables" / "summary.csv")
+        self.summary = rows_of(folder / "tables" / "summary.csv")
         path = folder / "tables" / "significance.csv"
-        self.tests = _rows(path) if path.is_file() else []
-        self.cells = _rows(folder / "cells.csv")
-        self.rows = _rows(folder / "results.csv")
+        self.tests = rows_of(path) if path.is_file() else []
+        self.cells = rows_of(folder / "cells.csv")
+        self.rows = rows_of(folder / "results.csv")
         self.names: dict[str, str] = json.loads((folder / "suite.json").read_text(encoding="utf-8"))["names"]
 
     def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
@@ -64,7 +63,7 @@ class Suite:
         """The value of each seed."""
         budgets = self._summary(system, metric, domain, labels)["budgets"]
         keys = {"system": system, "metric": metric, "domain": domain, "budgets": budgets}
-        return ", ".join(number(row["value"]) for row in self.rows if _fits(row, keys))
+        return ", ".join(number(row["value"]) for row in self.rows if fits(row, keys))
 
     def n(self, system: str, metric: str = "", domain: str = "in_domain", labels: str | None = None) -> str:
         """The number of seeds."""
@@ -102,13 +101,21 @@ class Suite:
         """The rule of evidence, for every claim: 'shown', 'on these networks' or 'undecided'."""
         return self._verdict(self._test(system, against, metric, domain, labels))
 
-    def answer(self, system: str, against: str, metric: str, domain: str = "in_domain", cost: bool = False) -> str:
+    def answer(
+        self,
+        system: str,
+        against: str,
+        metric: str,
+        domain: str = "in_domain",
+        cost: bool = False,
+        labels: str | None = None,
+    ) -> str:
         """A question that was written down before (quality/flagship.md): the difference, its interval over patients and
         seeds, p after Holm's correction, p over seeds after it, and the answer in words.
 
         :param cost: whether to say if a loss is below MARGIN.
         """
-        row = self._test(system, against, metric, domain, None)
+        row = self._test(system, against, metric, domain, labels)
         difference, p, over_seeds = (float(row[key]) for key in ("difference", "p_boot_holm", "p_t_holm"))
         words = "open"
         if p < LEVEL:
@@ -148,7 +155,7 @@ class Suite:
 
     def _test(self, system: str, against: str, metric: str, domain: str, labels: str | None) -> dict[str, str]:
         keys = {"system": system, "against": against, "metric": metric, "domain": domain}
-        rows = [row for row in self.tests if _fits(row, keys)]
+        rows = [row for row in self.tests if fits(row, keys)]
         (row,) = [row for row in rows if all(_budgets(row)[task] == (labels or MAIN[task]) for task in _budgets(row))]
         return row
 
@@ -160,7 +167,7 @@ class Suite:
 
     def _values(self, system: str, metric: str, domain: str) -> dict[str, float]:
         keys = {"system": system, "metric": metric, "domain": domain}
-        rows = [row for row in self.rows if _fits(row, keys) and _budgets(row).get(row["task"]) == MAIN[row["task"]]]
+        rows = [row for row in self.rows if fits(row, keys) and _budgets(row).get(row["task"]) == MAIN[row["task"]]]
         return {row["seed"]: float(row["value"]) for row in rows}
 
     def reference(self, system: str, metric: str, domain: str = "in_domain") -> str:
@@ -174,6 +181,11 @@ class Suite:
     def hours(self) -> str:
         """Hours of all finished cells, one thread each."""
         return f"{sum(float(row['seconds']) for row in self.cells if row['status'] == 'finished') / 3600:.1f}"
+
+    def minutes(self, system: str) -> str:
+        """Of one training, the median over its cells."""
+        seconds = [float(row["seconds"]) for row in self.cells if row["system"] == system and row["seconds"]]
+        return f"{statistics.median(seconds) / 60:.1f}"
 
     def count(self, status: str) -> int:
         """The number of cells with that status."""
@@ -191,28 +203,8 @@ class Suite:
         return rows[0]
 
 
-def _rows(path: Path) -> Rows:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _fits(row: Mapping[str, str], keys: Mapping[str, str]) -> bool:
-    return all(row[key] == value for key, value in keys.items())
-
-
 def _budgets(row: Mapping[str, str]) -> dict[str, str]:
     return dict(part.split("=") for part in row["budgets"].split())
-
-
-def value(table: str, column: str, **keys: str) -> str:
-    """The number in the one row of `results/TABLE.csv` that has these keys."""
-    (row,) = [row for row in _rows(RESULTS / f"{table}.csv") if _fits(row, keys)]
-    return number(row[column])
-
-
-def ratio(name: str) -> str:
-    """The median ratio of a paired timing."""
-    return f"{statistics.median(float(row['ratio']) for row in _rows(RESULTS / f'{name}.csv')):.2f}"
 
 
 def rendered() -> str:
