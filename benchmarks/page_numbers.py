@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def number(text: str) -> str:
     """Three decimals; a dash for none."""
-    return f"{float(text):.3f}" if text else "–"
+    return f"{float(text):.3f}".replace("-", "−") if text else "–"
 
 
 def signed(text: str) -> str:
@@ -48,3 +48,8 @@ def value(table: str, column: str, **keys: str) -> str:
 def ratio(name: str) -> str:
     """The median ratio of a paired timing."""
     return f"{statistics.median(float(row['ratio']) for row in rows_of(RESULTS / f'{name}.csv')):.2f}"
+
+
+def audit(column: str, what: str) -> str:
+    """Of the label of the adults who are tested (quality/label_audit.py)."""
+    return value("across_ages/audit", column, part="tested", what=what)

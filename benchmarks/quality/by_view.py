@@ -3,7 +3,8 @@
 DATA: the folder of the data sets, whose tables say how an image was taken (AP: from the front, as the children's; PA:
 from the back). Scores and labels are those of the committed per-image rows. Written to `results/SUITE/by_view.csv`, one
 row per system, number of labels, domain and view: the mean over seeds, and a 95 % interval over patients and seeds.
-In the rows 'AP above PA, normal', AUROC is how often a normal image that is AP has a higher score than one that is PA.
+In the rows 'AP above PA, normal', AUROC is how often a normal image that is AP has a higher score than one that is PA;
+in 'AP minus PA' it is the difference of the two.
 """
 
 import argparse
@@ -12,11 +13,12 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap
+from ssmtl.suite.bootstrap import Seed, Statistic, area_under_roc, bootstrap
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from per_image_rows import unpack
@@ -54,62 +56,88 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def views(data: Path) -> dict[str, str]:
-    """By an image's file name without its suffix."""
-    adults = table(data / "nih_chestxray14_subset" / "Data_Entry_2017.csv")
-    covid = table(data / "covid_chestxray" / "index.csv")
-    return {Path(row["Image Index"]).stem: row["View Position"] for row in adults} | {
-        Path(row["image"]).stem: row["view"] for row in covid
-    }
+def groups_in(data: Path) -> dict[str, frozenset[str]]:
+    """Of an image, by its file name without suffix: its view, and with AP whether oedema is not among its findings."""
+    groups = {}
+    for row in table(data / "nih_chestxray14_subset" / "Data_Entry_2017.csv"):
+        view = row["View Position"]
+        oedema = "Edema" in row["Finding Labels"].split("|")
+        groups[Path(row["Image Index"]).stem] = frozenset({view} if oedema else {view, f"{view} without oedema"})
+    for row in table(data / "covid_chestxray" / "index.csv"):
+        groups[Path(row["image"]).stem] = frozenset({row["view"]})
+    return groups
 
 
-def by_view(folder: Path, domains: tuple[str, ...], view_of: dict[str, str]) -> Iterator[list[object]]:
+def by_view(folder: Path, domains: tuple[str, ...], groups: dict[str, frozenset[str]]) -> Iterator[list[object]]:
     """:param folder: of a suite's committed results. :returns: one list per row of COLUMNS."""
-    seeds: dict[tuple[str, ...], list[tuple[Seed, int, int]]] = {}
+    found: dict[tuple[str, ...], list[Group]] = {}
     known = {row["cell"]: (row["system"], row["budgets"]) for row in table(folder / "results.csv")}
     with tempfile.TemporaryDirectory() as temporary:
         for cell in sorted(unpack(folder, Path(temporary))):
             for domain in domains:
                 path = Path(temporary) / "cells" / cell / "predictions" / f"diagnosis.{domain}.npz"
-                if path.is_file():
-                    for view, *one in groups(path, view_of):
-                        seeds.setdefault((*known[cell], domain, view), []).append((*one,))
-    for place, found in sorted(seeds.items()):
-        _, ill, well = found[0]
-        interval = bootstrap([seed for seed, _, _ in found], " ".join(place))
-        values = [float(seed.difference(np.ones((1, len(seed.ids))))[0]) for seed, _, _ in found]
+                for one in groups_of(path, groups) if path.is_file() else ():
+                    found.setdefault((*known[cell], domain, one.name), []).append(one)
+    for place, seeds in sorted(found.items()):
+        interval = bootstrap([one.seed for one in seeds], " ".join(place))
+        values = [float(one.seed.difference(np.ones((1, len(one.seed.ids))))[0]) for one in seeds]
         spread = statistics.stdev(values) if len(values) > 1 else float("nan")
         numbers = (statistics.fmean(values), spread, interval.low, interval.high)
-        yield [*place, len(found), interval.patients, ill, well, *(f"{number:.6g}" for number in numbers)]
+        counts = interval.patients, seeds[0].ill, seeds[0].well
+        yield [*place, len(seeds), *counts, *(f"{number:.6g}" for number in numbers)]
 
 
-def groups(path: Path, view_of: dict[str, str]) -> Iterator[tuple[str, Seed, int, int]]:
-    """View, scores as a :class:`Seed` of the AUROC itself, images with pneumonia and without."""
+@dataclass(frozen=True)
+class Group:
+    """Images of one cell's domain. :param seed: AUROC, or a difference of two, in place of a difference of systems.
+
+    :param ill, well: images with pneumonia and without.
+    """
+
+    name: str
+    seed: Seed
+    ill: int
+    well: int
+
+
+def groups_of(path: Path, groups: dict[str, frozenset[str]]) -> Iterator[Group]:
+    """:param path: a cell's predictions of a domain."""
     with np.load(path) as stored:
         scores, positive = stored["probabilities"][:, 1].astype(np.float64), stored["targets"] == 1
         ids, patients = (stored[name].astype(str) for name in ("ids", "patients"))
-    view = np.array([view_of[Path(name).stem] for name in ids])
-    for one in sorted(set(view)):
-        inside = view == one
-        ill, well = int(positive[inside].sum()), int((~positive[inside]).sum())
-        if min(ill, well) >= LEAST:
-            area = area_under_roc(scores[inside], positive[inside])
-            yield one, Seed((*ids[inside],), (*patients[inside],), area), ill, well
-    if {"AP", "PA"} <= set(view[~positive]):
-        inside = ~positive & np.isin(view, ["AP", "PA"])
-        area = area_under_roc(scores[inside], view[inside] == "AP")
-        yield "AP above PA, normal", Seed((*ids[inside],), (*patients[inside],), area), 0, int(inside.sum())
+    of_images = [groups[Path(name).stem] for name in ids]
+
+    def group(name: str, inside: np.ndarray, value: Statistic) -> Group:
+        ill, well = int((inside & positive).sum()), int((inside & ~positive).sum())
+        return Group(name, Seed((*ids[inside],), (*patients[inside],), value), ill, well)
+
+    areas = {}
+    for name in sorted(frozenset().union(*of_images)):
+        inside = np.array([name in one for one in of_images])
+        if min((inside & positive).sum(), (inside & ~positive).sum()) >= LEAST:
+            areas[name] = inside
+            yield group(name, inside, area_under_roc(scores[inside], positive[inside]))
+    front, back = (np.array([name in one for one in of_images]) for name in ("AP", "PA"))
+    normal = (front | back) & ~positive
+    if (front & normal).any() and (back & normal).any():
+        yield group("AP above PA, normal", normal, area_under_roc(scores[normal], front[normal]))
+    if {"AP", "PA"} <= set(areas):
+        either = front | back
+        ours, theirs = (area_under_roc(scores[view], positive[view]) for view in (front, back))
+        yield group(
+            "AP minus PA", either, lambda counts: ours(counts[:, front[either]]) - theirs(counts[:, back[either]])
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    view_of = views(parser.parse_args().data)
+    groups = groups_in(parser.parse_args().data)
     for suite, domains in SUITES.items():
         with (RESULTS / suite / "by_view.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(by_view(RESULTS / suite, domains, view_of))
+            writer.writerows(by_view(RESULTS / suite, domains, groups))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """What the label of adults goes with, without the image:  python benchmarks/quality/label_audit.py DATA
 
-Of the images of ChestX-ray14 that the sources of radiographs use, 'Pneumonia' against 'No Finding': how well what the
-table says of an image tells the two apart, as AUROC; and how many of the images with 'Pneumonia' have other findings
-too. DATA: the folder of the data sets. Written to `results/across_ages/audit.csv`.
+Of the images of ChestX-ray14 that the sources of radiographs use, all of them and those on which networks of children
+are tested, 'Pneumonia' against 'No Finding': how well what the table says tells the two apart, as AUROC; how many have
+'Pneumonia', and how many of these have oedema or any other finding too. DATA: the folder of the data sets. Written to
+`results/across_ages/audit.csv`.
 """
 
 import argparse
 import csv
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,11 @@ import numpy as np
 
 from ssmtl.suite.bootstrap import area_under_roc
 
-OUT = Path(__file__).parents[1] / "results" / "across_ages" / "audit.csv"
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from per_image_rows import unpack
+
+RESULTS = Path(__file__).parents[1] / "results" / "across_ages"
+OUT = RESULTS / "audit.csv"
 
 LOOKED_AT = {
     "view is PA": lambda row: row["View Position"] == "PA",
@@ -29,21 +36,43 @@ def area(scores: np.ndarray, positive: np.ndarray) -> float:
     return float(area_under_roc(scores, positive)(np.ones((1, len(scores))))[0])
 
 
-def audit(data: Path) -> Iterator[tuple[str, int, float]]:
-    """What is looked at, of how many images, and its AUROC or share."""
+def tested() -> frozenset[str]:
+    """File names of the adults on whom the suite's networks of children are tested."""
+    with tempfile.TemporaryDirectory() as folder:
+        (cell, *_) = sorted(one for one in unpack(RESULTS, Path(folder)) if one.startswith("children_"))
+        with np.load(Path(folder) / "cells" / cell / "predictions" / "diagnosis.adults.npz") as stored:
+            return frozenset(Path(str(name)).name for name in stored["ids"])
+
+
+def audit(data: Path) -> Iterator[tuple[str, str, int, float]]:
+    """Of which images, what is looked at, how many they are, and its AUROC or share."""
     with (data / "nih_chestxray14_subset" / "Data_Entry_2017.csv").open(newline="", encoding="utf-8") as file:
         rows = [(row, row["Finding Labels"].split("|")) for row in csv.DictReader(file)]
-    asked = [(row, "Pneumonia" in found) for row, found in rows if found == ["No Finding"] or "Pneumonia" in found]
-    positive = np.array([one for _, one in asked])
+    asked = [(row, found) for row, found in rows if found == ["No Finding"] or "Pneumonia" in found]
+    names = tested()
+    for part, kept in (("all", asked), ("tested", [one for one in asked if one[0]["Image Index"] in names])):
+        for what, images, number in of_part(kept):
+            yield part, what, images, number
+
+
+def of_part(rows: list[tuple[dict[str, str], list[str]]]) -> Iterator[tuple[str, int, float]]:
+    """:param rows: of the table, with their findings."""
+    positive = np.array(["Pneumonia" in found for _, found in rows])
+    oedema = np.array(["Edema" in found for _, found in rows])
+    view = np.array([row["View Position"] for row, _ in rows])
+    follow_up = np.array([float(row["Follow-up #"]) for row, _ in rows])
     for name, of in LOOKED_AT.items():
-        yield f"AUROC: {name}", len(asked), area(np.array([float(of(row)) for row, _ in asked]), positive)
-    follow_up = np.array([float(row["Follow-up #"]) for row, _ in asked])
-    for view in ("AP", "PA"):
-        inside = np.array([row["View Position"] == view for row, _ in asked])
-        yield f"share with Pneumonia: {view}", int(inside.sum()), float(positive[inside].mean())
-        yield f"AUROC: follow-up number, {view}", int(inside.sum()), area(follow_up[inside], positive[inside])
-    ill = [found for _, found in rows if "Pneumonia" in found]
-    yield "share of Pneumonia with other findings", len(ill), float(np.mean([len(found) > 1 for found in ill]))
+        yield f"AUROC: {name}", len(rows), area(np.array([float(of(row)) for row, _ in rows]), positive)
+    for one in ("AP", "PA"):
+        inside = view == one
+        yield f"share with Pneumonia: {one}", int(inside.sum()), float(positive[inside].mean())
+        yield f"AUROC: follow-up number, {one}", int(inside.sum()), area(follow_up[inside], positive[inside])
+        ill = inside & positive
+        yield f"share of Pneumonia with Edema: {one}", int(ill.sum()), float(oedema[ill].mean())
+    several = np.array([len(found) > 1 for _, found in rows])
+    yield "share of Pneumonia with other findings", int(positive.sum()), float(several[positive].mean())
+    young = np.array([int(row["Patient Age"].rstrip("YMD")) < 18 for row, _ in rows])
+    yield "share below 18 years", len(rows), float(young.mean())
 
 
 def main() -> None:
@@ -51,8 +80,10 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     with OUT.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["what", "images", "value"])
-        writer.writerows([name, images, f"{value:.6g}"] for name, images, value in audit(parser.parse_args().data))
+        writer.writerow(["part", "what", "images", "value"])
+        writer.writerows(
+            [part, what, images, f"{number:.6g}"] for part, what, images, number in audit(parser.parse_args().data)
+        )
 
 
 if __name__ == "__main__":
