@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+LEFT_OUT = "their patients are in validation or test parts, or set apart for another task"
+"""Why images are left out of a task's training or validation."""
+
 
 def counted(count: int, thing: str) -> str:
     """'1 image', '2 images'; `thing` is a word whose plural ends in s."""

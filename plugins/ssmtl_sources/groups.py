@@ -10,22 +10,32 @@ GROUPS = ("sex", "age", "age_band", "view", "site")
 BANDS = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (150, "65+"))
 """Below which age, in years, which name."""
 
-UNITS = {"Y": 1.0, "M": 12.0, "D": 365.0}
+UNITS = {"Y": 1.0, "M": 12.0, "W": 52.0, "D": 365.0}
 """Of an age, how many are a year; without one, years."""
+
+UNKNOWN = ("unknown", "n/a", "na", "nan", "none")
+"""What says that a cell is not known, as an empty one does."""
 
 
 def groups_of(row: Row, columns: Mapping[str, str]) -> dict[str, str]:
     """Of each group that is known, its name. :param columns: group → column; the table may lack it."""
     cells = {group: row.cells.get(column, "") for group, column in columns.items()}
-    named = {group: _band(cell) if group == "age" else cell for group, cell in cells.items()}
+    named = {group: _band(cell) if group == "age" else _word(cell) for group, cell in cells.items()}
     return {group: name for group, name in named.items() if name}
 
 
+def _word(cell: str) -> str:
+    """The cell, letters such as m and pa in capitals. Empty: not known."""
+    if cell.lower() in UNKNOWN:
+        return ""
+    return cell.upper() if len(cell) <= 2 else cell
+
+
 def _band(cell: str) -> str:
-    """Of an age (58, 058Y, 018M, 007D), its band; other words stay as they are. Empty: not known."""
-    unit = cell[-1:] if cell[-1:] in UNITS else "Y"
+    """Of an age (58, 058Y, 018M, 052W, 007D), its band; other words stay as they are. Empty: not known."""
+    number, unit = (cell[:-1], cell[-1].upper()) if cell[-1:].upper() in UNITS else (cell, "Y")
     try:
-        years = float(cell.removesuffix(unit)) / UNITS[unit]
+        years = float(number) / UNITS[unit]
     except ValueError:
-        return cell
+        return _word(cell)
     return next((name for limit, name in BANDS if 0 <= years < limit), "")

@@ -17,7 +17,7 @@ from ssmtl.api.trained import TrainedFolds, TrainedRun
 from ssmtl.api.watcher import Watcher
 from ssmtl.contracts.folders import Folders
 from ssmtl.data.doubts import doubts_of
-from ssmtl.data.small_parts import warn_of_small_parts
+from ssmtl.data.small_parts import warn_of_lent_tests, warn_of_small_parts
 from ssmtl.errors import RunError, SsmtlError, SsmtlWarning, warn
 from ssmtl.experiment.prepare import prepare
 from ssmtl.importing import uncollected
@@ -131,6 +131,7 @@ def run(
     before = initial.split if initial else None
     data = prepare(experiment, loaded.plugins, folders, split_file=split, earlier=before, progress=shown.decoding)
     warn_of_small_parts(data.splits)
+    warn_of_lent_tests(data.splits, data.files.examples)
     for doubt in doubts_of(data.files):
         warn(doubt)
     shown.prepared(experiment, data)

@@ -92,7 +92,7 @@ def run(
         return
     where = make_executor(executor, at_a_time, suite_run.suite.threads, address, gpus)
     done = f"{len(chosen) - len(todo)} of {len(chosen)} cells are finished"
-    if not todo and (suite_run.folder / "report.html").is_file():
+    if not todo and suite_run.is_reported():
         page = escape(str(suite_run.folder / "report.html"))
         console.print(f"{done}: nothing to do. Report [bold]{page}[/]", highlight=False)
         return
@@ -220,6 +220,9 @@ def _plan(
     from ssmtl.cli.bench_progress import duration, print_grid
     from ssmtl.suite.estimate import hours, seconds_per_step
 
+    if not todo:
+        console.print(f"0 of {counted(len(chosen), 'cell')} to run: all are finished", highlight=False)
+        return
     with console.status("timing one step per system") as shown:
         steps = seconds_per_step(
             todo, plugins, folders, suite_run.suite.threads, lambda name: shown.update(f"timing one step of {name}")

@@ -127,13 +127,14 @@ def _check_data(
     from ssmtl.cli.data_table import print_data
     from ssmtl.data.doubts import doubts_of
     from ssmtl.data.sharing import counts_of, parts_counted, shared_between
-    from ssmtl.data.small_parts import warn_of_small_parts
+    from ssmtl.data.small_parts import warn_of_lent_tests, warn_of_small_parts
     from ssmtl.experiment.prepare import list_and_split, make_source
 
     make = cache(partial(make_source, experiment.recipe, plugins, folders))
     with Console(stderr=True).status("Reading images"):
         files, splits = list_and_split(experiment, make, folders, earlier=earlier)
     warn_of_small_parts(splits)
+    warn_of_lent_tests(splits, files.examples)
     left_out = {task: sum(split.left_out.values()) for task, split in splits.items()}
     outputs = {task.name: task.output for task in experiment.tasks}
     unused = {task.name for task in experiment.tasks if not task.uses("unlabeled")}

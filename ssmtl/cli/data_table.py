@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ssmtl.cli.tables import LEFT_OUT
-from ssmtl.wording import class_counts
+from ssmtl.wording import LEFT_OUT, class_counts
 
 if TYPE_CHECKING:
     from ssmtl.data.sharing import PartCounts, Shared, SourceCounts

@@ -8,13 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ssmtl.wording import class_counts, counted
+from ssmtl.wording import LEFT_OUT, class_counts, counted
 
 if TYPE_CHECKING:
     from ssmtl.runs.files import Results
-
-LEFT_OUT = "their patients are in validation or test parts"
-"""Why images are left out of a task's training or validation."""
 
 
 def print_plan(console: Console, plan: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ def parts_of(
     persons: Mapping[str, Person] | None = None,
     labeled: Mapping[str, str] | None = None,
     fold: Fold | None = None,
+    validated: bool = True,
 ) -> Parts:
     """Three disjoint parts; all images of a patient are in one of them.
 
@@ -39,6 +40,7 @@ def parts_of(
     :param labeled: by id of the images that a task can score, the names of which nothing is known there, together one
         text, in which the parts are proportionate too; None: all can be scored. The others go where their patient goes,
         to the train part if the patient has no labelled image.
+    :param validated: whether a validation part is carved; of a source that only gives unlabelled images, none is.
     :param fold: the test part, in place of the size that the entry says: over all folds, each patient is in one.
     :raises DataError: if a part cannot be carved out, or folds are asked of a data set with a split of its own.
     """
@@ -52,11 +54,16 @@ def parts_of(
         wanted = {"test": DEFAULT_TEST if entry.test is None else entry.test, "val": entry.val or DEFAULT_VAL}
     if fold is not None and official:
         raise DataError(f"the source '{name}' has a split of its own, and folds would be another one: leave them out")
+    if fold is not None and entry.test == 0:
+        raise DataError(f"the source '{name}' is for training alone (test: 0), and folds would test it: leave one out")
+    if entry.test == 0 and own["test"]:
+        has = counted(len(own["test"]), "image")
+        raise DataError(f"the source '{name}' has a test part of its own, of {has}: test: 0 is for sets without one")
     total, names = sum(example.id in known for example in own["train"]), patient_names(examples, persons or {})
     if fold is not None:
         own["test"], own["train"] = _fold(own["train"], fold, seed, name, names, known)
     for part, size in wanted.items():
-        if size is not None and not own[part]:
+        if size is not None and not own[part] and (part == "test" or validated):
             number = round(size * total) if isinstance(size, float) else size
             own[part], own["train"] = _carve(own["train"], number, seed, name, part, names, known)
     _check_patients(name, own)

@@ -41,7 +41,8 @@ def split_tasks(
     """
     check_known(tasks, files.examples)
     persons = {name: files.persons(name) for name in files.examples}
-    trained = {source for spec, _ in tasks.values() for source in (spec.source, *spec.other_sources)}
+    validated = {spec.source for spec, _ in tasks.values()}
+    trained = validated.union(*(spec.other_sources for spec, _ in tasks.values()))
 
     @cache
     def parts(source: str, output: Output) -> Parts:
@@ -50,7 +51,8 @@ def split_tasks(
             return {"train": tuple(one for one in examples if one.split in (None, "train")), "val": (), "test": ()}
         known = {example.id: lacking(example, output) for example in examples if is_labeled(example, output)}
         own = fold if source in trained else None
-        return parts_of(source, examples, files.entries[source], seed, persons[source], known, own)
+        entry = files.entries[source]
+        return parts_of(source, examples, entry, seed, persons[source], known, own, validated=source in validated)
 
     drawn = {task: parts(spec.source, output) for task, (spec, output) in tasks.items()}
     restricted = _separate(tasks, drawn, seed, persons)

@@ -39,6 +39,11 @@ class SourceEntry(Component):
     portion: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     on_error: Literal["stop", "skip"] = "stop"
 
+    @field_validator("test", mode="before")
+    @classmethod
+    def _test(cls, test: Any) -> Any:
+        return 0 if type(test) is float and test == 0 else test
+
     @field_validator("portion", mode="before")
     @classmethod
     def _portion(cls, portion: Any) -> Any:

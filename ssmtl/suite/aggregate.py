@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from ssmtl.suite.results import ResultRow
@@ -28,7 +28,7 @@ class Group:
 class Summary:
     """:param by_seed: the values, without undefined ones. :param higher_is_better, unit: of the metric.
 
-    :param cells: names of the cells of all seeds.
+    :param cells: names of the cells of all seeds. :param images: how many were tested, by seed.
     """
 
     group: Group
@@ -36,6 +36,7 @@ class Summary:
     higher_is_better: bool | None
     unit: str
     cells: tuple[str, ...]
+    images: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def is_count(self) -> bool:
@@ -57,6 +58,10 @@ class Summary:
         """The sample standard deviation (n − 1); NaN for a single seed."""
         return stdev(self.by_seed.values()) if self.n > 1 else math.nan
 
+    def same_images(self, other: "Summary") -> bool:
+        """Whether both were tested on equally many images in every seed that both have."""
+        return all(self.images[seed] == other.images[seed] for seed in self.images.keys() & other.images.keys())
+
     def mean_over(self, seeds: Iterable[int]) -> float:
         """The mean over some of its seeds."""
         return fmean(self.by_seed[seed] for seed in seeds)
@@ -73,7 +78,8 @@ def aggregated(rows: Iterable[ResultRow]) -> list[Summary]:
 
 def _summary(group: Group, rows: list[ResultRow]) -> Summary:
     by_seed = {row.seed: row.value for row in rows if not math.isnan(row.value)}
-    return Summary(group, by_seed, rows[0].higher_is_better, rows[0].unit, tuple(row.cell for row in rows))
+    images = {row.seed: row.images for row in rows}
+    return Summary(group, by_seed, rows[0].higher_is_better, rows[0].unit, tuple(row.cell for row in rows), images)
 
 
 def shared_seeds(summaries: Iterable[Summary]) -> list[int]:

@@ -1,6 +1,5 @@
 """Flags of published numbers as numbered notes below a table."""
 
-from ssmtl.suite.aggregate import FEW
 from ssmtl.suite.layout import Place
 
 
@@ -19,12 +18,6 @@ class Footnotes:
         return bool(self.texts)
 
 
-NOTES = (
-    "Mean ± sample standard deviation over seeds; n is the number of seeds.",
-    f"† Fewer than {FEW} seeds: a mean of so few is not compared.",
-    f"Bold: the best among the systems with the same number of labels for the task and at least {FEW} seeds, by the "
-    "mean over the seeds that all of these have. It says nothing about significance: see significance.csv.",
-)
 AS_PRINTED = "as printed in its paper; see the suite's note for how far it compares."
 PUBLISHED = f"In parentheses: the published number, {AS_PRINTED}"
 PUBLISHED_BELOW = f"Below ours: the published number, {AS_PRINTED}"

@@ -91,6 +91,9 @@ class Maker:
     def _read(self, system: str, sources: str, overrides: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
         chosen = self.suite.variants.get(system) or Variant(recipe=system)
         recipe, beside = self._beside(chosen.recipe), self._beside(sources)
+        file = f"{chosen.recipe}.yaml"
+        if recipe not in self.plugins["recipe"] and not Path(recipe).is_file() and (self.beside / file).is_file():
+            raise RecipeError([Problem(recipe, "no shipped recipe; the file beside the suite is '" + file + "'")])
         return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
 
     def _tasks(self, system: str, sources: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ssmtl.suite.footnotes import NOTES, PUBLISHED_BELOW, Footnotes
+from ssmtl.suite.footnotes import PUBLISHED_BELOW, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place
 from ssmtl.suite.results import SuiteResults
 
@@ -12,8 +12,8 @@ METRICS = 3
 SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "±": r"\ensuremath{\pm}", "–": "--", "†": r"\textdagger{}", "−": r"\ensuremath{-}", "≤": r"\ensuremath{\leq}",
-    "×": r"\ensuremath{\times}",
+    "±": r"\ensuremath{\pm}", "–": "--", "†": r"\textdagger{}", "‡": r"\textdaggerdbl{}",
+    "−": r"\ensuremath{-}", "≤": r"\ensuremath{\leq}", "×": r"\ensuremath{\times}",
 }  # fmt: skip
 GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψω", (
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
@@ -39,7 +39,7 @@ def _table(layout: Layout, results: SuiteResults, task: str, columns: Sequence[t
     heads = ["system", *(f"{name} labels" for name in layout.tasks), "n", *(names[column] for column in columns)]
     body = [row for line in lines for row in _rows(line, layout, columns, notes)]
     published = any(line.places[column].published for line in lines for column in columns if column in line.places)
-    below = [*NOTES, *([PUBLISHED_BELOW] if published else []), results.selection_labels(), results.suite.note]
+    below = [*layout.notes, *([PUBLISHED_BELOW] if published else []), results.selection_labels(), results.suite.note]
     texts = [escaped(text) for text in below if text]
     texts += [rf"\textsuperscript{{{number}}} {escaped(text)}" for text, number in notes.texts.items()]
     return "\n".join([
@@ -94,7 +94,7 @@ def _number(text: str) -> str:
 
 def _parts(text: str) -> Iterator[str]:
     for part in text.split(" "):
-        digits = part.rstrip("†")
+        digits = part.rstrip("†‡")
         plain = digits.replace(".", "", 1).replace("-", "", 1).isdigit()
         yield rf"\num{{{digits}}}{escaped(part[len(digits) :])}" if plain else escaped(part)
 

@@ -11,6 +11,14 @@ from ssmtl.suite.results import SuiteResults
 PROPER = {name.lower(): name for name in ("AUROC", "Dice", "F1", "Hausdorff", "Jaccard", "MAE", "RMSE", "SSIM")}
 """Words of metrics' names that are not written in lower case."""
 
+NOTES = (
+    "Mean ± sample standard deviation over seeds; n is the number of seeds.",
+    f"† Fewer than {FEW} seeds: a mean of so few is not compared.",
+    "‡ Tested on another number of images than most systems with as many labels: not compared.",
+    f"Bold: the best among the systems with the same number of labels for the task and at least {FEW} seeds, by the "
+    "mean over the seeds that all of these have. It says nothing about significance: see significance.csv.",
+)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -18,16 +26,18 @@ class Place:
 
     :param best: whether it is the best of its column among the systems with the same labels and `FEW` seeds or more, by
         the mean over the seeds that these all have.
+    :param apart: whether it was tested on other images than most of the systems with the same labels.
     """
 
     summary: Summary
     published: Published | None
     best: bool
+    apart: bool = False
 
     @property
     def ours(self) -> str:
-        """'0.903 ± 0.009'; '12' for a count that all seeds agree on; with a dagger below `FEW` seeds; a dash if
-        undefined.
+        """'0.903 ± 0.009'; '12' for a count that all seeds agree on; with a dagger below `FEW` seeds and a double
+        dagger if it was tested on other images; a dash if undefined.
         """
         summary = self.summary
         if math.isnan(summary.mean):
@@ -39,8 +49,8 @@ class Place:
 
     @property
     def mark(self) -> str:
-        """A dagger below `FEW` seeds."""
-        return "†" if self.summary.n < FEW else ""
+        """A dagger below `FEW` seeds, a double dagger for other images."""
+        return ("†" if self.summary.n < FEW else "") + ("‡" if self.apart else "")
 
     @property
     def theirs(self) -> str:
@@ -75,6 +85,12 @@ class Layout:
     heads: tuple[str, ...]
     lines: tuple[Line, ...]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those needed to read it."""
+        apart = any(place.apart for line in self.lines for place in line.places.values())
+        return NOTES if apart else tuple(note for note in NOTES if not note.startswith("‡"))
+
 
 def layouts(results: SuiteResults, summaries: Sequence[Summary], reference: Reference) -> list[Layout]:
     """One table per sources file and domain."""
@@ -93,7 +109,10 @@ def _layout(
         for budgets in dict.fromkeys(one.group.budgets for one in own if one.group.system == system):
             mine = [one for one in own if (one.group.system, one.group.budgets) == (system, budgets)]
             places = {
-                (one.group.task, one.group.metric): Place(one, reference.of(one.group), _best(one, own)) for one in mine
+                (one.group.task, one.group.metric): Place(
+                    one, reference.of(one.group), _best(one, own), _apart(one, own)
+                )
+                for one in mine
             }
             labeled = {one.group.task: one.group.labeled for one in mine}
             lines.append(Line(system, results.label(system), labeled, places, max(one.n for one in mine)))
@@ -114,14 +133,28 @@ def head_of(metric: str, unit: str) -> str:
 
 
 def _best(one: Summary, own: Sequence[Summary]) -> bool:
-    """A single system is never best, and neither is one whose rivals share fewer than `FEW` seeds with it."""
-
-    def column(group: Group) -> tuple[str, str, str]:
-        return group.task, group.metric, group.labeled
-
-    rivals = [other for other in own if column(other.group) == column(one.group) and other.n >= FEW]
+    """A single system is never best, and neither is one whose rivals share fewer than `FEW` seeds with it, or that was
+    tested on other images than they.
+    """
+    rivals = [other for other in _rivals(one, own) if other.n >= FEW and not _apart(other, own)]
     seeds = shared_seeds(rivals)
     if len(rivals) < 2 or len(seeds) < FEW or one not in rivals or one.higher_is_better is None:
         return False
     means = [other.mean_over(seeds) for other in rivals]
     return one.mean_over(seeds) == (max if one.higher_is_better else min)(means)
+
+
+def _rivals(one: Summary, own: Sequence[Summary]) -> list[Summary]:
+    """Of the same column and labels, itself included."""
+
+    def column(group: Group) -> tuple[str, str, str]:
+        return group.task, group.metric, group.labeled
+
+    return [other for other in own if column(other.group) == column(one.group)]
+
+
+def _apart(one: Summary, own: Sequence[Summary]) -> bool:
+    """Whether more of its rivals agree with another than with it on how many images are tested."""
+    rivals = _rivals(one, own)
+    agreeing = [sum(other.same_images(rival) for other in rivals) for rival in rivals]
+    return sum(other.same_images(one) for other in rivals) < max(agreeing)

@@ -1,6 +1,6 @@
 """A table as Markdown."""
 
-from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
+from ssmtl.suite.footnotes import PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place, domain_words
 from ssmtl.suite.results import SuiteResults
 
@@ -15,7 +15,7 @@ def as_markdown(layout: Layout, results: SuiteResults) -> str:
     published = any(place.published for line in layout.lines for place in line.places.values())
     below = [
         text
-        for text in (*NOTES, *([PUBLISHED] if published else []), results.selection_labels(), results.suite.note)
+        for text in (*layout.notes, *([PUBLISHED] if published else []), results.selection_labels(), results.suite.note)
         if text
     ]
     flags = [f"<sup>{number}</sup> {_safe(text)}" for text, number in notes.texts.items()]

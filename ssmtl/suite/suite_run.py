@@ -12,15 +12,16 @@ from filelock import FileLock
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.errors import RunError, nearest
-from ssmtl.json_file import write_model
+from ssmtl.json_file import read_model, write_model
 from ssmtl.registry.plugins import Plugins
+from ssmtl.regular_file import read_text
 from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import append_rows, write_rows
-from ssmtl.suite.suite_file import RECORD, Suite, read_suite, record_of
+from ssmtl.suite.suite_file import RECORD, Suite, SuiteRecord, read_suite, record_of
 from ssmtl.suite.work import FAILED, FINISHED, Work, note
 
 
@@ -44,6 +45,14 @@ class SuiteRun:
         except OSError as error:
             raise RunError(f"the suite's folder {self.folder} cannot be written: {error.strerror}") from error
         return self
+
+    def is_reported(self) -> bool:
+        """Whether the folder's report is of these cells, and of all that the suite's file says now."""
+        if not (self.folder / "report.html").is_file() or not (self.folder / "cells.csv").is_file():
+            return False
+        names = [line.partition(",")[0] for line in read_text(self.folder / "cells.csv").splitlines()[1:]]
+        record = read_model(self.folder / RECORD, SuiteRecord)
+        return sorted(names) == sorted(self.by_name) and record == record_of(self.suite, self.file)
 
     def chosen(self, only: Sequence[str]) -> list[Cell]:
         """The cells whose system, its name in tables, or whose own name matches a pattern; all if there are none.

@@ -87,6 +87,24 @@ def test_a_set_may_be_for_training_alone():
         split_tasks(tasks, alone, 0, select=True)
 
 
+def test_a_set_with_a_test_part_of_its_own_is_not_for_training_alone():
+    own = [example(number, "a", split="test" if number < 20 else "train") for number in range(100)]
+    with pytest.raises(DataError, match="'s' has a test part of its own, of 20 images: test: 0 is for sets without"):
+        parts_of("s", own, entry(test=0), 0)
+    assert len(parts_of("s", own[20:], entry(test=0), 0)["train"]) == 80
+    with pytest.raises(DataError, match="'s' is for training alone"):
+        parts_of("s", [example(number, "a") for number in range(100)], entry(test=0), 0, fold=(0, 3))
+    assert entry(test=0.0).test == 0
+
+
+def test_a_set_that_only_gives_unlabelled_images_needs_no_validation_part():
+    examples = [example(number, "a") for number in range(40)]
+    parts = parts_of("s", examples, entry(test=0.9), 0, validated=False)
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [4, 0, 36]
+    with pytest.raises(DataError, match="val: 6 cannot be carved out"):
+        parts_of("s", examples, entry(test=0.9), 0)
+
+
 def test_an_own_split_is_kept_and_completed_only_on_demand():
     examples = [example(number, "a", split="test" if number < 20 else "train") for number in range(100)]
     assert not parts_of("s", examples, entry(), 0)["val"]

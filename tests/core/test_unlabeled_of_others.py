@@ -1,7 +1,9 @@
 """Images of other sources in a task's unlabelled pool, without what is known of them."""
 
 import json
+import warnings
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from ssmtl.data.given_split import read_split
 from ssmtl.data.identity import identities_of
 from ssmtl.data.joined_rows import JoinedRows, of_others
 from ssmtl.data.pool import list_sources
+from ssmtl.data.small_parts import warn_of_lent_tests
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import TaskSplit, read_split_file, split_digest, used_images, write_split_file
 from ssmtl.data.task_data import task_data
@@ -277,3 +280,24 @@ def test_a_split_that_names_a_source_without_images_is_refused(tmp_path):
     path = written(tmp_path, files, {"lungs": empty})
     with pytest.raises(DataError, match="unlabeled_of: 'others' has no image"):
         read_split(path, lungs("mine", "others"), files)
+
+
+def test_a_test_set_that_gives_unlabelled_images_is_said_to_be_smaller():
+    """A test part of its own stays whole, and so does that of a source that no task takes from."""
+    made = {"mine": own(), "others": theirs(), "alone": theirs(first=2000)}
+    tasks = {
+        "classes": (spec("mine", evaluate_on={"out": "others", "far": "alone"}), CLASSES),
+        "lungs": (spec("mine", unlabeled_from=["mine", "others"], evaluate_on={}), LUNGS),
+    }
+    for name, examples in made.items():
+        made[name] = tuple(replace(one, labels=frozenset("ab"[n % 4 > 1])) for n, one in enumerate(examples))
+    files = listed(**made)
+    splits = split(files, tasks)
+    tested = len(splits["classes"].test["out"].ids)
+    assert 0 < tested < 40
+    with pytest.warns(match=f"'classes' is tested on {tested} of the 40 images of 'others': 'lungs' may") as said:
+        warn_of_lent_tests(splits, files.examples)
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_lent_tests(splits, {"others": theirs(split="train"), "alone": made["alone"]})

@@ -19,7 +19,7 @@ def row(**cells):
     [
         ("58", "40-64"), ("58.5", "40-64"), ("058Y", "40-64"), ("17", "0-17"), ("18", "18-39"), ("65", "65+"),
         ("0", "0-17"), ("018M", "0-17"), ("300M", "18-39"), ("007D", "0-17"), ("30-39", "30-39"), ("old", "old"),
-        ("Y", "Y"), ("414", ""), ("-3", ""), ("nan", ""), ("", ""),
+        ("Y", "Y"), ("45y", "40-64"), ("052W", "0-17"), ("Unknown", ""), ("414", ""), ("-3", ""), ("nan", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_an_age_is_in_its_band_whatever_its_unit(cell, band):
@@ -50,3 +50,11 @@ def test_a_subset_of_the_table_without_these_columns_is_read(tmp_path):
     lines = [line.split(",") for line in table.read_text().splitlines()]
     table.write_text("\n".join(",".join((*line[:2], line[3])) for line in lines) + "\n")
     assert [example.groups for example in read("nih_chestxray14", tmp_path)] == [{}] * 4
+
+
+def test_letters_are_capitals_and_unknown_is_not_a_group():
+    columns = {"sex": "sex", "view": "view", "site": "site"}
+    assert groups_of(row(sex="m", view="pa", site="Unknown"), columns) == {"sex": "M", "view": "PA"}
+    assert groups_of(row(sex="female", view="AP Supine", site="Oslo"), columns) == {
+        "sex": "female", "view": "AP Supine", "site": "Oslo",
+    }  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -71,6 +72,32 @@ def test_run_again_it_does_nothing(whole):
     code, out, _ = bench("run", folder / "small.yaml", *OUT, cwd=folder)
     assert (code, cell_times(folder)) == (0, before)
     assert "nothing to do" in out
+
+
+def test_a_further_question_of_finished_cells_is_answered_without_running_them(whole, tmp_path):
+    """And a seed less is in the tables too."""
+    folder = shutil.copytree(whole[0], tmp_path / "whole")
+    before = cell_times(folder)
+    asked = {"system": "umtl", "against": {"diagnosis": ["enc"]}, "metrics": {"diagnosis": ["accuracy"]}}
+    code, out, err = bench("run", suite_file(folder, compare=[asked]), *OUT, cwd=folder)
+    assert (code, cell_times(folder)) == (0, before), err
+    assert "nothing to do" not in out
+    assert [row["against"] for row in table(folder / "out" / "tables" / "significance.csv")] == ["enc"]
+    code, out, err = bench("run", suite_file(folder, seeds=[0]), *OUT, cwd=folder)
+    assert code == 0, err
+    assert {row["n"] for row in table(folder / "out" / "tables" / "summary.csv")} == {"1"}
+    code, out, _ = bench("run", folder / "small.yaml", *OUT, cwd=folder)
+    assert "nothing to do" in out
+    code, out, _ = bench("run", folder / "small.yaml", *OUT, "--dry-run", cwd=folder)
+    assert "0 of 2 cells to run: all are finished" in out
+
+
+def test_a_recipe_beside_the_suite_is_asked_for_by_its_file(tmp_path):
+    (tmp_path / "own.yaml").write_text("extends: enc\nname: own\n", encoding="utf-8")
+    path = suite_file(tmp_path, grids=[{**GRID, "systems": ["own"]}])
+    code, _, err = bench("run", path, *OUT, cwd=tmp_path)
+    assert code == 2
+    assert "own: no shipped recipe; the file beside the suite is 'own.yaml'" in err
 
 
 def test_status_counts_the_cells(whole):

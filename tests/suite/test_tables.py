@@ -125,6 +125,28 @@ def test_bold_is_won_over_the_seeds_that_all_compared_systems_have(tmp_path):
     assert "| 0.990 ± 0.000† |" in lines["c"], "two seeds are marked and never bold"
 
 
+def test_a_system_that_was_tested_on_other_images_is_marked_and_never_best(tmp_path):
+    made_up_suite(tmp_path, systems=("a", "b", "c"))
+    kept = [{**row, "images": 8 if row["system"] == "c" else row["images"]} for row in rows(tmp_path / "results.csv")]
+    with (tmp_path / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, kept[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+    values = {name: dict.fromkeys(range(3), value) for name, value in (("a", 0.7), ("b", 0.8), ("c", 0.9))}
+    lines = with_values(tmp_path, values)
+    assert "**0.800 ± 0.000**" in lines["b"]
+    assert "| 0.900 ± 0.000‡ |" in lines["c"]
+    assert "‡ Tested on another number" in (tmp_path / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+    assert r"\num{0.900} \ensuremath{\pm} \num{0.000}\textdaggerdbl{}" in (
+        tmp_path / "tables" / "made_in_domain.tex"
+    ).read_text(encoding="utf-8")
+
+
+def test_where_all_are_tested_on_the_same_images_no_note_says_so(tmp_path):
+    write_tables(made_up_suite(tmp_path))
+    assert "‡" not in (tmp_path / "tables" / "made_in_domain.md").read_text(encoding="utf-8")
+
+
 def test_systems_that_share_too_few_seeds_have_no_best(tmp_path):
     values = {"a": {0: 0.9, 1: 0.9, 2: 0.9}, "b": {1: 0.8, 2: 0.8, 3: 0.8}}
     lines = with_values(made_up_suite(tmp_path, systems=("a", "b"), seeds=(0, 1, 2, 3)), values)

@@ -6,6 +6,7 @@ from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.table import decimal, whole
 from ssmtl.runs.early_stopping import why_stopped
 from ssmtl.runs.files import Budget, Results, Selected
+from ssmtl.wording import LEFT_OUT
 
 ONE_RUN = "One run is not evidence: compare several seeds before concluding anything from these numbers."
 
@@ -44,7 +45,7 @@ def _budget(budget: Budget | None, has_labels: bool = True) -> str:
         return f"{whole(budget.unlabeled).text} images without labels"
     labeled, unlabeled, val = (whole(size).text for size in (budget.labeled, budget.unlabeled, budget.val))
     pool = f", {unlabeled} unlabelled" if budget.unlabeled else ""
-    lost = f", {whole(budget.left_out).text} left out: their patients are in validation or test parts"
+    lost = f", {whole(budget.left_out).text} left out: {LEFT_OUT}"
     return f"{labeled} labelled{pool}, {val} for validation" + (lost if budget.left_out else "")
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.reports.table import UNDEFINED, PageTable, TableCell, decimal, whole
 from ssmtl.suite.aggregate import aggregated
-from ssmtl.suite.footnotes import NOTES, PUBLISHED, Footnotes
+from ssmtl.suite.footnotes import PUBLISHED, Footnotes
 from ssmtl.suite.layout import Layout, Line, Place, domain_words, head_of, layouts
 from ssmtl.suite.p_value import p_text
 from ssmtl.suite.reference import Reference
@@ -72,7 +72,7 @@ def _task(
     note = (
         "See the notes below the first of these tables."
         if place
-        else f"{' '.join(NOTES)} Each seed links to its run. {suite.results.selection_labels()}"
+        else f"{' '.join(layout.notes)} Each seed links to its run. {suite.results.selection_labels()}"
     )
     if published:
         note = f"{note} {PUBLISHED}"
