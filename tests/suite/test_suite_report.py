@@ -11,7 +11,7 @@ from PIL import Image
 
 from ssmtl.errors import RunError
 from ssmtl.reports import write_suite_report
-from ssmtl.reports.suite import agreement, boundaries, diagnostics, roc, tables
+from ssmtl.reports.suite import agreement, boundaries, diagnostics, dice, roc, tables
 from ssmtl.reports.suite.budgets import draw_budgets, one_curve, points_of
 from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
@@ -243,3 +243,8 @@ def test_rows_that_are_not_what_the_cells_say_are_refused(tmp_path):
             FinishedSuite.read(tmp_path)
     (tmp_path / "results.csv").write_text("\ufeff" + "".join(rows), encoding="utf-8")
     FinishedSuite.read(tmp_path)
+
+
+def test_the_caption_says_how_many_images_each_system_was_tested_on():
+    assert dice._counts([40, 40]) == "40"
+    assert dice._counts([40, 8]) == "8 to 40, by system"

@@ -29,6 +29,12 @@ def _values(runs: list[CellRun], task: str, domain: str) -> list[float]:
     return [value for value in pooled if np.isfinite(value)]
 
 
+def _counts(of_systems: list[int]) -> str:
+    """'40', or '8 to 40, by system'."""
+    least, most = min(of_systems), max(of_systems)
+    return str(most) if least == most else f"{least} to {most}, by system"
+
+
 def _boxes(
     suite: FinishedSuite,
     sources: str,
@@ -58,8 +64,10 @@ def _boxes(
         label(axis, title=domain_words(domain), x="Dice coefficient (0 to 1)")
     for axis in axes:
         axis.set_xlim(max(0.0, least - 0.03), 1.0)
-    counts = {domain: len(_values(cells[systems[0]][:1], task, domain)) for domain in domains}
-    tested = ", ".join(f"{domain_words(domain)} {count}" for domain, count in counts.items())
+    tested = ", ".join(
+        f"{domain_words(domain)} {_counts([len(_values(cells[name][:1], task, domain)) for name in systems])}"
+        for domain in domains
+    )
     caption = (
         f"{sources}, {task}: Dice of each test image, the seeds of a system pooled (images of each seed: {tested}). "
         "Box: quartiles and median; whiskers: 5th and 95th percentiles; diamond: mean."
