@@ -82,13 +82,11 @@ def test_a_further_question_of_finished_cells_is_answered_without_running_them(w
     code, out, err = bench("run", suite_file(folder, compare=[asked]), *OUT, cwd=folder)
     assert (code, cell_times(folder)) == (0, before), err
     assert "nothing to do" not in out
-    assert [row["against"] for row in table(folder / "out" / "tables" / "significance.csv")] == ["enc"]
+    assert {row["against"] for row in table(folder / "out" / "tables" / "significance.csv")} == {"enc"}
     code, out, err = bench("run", suite_file(folder, seeds=[0]), *OUT, cwd=folder)
     assert code == 0, err
     assert {row["n"] for row in table(folder / "out" / "tables" / "summary.csv")} == {"1"}
-    code, out, _ = bench("run", folder / "small.yaml", *OUT, cwd=folder)
-    assert "nothing to do" in out
-    code, out, _ = bench("run", folder / "small.yaml", *OUT, "--dry-run", cwd=folder)
+    _, out, _ = bench("run", folder / "small.yaml", *OUT, "--dry-run", cwd=folder)
     assert "0 of 2 cells to run: all are finished" in out
 
 
