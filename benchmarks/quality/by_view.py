@@ -1,7 +1,7 @@
 """AUROC of committed cells within the images of one view, on adults:  python benchmarks/quality/by_view.py DATA
 
-DATA: the folder of the data sets, whose tables say how an image was taken (AP: from the front, as the children's; PA:
-from the back). Scores and labels are those of the committed per-image rows. Written to `results/SUITE/by_view.csv`, one
+DATA: the folder of the data sets, whose tables say how an image was taken (AP: the beam enters at the chest; PA: at the
+back). Scores and labels are those of the committed per-image rows. Written to `results/SUITE/by_view.csv`, one
 row per system, number of labels, domain and view: the mean over seeds, and a 95 % interval over patients and seeds.
 In the rows 'AP above PA, normal', AUROC is how often a normal image that is AP has a higher score than one that is PA;
 in 'AP minus PA' it is the difference of the two.
@@ -21,9 +21,9 @@ import numpy as np
 from ssmtl.suite.bootstrap import Seed, Statistic, area_under_roc, bootstrap
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from page_numbers import RESULTS, rows_of
 from per_image_rows import unpack
 
-RESULTS = Path(__file__).parents[1] / "results"
 SUITES = {
     "across_ages": ("adults", "covid"),
     "flagship_second": ("cross_domain",),
@@ -35,56 +35,8 @@ LEAST = 10
 """Of each class in a group; below, no AUROC is given."""
 
 COLUMNS = (
-    "system",
-    "budgets",
-    "domain",
-    "view",
-    "seeds",
-    "patients",
-    "pneumonia",
-    "normal",
-    "auroc",
-    "std",
-    "low",
-    "high",
-)
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def groups_in(data: Path) -> dict[str, frozenset[str]]:
-    """Of an image, by its file name without suffix: its view, and with AP whether oedema is not among its findings."""
-    groups = {}
-    for row in table(data / "nih_chestxray14_subset" / "Data_Entry_2017.csv"):
-        view = row["View Position"]
-        oedema = "Edema" in row["Finding Labels"].split("|")
-        groups[Path(row["Image Index"]).stem] = frozenset({view} if oedema else {view, f"{view} without oedema"})
-    for row in table(data / "covid_chestxray" / "index.csv"):
-        groups[Path(row["image"]).stem] = frozenset({row["view"]})
-    return groups
-
-
-def by_view(folder: Path, domains: tuple[str, ...], groups: dict[str, frozenset[str]]) -> Iterator[list[object]]:
-    """:param folder: of a suite's committed results. :returns: one list per row of COLUMNS."""
-    found: dict[tuple[str, ...], list[Group]] = {}
-    known = {row["cell"]: (row["system"], row["budgets"]) for row in table(folder / "results.csv")}
-    with tempfile.TemporaryDirectory() as temporary:
-        for cell in sorted(unpack(folder, Path(temporary))):
-            for domain in domains:
-                path = Path(temporary) / "cells" / cell / "predictions" / f"diagnosis.{domain}.npz"
-                for one in groups_of(path, groups) if path.is_file() else ():
-                    found.setdefault((*known[cell], domain, one.name), []).append(one)
-    for place, seeds in sorted(found.items()):
-        interval = bootstrap([one.seed for one in seeds], " ".join(place))
-        values = [float(one.seed.difference(np.ones((1, len(one.seed.ids))))[0]) for one in seeds]
-        spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-        numbers = (statistics.fmean(values), spread, interval.low, interval.high)
-        counts = interval.patients, seeds[0].ill, seeds[0].well
-        yield [*place, len(seeds), *counts, *(f"{number:.6g}" for number in numbers)]
+    "system", "budgets", "domain", "view", "seeds", "patients", "pneumonia", "normal", "auroc", "std", "low", "high",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,6 +50,37 @@ class Group:
     seed: Seed
     ill: int
     well: int
+
+
+def groups_in(data: Path) -> dict[str, frozenset[str]]:
+    """Of an image, by its file name without suffix: its view, and 'VIEW without oedema' if that is no finding of it."""
+    groups = {}
+    for row in rows_of(data / "nih_chestxray14_subset" / "Data_Entry_2017.csv"):
+        view = row["View Position"]
+        oedema = "Edema" in row["Finding Labels"].split("|")
+        groups[Path(row["Image Index"]).stem] = frozenset({view} if oedema else {view, f"{view} without oedema"})
+    for row in rows_of(data / "covid_chestxray" / "index.csv"):
+        groups[Path(row["image"]).stem] = frozenset({row["view"]})
+    return groups
+
+
+def by_view(folder: Path, domains: tuple[str, ...], groups: dict[str, frozenset[str]]) -> Iterator[list[object]]:
+    """:param folder: of a suite's committed results. :returns: one list per row of COLUMNS."""
+    found: dict[tuple[str, ...], list[Group]] = {}
+    known = {row["cell"]: (row["system"], row["budgets"]) for row in rows_of(folder / "results.csv")}
+    with tempfile.TemporaryDirectory() as temporary:
+        for cell in sorted(unpack(folder, Path(temporary))):
+            for domain in domains:
+                path = Path(temporary) / "cells" / cell / "predictions" / f"diagnosis.{domain}.npz"
+                for one in groups_of(path, groups) if path.is_file() else ():
+                    found.setdefault((*known[cell], domain, one.name), []).append(one)
+    for place, seeds in sorted(found.items()):
+        interval = bootstrap([one.seed for one in seeds], " ".join(place))
+        values = [float(one.seed.difference(np.ones((1, len(one.seed.ids))))[0]) for one in seeds]
+        spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+        numbers = (statistics.fmean(values), spread, interval.low, interval.high)
+        counts = interval.patients, seeds[0].ill, seeds[0].well
+        yield [*place, len(seeds), *counts, *(f"{number:.6g}" for number in numbers)]
 
 
 def groups_of(path: Path, groups: dict[str, frozenset[str]]) -> Iterator[Group]:

@@ -18,10 +18,11 @@ import numpy as np
 from ssmtl.suite.bootstrap import area_under_roc
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from page_numbers import RESULTS, rows_of
 from per_image_rows import unpack
 
-RESULTS = Path(__file__).parents[1] / "results" / "across_ages"
-OUT = RESULTS / "audit.csv"
+SUITE = RESULTS / "across_ages"
+OUT = SUITE / "audit.csv"
 
 LOOKED_AT = {
     "view is PA": lambda row: row["View Position"] == "PA",
@@ -39,15 +40,15 @@ def area(scores: np.ndarray, positive: np.ndarray) -> float:
 def tested() -> frozenset[str]:
     """File names of the adults on whom the suite's networks of children are tested."""
     with tempfile.TemporaryDirectory() as folder:
-        (cell, *_) = sorted(one for one in unpack(RESULTS, Path(folder)) if one.startswith("children_"))
+        (cell, *_) = sorted(one for one in unpack(SUITE, Path(folder)) if one.startswith("children_"))
         with np.load(Path(folder) / "cells" / cell / "predictions" / "diagnosis.adults.npz") as stored:
             return frozenset(Path(str(name)).name for name in stored["ids"])
 
 
 def audit(data: Path) -> Iterator[tuple[str, str, int, float]]:
     """Of which images, what is looked at, how many they are, and its AUROC or share."""
-    with (data / "nih_chestxray14_subset" / "Data_Entry_2017.csv").open(newline="", encoding="utf-8") as file:
-        rows = [(row, row["Finding Labels"].split("|")) for row in csv.DictReader(file)]
+    table = rows_of(data / "nih_chestxray14_subset" / "Data_Entry_2017.csv")
+    rows = [(row, row["Finding Labels"].split("|")) for row in table]
     asked = [(row, found) for row, found in rows if found == ["No Finding"] or "Pneumonia" in found]
     names = tested()
     for part, kept in (("all", asked), ("tested", [one for one in asked if one[0]["Image Index"] in names])):

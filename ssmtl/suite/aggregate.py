@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from ssmtl.suite.results import ResultRow
@@ -36,7 +36,7 @@ class Summary:
     higher_is_better: bool | None
     unit: str
     cells: tuple[str, ...]
-    images: Mapping[int, int] = field(default_factory=dict)
+    images: Mapping[int, int]
 
     @property
     def is_count(self) -> bool:

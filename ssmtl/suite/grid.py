@@ -93,7 +93,7 @@ class Maker:
         recipe, beside = self._beside(chosen.recipe), self._beside(sources)
         file = f"{chosen.recipe}.yaml"
         if recipe not in self.plugins["recipe"] and not Path(recipe).is_file() and (self.beside / file).is_file():
-            raise RecipeError([Problem(recipe, "no shipped recipe; the file beside the suite is '" + file + "'")])
+            raise RecipeError([Problem(recipe, f"no shipped recipe; the file beside the suite is '{file}'")])
         return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
 
     def _tasks(self, system: str, sources: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The paper's layout of a table: one row per system and budgets, one column per metric of each task."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ssmtl.suite.aggregate import FEW, Group, Summary, shared_seeds
@@ -32,7 +32,7 @@ class Place:
     summary: Summary
     published: Published | None
     best: bool
-    apart: bool = False
+    apart: bool
 
     @property
     def ours(self) -> str:
@@ -102,6 +102,7 @@ def _layout(
     results: SuiteResults, summaries: Sequence[Summary], reference: Reference, sources: str, domain: str
 ) -> Layout:
     own = [one for one in summaries if (one.group.sources, one.group.domain) == (sources, domain)]
+    apart = _apart(own)
     columns = tuple(sorted(dict.fromkeys((one.group.task, one.group.metric) for one in own), key=lambda c: c[0]))
     tasks = tuple(dict.fromkeys(task for task, _ in columns))
     lines = []
@@ -110,7 +111,7 @@ def _layout(
             mine = [one for one in own if (one.group.system, one.group.budgets) == (system, budgets)]
             places = {
                 (one.group.task, one.group.metric): Place(
-                    one, reference.of(one.group), _best(one, own), _apart(one, own)
+                    one, reference.of(one.group), _best(one, own, apart), one.group in apart
                 )
                 for one in mine
             }
@@ -132,11 +133,11 @@ def head_of(metric: str, unit: str) -> str:
     return f"{words} ({unit})" if unit else words
 
 
-def _best(one: Summary, own: Sequence[Summary]) -> bool:
+def _best(one: Summary, own: Sequence[Summary], apart: Collection[Group]) -> bool:
     """A single system is never best, and neither is one whose rivals share fewer than `FEW` seeds with it, or that was
     tested on other images than they.
     """
-    rivals = [other for other in _rivals(one, own) if other.n >= FEW and not _apart(other, own)]
+    rivals = [other for other in _rivals(one, own) if other.n >= FEW and other.group not in apart]
     seeds = shared_seeds(rivals)
     if len(rivals) < 2 or len(seeds) < FEW or one not in rivals or one.higher_is_better is None:
         return False
@@ -153,8 +154,8 @@ def _rivals(one: Summary, own: Sequence[Summary]) -> list[Summary]:
     return [other for other in own if column(other.group) == column(one.group)]
 
 
-def _apart(one: Summary, own: Sequence[Summary]) -> bool:
-    """Whether more of its rivals agree with another than with it on how many images are tested."""
-    rivals = _rivals(one, own)
-    agreeing = [sum(other.same_images(rival) for other in rivals) for rival in rivals]
-    return sum(other.same_images(one) for other in rivals) < max(agreeing)
+def _apart(own: Sequence[Summary]) -> set[Group]:
+    """Those with which fewer of their rivals agree on how many images are tested than with some other."""
+    rivals = {one.group: _rivals(one, own) for one in own}
+    agreeing = {one.group: sum(one.same_images(other) for other in rivals[one.group]) for one in own}
+    return {group for group, others in rivals.items() if agreeing[group] < max(agreeing[one.group] for one in others)}

@@ -47,12 +47,16 @@ class SuiteRun:
         return self
 
     def is_reported(self) -> bool:
-        """Whether the folder's report is of these cells, and of all that the suite's file says now."""
-        if not (self.folder / "report.html").is_file() or not (self.folder / "cells.csv").is_file():
+        """Whether the folder's report is of these cells, and of all that the suite's file says now.
+
+        A report that is older than the record is of a run that was killed before it wrote another.
+        """
+        report, cells, record = (self.folder / name for name in ("report.html", "cells.csv", RECORD))
+        if not all(path.is_file() for path in (report, cells, record)):
             return False
-        names = [line.partition(",")[0] for line in read_text(self.folder / "cells.csv").splitlines()[1:]]
-        record = read_model(self.folder / RECORD, SuiteRecord)
-        return sorted(names) == sorted(self.by_name) and record == record_of(self.suite, self.file)
+        names = [line.partition(",")[0] for line in read_text(cells).splitlines()[1:]]
+        told = read_model(record, SuiteRecord) == record_of(self.suite, self.file)
+        return told and sorted(names) == sorted(self.by_name) and report.stat().st_mtime >= record.stat().st_mtime
 
     def chosen(self, only: Sequence[str]) -> list[Cell]:
         """The cells whose system, its name in tables, or whose own name matches a pattern; all if there are none.

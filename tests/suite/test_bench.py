@@ -8,11 +8,16 @@ import shutil
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 from small_suite import GRID, TINY, bench, stable, started, suite_file, table
+
+from ssmtl.suite.suite_file import read_suite
+from ssmtl.suite.suite_run import SuiteRun
 
 OUT = ("--out", "out")
 FAILING = {"lost": {"recipe": "enc", "set": {"optimizer.lr": 1e30, "train.steps": 40}}}
@@ -88,6 +93,21 @@ def test_a_further_question_of_finished_cells_is_answered_without_running_them(w
     assert {row["n"] for row in table(folder / "out" / "tables" / "summary.csv")} == {"1"}
     _, out, _ = bench("run", folder / "small.yaml", *OUT, "--dry-run", cwd=folder)
     assert "0 of 2 cells to run: all are finished" in out
+
+
+def test_a_report_is_not_up_to_date_with_other_cells_an_older_record_or_none(whole, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "whole")
+    names = [row["cell"] for row in table(folder / "out" / "cells.csv")]
+    file = suite_file(folder)
+    run = SuiteRun(read_suite(file), file, folder / "out", tuple(SimpleNamespace(name=name) for name in names))
+    assert run.is_reported()
+    assert not replace(run, cells=run.cells[1:]).is_reported()
+    report = folder / "out" / "report.html"
+    os.utime(report, (0, 0))  # as if the process had been killed before it wrote the report
+    assert not run.is_reported()
+    os.utime(report)
+    (folder / "out" / "suite.json").unlink()
+    assert not run.is_reported()
 
 
 def test_a_recipe_beside_the_suite_is_asked_for_by_its_file(tmp_path):

@@ -238,5 +238,5 @@ def test_the_tables_of_the_paper_are_complete():
 )
 def test_a_count_that_all_seeds_agree_on_is_a_whole_number(values, direction, unit, text):
     group = Group("made", "in_domain", "unet", "lungs=10", "lungs", "10", "empty_reference")
-    summary = Summary(group, dict(enumerate(values)), direction, unit, ())
-    assert Place(summary, None, best=False).ours == text
+    summary = Summary(group, dict(enumerate(values)), direction, unit, (), {})
+    assert Place(summary, None, best=False, apart=False).ours == text
