@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ssmtl.errors import RunError
 from ssmtl.recipe.models import Recipe
+from ssmtl.reports.folds import RECORD
 from ssmtl.runs.folder import RunFolder
 from ssmtl.runs.launched import launched
 from ssmtl.runs.resume import find_unfinished
@@ -26,6 +27,8 @@ def earlier_run(resume: str | None, out: Path | None, recipe_given: bool) -> Run
     if out is not None and out.resolve() != Path(resume).resolve():
         raise RunError(f"--out {out}: a run is resumed in its own folder, {resume}")
     folder = RunFolder(Path(resume))
+    if (folder.path / RECORD).is_file():
+        raise RunError(f"{resume} holds folds: they go on with their recipe, --out {resume} and --resume auto")
     folder.read_recipe()
     return folder
 

@@ -68,6 +68,22 @@ def comparisons(
     :param asked: whether rows of these budgets, task and domain are wanted.
     :param interval_of: where intervals over patients come from, if not from the cells' folders.
     """
+    for budgets, pairs in places(results, one, other, task, metrics, asked):
+        if why := not_compared(pairs):
+            warn(why)
+        else:
+            yield _compared(results, pairs, budgets, interval_of or resampled)
+
+
+def places(
+    results: SuiteResults,
+    one: str,
+    other: str,
+    task: str | None,
+    metrics: Sequence[str] | None,
+    asked: Callable[[tuple[str, str, str]], bool],
+) -> Iterator[tuple[str, Pairs]]:
+    """Budgets, and the rows of both systems, one or more pairs, for each metric of a domain that both have."""
     ours = _by_place(results, one, task, metrics)
     theirs = _by_place(results, other, task, metrics)
     for place, mine in ours.items():
@@ -78,10 +94,18 @@ def comparisons(
                 shared = sorted({row.seed for row in mine} & {row.seed for row in rows})
                 pairs = [(_of(mine, seed), _of(rows, seed)) for seed in shared]
                 pairs = [pair for pair in pairs if not any(math.isnan(row.value) for row in pair)]
-                if other_images := [(mine, theirs) for mine, theirs in pairs if mine.images != theirs.images]:
-                    _tell(*other_images[0])
-                elif pairs:
-                    yield _compared(results, pairs, max(place[1], against[1], key=len), interval_of or resampled)
+                if pairs:
+                    yield max(place[1], against[1], key=len), pairs
+
+
+def not_compared(pairs: Pairs) -> str:
+    """Why two systems cannot be compared: they were tested on different numbers of images; empty if they can be."""
+    for one, other in pairs:
+        if one.images != other.images:
+            where = f"{one.task}, {one.domain}, {one.metric}, seed {one.seed}"
+            counts = f"{counted(one.images, 'image')}, {other.system} on {other.images}"
+            return f"{where}: not compared, since {one.system} was tested on {counts}"
+    return ""
 
 
 def _by_place(
@@ -97,12 +121,6 @@ def _by_place(
 def _agree(one: str, other: str) -> bool:
     ours, theirs = (dict(part.split("=") for part in text.split()) for text in (one, other))
     return all(ours[task] == theirs[task] for task in ours.keys() & theirs.keys())
-
-
-def _tell(one: ResultRow, other: ResultRow) -> None:
-    where = f"{one.task}, {one.domain}, {one.metric}, seed {one.seed}"
-    counts = f"{counted(one.images, 'image')}, {other.system} on {other.images}"
-    warn(f"{where}: not compared, since {one.system} was tested on {counts}")
 
 
 def _of(rows: Sequence[ResultRow], seed: int) -> ResultRow:

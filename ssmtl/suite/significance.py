@@ -3,11 +3,11 @@
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ssmtl.atomic_file import write_text
-from ssmtl.suite.compare import Comparison, IntervalOf, comparisons, resampled
+from ssmtl.suite.compare import Comparison, IntervalOf, comparisons, not_compared, places, resampled
 from ssmtl.suite.results import SuiteResults
 from ssmtl.suite.suite_file import Compare
 
@@ -38,19 +38,27 @@ def write_significance(path: Path, results: SuiteResults, interval_of: IntervalO
     return path
 
 
+def left_out(results: SuiteResults) -> list[str]:
+    """Why comparisons that the suite asks for are not made, one line for each."""
+    found = [
+        not_compared(pairs)
+        for asked in results.suite.compare
+        for other, task, metrics, wanted in _questions(asked)
+        for _, pairs in places(results, asked.system, other, task, metrics, wanted)
+    ]
+    return [why for why in found if why]
+
+
 def _compared(results: SuiteResults, asked: Compare, interval_of: IntervalOf) -> Iterator[Comparison]:
+    for other, task, metrics, wanted in _questions(asked):
+        yield from comparisons(results, asked.system, other, task, metrics, wanted, interval_of=interval_of)
+
+
+def _questions(asked: Compare) -> Iterator[tuple[str, str, Sequence[str], Callable[[tuple[str, str, str]], bool]]]:
+    """The other system, the task, metrics, and which budgets, task and domain are asked for."""
     for task, others in asked.against.items():
         for other in others:
-            metrics = asked.metrics.get(task, ())
-            yield from comparisons(
-                results,
-                asked.system,
-                other,
-                task,
-                metrics,
-                lambda place: _asked(asked, *place),
-                interval_of=interval_of,
-            )
+            yield other, task, asked.metrics.get(task, ()), lambda place: _asked(asked, *place)
 
 
 def _asked(asked: Compare, budgets: str, task: str, domain: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jinja2 import Environment, PackageLoader
 from PIL import Image
 from scipy.stats import mannwhitneyu
 
@@ -20,6 +21,7 @@ from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.reports.run.masks import dice
 from ssmtl.reports.run.roc import area, draw_roc, roc_curve
 from ssmtl.reports.run.summary import duration
+from ssmtl.reports.table import PageTable
 from tests.core.made_up_run import make_up_run
 
 EVIL = "<script>alert(1)</script>"
@@ -385,3 +387,12 @@ def test_a_pool_that_no_view_uses_is_not_in_the_summary(run: Path, tmp_path: Pat
     text = write_report(folder).read_text()
     assert "lungs (10 labelled, 25 for validation)" in text
     assert "used without their labels: diagnosis." in text
+
+
+def test_a_table_without_rows_says_why():
+    reasons = Environment(loader=PackageLoader("ssmtl.reports", ""), autoescape=True).get_template("table.html.j2")
+    table = reasons.module.table
+    assert "Not available. Without a threshold: a, b." in table(
+        PageTable("", ["class"], [], "Without a threshold: a, b.")
+    )
+    assert "Not available.<" in table(PageTable("", ["class"], [], ""))

@@ -55,6 +55,9 @@ def test_folds_go_on_where_they_stopped(folder, ssmtl):
     code, out, err = run(ssmtl, folder)
     assert code == 2
     assert "already holds folds; go on with them with --resume auto" in err
+    code, out, err = ssmtl("run", "--resume", folder / "folds")
+    assert code == 2
+    assert f"holds folds: they go on with their recipe, --out {folder / 'folds'} and --resume auto" in err
     code, out, err = run(ssmtl, folder, "--resume", "auto")
     assert code == 0, err
     assert out.count("is finished: nothing to do") == 2

@@ -22,7 +22,7 @@ from ssmtl.suite.p_value import p_text
 from ssmtl.suite.paired_t import noncentrality, over_seeds
 from ssmtl.suite.per_image import statistic_of
 from ssmtl.suite.results import read_results
-from ssmtl.suite.significance import holm
+from ssmtl.suite.significance import holm, left_out
 from ssmtl.suite.tables import write_tables
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -240,6 +240,24 @@ def significance_of(folder):
     write_tables(folder)
     with (folder / "tables" / "significance.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_a_comparison_of_systems_that_were_tested_on_other_images_is_left_out_with_its_reason(tmp_path, suite):
+    assert left_out(read_results(suite)) == []
+    folder = made_up_suite(tmp_path, compare=COMPARE)
+    with (folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (folder / "results.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**row, "images": 8 if row["system"] == "enc" else row["images"]} for row in rows)
+    with pytest.warns(UserWarning, match="not compared"):
+        made = significance_of(folder)
+    assert [row["against"] for row in made] == ["umtl"] * 3
+    assert left_out(read_results(folder)) == [
+        f"diagnosis, in_domain, {metric}, seed 0: not compared, since multimix was tested on 24 images, enc on 8"
+        for metric in ("accuracy", "auroc")
+    ]
 
 
 def test_entries_with_the_same_words_are_corrected_together(tmp_path):

@@ -1,6 +1,7 @@
 """The page of a suite and its figures, from made-up cells."""
 
 import re
+from html import escape
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -197,6 +198,13 @@ def test_a_suite_with_nothing_finished_has_a_page_all_the_same(tmp_path):
     text = write_suite_report(tmp_path).read_text(encoding="utf-8")
     assert "Nothing is finished yet" in text
     assert text.count("Not available: needs") == len(SUBJECTS)
+
+
+def test_the_page_says_which_comparisons_are_left_out(suite, page, monkeypatch):
+    why = "diagnosis, in_domain: not compared, since <a> was tested on 3 images, b on 2"
+    assert "not compared, since" not in page
+    monkeypatch.setattr("ssmtl.reports.suite.page.left_out", lambda _: [why])
+    assert f"<li>{escape(why)}</li>" in write_suite_report(suite).read_text(encoding="utf-8")
 
 
 def test_a_damaged_cell_is_named(tmp_path):

@@ -12,6 +12,7 @@ from ssmtl.reports.suite import tables
 from ssmtl.reports.suite.figures import SUBJECTS
 from ssmtl.reports.suite.finished_suite import FinishedSuite
 from ssmtl.suite.results import read_rows
+from ssmtl.suite.significance import left_out
 from ssmtl.wording import counted
 
 TEMPLATE = "suite/page.html.j2"
@@ -64,6 +65,7 @@ def _page(suite: FinishedSuite, sections: list[Section]) -> str:
         warning=_warning(suite),
         results=list(tables.results(suite)),
         significance=significance,
+        left_out=left_out(suite.results),
         cells=tables.cells(suite),
         sections=sections,
         settings=json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False),

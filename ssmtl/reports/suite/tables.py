@@ -151,7 +151,7 @@ def significance(suite: FinishedSuite) -> PageTable | None:
         "of five; a smaller one may well exist. Over patients: a paired bootstrap over patients and seeds; ≤ marks the "
         "smallest p that it can give. Holm: the p corrected for all rows of the same question."
     )
-    return PageTable("Significance", heads, rows, note)
+    return PageTable("Significance", heads, rows, note if rows else "")
 
 
 def _at_floor(row: Mapping[str, str]) -> bool:
