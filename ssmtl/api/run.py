@@ -125,7 +125,7 @@ def run(
         experiment = loaded.assembled(pretrained=not can_resume(folder, resumes))
     folders = Folders(path_of("data_root", data_root) if data_root is not None else None)
     split = folder.split if resumes else None
-    initial = initial_of(experiment) if not resumes else None
+    initial = initial_of(experiment, folders) if not resumes else None
     if initial:
         shown.began_with(initial)
     before = initial.split if initial else None

@@ -74,10 +74,10 @@ def check(
     print_plan(console, plan_of(experiment))
     if coupled := coupling(experiment):
         warn(coupled)
-    initial = initial_of(experiment)
+    folders = Folders(data_root)
+    initial = initial_of(experiment, folders)
     if initial:
         print_initial(console, initial)
-    folders = Folders(data_root)
     missing = {} if no_data else _missing(loaded, folders)
     for name, error in missing.items():
         console.print(f"source {name}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -19,8 +19,8 @@ def without_earlier(
     """
     used, trained = (
         {
-            source: used_images(earlier, identities, files.namespaces.get(source, source), selected=selected)
-            for source, identities in files.identities.items()
+            source: used_images(earlier, listed, files.namespaces.get(source, source), selected=selected)
+            for source, listed in files.listed.items()
         }
         for selected in (True, False)
     )

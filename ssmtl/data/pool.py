@@ -40,6 +40,11 @@ class SourceFiles:
         }
 
     @cached_property
+    def listed(self) -> Mapping[str, tuple[ImageIdentity, ...]]:
+        """Who each image is that the sources list, also of those that were taken out (`without`)."""
+        return self.identities
+
+    @cached_property
     def people(self) -> People:
         """Which images show one person, across all sources."""
         return People(self.identities, {name: self.namespaces.get(name, name) for name in self.examples})
@@ -54,6 +59,7 @@ class SourceFiles:
             {name: kept(name, examples) for name, examples in self.examples.items()}, self.entries, self.namespaces
         )
         rest.__dict__["people"] = self.people
+        rest.__dict__["listed"] = self.listed
         rest.__dict__["identities"] = {name: kept(name, images) for name, images in self.identities.items()}
         return rest
 

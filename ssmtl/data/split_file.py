@@ -16,6 +16,9 @@ from ssmtl.recipe.models import checked_names
 
 Kept = TypeVar("Kept")
 
+Known = dict[Id, Annotated[list[Id], Field(min_length=2, max_length=2)]]
+"""By id, the content and the patient of an image."""
+
 
 class DomainPart(FileModel):
     """The test images of one domain."""
@@ -70,6 +73,8 @@ class SplitFile(FileModel):
     :param namespaces: by source, a word that is equal where patients are named alike.
     :param images: by source and id, content and patient of every image of whoever trains or validates; by `init:SOURCE`
         those of the run with whose weights it began.
+    :param others: likewise of every other image that a source lists: two sources that have these in common may name
+        their patients alike.
     :param tested: by source and id, a hash of what is known of each test image: content, patient, label, masks.
     """
 
@@ -77,8 +82,15 @@ class SplitFile(FileModel):
     seed: int = 0
     tasks: Annotated[dict[str, TaskSplit], AfterValidator(checked_names)]
     namespaces: dict[str, str] = {}
-    images: dict[str, dict[Id, Annotated[list[Id], Field(min_length=2, max_length=2)]]] = {}
+    images: dict[str, Known] = {}
+    others: dict[str, Known] = {}
     tested: dict[str, dict[Id, str]] = {}
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """One that was written before `others` were is hashed as it was."""
+        content: dict[str, Any] = dump(self)
+        return {key: value for key, value in content.items() if key != "others" or value}
 
     def digest(self) -> str:
         """A hash of all of it; the weights that it trains and their checkpoints keep it."""
@@ -102,8 +114,8 @@ def write_split_file(
 ) -> None:
     """:param fingerprints: by source, of the content that was split.
 
-    :param identities: by source, of its images. Those of whoever trains or validates are kept, so that none is ever
-        tested, and of the test images a hash, so that a change of them is seen.
+    :param identities: by source, of all that it lists. Of whoever trains or validates they are kept so that none is
+        ever tested, and of the test images a hash, so that a change of them is seen.
     :param namespaces: by source, a word that is equal where patients are named alike; a source's own name if not given.
     :param people: whom the images show; by default, what `identities` and `namespaces` tell.
     :param earlier: of the run with whose weights this one begins: who trained or selected that one did so here too.
@@ -112,12 +124,14 @@ def write_split_file(
     identities = identities or {}
     spaces = {source: (namespaces or {}).get(source, source) for source in identities}
     tests = [part for split in splits.values() for part in split.test.values()]
+    used, others = _images(splits, identities, people or People(identities, spaces))
     content = SplitFile(
         fingerprints=dict(fingerprints),
         seed=seed,
         tasks=dict(splits),
         namespaces={**spaces, **(namespaces or {})} | _of_init(before.namespaces),
-        images=_images_of_the_used(splits, identities, people or People(identities, spaces)) | _of_init(before.images),
+        images=used | _of_init(before.images),
+        others=others | _of_init(before.others),
         tested={
             source: {image.id: image.digest() for image in listed if image.id in ids}
             for source, listed in identities.items()
@@ -132,11 +146,11 @@ def _of_init(by_source: Mapping[str, Kept]) -> dict[str, Kept]:
     return {f"init:{source}": value for source, value in by_source.items()}
 
 
-def _images_of_the_used(
+def _images(
     splits: Mapping[str, TaskSplit], identities: Mapping[str, Sequence[ImageIdentity]], people: People
-) -> dict[str, dict[str, list[str]]]:
-    """By source and id, content and patient of every image of whoever trains or validates; also of those images that
-    do neither, such as one without a label, since a copy of it shows the same person.
+) -> tuple[dict[str, Known], dict[str, Known]]:
+    """Every image of whoever trains or validates, and the others. The former also those that do neither, such as one
+    without a label, since a copy of it shows the same person.
     """
     ids: dict[str, set[str]] = {}
     for split in splits.values():
@@ -149,11 +163,12 @@ def _images_of_the_used(
         for image in listed
         if image.id in ids.get(source, ())
     }
-    found = {
-        source: {image.id: [image.content, image.patient] for image in listed if people.person(source, image) in used}
-        for source, listed in identities.items()
-    }
-    return {source: images for source, images in found.items() if images}
+    found: tuple[dict[str, Known], dict[str, Known]] = ({}, {})
+    for source, listed in identities.items():
+        for image in listed:
+            known = found[people.person(source, image) not in used].setdefault(source, {})
+            known[image.id] = [image.content, image.patient]
+    return found
 
 
 def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
@@ -171,20 +186,25 @@ def used_images(
     :param selected: whether those count who only selected it, and did not train.
     :raises RunError: if the split does not tell who was used.
     """
-    recorded = {
-        f"used {source}": [ImageIdentity(one, tidy(patient), content) for one, (content, patient) in listed.items()]
-        for source, listed in split.images.items()
-    }
+    recorded, others = (
+        {
+            f"used {source}": [ImageIdentity(one, tidy(patient), content) for one, (content, patient) in listed.items()]
+            for source, listed in known.items()
+        }
+        for known in (split.images, split.others)
+    )
     for name, task in split.tasks.items():
         for source, ids in {**task.trained, task.source: (*task.labeled, *task.unlabeled, *task.val)}.items():
             unknown = sorted(set(ids) - split.images.get(source, {}).keys())
             if unknown:
                 raise RunError(f"split.json: images.{source}: lacks '{unknown[0]}', which task '{name}' used")
-    for source in split.images:
+    sources = split.images.keys() | split.others.keys()
+    for source in sorted(sources):
         if source not in split.namespaces:
             raise RunError(f"split.json: namespaces.{source}: is missing, though patients of the source were used")
-    spaces = {f"used {source}": split.namespaces[source] for source in split.images}
-    people = People({**recorded, "asked": images}, {**spaces, "asked": namespace})
+    spaces = {f"used {source}": split.namespaces[source] for source in sources}
+    known = {name: [*recorded.get(name, ()), *others.get(name, ())] for name in sorted(spaces)}
+    people = People({**known, "asked": images}, {**spaces, "asked": namespace})
     trained = {
         (f"used {source}", one) for task in split.tasks.values() for source, ids in task.trained.items() for one in ids
     }

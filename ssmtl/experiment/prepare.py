@@ -1,7 +1,5 @@
 """From an experiment to its data: list, split, decode."""
 
-import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -24,8 +22,9 @@ from ssmtl.data.task_data import TaskData, task_data
 from ssmtl.errors import DataError, PluginError
 from ssmtl.experiment.begin import check_facts
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.namespaces import namespace_of
 from ssmtl.experiment.unknown_targets import check_metrics
-from ssmtl.recipe.models import Recipe, SourceEntry
+from ssmtl.recipe.models import Recipe
 from ssmtl.registry.blame import blaming
 from ssmtl.registry.options import build
 from ssmtl.registry.plugins import Plugins
@@ -161,25 +160,6 @@ def list_files(recipe: Recipe, make: Callable[[str], Source], folders: Folders) 
 def fingerprints_of(recipe: Recipe, files: SourceFiles) -> dict[str, str]:
     """Of the sources that the tasks name, images that do not decode included."""
     return {name: fingerprint_of(files.identities[name]) for name in sorted(_wanted(recipe))}
-
-
-def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
-    """A word that is equal for two sources if one patient's name is one person in both.
-
-    The entry's `patients`, else the folder that its root leads to, however it is spelt, else the source's own name.
-
-    :raises DataError: if the root cannot be a path.
-    """
-    root = entry.options.get("root")
-    if entry.patients is not None:
-        return f"named {entry.patients}"
-    if not isinstance(root, str):
-        return f"source {name}"
-    try:
-        place = os.path.realpath(folders.resolve(root))
-    except (DataError, ValueError) as error:  # ValueError: a null character
-        raise DataError(f"source '{name}': root: {error}") from error
-    return f"root {hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 
 def _wanted(recipe: Recipe) -> set[str]:

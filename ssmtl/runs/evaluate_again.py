@@ -24,7 +24,8 @@ from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.attribution import attributed
 from ssmtl.experiment.begin import begin_heads
 from ssmtl.experiment.experiment import Experiment
-from ssmtl.experiment.prepare import make_source, namespace_of
+from ssmtl.experiment.namespaces import namespace_of, with_moved
+from ssmtl.experiment.prepare import make_source
 from ssmtl.experiment.task import Task
 from ssmtl.experiment.unknown_targets import check_metrics
 from ssmtl.model.weights import load_weights
@@ -77,7 +78,7 @@ def evaluate_run(
     recipe, changed, place = _with_sources(run, sources, plugins)
     experiment = assemble(recipe, plugins, place, pretrained=False, trained=True)
     split_file = run.read_split()
-    split = split_file.tasks
+    split, used = split_file.tasks, with_moved(split_file, run.read_recipe().validated(), folders)
     _check_split(run, split, experiment)
     path = checked_weights(run, weights, split_file)
     requests = _named(experiment, split, changed, wanted) if wanted else _own(experiment, split, changed)
@@ -99,10 +100,10 @@ def evaluate_run(
             namespace = namespace_of(name, entry, folders)
             files = SourceFiles({name: examples_of(name, entry, make(name))}, {name: entry}, {name: namespace})
             files = within_portions(files)
-            listed[name], identities = files.examples[name], files.identities[name]
-            seen[name] = used_images(split_file, identities, namespace)
+            listed[name] = files.examples[name]
+            seen[name] = used_images(used, files.listed[name], namespace)
             if name not in changed:
-                _warn_of_changes(name, split_file, identities)
+                _warn_of_changes(name, split_file, files.identities[name])
         asked = _ids(request, listed[name])
         ids = [one for one in asked if one not in seen[name]]
         results.excluded.setdefault(task.name, {})[request.domain] = len(asked) - len(ids)

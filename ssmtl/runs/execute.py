@@ -138,7 +138,7 @@ def _begin(job: Job, plugins: Plugins, device: str, data: ExperimentData) -> Non
             data.splits,
             job.recipe.seed,
             data.fingerprints,
-            files.identities,
+            files.listed,
             files.namespaces,
             files.people,
             job.initial.split if job.initial else None,

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from ssmtl.contracts.folders import Folders
 from ssmtl.data.split_file import SplitFile
 from ssmtl.errors import RunError
 from ssmtl.experiment.experiment import Experiment
+from ssmtl.experiment.namespaces import with_moved
 from ssmtl.model.taking import taken
 from ssmtl.model.weights import checksum, read_tensors, write_tensors
 from ssmtl.recipe.init import Init
@@ -40,20 +42,19 @@ class Initial:
         write_tensors(place, self.tensors, {"run": str(self.run.path), "sha256": self.sha256})
 
 
-def initial_of(experiment: Experiment) -> Initial | None:
+def initial_of(experiment: Experiment, folders: Folders) -> Initial | None:
     """The weights that the recipe names; None if it names none. :raises RunError: if they cannot be taken."""
     init = experiment.recipe.init
     if init is None:
         return None
     wanted = Init(run=init) if isinstance(init, str) else init
-    return read_initial(wanted.run, wanted.weights, experiment.model)
+    return read_initial(wanted.run, wanted.weights, experiment.model, folders)
 
 
-def read_initial(path: str, which: str, model: nn.Module) -> Initial:
+def read_initial(path: str, which: str, model: nn.Module, folders: Folders) -> Initial:
     """The weights of the run in the folder `path`, as far as they fit the model.
 
-    :param which: best or last.
-
+    :param which: best or last. :param folders: where data are now.
     :raises RunError: if it is no finished run, its weights are not those that it wrote, or none of them fits.
     """
     run = RunFolder(Path(path))
@@ -67,7 +68,8 @@ def read_initial(path: str, which: str, model: nn.Module) -> Initial:
     found = taken(model.state_dict(), read_tensors(place))
     if not found.tensors:
         raise RunError(f"init: nothing of {place} fits this recipe's model: {'; '.join(found.lines)}")
-    return Initial(run, checksum(place), found.tensors, found.lines, split)
+    who = with_moved(split, run.read_recipe().validated(), folders)
+    return Initial(run, checksum(place), found.tensors, found.lines, who)
 
 
 def load_initial(folder: RunFolder, model: nn.Module) -> None:

@@ -17,7 +17,7 @@ from ssmtl.data.pool import SourceFiles, examples_of, list_sources
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images, write_split_file
 from ssmtl.errors import DataError, RunError
-from ssmtl.experiment.prepare import namespace_of
+from ssmtl.experiment.namespaces import namespace_of
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 
 

@@ -97,3 +97,18 @@ def test_who_was_used_is_known_by_content_and_patient_whatever_the_source_is_cal
     ]
     assert used_images(split, asked, "one") == {"copy", "follow-up", "of the copy's patient"}
     assert used_images(split, asked, "elsewhere") == {"copy", "of the copy's patient"}
+
+
+def test_what_did_not_train_tells_which_sources_name_patients_alike():
+    """`asked` shares an image with c alone, and c with s, whose p1 trained."""
+    split = SplitFile(
+        tasks={"t": TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})},
+        namespaces={"s": "one", "c": "two"},
+        images={"s": {"a": ["x", "p1"]}},
+        others={"s": {"b": ["y", "p2"]}, "c": {"k": ["y", "p2"], "m": ["z", "p3"]}},
+    )
+    later = [ImageIdentity(f"later {number}", f"p{number}", f"new {number}") for number in range(4)]
+    assert used_images(split, [ImageIdentity("m", "p3", "z"), *later], "three") == {"later 1"}
+    assert used_images(split, [ImageIdentity("m", "q3", "z"), *later], "three") == set()
+    assert used_images(split, later, "three") == set()
+    assert used_images(split, later, "two") == {"later 1"}

@@ -13,7 +13,8 @@ from ssmtl import Folders
 from ssmtl.data.pool import list_sources
 from ssmtl.data.portion import place
 from ssmtl.errors import DataError, RecipeError
-from ssmtl.experiment.prepare import make_source, namespace_of
+from ssmtl.experiment.namespaces import namespace_of
+from ssmtl.experiment.prepare import make_source
 from ssmtl.recipe.load import read
 from ssmtl.recipe.models import SourceEntry
 from ssmtl.registry.plugins import load_plugins

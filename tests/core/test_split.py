@@ -16,7 +16,7 @@ from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles, examples_of, list_sources
 from ssmtl.data.rows import rows_of
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, write_split_file
+from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, used_images, write_split_file
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 
@@ -317,12 +317,28 @@ def test_every_image_of_whoever_trains_is_recorded_even_one_that_does_not(tmp_pa
     assert set(written.tested["s"]) == set(part.test["in"].ids)
 
 
+def test_images_that_a_source_lost_still_tell_whom_their_copies_show(tmp_path):
+    """As by `disjoint_from`, or a portion: they train nothing, but may be of somebody who does."""
+    rows, path = [example(n, "ab"[n // 2 % 2], patient=f"p{n // 2}") for n in range(40)], tmp_path / "split.json"
+    whole = files(s=rows)
+    data = whole.without({"s": frozenset(row.id for row in rows[::2])})
+    found = split_tasks({"t": (spec(labeled=4, evaluate_on={"in": "s"}), OUTPUT)}, data, 0, select=True)
+    write_split_file(path, found, 0, {}, data.listed, data.namespaces, data.people)
+    part = found["t"]
+    trained = {row.patient for row in rows if row.id in {*part.labeled, *part.unlabeled, *part.val}}
+    copies = [replace(one, id=f"copy of {one.id}", patient=f"q{one.id}") for one in whole.identities["s"][::2]]
+    expected = {f"copy of {row.id}" for row in rows[::2] if row.patient in trained}
+    assert used_images(read_split_file(path), copies, "elsewhere") == expected
+    assert 0 < len(expected) < len(copies)
+
+
 def test_the_digest_of_a_split_file_is_of_all_of_it():
     split = SplitFile(
         tasks={"t": TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})},
         namespaces={"s": "one"}, images={"s": {"a": ["x", "p1"]}}, tested={"s": {"b": "y"}},
     )  # fmt: skip
     changes = ({"seed": 1}, {"namespaces": {}}, {"images": {}}, {"tested": {}}, {"fingerprints": {"s": "z"}})
+    changes += ({"others": {"s": {"c": ["z", "p2"]}}},)
     assert len({split.model_copy(update=change).digest() for change in ({}, *changes)}) == 1 + len(changes)
 
 

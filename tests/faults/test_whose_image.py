@@ -117,9 +117,10 @@ def test_two_sources_over_the_same_images_leak_no_patient(finished):
     assert "left out: their patients are in validation or test parts" in said
 
 
-def evaluated(own, run, *more):
+def evaluated(own, run, *more, data_root=None):
     out = run.parent / "evaluated.json"
-    ended = command(["evaluate", run, "--data-root", own.folder.parent, "--out", out, *more], run.parent / "log")
+    where = ["--data-root", data_root or own.folder.parent]
+    ended = command(["evaluate", run, *where, "--out", out, *more], run.parent / "log")
     return ended, json.loads(out.read_text()) if ended.code == 0 else None
 
 
@@ -160,6 +161,41 @@ def test_no_pair_of_task_and_source_scores_who_trained(finished, tmp_path, task,
     assert scored == sum(row[3] not in known for row in own.rows)
     assert results["excluded"][task][source] == 60 - scored > 0
     assert f"{task}, {source}: {60 - scored} image" in ended.out
+
+
+def later_images(own, folder, *copies):
+    """A second set of the same patients: another image of each row, and byte-identical copies of some."""
+    stream = np.random.default_rng(1)
+    rows = [row for row in own.rows if row[0] in copies]
+    for image, *_ in rows:
+        shutil.copy(own.folder / image, folder / image)
+    for image, label, mask, patient in own.rows:
+        Image.fromarray(stream.integers(0, 255, (32, 32), np.uint8)).save(folder / f"later {image}")
+        rows.append([f"later {image}", label, mask, patient])
+    write(folder / "later.csv", rows)
+    return rows
+
+
+@pytest.mark.parametrize("place", ["moved", "elsewhere"])
+def test_later_images_of_who_trained_are_not_scored(finished, tmp_path, place):
+    """Of the run's own data set, which was moved since; or of a folder that shares its test images alone, and thereby
+    shows that it names patients alike.
+    """
+    own, run = finished
+    split = json.loads((run / "split.json").read_text())
+    known = {own.patient(one) for one in used(split)}
+    name = "set" if place == "moved" else "other"
+    shutil.copytree(own.folder, tmp_path / name)
+    rows = later_images(own, tmp_path / name, *(() if place == "moved" else scored_in(split)))
+    entry = {"use": "manifest", "root": name, "file": "later.csv", "patient": "patient", "label": "diagnosis"}
+    sources = tmp_path / "sources.yaml"
+    sources.write_text(yaml.safe_dump({"later": entry}))
+    more = ["--sources", sources, "--source", "diagnosis=later"]
+    ended, results = evaluated(own, run, *more, data_root=tmp_path)
+    assert ended.code == 0, ended.out
+    scored = results["counts"]["diagnosis"]["later"]["images"]
+    assert scored == sum(row[3] not in known for row in rows)
+    assert results["excluded"]["diagnosis"]["later"] == len(rows) - scored > 0
 
 
 @pytest.fixture
