@@ -50,6 +50,10 @@ def set_folder(root: Path, names: Iterable[str], holds: Iterable[str]) -> Path:
     raise DataError(f"{root} holds none of {', '.join(wanted)} (nor does {', '.join(names) or 'a folder'} inside it)")
 
 
+class LeadsOutError(DataError):
+    """A path that leads out of the data set's folder."""
+
+
 def inside(root: Path, cell: str, outside: bool = False) -> Path:
     """`root / cell`, which must lie below `root` once links are followed.
 
@@ -64,7 +68,7 @@ def inside(root: Path, cell: str, outside: bool = False) -> Path:
     except (OSError, RuntimeError) as error:  # a loop of links
         raise DataError(f"'{cell}': {error}") from error
     if not stays:
-        raise DataError(f"'{cell}' leads out of {root}")
+        raise LeadsOutError(f"'{cell}' leads out of {root}")
     return path
 
 

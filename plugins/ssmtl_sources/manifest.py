@@ -8,7 +8,7 @@ from typing import get_args
 
 from ssmtl import DataError, Example, Folders, ImageFile, Pixels
 from ssmtl_sources.groups import GROUPS, groups_of
-from ssmtl_sources.listing import relative
+from ssmtl_sources.listing import LeadsOutError, relative
 from ssmtl_sources.named_files import NamedFiles
 from ssmtl_sources.patient_column import patients_of
 from ssmtl_sources.splits import SplitName
@@ -169,8 +169,10 @@ def _file(row: Row, column: str, cell: str, files: NamedFiles) -> tuple[Path, st
         raise row.error(column, "the path is missing")
     try:
         return files.find(cell)
-    except DataError as error:
+    except LeadsOutError as error:
         raise row.error(column, f"{error}; 'outside: true' in the sources file allows it") from error
+    except DataError as error:
+        raise row.error(column, str(error)) from error
     except FileNotFoundError as error:
         looked = f"looked for {error.args[0]}; paths are relative to the table's folder"
         raise row.error(column, f"no file '{cell}' ({looked})") from error

@@ -27,13 +27,18 @@ def run_folds(
     if resume is not None and (resume != "auto" or out is None):
         raise RunError("folds are resumed with --resume auto and --out, the folder of all folds")
     folder, new = folder_of(recipe, out, False)
-    folder.check_free()
+    folder.check_free(holds=RECORD)
     if resume is None and (folder.path / RECORD).exists():
         raise RunError(
             f"{folder.path} already holds folds; go on with them with --resume auto, give another --out, or remove it"
         )
     with reserved(folder, new) as place:
-        return _all(recipe, place.path, shown, one)
+        try:
+            return _all(recipe, place.path, shown, one)
+        except BaseException:
+            if not fold_folder(place.path, 1).path.exists():  # refused before anything was trained
+                (place.path / RECORD).unlink(missing_ok=True)
+            raise
 
 
 def _all(recipe: Recipe, folder: Path, shown: Watcher, one: Callable[[int, Path], TrainedRun]) -> TrainedFolds:
@@ -43,8 +48,9 @@ def _all(recipe: Recipe, folder: Path, shown: Watcher, one: Callable[[int, Path]
     runs = []
     for number in range(1, recipe.folds + 1):
         shown.fold_begins(number, recipe.folds)
+        place = fold_folder(folder, number)
         try:
-            runs.append(one(number, fold_folder(folder, number).path))
+            runs.append(one(number, place.path))
         except StoppedError as error:
             raise StoppedError(
                 f"{error}; all folds go on with the same command and --out {folder} --resume auto"

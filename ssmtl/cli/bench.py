@@ -71,6 +71,7 @@ def run(
 ) -> None:
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
+    from ssmtl.cli.going_on import going_on
     from ssmtl.errors import DataError
     from ssmtl.suite.executors import make_executor
     from ssmtl.suite.suite_run import run_cells
@@ -103,7 +104,7 @@ def run(
         Work.of(cell, suite_run.folder, asked.threads, data_root, tuple(local or ()), asked.time_limit) for cell in todo
     ]
     steps = {cell.name: cell.recipe.train.steps for cell in todo}
-    with closing(where), following(console, suite_run.folder, steps) as shown:
+    with going_on(), closing(where), following(console, suite_run.folder, steps) as shown:
 
         def ended(one: Work, well: bool) -> None:
             shown.ended(one, well)

@@ -1,6 +1,5 @@
 """`ssmtl tune`."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from ssmtl.cli.going_on import going_on
 from ssmtl.cli.loading import AllowLocal, DataRoot, LocalPlugins, Overrides, RecipeName, Sources, named_path
-from ssmtl.runs.signals import StoppedError, stoppable
 
 NONE_FINISHED = 3
 """Exit code of a search in which no trial finished."""
@@ -57,27 +56,23 @@ def tune(
 
     torch.set_num_threads(1)  # for checks on tiny inputs; more would compete with the runs
     console = Console()
-    try:
-        with stoppable(), showing(console) as shown:
-            done = start(
-                recipe,
-                space,
-                sources=sources,
-                overrides=overrides or (),
-                plugins=local or (),
-                out=out,
-                jobs=jobs,
-                executor=executor,
-                address=address,
-                gpus=gpus,
-                data_root=data_root,
-                allow_local_plugins=allow,
-                watcher=shown,
-                command=sys.argv,
-            )
-    except StoppedError as error:
-        again = shlex.join(["ssmtl", *sys.argv[1:]])
-        raise StoppedError(f"stopped; whatever has begun is kept, and the same command goes on: {again}") from error
+    with going_on(), showing(console) as shown:
+        done = start(
+            recipe,
+            space,
+            sources=sources,
+            overrides=overrides or (),
+            plugins=local or (),
+            out=out,
+            jobs=jobs,
+            executor=executor,
+            address=address,
+            gpus=gpus,
+            data_root=data_root,
+            allow_local_plugins=allow,
+            watcher=shown,
+            command=sys.argv,
+        )
     shown.print_end(done)
     if done.best is None:
         raise typer.Exit(NONE_FINISHED)

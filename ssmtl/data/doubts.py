@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
+from ssmtl.contracts.source import Example
 from ssmtl.data.identity import ImageIdentity, People
 from ssmtl.data.names import likeness
 from ssmtl.data.pool import SourceFiles
@@ -10,9 +12,12 @@ from ssmtl.wording import counted, visible
 
 
 def doubts_of(files: SourceFiles) -> list[str]:
-    """One sentence for each doubt: patients of one source that look alike, sources that nearly name patients alike."""
+    """One sentence for each doubt: patients of one source that look alike, a mask of several images, two sources that
+    nearly name patients alike.
+    """
     alike = (_look_alikes(name, images) for name, images in files.identities.items())
-    return [*(sentence for sentence in alike if sentence), *_near_agreements(files.people)]
+    masks = (_shared_mask(name, examples, files.identities[name]) for name, examples in files.examples.items())
+    return [*(sentence for sentence in (*alike, *masks) if sentence), *_near_agreements(files.people)]
 
 
 def _look_alikes(source: str, images: Sequence[ImageIdentity]) -> str | None:
@@ -28,6 +33,22 @@ def _look_alikes(source: str, images: Sequence[ImageIdentity]) -> str | None:
     return (
         f"source {source}: patients {one} and {other}: one person or two? They count as two{more}; "
         "write them alike if they are one"
+    )
+
+
+def _shared_mask(source: str, examples: Sequence[Example], images: Sequence[ImageIdentity]) -> str | None:
+    """A table that was filled down gives every image the first one's mask."""
+    shows: dict[str, set[str]] = defaultdict(set)
+    for example, image in zip(examples, images, strict=True):
+        for pixels in chain.from_iterable((example.masks or {}).values()):
+            shows[pixels.name].add(image.content or image.id)
+    several = {name: len(shown) for name, shown in shows.items() if len(shown) > 1}
+    if not several:
+        return None
+    name = max(several, key=lambda one: several[one])
+    return (
+        f"source {source}: {_visible(name)} is the mask of {several[name]} different images. That is right if it is "
+        "empty; else give each its own"
     )
 
 

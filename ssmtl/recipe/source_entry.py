@@ -42,6 +42,8 @@ class SourceEntry(Component):
     @field_validator("test", mode="before")
     @classmethod
     def _test(cls, test: Any) -> Any:
+        if type(test) in (int, float) and test < 0:
+            raise ValueError("should be a share, a number of images, or 0 for none")
         return 0 if type(test) is float and test == 0 else test
 
     @field_validator("portion", mode="before")

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from ssmtl.atomic_file import write_text
+from ssmtl.errors import RunError
 from ssmtl.json_file import FileModel, read_model
 from ssmtl.reports.domains import in_order
 from ssmtl.reports.page import render
@@ -46,10 +47,20 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def read_folds(folder: Path) -> tuple[FoldsRecord, list[Results]]:
-    """:raises RunError: if a fold is not finished, or a file is damaged."""
+    """:raises RunError: if a fold is not finished or another one, or a file is damaged."""
     check_own(folder)
     record = read_model(folder / RECORD, FoldsRecord)
-    return record, [fold_folder(folder, number).read_results() for number in range(1, record.folds + 1)]
+    results = []
+    for number in range(1, record.folds + 1):
+        run = fold_folder(folder, number)
+        results.append(run.read_results())
+        told = run.read_recipe().validated()
+        asked = (number, record.folds, record.seed)
+        if (told.fold, told.folds, told.seed) != asked or told.digest() != results[-1].recipe_hash:
+            raise RunError(
+                f"{run.path} is not fold {number} of {record.folds} with seed {record.seed}, as {RECORD} says"
+            )
+    return record, results
 
 
 def rows_of(results: Sequence[Results]) -> Iterator[tuple[str, str, str, list[float]]]:

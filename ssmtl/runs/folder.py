@@ -13,6 +13,9 @@ from ssmtl.recipe.load import RecipeText
 from ssmtl.regular_file import strangers
 from ssmtl.runs.files import Environment, Results
 
+WHOLES = {"folds.json": "a cross-validation", "suite.json": "a suite", "study.json": "a search"}
+"""By the record of a folder of several runs, what it holds; a run has a folder of its own in it."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -93,8 +96,12 @@ class RunFolder:
         """Whether it holds a finished run."""
         return self.results.is_file()
 
-    def check_free(self) -> None:
-        """:raises RunError: if the folder holds a run or a link, or if it or one of its parents is a file."""
+    def check_free(self, holds: str = "") -> None:
+        """:param holds: one of WHOLES that may be there.
+
+        :raises RunError: if the folder holds a run, another of WHOLES or a link, or if it or one of its parents is a
+            file.
+        """
         for path in (self.path, *self.path.parents):
             if path.exists() and not path.is_dir():
                 raise RunError(f"{path} is a file; --out names the run's folder")
@@ -105,6 +112,9 @@ class RunFolder:
                     f"{self.path} already holds a run ({path.name}); resume it with --resume {self.path}, "
                     "give another --out, or remove it"
                 )
+        for name, what in WHOLES.items():
+            if name != holds and (self.path / name).exists():
+                raise RunError(f"{self.path} is the folder of {what} ({name}); give another --out")
 
     def check_not_own(self, path: Path, option: str = "--out") -> None:
         """:param option: that named it. :raises RunError: if the run itself wrote, or would write, to this path."""

@@ -1,16 +1,29 @@
 """Whether a suite's rows are what its cells say: a file that was cut or edited is not scored."""
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ssmtl.errors import RunError
 from ssmtl.runs.files import Results
-from ssmtl.suite.cell import folder_of
-from ssmtl.suite.results import ResultRow
+from ssmtl.suite.cell import folder_of, outcome_file
+from ssmtl.suite.results import ResultRow, read_results, read_rows
 
 Place = tuple[str, str, str]
 """Task, domain, metric."""
+
+
+def check_folder(suite: Path) -> None:
+    """As `check_rows`, of the files in the suite's folder.
+
+    :raises RunError: also if one of them is missing or damaged.
+    """
+    try:
+        listed = read_rows(suite / "cells.csv")
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{suite}: cells.csv cannot be read: {error}") from error
+    check_rows(suite, read_results(suite).rows, listed)
 
 
 def check_rows(suite: Path, rows: Sequence[ResultRow], listed: Sequence[Mapping[str, str]]) -> None:
@@ -24,7 +37,7 @@ def check_rows(suite: Path, rows: Sequence[ResultRow], listed: Sequence[Mapping[
         by_cell.setdefault(row.cell, []).append(row)
     for cell, own in by_cell.items():
         run = folder_of(suite, cell)
-        if run.results.is_file():
+        if run.results.is_file() or outcome_file(suite, cell).is_file():
             _check_cell(suite, cell, own, run.read_results())
     for line in listed:
         cell = line.get("cell", "")

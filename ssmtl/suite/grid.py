@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
-from ssmtl.errors import Problem, RecipeError
+from ssmtl.errors import Problem, RecipeError, nearest, warn
 from ssmtl.experiment.assemble import assemble
 from ssmtl.experiment.task import Task
 from ssmtl.recipe.defaults import resolved
@@ -31,6 +31,7 @@ def points_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) ->
     :raises RecipeError: for an invalid recipe, naming the system.
     """
     maker = Maker(suite, plugins, folders, beside)
+    maker.check_tasks()
     points = [
         Point(system, Path(sources).stem, budgets, seed, maker.recipe(system, sources, budgets, seed))
         for grid in suite.grids
@@ -47,13 +48,27 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
     :raises DataError: for missing data, or a budget larger than the data set.
     """
     maker = Maker(suite, plugins, folders, beside)
+    maker.check_tasks()
     cells: dict[str, Cell] = {}
     for grid in suite.grids:
         for point in maker.points(grid):
             cell = maker.cell(*point)
             cells.setdefault(cell.name, cell)
     check_asked(suite, maker.found)
+    _tell_twins(cells.values())
     return list(cells.values())
+
+
+def _tell_twins(cells: Iterable[Cell]) -> None:
+    """Warn of two systems that differ in their names alone: each would be tested, and counted in the correction."""
+    known: dict[tuple[str, str, str], str] = {}
+    told = set()
+    for cell in cells:
+        own = cell.recipe.model_copy(update={"name": ""}).digest(), cell.split_hash, cell.code
+        first = known.setdefault(own, cell.system)
+        if first != cell.system and (first, cell.system) not in told:
+            told.add((first, cell.system))
+            warn(f"the systems '{first}' and '{cell.system}' are the same but for their names")
 
 
 class Maker:
@@ -68,6 +83,32 @@ class Maker:
         self.digests = SplitDigests(plugins, folders)
         self.recipes: dict[tuple[str, str, str], Recipe] = {}
         self.codes: dict[tuple[str, str], str] = {}
+
+    def check_tasks(self) -> None:
+        """Of budgets and settings for a task that no system has, which change nothing.
+
+        :raises RecipeError: if its name is nearly that of a task. Otherwise it is a warning: the file may be for more.
+        """
+        own = {
+            system: {task for sources in grid.sources or self.suite.sources for task in self._tasks(system, sources)}
+            for grid in self.suite.grids
+            for system in grid.systems
+        }
+        every = set().union(*own.values())
+        asked = [("set", _tasks_of(self.suite.set), every)]
+        asked += [(f"grids.{number}.budgets", list(one.budgets), every) for number, one in enumerate(self.suite.grids)]
+        asked += [(f"variants.{name}.set", _tasks_of(one.set), own[name]) for name, one in self.suite.variants.items()]
+        problems = []
+        for where, tasks, known in asked:
+            for task in (task for task in tasks if task not in known):
+                hint = nearest(task, known)
+                problem = Problem(f"{where}: {task}", "no system that it is for has such a task", hint)
+                if hint.startswith("did you mean"):
+                    problems.append(problem)
+                else:
+                    warn(f"{problem}, so that it changes nothing")
+        if problems:
+            raise RecipeError(problems)
 
     def points(self, grid: Grid) -> Iterator[tuple[str, str, dict[str, Any], int]]:
         """System, sources, budgets (of the tasks that the system has) and seed of each cell, in order."""
@@ -147,3 +188,8 @@ class Maker:
             self.outputs[system, sources] = {task.name: task.output for task in experiment.tasks}
             self.found[system] = {task.name: task for task in experiment.tasks}
         return self.outputs[system, sources]
+
+
+def _tasks_of(settings: Settings) -> list[str]:
+    """The tasks that settings name, once each."""
+    return list(dict.fromkeys(key.split(".")[1] for key in settings if key.startswith("tasks.")))

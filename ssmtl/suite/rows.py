@@ -35,7 +35,10 @@ def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
     if outcome_of(suite, cell.name).status != "finished":
         return
     folder = folder_of(suite, cell.name)
-    results, made = folder.read_results(), folder.read_environment()
+    try:
+        results, made = folder.read_results(), folder.read_environment()
+    except RunError as error:
+        raise RunError(f"{error}. Remove the folder {folder.path}, and the cell is run again") from error
     if results.recipe_hash != cell.recipe.digest():
         raise RunError(f"{folder.results} is of another recipe than the cell. Remove its folder, and it is run again")
     came_from = (cell.name, cell.recipe.digest(), cell.split_hash, cell.code, made.commit or "", _versions(made))

@@ -135,6 +135,17 @@ class Suite(SuitePart):
         return self
 
     @model_validator(mode="after")
+    def _told_apart(self) -> "Suite":
+        shown: dict[str, str] = {}
+        for system in self.systems:
+            name = self.names.get(system, system)
+            if name in shown or (name != system and name in self.systems):
+                other = shown.get(name, name)
+                raise ValueError(f"names.{system}: '{name}' is the name of '{other}' too; give each its own")
+            shown[name] = system
+        return self
+
+    @model_validator(mode="after")
     def _asked(self) -> "Suite":
         counts: dict[str, set[Budget]] = {}
         for grid in self.grids:

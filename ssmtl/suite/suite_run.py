@@ -18,6 +18,7 @@ from ssmtl.regular_file import read_text
 from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
+from ssmtl.suite.checked_rows import check_folder
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import append_rows, write_rows
@@ -49,10 +50,16 @@ class SuiteRun:
     def is_reported(self) -> bool:
         """Whether the folder's report is of these cells, and of all that the suite's file says now.
 
-        A report that is older than the record is of a run that was killed before it wrote another.
+        A report that is older than the record is of a run that was killed before it wrote another. Nor is it of these
+        cells if the rows beside it are not.
         """
-        report, cells, record = (self.folder / name for name in ("report.html", "cells.csv", RECORD))
-        if not all(path.is_file() for path in (report, cells, record)):
+        wanted = ("report.html", "cells.csv", RECORD, "tables/summary.csv")
+        report, cells, record, _ = files = [self.folder / name for name in wanted]
+        if not all(path.is_file() for path in files):
+            return False
+        try:
+            check_folder(self.folder)
+        except RunError:
             return False
         names = [line.partition(",")[0] for line in read_text(cells).splitlines()[1:]]
         told = read_model(record, SuiteRecord) == record_of(self.suite, self.file)

@@ -206,3 +206,11 @@ def test_who_is_one_person_is_not_forgotten_with_the_images_that_showed_it():
     files = listed(sets, {"s": entry(disjoint_from="t", share=0.01), "t": entry(), "u": entry()}, set("stu"))
     assert [row.patient for row in files.examples["s"]] == ["r"]
     assert files.persons("t")["i0"] == files.persons("u")["i1"]
+
+
+def test_a_mask_of_several_images_is_doubtful():
+    own = [example(number, masks=("lung",)) for number in range(4)]
+    assert doubts_of(SourceFiles({"s": tuple(own)}, {"s": entry()})) == []
+    down = tuple(replace(one, masks=own[0].masks) for one in own)
+    (doubt,) = doubts_of(SourceFiles({"s": down}, {"s": entry()}))
+    assert "'i0 lung' is the mask of 4 different images" in doubt

@@ -111,6 +111,17 @@ def test_a_manifest_cannot_lead_out_of_its_folder(cell, tmp_path):
         assert len(Manifest(Folders(tmp_path), root=str(folder), label="label", outside=True).examples()) == 2
 
 
+def test_a_link_to_itself_is_not_said_to_lead_elsewhere(tmp_path):
+    from ssmtl import DataError, Folders
+    from ssmtl_sources.manifest import Manifest
+
+    folder = manifest(tmp_path, "loop.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    with pytest.raises(DataError, match=r"line 3, column 'image': 'loop\.png'") as error:
+        Manifest(Folders(tmp_path), root=str(folder), label="label").examples()
+    assert "outside" not in str(error.value)
+
+
 def test_code_that_a_recipe_names_runs_only_when_it_is_allowed(tmp_path, monkeypatch):
     plugin = tmp_path / "plugin.py"
     hook = "from ssmtl import hookimpl\n@hookimpl\ndef ssmtl_recipes():\n    return {}\n"

@@ -31,6 +31,8 @@ def test_other_groups_are_their_cells_and_a_column_may_be_missing():
     columns = {"sex": "Patient Gender", "view": "View Position", "site": "Site"}
     cells = {"Patient Gender": "F", "View Position": "", "Patient Age": "58"}
     assert groups_of(row(**cells), columns) == {"sex": "F"}
+    spelt = {groups_of(row(sex=cell), {"sex": "sex"})["sex"] for cell in ("m", "M", "male", "Male")}
+    assert spelt == {"M"}
 
 
 def test_chest_xray14_and_covid_chestxray_say_sex_age_and_view(tmp_path):
@@ -56,5 +58,5 @@ def test_letters_are_capitals_and_unknown_is_not_a_group():
     columns = {"sex": "sex", "view": "view", "site": "site"}
     assert groups_of(row(sex="m", view="pa", site="Unknown"), columns) == {"sex": "M", "view": "PA"}
     assert groups_of(row(sex="female", view="AP Supine", site="Oslo"), columns) == {
-        "sex": "female", "view": "AP Supine", "site": "Oslo",
+        "sex": "F", "view": "AP Supine", "site": "Oslo",
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -74,6 +75,33 @@ def test_a_page_of_folds_of_which_one_is_not_finished(folder, ssmtl):
     results.write_bytes(content)
     assert code == 2
     assert "fold-3" in err
+
+
+def test_a_fold_in_the_place_of_another_is_refused(folder, ssmtl, tmp_path):
+    shutil.copytree(folder / "folds", tmp_path / "folds")
+    shutil.rmtree(tmp_path / "folds" / "fold-1")
+    shutil.copytree(tmp_path / "folds" / "fold-2", tmp_path / "folds" / "fold-1")
+    before = (tmp_path / "folds" / "folds.csv").read_bytes()
+    code, _, err = ssmtl("report", tmp_path / "folds")
+    assert code == 2
+    assert "fold-1 is not fold 1 of 3 with seed 0" in err
+    assert (tmp_path / "folds" / "folds.csv").read_bytes() == before
+
+
+def test_a_run_has_a_folder_of_its_own(folder, ssmtl):
+    code, _, err = ssmtl("run", folder / "own.yaml", "--out", folder / "folds")
+    assert code == 2
+    assert "folds is the folder of a cross-validation (folds.json)" in err
+    assert not (folder / "folds" / "recipe.yaml").exists()
+
+
+def test_folds_that_were_refused_do_not_keep_others_out(folder, ssmtl):
+    there = folder / "refused"
+    code, _, err = run(ssmtl, folder, "--set", "folds=40", "--out", there)
+    assert code == 2
+    assert not (there / "folds.json").exists(), err
+    code, _, err = run(ssmtl, folder, "--out", there, "--set", "train.steps=2")
+    assert code == 0, err
 
 
 def test_one_fold_is_an_ordinary_run(folder, ssmtl):

@@ -16,6 +16,8 @@ import pytest
 from filelock import FileLock
 from small_suite import GRID, TINY, bench, stable, started, suite_file, table
 
+import ssmtl
+from ssmtl.errors import RunError
 from ssmtl.suite.suite_file import read_suite
 from ssmtl.suite.suite_run import SuiteRun
 
@@ -106,8 +108,56 @@ def test_a_report_is_not_up_to_date_with_other_cells_an_older_record_or_none(who
     os.utime(report, (0, 0))  # as if the process had been killed before it wrote the report
     assert not run.is_reported()
     os.utime(report)
+    rows = folder / "out" / "results.csv"
+    content = rows.read_bytes()
+    for lost in (content[:2000], b"", b"".join(content.splitlines(keepends=True)[:-1])):
+        rows.write_bytes(lost)
+        assert not run.is_reported()
+    rows.write_bytes(content)
+    assert run.is_reported()
+    (folder / "out" / "tables" / "summary.csv").rename(folder / "summary.csv")
+    assert not run.is_reported()
+    (folder / "summary.csv").rename(folder / "out" / "tables" / "summary.csv")
     (folder / "out" / "suite.json").unlink()
     assert not run.is_reported()
+
+
+def test_rows_that_a_finished_suite_lost_are_written_anew(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "out" / "results.csv"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+    code, _, err = bench("run", tmp_path / "small.yaml", *OUT, cwd=tmp_path)
+    assert code == 0, err
+    assert results(tmp_path) == results(whole[0])
+
+
+def test_rows_that_were_edited_reach_no_table(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+    path, tables = tmp_path / "out" / "results.csv", tmp_path / "out" / "tables"
+    before = {one.name: one.read_bytes() for one in tables.iterdir()}
+    path.write_text(re.sub(r",auroc,true,,[0-9.]+,", ",auroc,true,,0.99,", path.read_text()))
+    with pytest.raises(RunError, match="was changed or cut"):
+        ssmtl.report(tmp_path / "out")
+    assert {one.name: one.read_bytes() for one in tables.iterdir()} == before
+
+
+def test_a_finished_cell_without_results_is_named(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+    next((tmp_path / "out" / "cells").glob("enc*/results.json")).unlink()
+    code, _, err = bench("run", tmp_path / "small.yaml", *OUT, cwd=tmp_path)
+    assert code == 2
+    assert "Remove the folder out/cells/enc" in " ".join(err.split())
+
+
+def test_asked_to_stop_it_keeps_what_has_begun(tmp_path):
+    process = started("run", suite_file(tmp_path, set={**TINY, "train.steps": 4000}), *OUT, cwd=tmp_path)
+    while not list((tmp_path / "out" / "cells").glob("*/recipe.yaml")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert "the same command goes on" in err
 
 
 def test_a_recipe_beside_the_suite_is_asked_for_by_its_file(tmp_path):

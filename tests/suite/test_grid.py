@@ -6,9 +6,9 @@ import pytest
 from small_suite import GRID, TINY, suite_file
 
 from ssmtl import Folders
-from ssmtl.errors import RecipeError
+from ssmtl.errors import RecipeError, SsmtlWarning
 from ssmtl.registry.plugins import load_plugins
-from ssmtl.suite.grid import Maker, cells_of
+from ssmtl.suite.grid import Maker, cells_of, points_of
 from ssmtl.suite.suite_file import read_suite
 
 SUITES = Path(__file__).parents[2] / "benchmarks" / "quality"
@@ -120,6 +120,9 @@ def test_a_mistake_in_the_file_is_named_with_its_place(tmp_path, changes, said):
         ({"sources": ["phantm"]}, "did you mean 'phantom'"),
         ({"set": {"train.stepz": 3}}, "stepz"),
         ({"grids": [{"systems": ["enc"], "budgets": {"diagnosis": [100000]}}]}, "100000"),
+        ({"grids": [{**GRID, "budgets": {"diagnos": [12]}}]}, "grids.0.budgets: diagnos: .*did you mean 'diagnosis'"),
+        ({"set": {**TINY, "tasks.lung.labeled": 3}}, "set: lung: .*did you mean 'lungs'"),
+        ({"variants": {"umtl": {"recipe": "umtl", "set": {"tasks.lunggs.batch": 3}}}}, "variants.umtl.set: lunggs"),
     ],
 )
 def test_a_mistake_in_a_system_is_named_before_anything_runs(tmp_path, changes, said):
@@ -175,3 +178,20 @@ def test_a_comparison_may_ask_for_a_value_of_one_class_or_a_count(tmp_path):
     own = {"tasks.diagnosis.metrics": ["f1", "auroc"], "tasks.lungs.metrics": ["dice", "empty_masks"]}
     grid = {"systems": ["umtl", "unet", "enc"], "budgets": {"diagnosis": [12], "lungs": [6]}}
     assert len(cells(suite_file(tmp_path, set=own, grids=[grid], compare=[asked]))) > 2
+
+
+def test_a_setting_for_a_task_that_no_system_has_is_told(tmp_path):
+    with pytest.warns(SsmtlWarning, match="set: lungs: no system .*changes nothing"):
+        points_of(read_suite(suite_file(tmp_path, grids=[{"systems": ["enc"]}])), PLUGINS, Folders(), tmp_path)
+
+
+def test_two_systems_that_are_the_same_are_told(tmp_path):
+    variants = {"twin": {"recipe": "umtl", "set": {"optimizer.lr": 5.0e-4}}}
+    with pytest.warns(SsmtlWarning, match="'umtl' and 'twin' are the same but for their names"):
+        cells(suite_file(tmp_path, grids=[{**GRID, "systems": ["umtl", "twin"]}], variants=variants))
+
+
+@pytest.mark.parametrize("names", [{"enc": "A", "umtl": "A"}, {"enc": "umtl"}, {"enc": "umtl", "umtl": "enc"}])
+def test_two_systems_of_one_name_cannot_be_told_apart(tmp_path, names):
+    with pytest.raises(RecipeError, match="give each its own"):
+        read_suite(suite_file(tmp_path, names=names))
