@@ -20,7 +20,7 @@ UNKNOWN = ("unknown", "n/a", "na", "nan", "none")
 def groups_of(row: Row, columns: Mapping[str, str]) -> dict[str, str]:
     """Of each group that is known, its name. :param columns: group → column; the table may lack it."""
     cells = {group: row.cells.get(column, "") for group, column in columns.items()}
-    named = {group: OF.get(group, _word)(cell) for group, cell in cells.items()}
+    named = {group: READERS.get(group, _word)(cell) for group, cell in cells.items()}
     return {group: name for group, name in named.items() if name}
 
 
@@ -47,5 +47,5 @@ def _sex(cell: str) -> str:
     return {"male": "M", "female": "F"}.get(word.lower(), word)
 
 
-OF = {"age": _band, "sex": _sex}
+READERS = {"age": _band, "sex": _sex}
 """How a group's cell is read, if not as a word."""

@@ -7,7 +7,7 @@ from ssmtl.api.run_place import folder_of, reserved
 from ssmtl.api.trained import TrainedFolds, TrainedRun
 from ssmtl.api.watcher import Watcher
 from ssmtl.errors import RunError
-from ssmtl.json_file import write_model
+from ssmtl.json_file import read_model, write_model
 from ssmtl.recipe.models import Recipe
 from ssmtl.reports.folds import RECORD, FoldsRecord, fold_folder, write_folds_report
 from ssmtl.runs.launched import launched
@@ -32,22 +32,30 @@ def run_folds(
         raise RunError(
             f"{folder.path} already holds folds; go on with them with --resume auto, give another --out, or remove it"
         )
+    assert recipe.folds is not None
+    asked = FoldsRecord(name=recipe.name, seed=recipe.seed, folds=recipe.folds)
+    record = folder.path / RECORD
+    if record.exists() and (there := read_model(record, FoldsRecord)) != asked:
+        raise RunError(
+            f"{record} is of '{there.name}' with {there.folds} folds and seed {there.seed}, not of '{asked.name}' with "
+            f"{asked.folds} and {asked.seed}; give another --out"
+        )
+    begun = record.exists()
     with reserved(folder, new) as place:
         try:
-            return _all(recipe, place.path, shown, one)
+            return _all(asked, place.path, shown, one)
         except BaseException:
-            if not fold_folder(place.path, 1).path.exists():  # refused before anything was trained
+            if not begun and not list(place.path.glob("fold-*")):  # refused before anything was trained
                 (place.path / RECORD).unlink(missing_ok=True)
             raise
 
 
-def _all(recipe: Recipe, folder: Path, shown: Watcher, one: Callable[[int, Path], TrainedRun]) -> TrainedFolds:
-    assert recipe.folds is not None
+def _all(asked: FoldsRecord, folder: Path, shown: Watcher, one: Callable[[int, Path], TrainedRun]) -> TrainedFolds:
     folder.mkdir(parents=True, exist_ok=True)
-    write_model(folder / RECORD, FoldsRecord(name=recipe.name, seed=recipe.seed, folds=recipe.folds))
+    write_model(folder / RECORD, asked)
     runs = []
-    for number in range(1, recipe.folds + 1):
-        shown.fold_begins(number, recipe.folds)
+    for number in range(1, asked.folds + 1):
+        shown.fold_begins(number, asked.folds)
         place = fold_folder(folder, number)
         try:
             runs.append(one(number, place.path))
@@ -56,5 +64,5 @@ def _all(recipe: Recipe, folder: Path, shown: Watcher, one: Callable[[int, Path]
                 f"{error}; all folds go on with the same command and --out {folder} --resume auto"
             ) from error
     done = TrainedFolds(folder, tuple(runs), write_folds_report(folder))
-    shown.folds_ended(recipe.name, [run.results for run in runs])
+    shown.folds_ended(asked.name, [run.results for run in runs])
     return done

@@ -5,7 +5,7 @@ from pathlib import Path
 from ssmtl.api.arguments import path_of
 from ssmtl.errors import RunError
 from ssmtl.runs.folder import RunFolder
-from ssmtl.suite.checked_rows import check_folder
+from ssmtl.suite.checked_rows import read_checked
 from ssmtl.suite.suite_file import RECORD
 from ssmtl.suite.tables import write_tables
 
@@ -23,7 +23,7 @@ def report(folder: Path | str) -> Path:
     if (place / FOLDS).is_file():
         return write_folds_report(place)
     if (place / RECORD).is_file():
-        check_folder(place)
+        read_checked(place)
         write_tables(place)
         return write_suite_report(place)
     if RunFolder(place).results.is_file() or RunFolder(place).log.is_file():

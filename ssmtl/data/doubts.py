@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from ssmtl.contracts.source import Example
+from ssmtl.contracts.source import Example, Pixels
 from ssmtl.data.identity import ImageIdentity, People
+from ssmtl.data.mask_values import INSIDE
+from ssmtl.data.masks import read_mask
 from ssmtl.data.names import likeness
 from ssmtl.data.pool import SourceFiles
+from ssmtl.errors import DataError
 from ssmtl.wording import counted, visible
 
 
@@ -16,7 +19,7 @@ def doubts_of(files: SourceFiles) -> list[str]:
     nearly name patients alike.
     """
     alike = (_look_alikes(name, images) for name, images in files.identities.items())
-    masks = (_shared_mask(name, examples, files.identities[name]) for name, examples in files.examples.items())
+    masks = (_shared_masks(name, examples, files.identities[name]) for name, examples in files.examples.items())
     return [*(sentence for sentence in (*alike, *masks) if sentence), *_near_agreements(files.people)]
 
 
@@ -36,20 +39,31 @@ def _look_alikes(source: str, images: Sequence[ImageIdentity]) -> str | None:
     )
 
 
-def _shared_mask(source: str, examples: Sequence[Example], images: Sequence[ImageIdentity]) -> str | None:
-    """A table that was filled down gives every image the first one's mask."""
+def _shared_masks(source: str, examples: Sequence[Example], images: Sequence[ImageIdentity]) -> str | None:
+    """A table that was filled down gives every image the first one's mask. One in which nothing is inside may be of
+    many.
+    """
     shows: dict[str, set[str]] = defaultdict(set)
+    masks: dict[str, Pixels] = {}
     for example, image in zip(examples, images, strict=True):
         for pixels in chain.from_iterable((example.masks or {}).values()):
             shows[pixels.name].add(image.content or image.id)
-    several = {name: len(shown) for name, shown in shows.items() if len(shown) > 1}
+            masks[pixels.name] = pixels
+    several = [name for name, shown in shows.items() if len(shown) > 1 and _has_something(masks[name])]
     if not several:
         return None
-    name = max(several, key=lambda one: several[one])
+    more = f" ({counted(len(several), 'such mask')})" if len(several) > 1 else ""
     return (
-        f"source {source}: {_visible(name)} is the mask of {several[name]} different images. That is right if it is "
-        "empty; else give each its own"
+        f"source {source}: {_visible(several[0])} is the mask of {len(shows[several[0]])} different images{more}; "
+        "give each its own"
     )
+
+
+def _has_something(mask: Pixels) -> bool:
+    try:
+        return bool((read_mask(mask) == INSIDE).any())
+    except DataError:  # for whoever decodes it to say
+        return False
 
 
 def _visible(name: str) -> str:

@@ -18,11 +18,7 @@ def without_earlier(
     :raises DataError: for a part of which nobody is left; of all tasks.
     """
     used, trained = (
-        {
-            source: used_images(earlier, listed, files.namespaces.get(source, source), selected=selected)
-            for source, listed in files.listed.items()
-        }
-        for selected in (True, False)
+        used_images(earlier, files.listed, files.namespaces, selected=selected) for selected in (True, False)
     )
     problems, result = [], {}
     for task, split in splits.items():

@@ -163,12 +163,13 @@ def _images(
         for image in listed
         if image.id in ids.get(source, ())
     }
-    found: tuple[dict[str, Known], dict[str, Known]] = ({}, {})
+    of_users: dict[str, Known] = {}
+    of_others: dict[str, Known] = {}
     for source, listed in identities.items():
         for image in listed:
-            known = found[people.person(source, image) not in used].setdefault(source, {})
-            known[image.id] = [image.content, image.patient]
-    return found
+            found = of_users if people.person(source, image) in used else of_others
+            found.setdefault(source, {})[image.id] = [image.content, image.patient]
+    return of_users, of_others
 
 
 def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
@@ -178,40 +179,47 @@ def split_digest(splits: Mapping[str, TaskSplit], seed: int) -> str:
 
 
 def used_images(
-    split: SplitFile, images: Sequence[ImageIdentity], namespace: str, *, selected: bool = True
-) -> frozenset[str]:
-    """Ids of those of these images that trained or selected the model of the split, or show somebody who did.
+    split: SplitFile,
+    images: Mapping[str, Sequence[ImageIdentity]],
+    namespaces: Mapping[str, str],
+    *,
+    selected: bool = True,
+) -> dict[str, frozenset[str]]:
+    """By source, ids of its images that trained or selected the model of the split, or show somebody who did.
 
-    :param images: of any source, whatever it is called. :param namespace: of its patients.
+    :param images: by source, whatever it is called. :param namespaces: of its patients; its name if not given.
     :param selected: whether those count who only selected it, and did not train.
     :raises RunError: if the split does not tell who was used.
     """
-    recorded, others = (
-        {
-            f"used {source}": [ImageIdentity(one, tidy(patient), content) for one, (content, patient) in listed.items()]
-            for source, listed in known.items()
-        }
-        for known in (split.images, split.others)
-    )
     for name, task in split.tasks.items():
         for source, ids in {**task.trained, task.source: (*task.labeled, *task.unlabeled, *task.val)}.items():
             unknown = sorted(set(ids) - split.images.get(source, {}).keys())
             if unknown:
                 raise RunError(f"split.json: images.{source}: lacks '{unknown[0]}', which task '{name}' used")
-    sources = split.images.keys() | split.others.keys()
-    for source in sorted(sources):
+    sources = sorted(split.images.keys() | split.others.keys())
+    for source in sources:
         if source not in split.namespaces:
-            raise RunError(f"split.json: namespaces.{source}: is missing, though patients of the source were used")
-    spaces = {f"used {source}": split.namespaces[source] for source in sources}
-    known = {name: [*recorded.get(name, ()), *others.get(name, ())] for name in sorted(spaces)}
-    people = People({**known, "asked": images}, {**spaces, "asked": namespace})
-    trained = {
-        (f"used {source}", one) for task in split.tasks.values() for source, ids in task.trained.items() for one in ids
-    }
+            raise RunError(f"split.json: namespaces.{source}: is missing, though the run lists images of the source")
+    users, others = (
+        {source: _identities(listed) for source, listed in known.items()} for known in (split.images, split.others)
+    )
+    every = {f"run {source}": [*users.get(source, ()), *others.get(source, ())] for source in sources}
+    every |= {f"asked {source}": list(listed) for source, listed in images.items()}
+    spaces = {f"run {source}": split.namespaces[source] for source in sources}
+    spaces |= {f"asked {source}": namespaces.get(source, source) for source in images}
+    people = People(every, spaces)
+    trained = {(source, one) for task in split.tasks.values() for source, ids in task.trained.items() for one in ids}
     used = {
-        people.person(source, image)
-        for source, listed in recorded.items()
+        people.person(f"run {source}", image)
+        for source, listed in users.items()
         for image in listed
-        if selected or source.startswith("used init:") or (source, image.id) in trained
+        if selected or source.startswith("init:") or (source, image.id) in trained
     }
-    return frozenset(image.id for image in images if people.person("asked", image) in used)
+    return {
+        source: frozenset(image.id for image in listed if people.person(f"asked {source}", image) in used)
+        for source, listed in images.items()
+    }
+
+
+def _identities(known: Known) -> list[ImageIdentity]:
+    return [ImageIdentity(one, tidy(patient), content) for one, (content, patient) in known.items()]

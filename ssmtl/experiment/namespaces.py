@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.data.split_file import SplitFile
@@ -30,24 +31,23 @@ def namespace_of(name: str, entry: SourceEntry, folders: Folders) -> str:
 
 def with_moved(split: SplitFile, recipe: Recipe, folders: Folders) -> SplitFile:
     """The split of an earlier run whose data may have been moved since: patients are named alike where it says so, and
-    where its sources are now.
+    where its sources would be now. Of a root that leads nowhere here, only the former is known.
 
     :param recipe: of that run. :param folders: of today.
     """
-    today = {
-        split.namespaces[name]: namespace_of(name, entry, folders)
-        for name, entry in recipe.sources.items()
-        if name in split.namespaces
+    today: dict[str, set[str]] = {}
+    for name, entry in recipe.sources.items():
+        if name in split.namespaces:
+            with suppress(DataError):
+                today.setdefault(split.namespaces[name], set()).add(namespace_of(name, entry, folders))
+    moved = {
+        f"moved{number}:{name}": (name, place)
+        for name, space in split.namespaces.items()
+        for number, place in enumerate(sorted(today.get(space, set()) - {space}))
     }
-    moved = {name: today[space] for name, space in split.namespaces.items() if today.get(space, space) != space}
-    namespaces = {f"moved:{name}": space for name, space in moved.items()}
     images, others = (
-        {f"moved:{name}": known[name] for name in moved if name in known} for known in (split.images, split.others)
+        known | {alias: known[name] for alias, (name, _) in moved.items() if name in known}
+        for known in (split.images, split.others)
     )
-    return split.model_copy(
-        update={
-            "namespaces": split.namespaces | namespaces,
-            "images": split.images | images,
-            "others": split.others | others,
-        }
-    )
+    namespaces = split.namespaces | {alias: place for alias, (_, place) in moved.items()}
+    return split.model_copy(update={"namespaces": namespaces, "images": images, "others": others})

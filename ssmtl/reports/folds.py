@@ -15,6 +15,7 @@ from ssmtl.reports.page import render
 from ssmtl.reports.table import PageTable, TableCell, decimal, whole
 from ssmtl.runs.files import Results
 from ssmtl.runs.folder import RunFolder, check_own
+from ssmtl.runs.resume import lasting_digest
 from ssmtl.suite.layout import head_of
 
 TEMPLATE = "folds.html.j2"
@@ -51,15 +52,20 @@ def read_folds(folder: Path) -> tuple[FoldsRecord, list[Results]]:
     check_own(folder)
     record = read_model(folder / RECORD, FoldsRecord)
     results = []
+    first = ""
     for number in range(1, record.folds + 1):
         run = fold_folder(folder, number)
         results.append(run.read_results())
         told = run.read_recipe().validated()
-        asked = (number, record.folds, record.seed)
-        if (told.fold, told.folds, told.seed) != asked or told.digest() != results[-1].recipe_hash:
-            raise RunError(
-                f"{run.path} is not fold {number} of {record.folds} with seed {record.seed}, as {RECORD} says"
-            )
+        if (told.fold, told.folds, told.seed) != (number, record.folds, record.seed):
+            what = f"fold {number} of {record.folds} with seed {record.seed}"
+            raise RunError(f"{run.path} is not {what}, as {RECORD} says")
+        if told.digest() != results[-1].recipe_hash:
+            raise RunError(f"{run.results} is of another recipe than {run.recipe}")
+        same = lasting_digest(told.model_copy(update={"fold": None}))
+        first = first or same
+        if same != first:
+            raise RunError(f"{run.path} is of another recipe than fold 1")
     return record, results
 
 

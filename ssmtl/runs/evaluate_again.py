@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from ssmtl.contracts.folders import Folders
-from ssmtl.contracts.source import Example
+from ssmtl.contracts.source import Example, Source
 from ssmtl.data.budget import is_labeled
 from ssmtl.data.cache import decode
 from ssmtl.data.empty_parts import what_lacks
@@ -90,20 +90,13 @@ def evaluate_run(
     results = run.read_results().model_copy(update={"tasks": {}, "counts": {}, "sources": {}, "excluded": {}})
     if weights == "last":
         results.selected = Selected(by="last", step=results.steps)
-    listed: dict[str, tuple[Example, ...]] = {}
-    seen: dict[str, frozenset[str]] = {}
     make = cache(partial(make_source, recipe, plugins, folders))
+    files = _listed(recipe, list(dict.fromkeys(one.source for one in requests)), make, folders)
+    listed, seen = files.examples, used_images(used, files.listed, files.namespaces)
+    for name in (name for name in listed if name not in changed):
+        _warn_of_changes(name, split_file, files.identities[name])
     for request in requests:
         task, name = request.task, request.source
-        if name not in listed:
-            entry = recipe.sources[name]
-            namespace = namespace_of(name, entry, folders)
-            files = SourceFiles({name: examples_of(name, entry, make(name))}, {name: entry}, {name: namespace})
-            files = within_portions(files)
-            listed[name] = files.examples[name]
-            seen[name] = used_images(used, files.listed[name], namespace)
-            if name not in changed:
-                _warn_of_changes(name, split_file, files.identities[name])
         asked = _ids(request, listed[name])
         ids = [one for one in asked if one not in seen[name]]
         results.excluded.setdefault(task.name, {})[request.domain] = len(asked) - len(ids)
@@ -134,6 +127,14 @@ def evaluate_run(
         where = f"no task of the run has labels in {', '.join(wanted)}"
         raise DataError(where if wanted else "no task of the run has labels, so that there is nothing to evaluate")
     return results
+
+
+def _listed(recipe: Recipe, names: Sequence[str], make: Callable[[str], Source], folders: Folders) -> SourceFiles:
+    """What these sources hold: all of them, since one may tell whom the images of another show."""
+    entries = {name: recipe.sources[name] for name in names}
+    examples = {name: examples_of(name, entry, make(name)) for name, entry in entries.items()}
+    namespaces = {name: namespace_of(name, entry, folders) for name, entry in entries.items()}
+    return within_portions(SourceFiles(examples, entries, namespaces))
 
 
 def _with_sources(

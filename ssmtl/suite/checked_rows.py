@@ -7,23 +7,26 @@ from pathlib import Path
 
 from ssmtl.errors import RunError
 from ssmtl.runs.files import Results
+from ssmtl.runs.folder import damaged
 from ssmtl.suite.cell import folder_of, outcome_file
-from ssmtl.suite.results import ResultRow, read_results, read_rows
+from ssmtl.suite.results import ResultRow, SuiteResults, read_results, read_rows
 
 Place = tuple[str, str, str]
 """Task, domain, metric."""
 
 
-def check_folder(suite: Path) -> None:
-    """As `check_rows`, of the files in the suite's folder.
+def read_checked(suite: Path) -> tuple[SuiteResults, tuple[Mapping[str, str], ...]]:
+    """The results and the rows of cells.csv of a suite's folder.
 
-    :raises RunError: also if one of them is missing or damaged.
+    :raises RunError: if it is none, a file is missing or damaged, or a row is not what its cell says.
     """
+    results = read_results(suite)
     try:
-        listed = read_rows(suite / "cells.csv")
+        listed = tuple(read_rows(suite / "cells.csv", ("cell", "system", "status")))
     except (OSError, ValueError, csv.Error) as error:
         raise RunError(f"{suite}: cells.csv cannot be read: {error}") from error
-    check_rows(suite, read_results(suite).rows, listed)
+    check_rows(suite, results.rows, listed)
+    return results, listed
 
 
 def check_rows(suite: Path, rows: Sequence[ResultRow], listed: Sequence[Mapping[str, str]]) -> None:
@@ -38,7 +41,8 @@ def check_rows(suite: Path, rows: Sequence[ResultRow], listed: Sequence[Mapping[
     for cell, own in by_cell.items():
         run = folder_of(suite, cell)
         if run.results.is_file() or outcome_file(suite, cell).is_file():
-            _check_cell(suite, cell, own, run.read_results())
+            with damaged(run.path):
+                _check_cell(suite, cell, own, run.read_results())
     for line in listed:
         cell = line.get("cell", "")
         if line.get("status") == "finished" and cell not in by_cell:

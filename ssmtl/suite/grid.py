@@ -1,5 +1,6 @@
 """From a suite to its cells. Data is listed, as a cell's name depends on its split; nothing is decoded or trained."""
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,9 @@ from ssmtl.suite.asked import check_asked
 from ssmtl.suite.cell import Cell, Point
 from ssmtl.suite.digests import SplitDigests
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
+
+MISSPELT = 0.8
+"""How alike two names are, from 0 to 1, of which one is taken for the other misspelt."""
 
 
 def points_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> list[Point]:
@@ -60,7 +64,7 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
 
 
 def _tell_twins(cells: Iterable[Cell]) -> None:
-    """Warn of two systems that differ in their names alone: each would be tested, and counted in the correction."""
+    """Warn of runs of two systems that differ in their names alone: where both are compared, both are counted."""
     known: dict[tuple[str, str, str], str] = {}
     told = set()
     for cell in cells:
@@ -68,7 +72,8 @@ def _tell_twins(cells: Iterable[Cell]) -> None:
         first = known.setdefault(own, cell.system)
         if first != cell.system and (first, cell.system) not in told:
             told.add((first, cell.system))
-            warn(f"the systems '{first}' and '{cell.system}' are the same but for their names")
+            where = f" at {cell.budget_text}" if cell.budgets else ""
+            warn(f"'{first}' and '{cell.system}' are the same run under two names{where}")
 
 
 class Maker:
@@ -96,14 +101,14 @@ class Maker:
         }
         every = set().union(*own.values())
         asked = [("set", _tasks_of(self.suite.set), every)]
-        asked += [(f"grids.{number}.budgets", list(one.budgets), every) for number, one in enumerate(self.suite.grids)]
+        for number, grid in enumerate(self.suite.grids):
+            asked.append((f"grids.{number}.budgets", [*grid.budgets], set().union(*(own[one] for one in grid.systems))))
         asked += [(f"variants.{name}.set", _tasks_of(one.set), own[name]) for name, one in self.suite.variants.items()]
         problems = []
         for where, tasks, known in asked:
             for task in (task for task in tasks if task not in known):
-                hint = nearest(task, known)
-                problem = Problem(f"{where}: {task}", "no system that it is for has such a task", hint)
-                if hint.startswith("did you mean"):
+                problem = Problem(f"{where}: {task}", "no system that it is for has such a task", nearest(task, known))
+                if difflib.get_close_matches(task, known, 1, MISSPELT):
                     problems.append(problem)
                 else:
                     warn(f"{problem}, so that it changes nothing")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ssmtl.atomic_file import write_text
 from ssmtl.errors import RunError
-from ssmtl.runs.files import Environment
+from ssmtl.runs.files import Environment, Results
+from ssmtl.runs.folder import damaged
 from ssmtl.suite.cell import Cell, folder_of, outcome_of, status_of
 
 COLUMNS = (
@@ -42,6 +43,11 @@ def _rows(suite: Path, cell: Cell) -> Iterator[tuple[object, ...]]:
     if results.recipe_hash != cell.recipe.digest():
         raise RunError(f"{folder.results} is of another recipe than the cell. Remove its folder, and it is run again")
     came_from = (cell.name, cell.recipe.digest(), cell.split_hash, cell.code, made.commit or "", _versions(made))
+    with damaged(folder.path):
+        yield from _told(cell, results, came_from)
+
+
+def _told(cell: Cell, results: Results, came_from: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
     for task, domains in results.tasks.items():
         labeled = cell.recipe.tasks[task].labeled
         for domain, metrics in domains.items():

@@ -18,7 +18,7 @@ from ssmtl.regular_file import read_text
 from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
-from ssmtl.suite.checked_rows import check_folder
+from ssmtl.suite.checked_rows import read_checked
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import append_rows, write_rows
@@ -58,7 +58,7 @@ class SuiteRun:
         if not all(path.is_file() for path in files):
             return False
         try:
-            check_folder(self.folder)
+            read_checked(self.folder)
         except RunError:
             return False
         names = [line.partition(",")[0] for line in read_text(cells).splitlines()[1:]]

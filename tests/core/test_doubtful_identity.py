@@ -2,9 +2,10 @@
 
 import unicodedata
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-from made_examples import example
+from made_examples import MadeUpImage, example
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.contracts.head import Output
@@ -17,7 +18,7 @@ from ssmtl.data.pool import SourceFiles, examples_of, list_sources
 from ssmtl.data.split import split_tasks
 from ssmtl.data.split_file import SplitFile, TaskSplit, used_images, write_split_file
 from ssmtl.errors import DataError, RunError
-from ssmtl.experiment.namespaces import namespace_of
+from ssmtl.experiment.namespaces import namespace_of, with_moved
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 
 
@@ -89,7 +90,7 @@ def test_a_split_that_does_not_say_how_patients_are_told_apart_is_refused():
     task = TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})
     split = SplitFile(tasks={"t": task}, images={"s": {"a": ["x", "p1"]}})
     with pytest.raises(RunError, match=r"split.json: namespaces.s: is missing"):
-        used_images(split, [ImageIdentity("b", "p1", "y")], "one")
+        used_images(split, {"q": [ImageIdentity("b", "p1", "y")]}, {"q": "one"})["q"]
 
 
 def test_accents_and_blanks_make_no_other_person(tmp_path):
@@ -214,3 +215,28 @@ def test_a_mask_of_several_images_is_doubtful():
     down = tuple(replace(one, masks=own[0].masks) for one in own)
     (doubt,) = doubts_of(SourceFiles({"s": down}, {"s": entry()}))
     assert "'i0 lung' is the mask of 4 different images" in doubt
+    empty = MadeUpImage("empty", 0)
+    filled = [*(replace(one, masks={"lung": (empty,)}) for one in own[:2]), own[2], replace(own[3], masks=own[2].masks)]
+    (doubt,) = doubts_of(SourceFiles({"s": tuple(filled)}, {"s": entry()}))
+    assert "'i2 lung' is the mask of 2 different images; give" in doubt, "an empty mask may be of many"
+
+
+def test_of_moved_data_both_places_are_known(tmp_path, monkeypatch):
+    """Also where two entries once led to one folder, and one of them still does; a root that leads nowhere is none."""
+    monkeypatch.delenv("SSMTL_DATA", raising=False)
+    here, there = tmp_path / "here", tmp_path / "there"
+    sources = {"s": entry(root="set"), "z": entry(root=str(here / "set")), "gone": entry(root="a\0b")}
+    space = namespace_of("s", sources["s"], Folders(here))
+    assert space == namespace_of("z", sources["z"], Folders(here))
+    split = SplitFile(
+        tasks={"t": TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})},
+        images={"s": {"a": ["x", "p1"]}},
+        namespaces={"s": space, "z": space, "gone": "root gone"},
+    )
+    later = {"q": [ImageIdentity("b", "p1", "y")]}
+    for base in (here, there):
+        known = with_moved(split, SimpleNamespace(sources=sources), Folders(base))
+        for root in ("set", str(here / "set")):
+            asked = {"q": namespace_of("q", entry(root=root), Folders(base))}
+            assert used_images(known, later, asked)["q"] == {"b"}
+        assert used_images(known, later, {"q": "named others"})["q"] == set()

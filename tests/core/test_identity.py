@@ -95,8 +95,8 @@ def test_who_was_used_is_known_by_content_and_patient_whatever_the_source_is_cal
         ImageIdentity("of the copy's patient", "q1", "newer"),
         ImageIdentity("other", "p9", "other"),
     ]
-    assert used_images(split, asked, "one") == {"copy", "follow-up", "of the copy's patient"}
-    assert used_images(split, asked, "elsewhere") == {"copy", "of the copy's patient"}
+    assert used_images(split, {"q": asked}, {"q": "one"})["q"] == {"copy", "follow-up", "of the copy's patient"}
+    assert used_images(split, {"q": asked}, {"q": "elsewhere"})["q"] == {"copy", "of the copy's patient"}
 
 
 def test_what_did_not_train_tells_which_sources_name_patients_alike():
@@ -108,7 +108,22 @@ def test_what_did_not_train_tells_which_sources_name_patients_alike():
         others={"s": {"b": ["y", "p2"]}, "c": {"k": ["y", "p2"], "m": ["z", "p3"]}},
     )
     later = [ImageIdentity(f"later {number}", f"p{number}", f"new {number}") for number in range(4)]
-    assert used_images(split, [ImageIdentity("m", "p3", "z"), *later], "three") == {"later 1"}
-    assert used_images(split, [ImageIdentity("m", "q3", "z"), *later], "three") == set()
-    assert used_images(split, later, "three") == set()
-    assert used_images(split, later, "two") == {"later 1"}
+    assert used_images(split, {"q": [ImageIdentity("m", "p3", "z"), *later]}, {"q": "three"})["q"] == {"later 1"}
+    assert used_images(split, {"q": [ImageIdentity("m", "q3", "z"), *later]}, {"q": "three"})["q"] == set()
+    assert used_images(split, {"q": later}, {"q": "three"})["q"] == set()
+    assert used_images(split, {"q": later}, {"q": "two"})["q"] == {"later 1"}
+
+
+def test_one_source_tells_whom_the_images_of_another_show():
+    """`far` shares an image with `near` alone, and `near` with the run's s, whose p1 trained."""
+    split = SplitFile(
+        tasks={"t": TaskSplit(source="s", labeled=["a"], unlabeled=["a"], val=[], test={})},
+        namespaces={"s": "one"},
+        images={"s": {"a": ["x", "p1"]}},
+        others={"s": {"b": ["y", "p2"]}},
+    )
+    near = [ImageIdentity("b", "p2", "y"), ImageIdentity("m", "p3", "z")]
+    far = [ImageIdentity("m", "p3", "z"), ImageIdentity("later", "p1", "new")]
+    spaces = {"near": "two", "far": "three"}
+    assert used_images(split, {"near": near, "far": far}, spaces)["far"] == {"later"}
+    assert used_images(split, {"far": far}, spaces)["far"] == set()

@@ -83,5 +83,5 @@ def test_who_trained_the_first_of_three_runs_trained_the_third(tmp_path):
     first = written(tmp_path / "a.json", split([0], [2], [10]))
     second = written(tmp_path / "b.json", split([4], [6], [12]), first)
     third = written(tmp_path / "c.json", split([8], [14], [16]), second)
-    people = {int(one[1:]) // 2 for one in used_images(third, FILES.identities["s"], "s")}
+    people = {int(one[1:]) // 2 for one in used_images(third, {"q": FILES.identities["s"]}, {"q": "s"})["q"]}
     assert people == {0, 1, 2, 3, 4, 7}

@@ -146,7 +146,7 @@ def test_no_command_scores_whoever_was_taken(tmp_path, name):
     taken = [one for one in files.identities["others"] if one.id in given.tasks["lungs"].unlabeled_of["others"]]
     again = identities_of(tuple(example(n + 9000, patient=f"p{(n - 1000) // 2}") for n in range(1000, 1040)))
     asked = taken if name == "others" else again
-    used = used_images(given, asked, "o")
+    used = used_images(given, {"q": asked}, {"q": "o"})["q"]
     assert len(used) == len(asked) > 0
 
 

@@ -88,6 +88,26 @@ def test_a_fold_in_the_place_of_another_is_refused(folder, ssmtl, tmp_path):
     assert (tmp_path / "folds" / "folds.csv").read_bytes() == before
 
 
+def test_a_fold_of_another_recipe_is_refused(folder, ssmtl, tmp_path):
+    shutil.copytree(folder / "folds", tmp_path / "folds")
+    shutil.rmtree(tmp_path / "folds" / "fold-2")
+    code, _, err = run(
+        ssmtl, folder, "--set", "fold=2", "--set", "optimizer.lr=0.5", "--out", tmp_path / "folds" / "fold-2"
+    )
+    assert code == 0, err
+    code, _, err = ssmtl("report", tmp_path / "folds")
+    assert code == 2
+    assert "fold-2 is of another recipe than fold 1" in err
+
+
+def test_a_refused_command_leaves_the_record_of_finished_folds(folder, ssmtl):
+    before = (folder / "folds" / "folds.json").read_bytes()
+    code, _, err = run(ssmtl, folder, "--set", "folds=5", "--resume", "auto")
+    assert code == 2
+    assert "3 folds and seed 0, not of" in err
+    assert (folder / "folds" / "folds.json").read_bytes() == before
+
+
 def test_a_run_has_a_folder_of_its_own(folder, ssmtl):
     code, _, err = ssmtl("run", folder / "own.yaml", "--out", folder / "folds")
     assert code == 2

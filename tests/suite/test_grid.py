@@ -187,7 +187,7 @@ def test_a_setting_for_a_task_that_no_system_has_is_told(tmp_path):
 
 def test_two_systems_that_are_the_same_are_told(tmp_path):
     variants = {"twin": {"recipe": "umtl", "set": {"optimizer.lr": 5.0e-4}}}
-    with pytest.warns(SsmtlWarning, match="'umtl' and 'twin' are the same but for their names"):
+    with pytest.warns(SsmtlWarning, match="'umtl' and 'twin' are the same run under two names at diag"):
         cells(suite_file(tmp_path, grids=[{**GRID, "systems": ["umtl", "twin"]}], variants=variants))
 
 

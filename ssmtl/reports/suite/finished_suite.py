@@ -1,6 +1,5 @@
 """A suite's folder as its report reads it: rows, cells, and the cells' run folders one by one."""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,8 +10,8 @@ from ssmtl.errors import RunError
 from ssmtl.evaluation.stored_predictions import StoredPredictions
 from ssmtl.reports.run.finished_run import FinishedRun
 from ssmtl.runs.files import Results
-from ssmtl.suite.checked_rows import check_rows
-from ssmtl.suite.results import SuiteResults, read_results, read_rows
+from ssmtl.suite.checked_rows import read_checked
+from ssmtl.suite.results import SuiteResults
 from ssmtl.suite.suite_file import Compare
 
 
@@ -40,12 +39,7 @@ class FinishedSuite:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """:raises RunError: if it is not a suite's folder, or a file cannot be read."""
-        results = read_results(folder)
-        try:
-            listed = tuple(read_rows(folder / "cells.csv", ("cell", "system", "status")))
-        except (OSError, ValueError, csv.Error) as error:
-            raise RunError(f"{folder}: cells.csv cannot be read: {error}") from error
-        check_rows(folder, results.rows, listed)
+        results, listed = read_checked(folder)
         firsts = {row.cell: row for row in reversed(results.rows)}
         cells = [
             CellRun(name, row.system, row.sources, row.seed, labels_of(row.budgets), folder / "cells" / name)
