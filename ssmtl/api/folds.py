@@ -28,19 +28,19 @@ def run_folds(
         raise RunError("folds are resumed with --resume auto and --out, the folder of all folds")
     folder, new = folder_of(recipe, out, False)
     folder.check_free(holds=RECORD)
-    if resume is None and (folder.path / RECORD).exists():
+    record = folder.path / RECORD
+    begun = record.exists()
+    if resume is None and begun:
         raise RunError(
             f"{folder.path} already holds folds; go on with them with --resume auto, give another --out, or remove it"
         )
     assert recipe.folds is not None
     asked = FoldsRecord(name=recipe.name, seed=recipe.seed, folds=recipe.folds)
-    record = folder.path / RECORD
-    if record.exists() and (there := read_model(record, FoldsRecord)) != asked:
+    if begun and (there := read_model(record, FoldsRecord)) != asked:
         raise RunError(
             f"{record} is of '{there.name}' with {there.folds} folds and seed {there.seed}, not of '{asked.name}' with "
             f"{asked.folds} and {asked.seed}; give another --out"
         )
-    begun = record.exists()
     with reserved(folder, new) as place:
         try:
             return _all(asked, place.path, shown, one)
@@ -56,9 +56,8 @@ def _all(asked: FoldsRecord, folder: Path, shown: Watcher, one: Callable[[int, P
     runs = []
     for number in range(1, asked.folds + 1):
         shown.fold_begins(number, asked.folds)
-        place = fold_folder(folder, number)
         try:
-            runs.append(one(number, place.path))
+            runs.append(one(number, fold_folder(folder, number).path))
         except StoppedError as error:
             raise StoppedError(
                 f"{error}; all folds go on with the same command and --out {folder} --resume auto"

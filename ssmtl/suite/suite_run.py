@@ -12,9 +12,8 @@ from filelock import FileLock
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.errors import RunError, nearest
-from ssmtl.json_file import read_model, write_model
+from ssmtl.json_file import write_model
 from ssmtl.registry.plugins import Plugins
-from ssmtl.regular_file import read_text
 from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
 from ssmtl.suite.cell import Cell, outcome_of
@@ -22,7 +21,7 @@ from ssmtl.suite.checked_rows import read_checked
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import append_rows, write_rows
-from ssmtl.suite.suite_file import RECORD, Suite, SuiteRecord, read_suite, record_of
+from ssmtl.suite.suite_file import RECORD, Suite, read_suite, record_of
 from ssmtl.suite.work import FAILED, FINISHED, Work, note
 
 
@@ -53,17 +52,16 @@ class SuiteRun:
         A report that is older than the record is of a run that was killed before it wrote another. Nor is it of these
         cells if the rows beside it are not.
         """
-        wanted = ("report.html", "cells.csv", RECORD, "tables/summary.csv")
-        report, cells, record, _ = files = [self.folder / name for name in wanted]
-        if not all(path.is_file() for path in files):
+        report, record, tables = (self.folder / name for name in ("report.html", RECORD, "tables/summary.csv"))
+        if not all(path.is_file() for path in (report, record, tables)):
             return False
         try:
-            read_checked(self.folder)
+            results, listed = read_checked(self.folder)
         except RunError:
             return False
-        names = [line.partition(",")[0] for line in read_text(cells).splitlines()[1:]]
-        told = read_model(record, SuiteRecord) == record_of(self.suite, self.file)
-        return told and sorted(names) == sorted(self.by_name) and report.stat().st_mtime >= record.stat().st_mtime
+        told = results.suite == record_of(self.suite, self.file)
+        names = sorted(row["cell"] for row in listed)
+        return told and names == sorted(self.by_name) and report.stat().st_mtime >= record.stat().st_mtime
 
     def chosen(self, only: Sequence[str]) -> list[Cell]:
         """The cells whose system, its name in tables, or whose own name matches a pattern; all if there are none.
