@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from ssmtl.data.pool import SourceFiles
-from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
+from ssmtl.data.split_file import SplitFile, TaskSplit
+from ssmtl.data.used_images import used_images
 from ssmtl.errors import DataError, warn
 from ssmtl.wording import counted
 

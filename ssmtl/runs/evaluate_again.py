@@ -14,7 +14,8 @@ from ssmtl.data.identity import ImageIdentity
 from ssmtl.data.pool import SourceFiles, examples_of
 from ssmtl.data.portion import within_portions
 from ssmtl.data.rows import Rows, rows_of
-from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
+from ssmtl.data.split_file import SplitFile, TaskSplit
+from ssmtl.data.used_images import used_images
 from ssmtl.errors import DataError, Problem, RecipeError, RunError, nearest, warn
 from ssmtl.evaluation.counts import ImageCounts
 from ssmtl.evaluation.kept import KeptPredictions

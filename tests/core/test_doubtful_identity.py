@@ -16,7 +16,8 @@ from ssmtl.data.identity import ImageIdentity, People, identities_of
 from ssmtl.data.images import ImageFile
 from ssmtl.data.pool import SourceFiles, examples_of, list_sources
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import SplitFile, TaskSplit, used_images, write_split_file
+from ssmtl.data.split_file import SplitFile, TaskSplit, write_split_file
+from ssmtl.data.used_images import used_images
 from ssmtl.errors import DataError, RunError
 from ssmtl.experiment.namespaces import namespace_of, with_moved
 from ssmtl.recipe.models import SourceEntry, TaskSpec

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from made_examples import example
 
 from ssmtl.data.identity import ImageIdentity, People, fingerprint_of, identities_of
-from ssmtl.data.split_file import SplitFile, TaskSplit, used_images
+from ssmtl.data.split_file import SplitFile, TaskSplit
+from ssmtl.data.used_images import used_images
 
 images = st.lists(st.tuples(st.sampled_from("stu"), st.integers(0, 6), st.integers(0, 8)), max_size=14)
 

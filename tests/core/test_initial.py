@@ -8,7 +8,8 @@ from made_examples import example
 
 from ssmtl.data.earlier import without_earlier
 from ssmtl.data.pool import SourceFiles
-from ssmtl.data.split_file import DomainPart, TaskSplit, read_split_file, used_images, write_split_file
+from ssmtl.data.split_file import DomainPart, TaskSplit, read_split_file, write_split_file
+from ssmtl.data.used_images import used_images
 from ssmtl.errors import DataError, SsmtlWarning
 from ssmtl.model.taking import taken
 from ssmtl.recipe.models import SourceEntry

@@ -16,7 +16,8 @@ from ssmtl.data.parts import parts_of
 from ssmtl.data.pool import SourceFiles, examples_of, list_sources
 from ssmtl.data.rows import rows_of
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, used_images, write_split_file
+from ssmtl.data.split_file import SplitFile, TaskSplit, read_split_file, write_split_file
+from ssmtl.data.used_images import used_images
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 

@@ -18,8 +18,9 @@ from ssmtl.data.joined_rows import JoinedRows, of_others
 from ssmtl.data.pool import list_sources
 from ssmtl.data.small_parts import warn_of_lent_tests
 from ssmtl.data.split import split_tasks
-from ssmtl.data.split_file import TaskSplit, read_split_file, split_digest, used_images, write_split_file
+from ssmtl.data.split_file import TaskSplit, read_split_file, split_digest, write_split_file
 from ssmtl.data.task_data import task_data
+from ssmtl.data.used_images import used_images
 from ssmtl.errors import DataError
 from ssmtl.recipe.models import SourceEntry, TaskSpec
 from tests.core.made_examples import example
