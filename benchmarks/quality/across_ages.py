@@ -6,8 +6,11 @@
 RUN: a run with a task of lung masks, which finds the lungs. DATA: the folder of the data sets. In OUT, a folder for
 each change: `plain` as they are; `standardised`, every image with the same mean and standard deviation; `equalised`
 with the histogram flat, so that no monotone change of grey levels matters; `lungs` cut to the box around the predicted
-lungs, with a margin. Each has the tables `children`, `adults` (with view, age and sex) and `covid`, and of the
-children `train.csv` and `test.csv`, the folders of these names alone and without a split, for `cut_report`.
+lungs, with a margin. Three more are reduced to 64 × 64 pixels first, so that a cut image shows no more detail than a
+whole one: `small_lungs`, cut in the same way; `fixed_box`, each cut to one and the same box, the mean of those of the
+children in `train`; `no_lungs`, with the box black. Each has the tables `children`, `adults` (with view, age and sex)
+and `covid`, and of the children `train.csv` and `test.csv`, the folders of these names alone and without a split, for
+`cut_report`.
 """
 
 import argparse
@@ -23,6 +26,9 @@ from ssmtl_sources.chest_xray import patient_of
 
 MARGIN = 0.05
 """Of the box's sides, on each side of it."""
+
+SIDE = 64
+"""Of the images that are reduced first."""
 
 MEAN, DEVIATION = 0.5, 0.2
 """Of a standardised image's grey levels, of which black is 0 and white 1."""
@@ -79,6 +85,19 @@ def standardised(picture: Image.Image) -> Image.Image:
     return Image.fromarray((level.clip(0, 1) * 255).round().astype(np.uint8))
 
 
+def cut(small: Image.Image, box: np.ndarray) -> Image.Image:
+    """:param box: left, top, right and bottom, as shares of the sides."""
+    return small.resize(small.size, Image.Resampling.BILINEAR, (*(box * SIDE),))
+
+
+def without(small: Image.Image, box: np.ndarray) -> Image.Image:
+    """The image, black within the box."""
+    left, top, right, bottom = (box * SIDE).round().astype(int)
+    grey = np.array(small)
+    grey[top:bottom, left:right] = 0
+    return Image.fromarray(grey)
+
+
 def write(path: Path, entries: list[dict[str, str]]) -> None:
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, entries[0].keys())
@@ -95,17 +114,19 @@ def main() -> None:
     every = [row for row in rows_of(arguments.data) if row["label"]]
     model = ssmtl.load(arguments.run)
     (task,) = (name for name, one in model.tasks.items() if one.kind == "masks")
+    boxes = {row["file"]: _box(model, task, arguments.data / row["file"]) for row in every}
+    of_train = [boxes[row["file"]] for row in every if row["split"] == "train"]
+    mean = np.mean([shares for _, shares in filter(None, of_train)], 0)
+    whole = np.array([0.0, 0.0, 1.0, 1.0])
     tables: dict[tuple[str, str], list[dict[str, str]]] = {}
-    missed = 0
     for row in every:
         picture = Image.open(arguments.data / row["file"]).convert("L")
-        (found,) = model.predict([arguments.data / row["file"]])
-        (mask,) = found.masks[task].masks.values()
-        box = box_of(np.asarray(mask))
-        missed += box is None
+        small = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        box, shares = boxes[row["file"]] or (None, whole)
         made = {
             "plain": picture, "standardised": standardised(picture), "equalised": ImageOps.equalize(picture),
-            "lungs": picture.crop(box),
+            "lungs": picture.crop(box), "small_lungs": cut(small, shares), "fixed_box": cut(small, mean),
+            "no_lungs": without(small, shares) if box else small,
         }  # fmt: skip
         for change in made:
             name = str(Path(row["file"]).relative_to(Path(row["file"]).parts[0]).with_suffix(".png"))
@@ -119,7 +140,16 @@ def main() -> None:
         for part in ("train", "test") if name == "children" else ():
             alone = [entry | {"split": ""} for entry in entries if entry["split"] == part]
             write(arguments.out / change / name / f"{part}.csv", alone)
-    print(f"{len(every)} images; in {missed} no lungs were found")
+    missed = sum(box is None for box in boxes.values())
+    print(f"{len(every)} images; in {missed} no lungs were found; the mean box: {mean.round(3)}")
+
+
+def _box(model: ssmtl.Model, task: str, path: Path) -> tuple[tuple[int, int, int, int], np.ndarray] | None:
+    """Around the lungs, in pixels and as shares of the image's sides; None if none are found."""
+    (found,) = model.predict([path])
+    (mask,) = found.masks[task].masks.values()
+    box = box_of(np.asarray(mask))
+    return box and (box, np.array(box) / [*mask.shape[::-1], *mask.shape[::-1]])
 
 
 if __name__ == "__main__":
