@@ -76,15 +76,18 @@ def statistic_of(cell: RunFolder, task: str, domain: str, metric: str) -> ImageS
     if known is not None:
         ids, whose = tuple(sorted(known)), _patients(cell, task, domain)
         return ImageStatistic(ids, tuple(whose[one] for one in ids), mean_of(np.array([known[one] for one in ids])))
-    if metric not in ("accuracy", "auroc"):
+    if metric not in ("accuracy", "balanced_accuracy", "auroc"):
         return None
     one = _classified(cell, task, domain)
     if one is None:
         return None
+    right = (one.probabilities.argmax(1) == one.targets).astype(np.float64)
     if metric == "accuracy":
-        right = (one.probabilities.argmax(1) == one.targets).astype(np.float64)
         return ImageStatistic(one.ids, one.patients, mean_of(right))
     count = one.probabilities.shape[1]
+    if metric == "balanced_accuracy":
+        recalls = [mean_of(np.where(one.targets == index, right, np.nan)) for index in range(count)]
+        return ImageStatistic(one.ids, one.patients, lambda counts: mean_of_known([found(counts) for found in recalls]))
     classes = [1] if count == 2 else range(count)
     areas = [area_under_roc(one.probabilities[:, index], one.targets == index) for index in classes]
     return ImageStatistic(one.ids, one.patients, lambda counts: mean_of_known([area(counts) for area in areas]))

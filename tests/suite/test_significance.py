@@ -7,12 +7,14 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up_suite import COMPARE, made_up_suite
 from scipy import stats
 from typer.testing import CliRunner
 
+from ssmtl import Output
 from ssmtl.cli.bench import app
 from ssmtl.errors import RunError
 from ssmtl.suite.bootstrap import Seed, area_under_roc, bootstrap, mean_of, minus
@@ -24,6 +26,7 @@ from ssmtl.suite.per_image import statistic_of
 from ssmtl.suite.results import read_results
 from ssmtl.suite.significance import holm, left_out
 from ssmtl.suite.tables import write_tables
+from ssmtl_metrics.balanced_accuracy import BalancedAccuracy
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -168,15 +171,34 @@ def suite(tmp_path_factory):
     return made_up_suite(tmp_path_factory.mktemp("suite"), compare=COMPARE)
 
 
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_statistic_of_every_image_once_is_the_metric(suite):
-    with (suite / "results.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            found = statistic_of(folder_of(suite, row["cell"]), row["task"], row["domain"], row["metric"])
-            if row["metric"] == "average_hausdorff":
-                assert found is None
-            else:
-                assert found.value(np.ones((1, len(found.ids))))[0] == pytest.approx(float(row["value"]), abs=1e-5)
-                assert found.patients == tuple(f"patient{int(name[5:]) // 2}" for name in found.ids)
+    for row in rows_of(suite / "results.csv"):
+        found = statistic_of(folder_of(suite, row["cell"]), row["task"], row["domain"], row["metric"])
+        if row["metric"] == "average_hausdorff":
+            assert found is None
+        else:
+            assert found.value(np.ones((1, len(found.ids))))[0] == pytest.approx(float(row["value"]), abs=1e-5)
+            assert found.patients == tuple(f"patient{int(name[5:]) // 2}" for name in found.ids)
+
+
+def test_balanced_accuracy_of_a_resample_is_the_metric_of_the_images_that_were_drawn(suite):
+    """The oracle is the metric itself, on as many copies of each image."""
+    cell = next(row["cell"] for row in rows_of(suite / "results.csv") if row["task"] == "diagnosis")
+    found = statistic_of(folder_of(suite, cell), "diagnosis", "in_domain", "balanced_accuracy")
+    with np.load(folder_of(suite, cell).predictions_of("diagnosis", "in_domain")) as stored:
+        probabilities, targets = torch.tensor(stored["probabilities"]), torch.tensor(stored["targets"])
+    metric = BalancedAccuracy(Output("multiclass", tuple(f"class{one}" for one in range(probabilities.shape[1]))))
+    drawn_at_random = np.random.default_rng(0).multinomial(len(targets), [1 / len(targets)] * len(targets))
+    for counts in (np.ones(len(targets)), drawn_at_random):
+        copies = torch.tensor(counts, dtype=torch.long)
+        expected = metric(probabilities.repeat_interleave(copies, 0), targets.repeat_interleave(copies, 0))
+        value = found.value(counts[None].astype(float))[0]
+        assert value == pytest.approx(float(expected["balanced_accuracy"]), abs=1e-6)
 
 
 def test_swapping_the_two_turns_the_sign(suite):
