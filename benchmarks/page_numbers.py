@@ -45,6 +45,11 @@ def value(table: str, column: str, **keys: str) -> str:
     return number(row[column])
 
 
+def spread(table: str, **keys: str) -> str:
+    """Mean and standard deviation over seeds, of the one row of `results/TABLE.csv` that has these keys."""
+    return f"{value(table, 'mean', **keys)} ± {value(table, 'std', **keys)}"
+
+
 def ratio(name: str) -> str:
     """The median ratio of a paired timing."""
     return f"{statistics.median(float(row['ratio']) for row in rows_of(RESULTS / f'{name}.csv')):.2f}"

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from ssmtl.suite.aggregate import FEW
 
 sys.path.insert(0, str(Path(__file__).parent))
-from page_numbers import RESULTS, audit, fits, number, p_value, ratio, rows_of, signed, value
+from page_numbers import RESULTS, audit, fits, number, p_value, ratio, rows_of, signed, spread, value
 
 HERE = Path(__file__).parent
 TEMPLATE, PAGE = HERE / "RESULTS.md.j2", HERE / "RESULTS.md"
@@ -118,12 +118,14 @@ class Suite:
         row = self._test(system, against, metric, domain, labels)
         difference, p, over_seeds = (float(row[key]) for key in ("difference", "p_boot_holm", "p_t_holm"))
         words = "open"
+        if p >= LEVEL and over_seeds < LEVEL:
+            words += f"; {'better' if difference > 0 else 'worse'} over seeds alone"
         if p < LEVEL:
             words = "yes" if difference > 0 else "no: worse"
             words += ", small" if abs(difference) < SMALL[metric] else ""
             words += "" if over_seeds < LEVEL else "; open over seeds alone"
         if cost:
-            words += f"; {'a' if float(row['low']) <= -MARGIN else 'no'} loss of 0.01 is possible"
+            words += f"; a loss of 0.01 is {'within' if float(row['low']) <= -MARGIN else 'outside'} the interval"
         least = row["p_boot"] == row["p_boot_least"]
         interval = f"{signed(row['low'])} to {signed(row['high'])}"
         p_values = f"{p_value(row['p_boot_holm'], least)} | {p_value(row['p_t_holm'])}"
@@ -214,7 +216,7 @@ def rendered() -> str:
     )
     suites: dict[str, Any] = {path.name: Suite(path.name) for path in sorted(RESULTS.iterdir()) if path.is_dir()}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        suites | {"ratio": ratio, "value": value, "audit": audit}
+        suites | {"ratio": ratio, "value": value, "spread": spread, "audit": audit}
     )
 
 

@@ -6,6 +6,7 @@ of labels, domain and what is asked: the mean over seeds, and a 95 % interval ov
 
 Of pneumonia: sensitivity and specificity at a threshold of one half, AUROC of either cause, AUROC without persons whose
 number occurs in training, and AnatoMatch minus the systems of `flagship_apart`. Of lesions: Dice where there is one.
+Also the means of `results/flagship_second/floor.csv`: what needs no network, on the same images (floor.py).
 """
 
 import argparse
@@ -113,6 +114,18 @@ def of_lesions(suite: str) -> Iterator[list[object]]:
     yield from (row(place, found) for place, found in sorted(seeds.items()))
 
 
+def of_floor() -> Iterator[list[object]]:
+    """Ridge regression and the mean mask, without intervals."""
+    values: dict[tuple[str, ...], list[float]] = {}
+    for one in rows_of(RESULTS / "flagship_second" / "floor.csv"):
+        if one["labeled"] != "all":
+            place = one["system"], f"{one['task']}={one['labeled']}", one["domain"], one["metric"]
+            values.setdefault(place, []).append(float(one["value"]))
+    for place, some in values.items():
+        numbers = f"{statistics.fmean(some):.6g}", f"{statistics.stdev(some):.6g}"
+        yield [*place, len(some), "", *numbers, "", "", ""]
+
+
 def write(suite: str, rows: list[list[object]]) -> None:
     with (RESULTS / suite / "reread.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -140,7 +153,7 @@ def main() -> None:
             )
             for place, cells in sorted(cells_of(suite, domain).items()):
                 rows.append(row((*place, domain, "AUROC, AnatoMatch minus it"), differences(anatomatch, cells)))
-        write(suite, rows)
+        write(suite, [*rows, *of_floor()] if suite == "flagship_second" else rows)
     write("flagship_busi", [*of_lesions("flagship_busi")])
 
 
