@@ -193,12 +193,13 @@ def test_three_seeds_are_needed_for_a_verdict_over_seeds():
 @pytest.mark.parametrize(
     ("difference", "low", "p", "over_seeds", "words"),
     [
-        ("0.02", "0.01", "0.001", "0.01", "yes; no loss of 0.01 is possible"),
-        ("0.004", "0.001", "0.04", "0.2", "yes, small; open over seeds alone; no loss of 0.01 is possible"),
-        ("-0.004", "-0.007", "0.001", "0.01", "no: worse, small; no loss of 0.01 is possible"),
-        ("-0.02", "-0.03", "0.001", "0.01", "no: worse; a loss of 0.01 is possible"),
-        ("0.02", "-0.002", "0.06", "0.01", "open; no loss of 0.01 is possible"),
-        ("0.001", "-0.02", "0.6", "0.6", "open; a loss of 0.01 is possible"),
+        ("0.02", "0.01", "0.001", "0.01", "yes; a loss of 0.01 is outside the interval"),
+        ("0.004", "0.001", "0.04", "0.2", "yes, small; open over seeds alone; a loss of 0.01 is outside the interval"),
+        ("-0.004", "-0.007", "0.001", "0.01", "no: worse, small; a loss of 0.01 is outside the interval"),
+        ("-0.02", "-0.03", "0.001", "0.01", "no: worse; a loss of 0.01 is within the interval"),
+        ("0.02", "-0.002", "0.06", "0.01", "open; better over seeds alone; a loss of 0.01 is outside the interval"),
+        ("-0.02", "-0.04", "0.06", "0.01", "open; worse over seeds alone; a loss of 0.01 is within the interval"),
+        ("0.001", "-0.02", "0.6", "0.6", "open; a loss of 0.01 is within the interval"),
     ],
 )
 def test_the_answer_to_a_question_that_was_written_down_before(difference, low, p, over_seeds, words):
