@@ -52,6 +52,8 @@ class Suite:
         self.tests = rows_of(path) if path.is_file() else []
         self.cells = rows_of(folder / "cells.csv")
         self.rows = rows_of(folder / "results.csv")
+        path = folder / "last_step.csv"
+        self.last_rows = rows_of(path) if path.is_file() else []
         self.names: dict[str, str] = json.loads((folder / "suite.json").read_text(encoding="utf-8"))["names"]
 
     def mean(self, system: str, metric: str, domain: str = "in_domain", labels: str | None = None) -> str:
@@ -171,6 +173,17 @@ class Suite:
         keys = {"system": system, "metric": metric, "domain": domain}
         rows = [row for row in self.rows if fits(row, keys) and _budgets(row).get(row["task"]) == MAIN[row["task"]]]
         return {row["seed"]: float(row["value"]) for row in rows}
+
+    def last(self, system: str, metric: str, domain: str = "in_domain") -> str:
+        """The last weights' value minus that of the selected ones, the mean over the seeds of the main comparison."""
+        rows = [row for row in self.last_rows if fits(row, {"system": system, "metric": metric, "domain": domain})]
+        rows = [row for row in rows if _budgets(row).get(row["task"]) == MAIN[row["task"]]]
+        return signed(str(statistics.fmean(float(row["last"]) - float(row["selected"]) for row in rows)))
+
+    def commit(self) -> str:
+        """The commit of every cell."""
+        (commit,) = {row["commit"] for row in self.rows}
+        return commit[:7]
 
     def reference(self, system: str, metric: str, domain: str = "in_domain") -> str:
         """The published mean."""
