@@ -124,7 +124,7 @@ class Suite:
             words += f"; {'better' if difference > 0 else 'worse'} over seeds alone"
         if p < LEVEL:
             words = "yes" if difference > 0 else "no: worse"
-            words += ", small" if abs(difference) < SMALL[metric] else ""
+            words += ", small" if abs(difference) < SMALL.get(metric, 0) else ""
             words += "" if over_seeds < LEVEL else "; open over seeds alone"
         if cost:
             words += f"; a loss of 0.01 is {'within' if float(row['low']) <= -MARGIN else 'outside'} the interval"

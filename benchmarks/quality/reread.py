@@ -28,6 +28,9 @@ from per_image_rows import unpack
 
 PERSON = re.compile(r"person\d+(?=_)")
 COLUMNS = ("system", "budgets", "domain", "what", "seeds", "patients", "mean", "std", "low", "high", "p")
+TWO_NETWORKS = ("enc", "enc_ssl", "enc_small", "enc_ssl_small")
+"""Systems of `flagship_apart` that another network cut the images for."""
+
 Cell = dict[str, np.ndarray]
 """Arrays of one domain's predictions, sorted by the images' names."""
 
@@ -152,6 +155,8 @@ def main() -> None:
                 one for place, one in cells_of("flagship_second", domain).items() if place[0] == "flagship"
             )
             for place, cells in sorted(cells_of(suite, domain).items()):
+                if place[0] not in TWO_NETWORKS:
+                    continue
                 rows.append(row((*place, domain, "AUROC, AnatoMatch minus it"), differences(anatomatch, cells)))
         write(suite, [*rows, *of_floor()] if suite == "flagship_second" else rows)
     write("flagship_busi", [*of_lesions("flagship_busi")])
