@@ -74,7 +74,7 @@ def main() -> None:
         draw(axes, group, names)
         axes.set_title(question, fontsize=9, loc="left")
     panels[-1, 0].set_xlabel(
-        "difference (right of the line: better), 95 % interval over patients and seeds", fontsize=8
+        "difference (right of the line: better), 95 % interval over patients and seeds; ticks: over seeds alone", fontsize=8
     )
     figure.savefig(folder / "forest.png", dpi=110, metadata={"Software": None})
 
