@@ -73,9 +73,8 @@ def main() -> None:
     for axes, (question, group) in zip(panels[:, 0], groups.items(), strict=True):
         draw(axes, group, names)
         axes.set_title(question, fontsize=9, loc="left")
-    panels[-1, 0].set_xlabel(
-        "difference (right of the line: better), 95 % interval over patients and seeds; ticks: over seeds alone", fontsize=8
-    )
+    words = "difference (right of the line: better), 95 % interval over patients and seeds; ticks: over seeds alone"
+    panels[-1, 0].set_xlabel(words, fontsize=8)
     figure.savefig(folder / "forest.png", dpi=110, metadata={"Software": None})
 
 

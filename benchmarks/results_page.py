@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from ssmtl.suite.aggregate import FEW
 
 sys.path.insert(0, str(Path(__file__).parent))
-from page_numbers import RESULTS, audit, fits, number, p_value, ratio, rows_of, signed, spread, value
+from page_numbers import RESULTS, audit, fits, last_weights, number, p_value, ratio, rows_of, signed, spread, value
 
 HERE = Path(__file__).parent
 TEMPLATE, PAGE = HERE / "RESULTS.md.j2", HERE / "RESULTS.md"
@@ -229,7 +229,7 @@ def rendered() -> str:
     )
     suites: dict[str, Any] = {path.name: Suite(path.name) for path in sorted(RESULTS.iterdir()) if path.is_dir()}
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        suites | {"ratio": ratio, "value": value, "spread": spread, "audit": audit}
+        suites | {"ratio": ratio, "value": value, "spread": spread, "audit": audit, "last_weights": last_weights}
     )
 
 

@@ -287,6 +287,7 @@ def test_maps_that_no_bridge_gives_are_said_to_be_missing(data, tmp_path):
     assert "--maps: no bridge of this network gives its head maps" in said
 
 
+@pytest.mark.slow
 def test_an_onnx_file_that_differs_names_the_other_format(run, tmp_path, monkeypatch):
     def differs(*_):
         raise ssmtl.errors.RunError("the exported 'lungs' differs")

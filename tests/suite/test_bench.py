@@ -81,6 +81,7 @@ def test_run_again_it_does_nothing(whole):
     assert "nothing to do" in out
 
 
+@pytest.mark.slow
 def test_a_further_question_of_finished_cells_is_answered_without_running_them(whole, tmp_path):
     """And a seed less is in the tables too."""
     folder = shutil.copytree(whole[0], tmp_path / "whole")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NUMBER = re.compile(r"[+−-]?\d+\.\d+")
@@ -127,6 +128,19 @@ def restate(suite, tmp_path, anew):
     shutil.copytree(BENCHMARKS / "results" / suite, tmp_path / "results" / suite)
     shutil.copytree(BENCHMARKS / "quality" / "paper", tmp_path / "quality" / "paper")
     restate_tables.restate(tmp_path / "results" / suite, anew)
+
+
+def test_last_weights_are_those_of_the_committed_rows():
+    keys = {"metric": "auroc", "domain": "in_domain", "budgets": "diagnosis=100 lungs=10"}
+    last = {
+        (row["system"], row["seed"]): float(row["last"])
+        for row in rows(BENCHMARKS / "results" / "cxr" / "last_step.csv")
+        if all(row[key] == value for key, value in keys.items())
+    }
+    differences = [last["umtl_ssl", str(seed)] - last["umtl", str(seed)] for seed in range(5)]
+    p = stats.ttest_1samp(differences, 0).pvalue
+    said = results_page.last_weights("cxr", "umtl_ssl", "umtl", "auroc")
+    assert said == f"{statistics.fmean(differences):+.3f} (p {p:.3f} over seeds, not corrected)"
 
 
 NUMERIC = re.compile(r"-?\d[\d.e-]*")
