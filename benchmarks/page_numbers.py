@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ssmtl.suite.p_value import p_text
-from ssmtl.suite.paired_t import over_seeds
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -49,19 +48,6 @@ def value(table: str, column: str, **keys: str) -> str:
 def spread(table: str, **keys: str) -> str:
     """Mean and standard deviation over seeds, of the one row of `results/TABLE.csv` that has these keys."""
     return f"{value(table, 'mean', **keys)} ± {value(table, 'std', **keys)}"
-
-
-def last_weights(suite: str, system: str, against: str, metric: str) -> str:
-    """By how much two systems' last weights differ in their own domain: the mean over seeds, and p over seeds."""
-    keys = {"metric": metric, "domain": "in_domain", "budgets": "diagnosis=100 lungs=10"}
-    values: dict[str, dict[str, float]] = {system: {}, against: {}}
-    for row in rows_of(RESULTS / suite / "last_step.csv"):
-        if row["system"] in values and fits(row, keys):
-            values[row["system"]][row["seed"]] = float(row["last"])
-    ours, theirs = values[system], values[against]
-    differences = [ours[seed] - theirs[seed] for seed in sorted(ours)]
-    p = p_text(over_seeds(differences).p, 0.0)
-    return f"{signed(str(statistics.fmean(differences)))} (p {p} over seeds, not corrected)"
 
 
 def ratio(name: str) -> str:

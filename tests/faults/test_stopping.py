@@ -28,7 +28,7 @@ def test_asked_to_stop_it_saves_at_once_and_can_be_resumed(number, whole, tmp_pa
     assert_same(run, cut)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT])
 @pytest.mark.parametrize(
     "place", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("jsrt", "cut/")), "metrics.jsonl"]
 )

@@ -280,6 +280,7 @@ def test_a_file_may_differ_on_one_grey_by_as_much_as_the_network_from_itself(mod
         largest_difference(model, module, file)
 
 
+@pytest.mark.slow
 def test_maps_that_no_bridge_gives_are_said_to_be_missing(data, tmp_path):
     run = train(data, tmp_path / "plain", "tasks.lungs.bridge=null")
     code, _, said = call("export", run, "--out", tmp_path / "plain.onnx", "--maps")

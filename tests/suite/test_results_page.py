@@ -139,7 +139,7 @@ def test_last_weights_are_those_of_the_committed_rows():
     }
     differences = [last["umtl_ssl", str(seed)] - last["umtl", str(seed)] for seed in range(5)]
     p = stats.ttest_1samp(differences, 0).pvalue
-    said = results_page.last_weights("cxr", "umtl_ssl", "umtl", "auroc")
+    said = results_page.Suite("cxr").last_weights("umtl_ssl", "umtl", "auroc")
     assert said == f"{statistics.fmean(differences):+.3f} (p {p:.3f} over seeds, not corrected)"
 
 
