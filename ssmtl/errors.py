@@ -39,6 +39,10 @@ class DataError(SsmtlError):
         super().__init__("\n".join(self.problems))
 
 
+class SplitError(DataError):
+    """Images that are there, and cannot be divided as the recipe asks: too few with labels, for example."""
+
+
 class PluginError(SsmtlError):
     """A plugin that cannot be loaded, or two plugins that offer the same name."""
 

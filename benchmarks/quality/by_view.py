@@ -31,6 +31,8 @@ SUITES = {
 }
 """Domains of each suite's task `diagnosis` with images of which the view is known."""
 
+ALL = "all views"
+
 LEAST = 10
 """Of each class in a group; below, no AUROC is given."""
 
@@ -53,14 +55,14 @@ class Group:
 
 
 def groups_in(data: Path) -> dict[str, frozenset[str]]:
-    """Of an image, by its file name without suffix: its view, and 'VIEW without oedema' if that is no finding of it."""
+    """Of an image, by its file name's stem: ALL, its view, and 'VIEW without oedema' if it has no such finding."""
     groups = {}
     for row in rows_of(data / "nih_chestxray14_subset" / "Data_Entry_2017.csv"):
         view = row["View Position"]
-        oedema = "Edema" in row["Finding Labels"].split("|")
-        groups[Path(row["Image Index"]).stem] = frozenset({view} if oedema else {view, f"{view} without oedema"})
+        without = set() if "Edema" in row["Finding Labels"].split("|") else {f"{view} without oedema"}
+        groups[Path(row["Image Index"]).stem] = frozenset({ALL, view, *without})
     for row in rows_of(data / "covid_chestxray" / "index.csv"):
-        groups[Path(row["image"]).stem] = frozenset({row["view"]})
+        groups[Path(row["image"]).stem] = frozenset({ALL, row["view"]})
     return groups
 
 

@@ -9,11 +9,11 @@ from ssmtl.runs.scored import Scored
 
 def assess(scored: Scored, calibration: Calibration | None) -> Assessment:
     """:param calibration: of the run, for these weights; None: none is known."""
-    output, kept, name = scored.task.output, scored.predictions, f"{scored.task.name}.{scored.domain}"
+    output, kept = scored.task.output, scored.predictions
     fitted = calibration.tasks.get(scored.task.name) if calibration else None
     return Assessment(
         patients=len(set(kept.patients)),
-        intervals=intervals(scored.scores, kept, name),
+        intervals=intervals(scored.scores, kept, scored.task.name),
         classes=assess_classes(scored.stored, output.classes, fitted) if output.classifies else {},
         subgroups=subgroups(scored.scores, kept, scored.groups),
         worst=[

@@ -28,7 +28,7 @@ def assess_classes(
             ece=[calibration_error(one.score, one.positive) for one in both],
             brier=[brier_score(one.score, one.positive) for one in both],
             points={
-                point: _at(both[-1], at.threshold, f"{item.task}.{item.domain}.{name}.{point}")
+                point: _at(both[-1], at.threshold, f"{item.task}.{name}.{point}")
                 for point, at in (fitted.thresholds.get(name, {}) if fitted else {}).items()
             },
         )

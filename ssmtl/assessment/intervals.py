@@ -20,9 +20,10 @@ def intervals(scores: Scores, kept: Predictions, name: str, resamples: int = RES
 
     A metric with one value per image is averaged over the images drawn (if all are 0, or all 1: Wilson's interval, with
     the number of patients as n); another one is called for the images drawn. Resamples on
-    which it is not defined, such as AUROC without a positive, are left out.
+    which it is not defined, such as AUROC without a positive, are left out. Where all have one value, as the balanced
+    accuracy of a network that calls every image the same, resamples say nothing, and there is no interval.
 
-    :param name: determines the random numbers.
+    :param name: determines the random numbers; not of a domain, since one image may be in two.
     """
     patients = np.unique(np.array(kept.patients), return_inverse=True)[1]
     count = int(patients.max()) + 1 if len(patients) else 0
@@ -58,4 +59,6 @@ def _certain(values: Tensor, patients: int) -> list[float]:
 
 def _limits(values: np.ndarray) -> list[float]:
     known = values[np.isfinite(values)]
-    return [float(one) for one in np.quantile(known, [0.025, 0.975])] if len(known) else []
+    if not len(known) or known.min() == known.max():
+        return []
+    return [float(one) for one in np.quantile(known, [0.025, 0.975])]

@@ -72,7 +72,7 @@ def run(
     """Run a suite's unfinished cells, then write its rows, tables and report. Exit code 3: some cells failed."""
     from ssmtl.cli.bench_progress import following
     from ssmtl.cli.going_on import going_on
-    from ssmtl.errors import DataError
+    from ssmtl.errors import DataError, SplitError
     from ssmtl.suite.executors import make_executor
     from ssmtl.suite.suite_run import run_cells
     from ssmtl.suite.work import Work
@@ -81,7 +81,7 @@ def run(
     try:
         suite_run, plugins, folders = _open(suite, out, data_root, local)
     except DataError as error:
-        if not dry_run:
+        if not dry_run or isinstance(error, SplitError):
             raise
         _plan_without_data(console, suite, data_root, local, error)
         return
@@ -100,6 +100,9 @@ def run(
     suite_run.open()
     place, asked = escape(str(suite_run.folder)), suite_run.suite
     console.print(f"[bold]{asked.name}[/]: {done}; folder [bold]{place}[/]", highlight=False)
+    if others := suite_run.no_longer_asked():
+        own = f"{counted(others, 'finished cell')} in it {'is' if others == 1 else 'are'}"
+        console.print(f"{own} not of this suite as it is now: kept, without rows", highlight=False)
     work = [
         Work.of(cell, suite_run.folder, asked.threads, data_root, tuple(local or ()), asked.time_limit) for cell in todo
     ]
@@ -193,7 +196,7 @@ def _plan_without_data(
     points = points_of(read_suite(file), load_plugins(local or ()), Folders(data_root), file.parent)
     print_grid(console, points, points, {})
     console.print(
-        f"{counted(len(points), 'cell')}. The data is not here, so neither their time nor what is finished is known:"
+        f"{counted(len(points), 'cell')}. The data cannot be read, so neither their time nor what is finished is known:"
     )
     console.print(str(why), markup=False, highlight=False, soft_wrap=True)
 

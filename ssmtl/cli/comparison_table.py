@@ -26,7 +26,7 @@ UNLIMITED = 1000
 def print_comparison(console: Console, results: SuiteResults, comparisons: Sequence[Comparison]) -> None:
     """One table per sources file, budgets, task and domain; one row per metric. Narrow where the terminal is."""
     if not comparisons:
-        console.print("The two systems share no combination of budgets, task and metric.")
+        console.print("The two systems have no two runs with the same sources, labels, task, metric and seed.")
         return
     a, b = (results.label(name) for name in (comparisons[0].system, comparisons[0].against))
     console.print(f"A: [bold]{escape(a)}[/]   B: [bold]{escape(b)}[/]", highlight=False)

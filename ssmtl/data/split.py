@@ -16,7 +16,7 @@ from ssmtl.data.pool import SourceFiles
 from ssmtl.data.scorable import check_classes, check_known
 from ssmtl.data.split_file import DomainPart, TaskSplit
 from ssmtl.data.unlabeled_of_others import lost_of_others, unlabeled_of_others, without_copies
-from ssmtl.errors import DataError
+from ssmtl.errors import DataError, SplitError
 from ssmtl.recipe.models import TaskSpec
 
 
@@ -109,7 +109,7 @@ def split_tasks(
         except DataError as error:
             problems += error.problems
     if problems:
-        raise DataError(*problems)
+        raise SplitError(*problems)
     return result
 
 

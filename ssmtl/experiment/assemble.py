@@ -112,13 +112,13 @@ def _wrong(kind: str, built: Any) -> list[str]:
     return wrong
 
 
-def _lacking_augmentations(where: str, use: str, strategy: Strategy, spec: TaskSpec) -> Iterator[Problem]:
-    """One problem for each augmentation that the strategy asks for and the task has not."""
+def _lacking_augmentations(where: str, part: str, use: str, strategy: Strategy, spec: TaskSpec) -> Iterator[Problem]:
+    """One problem for each augmentation that the strategy asks for and the task has not. :param part: its own key."""
     for name in sorted({view.augment for view in strategy.views} - set(spec.augment)):
         views = [str(view) for view in sorted(strategy.views) if view.augment == name]
         what = f"'{use}' asks for the view{'s' if len(views) > 1 else ''} {', '.join(views)}, and there is no '{name}'"
         known = f"known: {', '.join(spec.augment)}" if spec.augment else "the task has none"
-        yield Problem(f"{where}.augment", what, f"set {where}.augment.{name}.use; {known}")
+        yield Problem(part, what, f"set {where}.augment.{name}.use; {known}")
 
 
 class _Assembly:
@@ -234,6 +234,6 @@ class _Assembly:
                     Problem(part, f"'{entry.use}' cannot learn from a head of kind {head.output.kind}", hint)
                 )
             else:
-                self.problems += _lacking_augmentations(where, entry.use, strategy, spec)
+                self.problems += _lacking_augmentations(where, part, entry.use, strategy, spec)
             terms.append(Term(name, strategy, entry))
         return terms

@@ -1,7 +1,7 @@
 """Whether a suite's systems have what its comparisons ask for; a row that is not there would shrink Holm's family."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import torch
@@ -11,7 +11,8 @@ from ssmtl.contracts.head import Output
 from ssmtl.contracts.metric import Metric
 from ssmtl.errors import Problem, RecipeError, nearest
 from ssmtl.experiment.task import Task
-from ssmtl.suite.suite_file import Suite
+from ssmtl.suite.cell import Point
+from ssmtl.suite.suite_file import Compare, Suite
 
 ROWS, SIZE = 12, (16, 24)
 """Of made-up predictions, to see what a metric calls its values."""
@@ -36,6 +37,50 @@ def check_asked(suite: Suite, found: Mapping[str, Mapping[str, Task]]) -> None:
                 for metric in asked.metrics[task]:
                     if known is not None and metric not in known:
                         raise _lacks(f"{where}.metrics.{task}", system, "metric", metric, known)
+
+
+def check_shared(suite: Suite, points: Iterable[Point]) -> None:
+    """Of a question whose two systems have no run in common, nothing could be said, hours later.
+
+    :param points: every run of the suite.
+    :raises RecipeError: naming each such question.
+    """
+    by_system: dict[str, list[Point]] = {}
+    for point in points:
+        by_system.setdefault(point.system, []).append(point)
+    problems = []
+    for number, asked in enumerate(suite.compare):
+        for task, others in asked.against.items():
+            ours = [one for one in by_system[asked.system] if _wanted(asked, task, one)]
+            for other in others:
+                theirs = [one for one in by_system[other] if _wanted(asked, task, one)]
+                if lack := _not_shared(ours, theirs):
+                    where = f"suite {suite.name}: compare.{number}.against.{task}"
+                    problems.append(Problem(where, f"'{asked.system}' and '{other}' have no {lack} in common"))
+    if problems:
+        raise RecipeError(problems)
+
+
+def _wanted(asked: Compare, task: str, point: Point) -> bool:
+    """Whether it is a run of the task with labels that the entry asks for."""
+    return task in point.recipe.tasks and all(
+        str(point.budgets.get(name, wanted[0])) in map(str, wanted) for name, wanted in asked.budgets.items()
+    )
+
+
+def _not_shared(ours: Sequence[Point], theirs: Sequence[Point]) -> str:
+    """What two systems' runs do not share; empty if there are two that can be compared."""
+    pairs = [(one, other) for one in ours for other in theirs if one.sources == other.sources]
+    if not pairs:
+        return "sources" if ours and theirs else "run with the task and these labels"
+    pairs = [(one, other) for one, other in pairs if _agree(one.budgets, other.budgets)]
+    if not pairs:
+        return "numbers of labels"
+    return "" if any(one.seed == other.seed for one, other in pairs) else "seed"
+
+
+def _agree(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    return all(one[task] == other[task] for task in one.keys() & other.keys())
 
 
 def _lacks(where: str, system: str, what: str, name: str, known: Mapping[str, object] | set[str]) -> RecipeError:

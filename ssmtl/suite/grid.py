@@ -20,7 +20,7 @@ from ssmtl.recipe.models import Recipe
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.code_version import code_version
 from ssmtl.runs.trackers import check_trackers
-from ssmtl.suite.asked import check_asked
+from ssmtl.suite.asked import check_asked, check_shared
 from ssmtl.suite.cell import Cell, Point
 from ssmtl.suite.digests import SplitDigests
 from ssmtl.suite.suite_file import Grid, Settings, Suite, Variant
@@ -41,6 +41,7 @@ def points_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) ->
         for grid in suite.grids
         for system, sources, budgets, seed in maker.points(grid)
     ]
+    check_shared(suite, points)
     return list({(one.system, one.sources, one.budget_text, one.seed): one for one in points}.values())
 
 
@@ -59,6 +60,7 @@ def cells_of(suite: Suite, plugins: Plugins, folders: Folders, beside: Path) -> 
             cell = maker.cell(*point)
             cells.setdefault(cell.name, cell)
     check_asked(suite, maker.found)
+    check_shared(suite, cells.values())
     _tell_twins(cells.values())
     return list(cells.values())
 
@@ -140,7 +142,13 @@ class Maker:
         file = f"{chosen.recipe}.yaml"
         if recipe not in self.plugins["recipe"] and not Path(recipe).is_file() and (self.beside / file).is_file():
             raise RecipeError([Problem(recipe, f"no shipped recipe; the file beside the suite is '{file}'")])
-        return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
+        try:
+            return read(recipe, self.plugins["recipe"], sources=beside, overrides=overrides, seed=seed).content
+        except RecipeError as error:
+            own = f"variants.{system}.recipe" if system in self.suite.variants else "grids"
+            where = f"suite {self.suite.name}: {own}: {recipe}"
+            named = [replace(one, where=where) if one.where == recipe else one for one in error.problems]
+            raise RecipeError(named) from error
 
     def _tasks(self, system: str, sources: str) -> list[str]:
         """The names of the system's tasks."""

@@ -117,7 +117,8 @@ class Suite(SuitePart):
         for system in self.systems:
             if not re.fullmatch(r"\w[\w.-]{0,60}", system):
                 raise ValueError(
-                    f"grids: the system {system!r:.80} should be made of letters, digits, '_', '-' and '.'"
+                    f"grids: the system {system!r:.80} should be made of letters, digits, '_', '-' and '.'; "
+                    "for a recipe in a folder, give the system a name under 'variants', with 'recipe'"
                 )
         return self
 
@@ -131,7 +132,7 @@ class Suite(SuitePart):
         for key, named in (("variants", self.variants), ("names", self.names), ("compare", compared)):
             for name in named:
                 if name not in self.systems:
-                    raise ValueError(f"{key}: '{name}' is in no grid ({nearest(name, self.systems)})")
+                    raise ValueError(f"{key}: no grid has a system '{name}' (the grids have {_some(self.systems)})")
         return self
 
     @model_validator(mode="after")
@@ -175,6 +176,11 @@ class Suite(SuitePart):
                         f"compare.{number}.budgets.{task}: {unknown[0]} is in no grid (there are {known_counts})"
                     )
         return self
+
+
+def _some(names: list[str]) -> str:
+    """Which of two spellings is the slip, a reader knows best: the names themselves, the first of many."""
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def read_suite(path: Path) -> Suite:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -12,7 +13,7 @@ from filelock import FileLock
 
 from ssmtl.contracts.folders import Folders
 from ssmtl.errors import RunError, nearest
-from ssmtl.json_file import write_model
+from ssmtl.json_file import read_model, write_model
 from ssmtl.registry.plugins import Plugins
 from ssmtl.runs.folder import check_own
 from ssmtl.runs.signals import STOPPED
@@ -21,7 +22,7 @@ from ssmtl.suite.checked_rows import read_checked
 from ssmtl.suite.executor import Executor
 from ssmtl.suite.grid import cells_of
 from ssmtl.suite.rows import append_rows, write_rows
-from ssmtl.suite.suite_file import RECORD, Suite, read_suite, record_of
+from ssmtl.suite.suite_file import RECORD, Suite, SuiteRecord, read_suite, record_of
 from ssmtl.suite.work import FAILED, FINISHED, Work, note
 
 
@@ -93,6 +94,14 @@ class SuiteRun:
         with self.locked():
             append_rows(self.folder, self.by_name[name])
 
+    def no_longer_asked(self) -> int:
+        """How many finished cells the folder has that are not of this suite, as it is now: their rows are left out."""
+        count = 0
+        for path in (self.folder / "cells").glob("*"):
+            with suppress(RunError):  # whatever else lies there
+                count += path.name not in self.by_name and outcome_of(self.folder, path.name).status == "finished"
+        return count
+
     @cached_property
     def by_name(self) -> dict[str, Cell]:
         """The cells by name."""
@@ -113,8 +122,18 @@ def open_suite(file: Path, folder: Path | None, plugins: Plugins, folders: Folde
     suite = read_suite(file)
     place = folder or Path("runs") / "bench" / suite.name
     check_own(place)
+    _check_name(place, suite.name)
     cells = cells_of(suite, plugins, folders, file.parent)
     return SuiteRun(suite, file, place, tuple(cells))
+
+
+def _check_name(folder: Path, name: str) -> None:
+    """:raises RunError: if the folder is another suite's, whose rows, tables and report would be replaced."""
+    other = name
+    with suppress(RunError):  # none, or a damaged one
+        other = read_model(folder / RECORD, SuiteRecord).name
+    if other != name:
+        raise RunError(f"{folder} is the folder of the suite '{other}', not of '{name}'; name another with --out")
 
 
 def run_cells(

@@ -209,7 +209,7 @@ def test_names_are_plain():
         ),
         (
             {"tasks__lungs__augment": {}},
-            "tasks.lungs.augment: 'soft_dice' asks for the view labeled/weak, and there is no 'weak' "
+            "tasks.lungs.strategies.0: 'soft_dice' asks for the view labeled/weak, and there is no 'weak' "
             "(set tasks.lungs.augment.weak.use; the task has none)",
         ),
         (

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,13 @@ def test_nothing_is_certain_and_one_patient_is_no_sample():
     assert intervals(scores, alone, "a") == {}
 
 
+def test_a_value_that_no_resample_changes_has_no_interval():
+    """Such as the balanced accuracy of a network that calls every image the same."""
+    scores, kept = made_up()
+    same = replace(kept, probabilities=torch.tensor([[0.2, 0.8]]).expand(30, 2))
+    assert set(intervals(replace(scores, values={**scores.values, "area": 0.5}), same, "a", 200)) == {"right"}
+
+
 def test_a_group_has_the_metrics_of_its_images_alone():
     scores, kept = made_up()
     groups = [{"sex": "FM"[number % 2], "site": "one"} for number in range(30)]
@@ -122,6 +130,16 @@ def test_the_command_says_what_the_file_says(evaluated, learned, images):
     for title in ("calibration", "thresholds", "by sex", "by age", "by site", "worst first"):
         assert title in shown
     assert all(len(line) <= 80 for line in shown.splitlines() if line.startswith(("│", "┃")))
+
+
+def test_the_same_images_under_another_name_of_their_set_have_the_same_intervals(evaluated, learned, tmp_path):
+    own = evaluated[1]["assessed"]["diagnosis"]["in_domain"]
+    source = RunFolder(learned).read_recipe().content["tasks"]["diagnosis"]["source"]
+    code, _, said = call("evaluate", learned, "--source", f"diagnosis={source}", "--out", tmp_path / "again.json")
+    assert code == 0, said
+    (again,) = json.loads((tmp_path / "again.json").read_text())["assessed"]["diagnosis"].values()
+    assert (again["patients"], again["intervals"]) == (own["patients"], own["intervals"])
+    assert again["classes"] == own["classes"]
 
 
 def test_thresholds_and_calibration_are_those_of_the_run(evaluated, learned):

@@ -129,6 +129,25 @@ def test_a_report_is_not_up_to_date_with_other_cells_an_older_record_or_none(who
     assert not run.is_reported()
 
 
+def test_what_was_finished_and_is_no_longer_asked_for_is_counted(whole):
+    folder = whole[0]
+    file = suite_file(folder)
+    names = [row["cell"] for row in table(folder / "out" / "cells.csv")]
+    cells = tuple(SimpleNamespace(name=name) for name in names)
+    run = SuiteRun(read_suite(file), file, folder / "out", cells)
+    assert run.no_longer_asked() == 0
+    assert replace(run, cells=cells[1:]).no_longer_asked() == 1
+
+
+@pytest.mark.parametrize("command", [["--dry-run"], []])
+def test_the_folder_of_another_suite_is_refused(whole, tmp_path, command):
+    before = results(whole[0])
+    file = suite_file(tmp_path, name="other")
+    code, _, err = bench("run", file, "--out", whole[0] / "out", *command, cwd=tmp_path)
+    assert (code, results(whole[0])) == (2, before)
+    assert "is the folder of the suite 'small', not of 'other'; name another with --out" in err
+
+
 def test_rows_that_a_finished_suite_lost_are_written_anew(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
     path = tmp_path / "out" / "results.csv"
@@ -206,6 +225,13 @@ def test_a_dry_run_trains_nothing_and_estimates_the_time(tmp_path, only):
     assert "2 of 2 cells to run" in out
     assert "about 1 min for the training steps" in out
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_a_dry_run_with_too_many_labels_is_refused_as_a_run_is(tmp_path):
+    grid = {"systems": ["enc"], "budgets": {"diagnosis": [5000]}}
+    code, out, err = bench("run", suite_file(tmp_path, grids=[grid]), "--dry-run", cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert "task 'diagnosis': labeled: 5000 images are wanted" in err
 
 
 @pytest.mark.slow

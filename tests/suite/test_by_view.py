@@ -49,7 +49,8 @@ def test_auroc_within_a_view_is_that_of_the_committed_scores(data_folder, tmp_pa
                 stored["ids"], stored["probabilities"][:, 1], stored["targets"], strict=True
             ):
                 row = row_of[Path(str(name)).name]
-                groups.setdefault((row["View Position"], int(target)), []).append(score)
+                for view in (row["View Position"], "all views"):
+                    groups.setdefault((view, int(target)), []).append(score)
                 if "Edema" not in row["Finding Labels"]:
                     groups.setdefault((f"{row['View Position']} without oedema", int(target)), []).append(score)
             budgets = next(row["budgets"] for row in committed(suite, "results.csv") if row["cell"] == cell)

@@ -97,8 +97,8 @@ def test_a_shipped_suite_is_valid(path):
     [
         ({"grids": []}, "grids"),
         ({"gridz": []}, "gridz"),
-        ({"names": {"encc": "E"}}, "did you mean 'enc'"),
-        ({"variants": {"umtll": {"recipe": "umtl"}}}, "did you mean 'umtl'"),
+        ({"names": {"encc": "E"}}, "names: no grid has a system 'encc' (the grids have enc, umtl)"),
+        ({"variants": {"umtll": {"recipe": "umtl"}}}, "variants: no grid has a system 'umtll'"),
         ({"compare": [{"system": "umtl", "against": {"diagnosis": ["enk"]}, "metrics": {}}]}, "'enk'"),
         ({"reference": "nowhere.csv"}, "nowhere.csv"),
         ({"name": "../up"}, "name"),
@@ -166,6 +166,42 @@ def test_a_comparison_asks_for_what_the_grid_has(tmp_path, narrow, what):
     with pytest.raises(RecipeError, match=what) as error:
         cells(suite_file(tmp_path, grids=[grid], compare=[asked]))
     assert "found {" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("grids", "asked", "lack"),
+    [
+        ([{"seeds": [0]}, {"systems": ["unet"], "seeds": [1, 2]}], {}, "no seed in common"),
+        ([{}, {"systems": ["unet"], "budgets": {"lungs": [8]}}], {}, "no numbers of labels in common"),
+        ([{}, {"systems": ["unet"], "sources": ["mine.yaml"]}], {}, "no sources in common"),
+        ([{}, {"systems": ["unet"], "budgets": {"lungs": [8]}}], {"budgets": {"lungs": [8]}}, "no run with the task"),
+        ([{}, {"systems": ["unet"]}], {"budgets": {"lungs": [6]}}, ""),
+        ([{"seeds": [0, 1]}, {"systems": ["unet"], "seeds": [1, 2]}], {}, ""),
+        ([{}, {"systems": ["unet"], "budgets": {"lungs": [6, 8]}}], {}, ""),
+    ],
+)
+def test_two_systems_that_are_compared_have_a_run_in_common(tmp_path, grids, asked, lack):
+    """Their sources, the labels of the tasks that both have, and the seed are the same; as `compare` pairs rows."""
+    shipped = Path(__file__).parents[2] / "recipes" / "sources" / "phantom.yaml"
+    (tmp_path / "mine.yaml").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    labels = {"diagnosis": [12], "lungs": [6]}
+    grids = [{"systems": ["umtl"], **one, "budgets": labels | one.get("budgets", {})} for one in grids]
+    asked = {"system": "umtl", "against": {"lungs": ["unet"]}, "metrics": {"lungs": ["dice"]}, **asked}
+    file = suite_file(tmp_path, grids=grids, compare=[asked])
+    for made in (cells, lambda path: points_of(read_suite(path), PLUGINS, Folders(), path.parent)):
+        if not lack:
+            assert made(file)
+            continue
+        with pytest.raises(RecipeError, match=f"compare.0.against.lungs: 'umtl' and 'unet' have {lack}"):
+            made(file)
+
+
+def test_a_recipe_that_is_not_found_is_named_with_who_asks_for_it(tmp_path):
+    grid = {**GRID, "systems": ["wide"]}
+    with pytest.raises(RecipeError, match=r"variants.wide.recipe: umtll: neither a file nor.*did you mean 'umtl'"):
+        cells(suite_file(tmp_path, grids=[grid], variants={"wide": {"recipe": "umtll"}}))
+    with pytest.raises(RecipeError, match="suite small: grids: widee: neither a file nor"):
+        cells(suite_file(tmp_path, grids=[{**GRID, "systems": ["widee"]}]))
 
 
 def test_a_comparison_may_ask_for_a_value_of_one_class_or_a_count(tmp_path):

@@ -135,4 +135,4 @@ def test_the_papers_grid_is_printed_without_its_data(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "285 cells" in result.output
     assert "umtl_ssl_s" in result.output
-    assert "data is not here" in result.output
+    assert "data cannot be read" in result.output
