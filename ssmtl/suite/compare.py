@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ssmtl.errors import warn
+from ssmtl.errors import RunError, warn
 from ssmtl.suite.bootstrap import Interval, Seed, bootstrap, minus
 from ssmtl.suite.cell import folder_of
 from ssmtl.suite.paired_t import OverSeeds, over_seeds
@@ -48,9 +48,12 @@ class Comparison:
 def compare(results: SuiteResults, one: str, other: str) -> list[Comparison]:
     """Every metric that both systems have, at budgets that agree on their common tasks.
 
-    :param one, other: systems, or their names in tables. :raises RunError: if one of them has no results.
+    :param one, other: systems, or their names in tables. :raises RunError: if one has no results, or both are one.
     """
-    return list(comparisons(results, results.known(one), results.known(other)))
+    ours, theirs = results.known(one), results.known(other)
+    if ours == theirs:
+        raise RunError(f"'{one}' and '{other}' are one system; name another to compare it with")
+    return list(comparisons(results, ours, theirs))
 
 
 def comparisons(

@@ -313,6 +313,8 @@ def test_a_question_can_be_of_one_domain_and_of_some_budgets(tmp_path):
 def test_an_unknown_system_is_refused_with_the_nearest(suite):
     with pytest.raises(RunError, match="did you mean 'umtl'"):
         compare(read_results(suite), "multimix", "umtll")
+    with pytest.raises(RunError, match="are one system"):
+        compare(read_results(suite), "umtl", "umtl")
 
 
 def test_compare_takes_and_prints_names_and_gives_json(tmp_path):
