@@ -163,6 +163,12 @@ class Suite:
         both = sorted(set(ours) & set(theirs))
         return signed(str(statistics.fmean(ours[seed] - theirs[seed] for seed in both)))
 
+    def minus(self, one: str, suite: "Suite", other: str, metric: str, labels: str) -> str:
+        """The mean of a system minus that of another one of another suite."""
+        means = (of._summary(name, metric, "in_domain", labels)["mean"] for of, name in ((self, one), (suite, other)))
+        ours, theirs = map(float, means)
+        return signed(str(ours - theirs))
+
     def _values(self, system: str, metric: str, domain: str) -> dict[str, float]:
         keys = {"system": system, "metric": metric, "domain": domain}
         rows = [row for row in self.rows if fits(row, keys) and _budgets(row).get(row["task"]) == MAIN[row["task"]]]
