@@ -101,7 +101,7 @@ def run(
     place, asked = escape(str(suite_run.folder)), suite_run.suite
     console.print(f"[bold]{asked.name}[/]: {done}; folder [bold]{place}[/]", highlight=False)
     if others := suite_run.no_longer_asked():
-        console.print(f"not of this suite any longer, without rows: {counted(others, 'finished cell')}", highlight=False)
+        console.print(f"not of this suite now, without rows: {counted(others, 'finished cell')}", highlight=False)
     work = [
         Work.of(cell, suite_run.folder, asked.threads, data_root, tuple(local or ()), asked.time_limit) for cell in todo
     ]
