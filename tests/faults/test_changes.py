@@ -73,6 +73,7 @@ def test_settings_that_change_no_number_may_change(run, whole):
     assert one["metrics.jsonl"] == two["metrics.jsonl"]
 
 
+@pytest.mark.slow
 def test_more_steps_of_a_finished_run(tmp_path, whole):
     """The same as a run that had them from the start, since nothing in this recipe depends on the last step."""
     short = shutil.copytree(whole("multimix")[0], tmp_path / "run")

@@ -129,6 +129,7 @@ def test_another_number_of_processes_is_an_error(tmp_path):
     assert "3 processes were started, but train.devices x train.nodes is 2 x 1" in said
 
 
+@pytest.mark.slow
 def test_a_run_of_one_process_takes_no_notice_of_the_slurm_job_around_it(tmp_path):
     """As in a job's script, and in a worker of Ray that `srun` started."""
     around = {"SLURM_NTASKS": 4, "SLURM_STEP_NUM_TASKS": 3, "SLURM_PROCID": 1, "SLURM_NODEID": 1, "SLURM_LOCALID": 0,
