@@ -1,8 +1,9 @@
 """Whether a suite's systems have what its comparisons ask for; a row that is not there would shrink Holm's family."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -70,13 +71,16 @@ def _wanted(asked: Compare, task: str, point: Point) -> bool:
 
 def _not_shared(ours: Sequence[Point], theirs: Sequence[Point]) -> str:
     """What two systems' runs do not share; empty if there are two that can be compared."""
-    pairs = [(one, other) for one in ours for other in theirs if one.sources == other.sources]
-    if not pairs:
-        return "sources" if ours and theirs else "run with the task and these labels"
-    pairs = [(one, other) for one, other in pairs if _agree(one.budgets, other.budgets)]
-    if not pairs:
-        return "numbers of labels"
-    return "" if any(one.seed == other.seed for one, other in pairs) else "seed"
+    first = "sources" if ours and theirs else "run with the task and these labels"
+    alike: list[tuple[str, Callable[[Point, Point], bool]]] = [
+        (first, lambda one, other: one.sources == other.sources),
+        ("numbers of labels", lambda one, other: _agree(one.budgets, other.budgets)),
+        ("seed", lambda one, other: one.seed == other.seed),
+    ]
+    for number, (lack, _) in enumerate(alike, start=1):
+        if not any(all(test(*pair) for _, test in alike[:number]) for pair in product(ours, theirs)):
+            return lack
+    return ""
 
 
 def _agree(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
